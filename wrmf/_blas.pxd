@@ -1,0 +1,40 @@
+# BLAS and LAPACK by value, for both precisions. Everything is column-major, as there.
+from cython cimport floating
+from scipy.linalg.cython_blas cimport ssyrk, dsyrk
+from scipy.linalg.cython_lapack cimport spotrf, dpotrf, spotrs, dpotrs
+
+
+cdef inline void syrk_upper(
+    int n, int k, const floating *a, int lda, floating *c, int ldc
+) noexcept nogil:
+    """C += A Aᵀ, upper triangle only; A is n × k, C is n × n."""
+    cdef char *uplo = b"U"
+    cdef char *trans = b"N"
+    cdef floating one = 1
+    if floating is float:
+        ssyrk(uplo, trans, &n, &k, &one, <float *> a, &lda, &one, c, &ldc)
+    else:
+        dsyrk(uplo, trans, &n, &k, &one, <double *> a, &lda, &one, c, &ldc)
+
+
+cdef inline int potrf_upper(int n, floating *a, int lda) noexcept nogil:
+    """A = UᵀU in place, upper triangle only. Zero, or the order of the first bad pivot."""
+    cdef char *uplo = b"U"
+    cdef int info
+    if floating is float:
+        spotrf(uplo, &n, a, &lda, &info)
+    else:
+        dpotrf(uplo, &n, a, &lda, &info)
+    return info
+
+
+cdef inline int potrs_upper(int n, floating *a, int lda, floating *b) noexcept nogil:
+    """Solve UᵀU x = b in place of b, U as potrf_upper leaves it."""
+    cdef char *uplo = b"U"
+    cdef int one = 1
+    cdef int info
+    if floating is float:
+        spotrs(uplo, &n, &one, a, &lda, b, &n, &info)
+    else:
+        dpotrs(uplo, &n, &one, a, &lda, b, &n, &info)
+    return info
