@@ -1,0 +1,111 @@
+"""How many threads to use, and one BLAS thread while ours are running."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from threadpoolctl import ThreadpoolController
+
+__all__ = ["available_threads", "kernel_threads", "single_threaded_blas"]
+
+_lock = threading.Lock()
+_controller: ThreadpoolController | None = None
+_limiter = None
+_users = 0
+_pool_owner: int | None = None
+
+
+def available_threads(num_threads: int = 0) -> int:
+    """Return the number of threads to run: ``num_threads``, or what this process may use.
+
+    Parameters
+    ----------
+    num_threads : int, default 0
+        0 asks for every CPU that the affinity mask and the control group's quota allow.
+
+    Examples
+    --------
+    >>> available_threads(3)
+    3
+    """
+    if num_threads > 0:
+        return num_threads
+    if hasattr(os, "sched_getaffinity"):
+        cpus = len(os.sched_getaffinity(0))
+    else:
+        cpus = os.cpu_count() or 1
+    quota = _cgroup_cpus()
+    return max(1, cpus if quota is None else min(cpus, quota))
+
+
+def _cgroup_cpus() -> int | None:
+    """Whole CPUs that the control group's quota amounts to, None without one."""
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return None if quota == "max" else -(-int(quota) // int(period))
+    except (OSError, ValueError):
+        pass
+    try:
+        legacy = Path("/sys/fs/cgroup/cpu")
+        microseconds = int((legacy / "cpu.cfs_quota_us").read_text())
+        each = int((legacy / "cpu.cfs_period_us").read_text())
+        return None if microseconds <= 0 else -(-microseconds // each)
+    except (OSError, ValueError, ZeroDivisionError):
+        return None
+
+
+def kernel_threads(num_threads: int = 0) -> int:
+    """Return the threads a compiled kernel may start in this process.
+
+    An OpenMP pool does not survive a fork: a child of a process that has used one would wait for
+    ever for threads that are not there. Such a child runs on one thread; results are the same.
+    """
+    global _pool_owner
+    threads = available_threads(num_threads)
+    if threads == 1:
+        return 1
+    if _pool_owner is None:
+        _pool_owner = os.getpid()
+    return threads if _pool_owner == os.getpid() else 1
+
+
+@contextmanager
+def single_threaded_blas() -> Iterator[None]:
+    """Limit BLAS to one thread inside the block and restore it after.
+
+    Our own threads are over rows and tiles, so BLAS threads would only compete with them, and a
+    product's rounding would depend on their number. Blocks may nest and overlap between Python
+    threads: the limit is lifted by the last one to leave.
+    """
+    global _controller, _limiter, _users
+    with _lock:
+        if _users == 0:
+            if _controller is None:
+                _controller = ThreadpoolController()
+            _limiter = _controller.limit(limits=1, user_api="blas")
+        _users += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _users -= 1
+            if _users == 0 and _limiter is not None:
+                _limiter.restore_original_limits()
+                _limiter = None
+
+
+def _reset_after_fork() -> None:
+    # The lock may have been held, and the limit be active, in a thread that the child lacks.
+    global _lock, _limiter, _users
+    _lock = threading.Lock()
+    if _users and _limiter is not None:
+        _limiter.restore_original_limits()
+    _limiter, _users = None, 0
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_reset_after_fork)
