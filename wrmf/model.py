@@ -1,0 +1,567 @@
+"""The model: parameters, training, and what one asks of the factors."""
+
+from __future__ import annotations
+
+import inspect
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+from tqdm.auto import tqdm
+
+from wrmf import ranking
+from wrmf.checks import as_csr, as_generator, as_positive_int, as_real
+from wrmf.interactions import Interactions, find_ids
+from wrmf.objective import Objective, gram
+from wrmf.recommendations import Recommendations
+from wrmf.sweep import SOLVERS, Side, half_sweep
+
+__all__ = ["WRMF"]
+
+Callback = Callable[["WRMF", int], Any]
+
+CHOICES = {
+    "objective": ("wrmf", "ials"),
+    "confidence": ("linear", "log"),
+    "solver": ("auto", *SOLVERS),
+    "dtype": ("float32", "float64"),
+}
+
+
+class WRMF:
+    r"""Weighted regularised matrix factorisation by alternating least squares.
+
+    Minimises, over user factors x and item factors y (S the stored pairs, d their counts),
+
+    .. math:: \sum_S c_{ui}(1 - x_u y_i)^2 + \alpha_0 \sum_{\bar S} (x_u y_i)^2
+              + \sum_u \lambda_u |x_u|^2 + \sum_i \lambda_i |y_i|^2, \quad
+              c_{ui} = \alpha_0 + \alpha f(d_{ui})
+
+    Each iteration solves all items, then all users, exactly. So user factors are always the exact
+    answer to the item factors, and equal what ``fold_in_users`` gives for the same rows.
+
+    Parameters
+    ----------
+    factors : int ≥ 1, default 64
+        Dimensions k of the latent space.
+    regularization : float ≥ 0, or (user, item), default 0.1
+        λ. With 0, the minimum of least norm is taken where there are many.
+    alpha : float ≥ 0, default 40.0
+        How much one count adds to the confidence in a pair.
+    iterations : int ≥ 1, default 15
+    unobserved_weight : float > 0, default 1.0
+        α₀, the confidence in pairs without interaction.
+    regularization_exponent : float, default 0.0
+        ν in λ_u = λ (|S_u| + α₀ n_items)^ν; 1 scales with frequency.
+    objective : {"wrmf", "ials"}, default "wrmf"
+        "ials" takes the α₀ term over all pairs, as Rendle et al. 2021.
+    confidence : {"linear", "log"}, default "linear"
+        f(d) = d, or log(1 + d/epsilon).
+    solver : {"auto", "exact"}, default "auto"
+    dtype : {"float32", "float64"}, default "float32"
+    num_threads : int ≥ 0, default 0
+        0 uses every CPU this process may use. Results are bitwise the same for any number.
+    random_state : None, int, numpy Generator or RandomState
+        Seed of the initial factors, drawn from N(0, 0.1²/k).
+    epsilon : float > 0, default 1.0
+        Unit of counts in the logarithmic confidence.
+
+    Attributes
+    ----------
+    user_factors, item_factors : ndarray (n_users, k), (n_items, k)
+    users, items : ids of their rows
+    iterations_done : int
+    train_matrix : csr_matrix (n_users, n_items), what the model was last fitted to
+
+    References
+    ----------
+    Hu, Koren, Volinsky: Collaborative Filtering for Implicit Feedback Datasets. ICDM 2008.
+
+    Examples
+    --------
+    >>> import numpy as np, wrmf
+    >>> board = np.indices((6, 6)).sum(axis=0) % 2        # a checkerboard
+    >>> model = wrmf.WRMF(factors=2, random_state=0).fit(board)
+    >>> model.predict([0, 0], [1, 2]).round(1)
+    array([1., 0.], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        factors: int = 64,
+        regularization: float | tuple[float, float] = 0.1,
+        alpha: float = 40.0,
+        iterations: int = 15,
+        unobserved_weight: float = 1.0,
+        regularization_exponent: float = 0.0,
+        objective: str = "wrmf",
+        confidence: str = "linear",
+        solver: str = "auto",
+        dtype: Any = "float32",
+        num_threads: int = 0,
+        random_state: Any = None,
+        epsilon: float = 1.0,
+    ) -> None:
+        self.factors = factors
+        self.regularization = regularization
+        self.alpha = alpha
+        self.iterations = iterations
+        self.unobserved_weight = unobserved_weight
+        self.regularization_exponent = regularization_exponent
+        self.objective = objective
+        self.confidence = confidence
+        self.solver = solver
+        self.dtype = dtype
+        self.num_threads = num_threads
+        self.random_state = random_state
+        self.epsilon = epsilon
+
+        self.user_factors: np.ndarray
+        self.item_factors: np.ndarray
+        self.users: np.ndarray
+        self.items: np.ndarray
+        self.train_matrix: sparse.csr_matrix
+        self.iterations_done = 0
+        self._random_state_after_fit: Any = None
+
+    # Parameters, with scikit-learn's habits
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the constructor's parameters by name."""
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+
+    def set_params(self, **params: Any) -> WRMF:
+        """Set parameters by name; they take effect at the next fit."""
+        valid = self.get_params()
+        for name, value in params.items():
+            if name not in valid:
+                raise ValueError(f"unknown parameter {name!r}; WRMF has {', '.join(valid)}")
+            setattr(self, name, value)
+        return self
+
+    def __repr__(self) -> str:
+        defaults = inspect.signature(type(self)).parameters
+        changed = (
+            f"{name}={value!r}"
+            for name, value in self.get_params().items()
+            if value is not defaults[name].default and value != defaults[name].default
+        )
+        return f"WRMF({', '.join(changed)})"
+
+    def _objective(self) -> Objective:
+        """Check every parameter and return the loss they describe."""
+        as_positive_int(self.factors, "factors")
+        as_positive_int(self.num_threads, "num_threads", 0)
+        for name, choices in CHOICES.items():
+            value = getattr(self, name)
+            if name == "dtype":
+                value = self._dtype_name()
+            if value not in choices:
+                raise ValueError(f"{name} must be one of {choices}, got {value!r}")
+        self._regularization()
+        return Objective(
+            alpha=as_real(self.alpha, "alpha"),
+            unobserved_weight=as_real(self.unobserved_weight, "unobserved_weight", strict=True),
+            kind=self.objective,
+            confidence=self.confidence,
+            epsilon=as_real(self.epsilon, "epsilon", strict=True),
+            regularization_exponent=as_real(
+                self.regularization_exponent, "regularization_exponent", minimum=-10.0
+            ),
+        )
+
+    def _dtype_name(self) -> str:
+        try:
+            return np.dtype(self.dtype).name
+        except TypeError:
+            return str(self.dtype)
+
+    def _regularization(self) -> tuple[float, float]:
+        if isinstance(self.regularization, (tuple, list)):
+            if len(self.regularization) != 2:
+                raise ValueError(
+                    f"regularization must be a number or (user, item), got {self.regularization!r}"
+                )
+            users, items = self.regularization
+        else:
+            users = items = self.regularization
+        return as_real(users, "regularization"), as_real(items, "regularization")
+
+    # Training
+
+    def fit(
+        self, data: Any, callback: Callback | None = None, progress: bool | None = None
+    ) -> WRMF:
+        """Train from fresh random factors.
+
+        Parameters
+        ----------
+        data : Interactions, or a users × items scipy.sparse matrix (n_users, n_items)
+        callback : callable(model, iterations_done), optional
+            Called after each iteration; training stops early where it returns True.
+        progress : bool, optional
+            Whether to show a bar; by default where standard error is a terminal.
+
+        Returns
+        -------
+        WRMF, itself
+
+        Notes
+        -----
+        Ctrl-C is heard within a second. The factors then hold what was reached, the model can be
+        used, and ``partial_fit`` goes on from there.
+        """
+        objective = self._objective()
+        iterations = as_positive_int(self.iterations, "iterations")
+        data = _as_interactions(data)
+        generator = as_generator(self.random_state)
+        dtype, k = np.dtype(self.dtype), self.factors
+        scale = 0.1 / np.sqrt(k)
+        # Drawn in float64, so that both dtypes start from the same point.
+        user_factors, item_factors = (
+            (generator.standard_normal((n, k)) * scale).astype(dtype) for n in data.shape
+        )
+        self.user_factors, self.item_factors = user_factors, item_factors
+        self.users, self.items = data.users, data.items
+        self.train_matrix = data.matrix
+        self.iterations_done = 0
+        self._train(objective, iterations, callback, progress)
+        return self
+
+    def partial_fit(
+        self,
+        data: Any,
+        iterations: int | None = None,
+        callback: Callback | None = None,
+        progress: bool | None = None,
+    ) -> WRMF:
+        """Train on from the present factors; a model not yet fitted starts fresh.
+
+        ``data`` must have the users and items of the fit; for others use ``fit`` or the
+        ``fold_in`` methods. Ten iterations and then five give what fifteen at once give.
+        """
+        if iterations is None:
+            iterations = self.iterations
+        iterations = as_positive_int(iterations, "iterations")
+        if not self._is_fitted:
+            asked, self.iterations = self.iterations, iterations
+            try:
+                return self.fit(data, callback, progress)
+            finally:
+                self.iterations = asked
+        objective = self._objective()
+        if self.user_factors.shape[1] != self.factors or self.user_factors.dtype != self.dtype:
+            raise ValueError(
+                f"the model was fitted with {self.user_factors.shape[1]} factors of "
+                f"{self.user_factors.dtype}, now {self.factors} of {self._dtype_name()} are asked "
+                "for: call fit"
+            )
+        self.train_matrix = self._matching(data)
+        self._train(objective, iterations, callback, progress)
+        return self
+
+    def _train(
+        self,
+        objective: Objective,
+        iterations: int,
+        callback: Callback | None,
+        progress: bool | None,
+    ) -> None:
+        dtype = self.user_factors.dtype
+        of_users, of_items = self._regularization()
+        users = Side.of(self.train_matrix, objective, of_users, dtype)
+        items = Side.of(self.train_matrix.T.tocsr(), objective, of_items, dtype)
+        solver = "exact" if self.solver == "auto" else self.solver
+        hidden = None if progress is None else not progress
+        for _ in tqdm(range(iterations), desc="WRMF", unit="sweep", disable=hidden):
+            half_sweep(items, self.user_factors, self.item_factors, solver, self.num_threads)
+            half_sweep(users, self.item_factors, self.user_factors, solver, self.num_threads)
+            self.iterations_done += 1
+            if callback is not None and callback(self, self.iterations_done):
+                break
+
+    @property
+    def _is_fitted(self) -> bool:
+        return hasattr(self, "train_matrix")
+
+    def _check_fitted(self) -> None:
+        if not self._is_fitted:
+            raise ValueError("this model is not fitted yet: call fit(data) first")
+
+    def _matching(self, data: Any) -> sparse.csr_matrix:
+        """Return the matrix of data that must have the model's own users and items."""
+        data = _as_interactions(data)
+        expected = (len(self.users), len(self.items))
+        if data.shape != expected:
+            raise ValueError(
+                f"the data is {data.shape[0]} users × {data.shape[1]} items, the model was fitted "
+                f"to {expected[0]} × {expected[1]}: call fit, or fold_in_users for new users"
+            )
+        same = (data.users is self.users or np.array_equal(data.users, self.users)) and (
+            data.items is self.items or np.array_equal(data.items, self.items)
+        )
+        if not same:
+            raise ValueError("the data has other user or item ids than the model was fitted to")
+        return data.matrix
+
+    def loss(self, data: Any) -> float:
+        """Return the loss on ``data`` (the model's own users × items), exact, in float64."""
+        self._check_fitted()
+        return self._objective().loss(
+            self._matching(data),
+            self.user_factors,
+            self.item_factors,
+            self._regularization(),
+            self.num_threads,
+        )
+
+    # New users and items
+
+    def fold_in_users(self, data: Any) -> np.ndarray:
+        """Return exact factors of users given by their rows, (n, k); the model stays as it is.
+
+        ``data`` is an n × n_items matrix, or Interactions whose item ids the model knows. A row
+        without entries gives zeros.
+        """
+        self._check_fitted()
+        matrix = self._known_items(data)
+        return self._fold_in(matrix, self.item_factors, self._regularization()[0])
+
+    def fold_in_items(self, data: Any) -> np.ndarray:
+        """Return exact factors of items given by their columns, (n, k), from a n_users × n matrix."""
+        self._check_fitted()
+        matrix = data.matrix if isinstance(data, Interactions) else as_csr(data, allow_empty=True)
+        if matrix.shape[0] != len(self.users):
+            raise ValueError(
+                f"data must be users × new items with {len(self.users)} rows, got {matrix.shape}"
+            )
+        return self._fold_in(matrix.T.tocsr(), self.user_factors, self._regularization()[1])
+
+    def _fold_in(
+        self, rows: sparse.csr_matrix, fixed: np.ndarray, regularization: float
+    ) -> np.ndarray:
+        side = Side.of(rows, self._objective(), regularization, fixed.dtype)
+        out = np.zeros((rows.shape[0], fixed.shape[1]), dtype=fixed.dtype)
+        half_sweep(side, fixed, out, num_threads=self.num_threads)
+        return out
+
+    def _known_items(self, data: Any) -> sparse.csr_matrix:
+        """Return rows over the model's items; ids are mapped where data has them."""
+        if isinstance(data, Interactions) and not (
+            data.items is self.items or np.array_equal(data.items, self.items)
+        ):
+            columns = self._find("items", data.items)
+            entries = data.matrix.tocoo()
+            data = sparse.coo_matrix(
+                (entries.data, (entries.row, columns[entries.col])),
+                shape=(data.n_users, len(self.items)),
+            )
+        matrix = data.matrix if isinstance(data, Interactions) else as_csr(data, allow_empty=True)
+        if matrix.shape[1] != len(self.items):
+            raise ValueError(
+                f"data must be users × items with {len(self.items)} columns, got {matrix.shape}"
+            )
+        return matrix
+
+    # Questions
+
+    def _find(self, axis: str, ids: Any) -> np.ndarray:
+        return find_ids(pd.Index(getattr(self, axis), tupleize_cols=False), ids, axis)
+
+    def predict(self, users: Any, items: Any) -> np.ndarray:
+        """Return x_u·y_i for pairs of ids, (n,); a single id goes with every other."""
+        self._check_fitted()
+        rows, columns = self._find("users", users), self._find("items", items)
+        if len(rows) != len(columns) and 1 not in (len(rows), len(columns)):
+            raise ValueError(
+                f"users and items must pair up, got {len(rows)} users and {len(columns)} items"
+            )
+        return np.einsum("ij,ij->i", *np.broadcast_arrays(
+            self.user_factors[rows], self.item_factors[columns]))  # fmt: skip
+
+    def recommend(
+        self,
+        users: Any = None,
+        n: int = 10,
+        exclude_seen: bool = True,
+        exclude: Any = None,
+        items: Any = None,
+    ) -> Recommendations:
+        """Return the n items with the highest scores for each user, best first.
+
+        Parameters
+        ----------
+        users : an id or a sequence of ids; default everyone
+        n : int ≥ 1; lists are shorter where fewer items are left
+        exclude_seen : bool, default True
+            Whether to leave out what the user interacted with in the training data.
+        exclude, items : sequence of item ids, or {user id: sequence of item ids}
+            Items never to recommend, and the only ones to choose from; for all users, or for each
+            (a user not named is not limited). Ties go to the item that stands first.
+        """
+        self._check_fitted()
+        rows = np.arange(len(self.users)) if users is None else self._find("users", users)
+        seen = self.train_matrix[rows] if exclude_seen else None
+        return self._rank(self.users[rows], self.user_factors[rows], seen, n, exclude, items)
+
+    def recommend_new(
+        self,
+        interactions: Any,
+        n: int = 10,
+        exclude_seen: bool = True,
+        exclude: Any = None,
+        items: Any = None,
+    ) -> Recommendations:
+        """As ``recommend``, for users the model has not seen, by exact fold-in of their rows."""
+        self._check_fitted()
+        matrix = self._known_items(interactions)
+        users = (
+            interactions.users
+            if isinstance(interactions, Interactions)
+            else np.arange(matrix.shape[0])
+        )
+        factors = self.fold_in_users(matrix)
+        return self._rank(users, factors, matrix if exclude_seen else None, n, exclude, items)
+
+    def _rank(
+        self,
+        users: np.ndarray,
+        factors: np.ndarray,
+        seen: sparse.csr_matrix | None,
+        n: int,
+        exclude: Any,
+        items: Any,
+    ) -> Recommendations:
+        n = as_positive_int(n, "n")
+        allowed = np.ones(len(self.items), dtype=bool)
+        if items is not None and not isinstance(items, Mapping):
+            allowed[:] = False
+            allowed[self._find("items", items)] = True
+        if exclude is not None and not isinstance(exclude, Mapping):
+            allowed[self._find("items", exclude)] = False
+        blocked = None if seen is None else seen.astype(bool)
+        if isinstance(exclude, Mapping):
+            mine = self._per_user(users, exclude)
+            blocked = mine if blocked is None else (blocked + mine).tocsr()
+        if isinstance(items, Mapping):
+            limited = self._per_user(users, items).toarray()
+            limited[[user not in items for user in users]] = True
+            others = sparse.csr_matrix(~limited)
+            blocked = others if blocked is None else (blocked + others).tocsr()
+        rows, scores, counts = ranking.top_n(
+            factors, self.item_factors, n, blocked, allowed, self.num_threads
+        )
+        return Recommendations.of(users, self.items, rows, scores, counts)
+
+    def _per_user(self, users: np.ndarray, lists: Mapping[Any, Any]) -> sparse.csr_matrix:
+        """Return a boolean users × items matrix of {user id: item ids}."""
+        self_rows = {user: row for row, user in enumerate(users.tolist())}
+        found = {
+            self_rows[user]: self._find("items", ids)
+            for user, ids in lists.items()
+            if user in self_rows
+        }
+        rows = np.repeat(list(found), [len(columns) for columns in found.values()]).astype(int)
+        columns = np.concatenate([*found.values(), np.empty(0, dtype=np.int64)])
+        matrix = sparse.csr_matrix(
+            (np.ones(len(rows), dtype=bool), (rows, columns)), shape=(len(users), len(self.items))
+        )
+        matrix.sum_duplicates()
+        return matrix
+
+    def similar_items(self, items: Any, n: int = 10) -> Recommendations:
+        """Return the n nearest other items of each given item by cosine, best first."""
+        return self._similar("items", items, n)
+
+    def similar_users(self, users: Any, n: int = 10) -> Recommendations:
+        """Return the n nearest other users of each given user by cosine, best first."""
+        return self._similar("users", users, n)
+
+    def _similar(self, axis: str, ids: Any, n: int) -> Recommendations:
+        self._check_fitted()
+        n = as_positive_int(n, "n")
+        rows = self._find(axis, ids)
+        all_ids = getattr(self, axis)
+        unit, known = _unit_rows(self.item_factors if axis == "items" else self.user_factors)
+        # Nobody is a neighbour of himself, and who has no factors has no neighbours.
+        itself = sparse.csr_matrix(
+            (np.ones(len(rows), dtype=bool), (np.arange(len(rows)), rows)),
+            shape=(len(rows), len(all_ids)),
+        )
+        found, scores, counts = ranking.top_n(unit[rows], unit, n, itself, known, self.num_threads)
+        lost = ~known[rows]
+        found[lost], scores[lost], counts[lost] = -1, np.nan, 0
+        return Recommendations.of(all_ids[rows], all_ids, found, scores, counts)
+
+    def item_similarity(self, max_bytes: int = 4 * 2**30) -> np.ndarray:
+        """Return the cosine of every pair of items, (n_items, n_items), dense.
+
+        Raises
+        ------
+        ValueError
+            Where it would take more than ``max_bytes``; ``similar_items`` has no such limit.
+        """
+        self._check_fitted()
+        size = len(self.items) ** 2 * self.item_factors.dtype.itemsize
+        if size > max_bytes:
+            raise ValueError(
+                f"the similarities of {len(self.items)} items would take {size / 2**30:.1f} GiB, "
+                f"the limit is {max_bytes / 2**30:.1f} GiB: use similar_items, or raise max_bytes"
+            )
+        unit, _ = _unit_rows(self.item_factors)
+        return unit @ unit.T
+
+    def explain(self, user: Any, item: Any, n: int = 10) -> pd.DataFrame:
+        """Return which of a user's interactions make up the score of an item.
+
+        The score is Σ_j b_j · y_itemᵀ A⁻¹ y_j over the user's own items j (Hu, Koren, Volinsky
+        2008, section 5), A being the user's system.
+
+        Returns
+        -------
+        DataFrame
+            item, contribution, largest first, at most n rows; ``attrs["score"]`` is the score,
+            the sum of all contributions, and ``attrs["rest"]`` what the rows left out add up to.
+        """
+        self._check_fitted()
+        n = as_positive_int(n, "n")
+        (row,), (column,) = self._find("users", user), self._find("items", item)
+        mine = self.train_matrix[[row]]
+        objective = self._objective()
+        y = self.item_factors[mine.indices].astype(np.float64)
+        weights = objective.weights(mine.data, np.float64)
+        regularization = objective.row_regularization(
+            self._regularization()[0], np.array([mine.nnz]), len(self.items)
+        )[0]
+        system = objective.unobserved_weight * gram(self.item_factors) + (y.T * weights) @ y
+        system += regularization * np.eye(len(system))
+        direction = np.linalg.pinv(system, hermitian=True) @ self.item_factors[column]
+        parts = (weights + objective.target_shift) * (y @ direction)
+        order = np.argsort(-parts, kind="stable")
+        frame = pd.DataFrame(
+            {"item": self.items[mine.indices[order[:n]]], "contribution": parts[order[:n]]}
+        )
+        frame.attrs = {"score": float(parts.sum()), "rest": float(parts[order[n:]].sum())}
+        return frame
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the fitted model to one file; see :func:`wrmf.load`."""
+        # Imported here because reading a file makes a model, so that module stands above.
+        from wrmf import persistence
+
+        self._check_fitted()
+        persistence.save(self, path)
+
+
+def _as_interactions(data: Any) -> Interactions:
+    return data if isinstance(data, Interactions) else Interactions.from_matrix(data)
+
+
+def _unit_rows(factors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows scaled to length one, and which have a length."""
+    lengths = np.linalg.norm(factors, axis=1)
+    known = lengths > 0
+    return factors / np.where(known, lengths, 1)[:, None], known
