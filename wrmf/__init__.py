@@ -1,1 +1,37 @@
+"""Weighted regularised matrix factorisation for implicit feedback."""
 
+from wrmf import datasets
+from wrmf.interactions import Interactions, read_interactions
+from wrmf.metrics import Evaluation, evaluate
+from wrmf.model import WRMF
+from wrmf.persistence import load
+from wrmf.recommendations import Recommendations
+from wrmf.report import write_report
+from wrmf.search import grid_search
+from wrmf.selection import LearningCurve, SearchResult, learning_curve
+from wrmf.split import Split, leave_k_out, split_by_time, split_interactions, split_users
+from wrmf.versions import show_versions
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "WRMF",
+    "Evaluation",
+    "Interactions",
+    "LearningCurve",
+    "Recommendations",
+    "SearchResult",
+    "Split",
+    "datasets",
+    "evaluate",
+    "grid_search",
+    "leave_k_out",
+    "learning_curve",
+    "load",
+    "read_interactions",
+    "show_versions",
+    "split_by_time",
+    "split_interactions",
+    "split_users",
+    "write_report",
+]

@@ -125,7 +125,6 @@ class WRMF:
         self.items: np.ndarray
         self.train_matrix: sparse.csr_matrix
         self.iterations_done = 0
-        self._random_state_after_fit: Any = None
 
     # Parameters, with scikit-learn's habits
 
@@ -150,6 +149,10 @@ class WRMF:
             if value is not defaults[name].default and value != defaults[name].default
         )
         return f"WRMF({', '.join(changed)})"
+
+    def check_params(self) -> None:
+        """Raise TypeError or ValueError where a parameter is not valid."""
+        self._objective()
 
     def _objective(self) -> Objective:
         """Check every parameter and return the loss they describe."""
