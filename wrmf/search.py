@@ -30,7 +30,7 @@ from wrmf.selection import (
 from wrmf.split import Split
 from wrmf.threads import available_threads
 
-__all__ = ["grid_search"]
+__all__ = ["grid_search", "read_journal"]
 
 JOURNAL = "wrmf-search"
 
@@ -95,6 +95,9 @@ def grid_search(
         "version": 1,
         "search": _fingerprint(model, split, checkpoints, measured, exclude_seen),
         "seed": _seed(model.random_state),
+        "metric": metric,
+        "searched": list(grid),
+        "params": {**model.get_params(), "random_state": None},
     }
     records = Path(journal) if journal is not None else None
     done: dict[str, dict[str, Any]] = {}
@@ -162,6 +165,39 @@ def grid_search(
     finally:
         bar.close()
     return SearchResult(metric, tuple(grid), curves)
+
+
+def read_journal(path: str | os.PathLike[str]) -> SearchResult:
+    """Return what a journal of :func:`grid_search` holds, finished or not.
+
+    Raises
+    ------
+    FileNotFoundError, ValueError
+        For a file that is no journal, or has no finished setting.
+    """
+    source = Path(path)
+    if not source.is_file():
+        raise FileNotFoundError(f"no such journal: {source}")
+    lines = _journal_lines(source, source.read_bytes())
+    if len(lines) < 2:
+        raise ValueError(f"{source} holds no finished setting yet")
+    header = lines[0]
+    curves = [
+        LearningCurve(params={**header["params"], **line["setting"]}, **line["curve"])
+        for line in lines[1:]
+    ]
+    return SearchResult(header["metric"], tuple(header["searched"]), curves)
+
+
+def _journal_lines(path: Path, raw: bytes) -> list[dict[str, Any]]:
+    """Return the whole lines of a journal; a last one cut off by a crash is left out."""
+    try:
+        lines = [json.loads(line) for line in raw[: raw.rfind(b"\n") + 1].splitlines()]
+    except ValueError:
+        lines = []
+    if not lines or not isinstance(lines[0], dict) or lines[0].get("journal") != JOURNAL:
+        raise ValueError(f"{path} is not a search journal: name another file")
+    return lines
 
 
 def _run_parallel(run: Any, settings: list[Any], n_jobs: int, stop: threading.Event) -> list[Any]:
@@ -249,29 +285,22 @@ def _open_journal(
         _write(path, header)
         return header, {}
     raw = path.read_bytes()
-    whole = raw[: raw.rfind(b"\n") + 1]
-    try:
-        lines = [json.loads(line) for line in whole.splitlines()]
-        found = lines[0] if lines else {}
-        is_journal = isinstance(found, dict) and found.get("journal") == JOURNAL
-    except ValueError:
-        is_journal = False
-    if not whole and raw.startswith(b'{"journal"'):
+    if b"\n" not in raw and raw.startswith(b'{"journal"'):
         # Killed while the first line was being written.
         path.unlink()
         return _open_journal(path, header)
-    if not is_journal:
-        raise ValueError(f"{path} is not a search journal: name another file")
+    found, *lines = _journal_lines(path, raw)
     if found["search"] != header["search"]:
         raise ValueError(
             f"{path} is the journal of another search (other data, model, epochs or metrics): "
             "name another file or delete it"
         )
-    if len(whole) < len(raw):
+    whole = raw.rfind(b"\n") + 1
+    if whole < len(raw):
         # The last line was cut off by a crash; its setting is run again.
         with path.open("r+b") as file:
-            file.truncate(len(whole))
-    return found, {_key(line["setting"]): line["curve"] for line in lines[1:]}
+            file.truncate(whole)
+    return found, {_key(line["setting"]): line["curve"] for line in lines}
 
 
 def _append(path: Path, setting: dict[str, Any], curve: LearningCurve) -> None:

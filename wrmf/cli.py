@@ -1,0 +1,334 @@
+"""The command ``wrmf``: one verb a task, files in and out."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+import wrmf
+from wrmf import datasets
+from wrmf.demo import run_demo
+from wrmf.model import WRMF
+from wrmf.pictures import ApiPictures, FolderPictures, UrlPictures
+from wrmf.search import read_journal
+
+__all__ = ["main"]
+
+# What a user can mend is told in one line; anything else is our fault and shows its traceback.
+TOLD = (ValueError, TypeError, OSError, ImportError, MemoryError)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; return 0, 1 for an error, 2 for wrong usage, 130 after Ctrl-C."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        print("wrmf: interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        # The reader, such as head, has enough; Python must not complain at exit either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except TOLD as error:
+        print(f"wrmf: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+    return 0
+
+
+# What each verb does
+
+
+def _demo(options: argparse.Namespace) -> None:
+    run_demo(options.out, num_threads=options.threads, random_state=options.seed)
+
+
+def _search(options: argparse.Namespace) -> None:
+    split = _split(options)
+    result = wrmf.grid_search(
+        _model(options),
+        split,
+        dict(options.grid) or {"factors": [32, 64, 128], "alpha": [10.0, 40.0]},
+        options.epochs,
+        metric=options.metric,
+        exclude_seen=not options.keep_seen,
+        journal=options.journal,
+        n_jobs=options.jobs,
+        log=not options.quiet,
+    )
+    table = result.to_frame().sort_values("best_score", ascending=False)
+    _write_table(table, options.out)
+    print(f"best: {result.best_params}, epoch {result.best_epoch}, "
+          f"test {options.metric} {result.best_score:.5f}")  # fmt: skip
+
+
+def _fit(options: argparse.Namespace) -> None:
+    data = _read(options)
+    model = _model(options).fit(data)
+    model.save(options.out)
+    print(f"{data!r}: fitted, loss {model.loss(data):.6g}, saved to {options.out}")
+
+
+def _recommend(options: argparse.Namespace) -> None:
+    model = wrmf.load(options.model)
+    users = _ids(options.users, model.users) if options.users else None
+    found = model.recommend(users, n=options.n, exclude_seen=not options.keep_seen)
+    _write_table(found.to_frame(), options.out)
+
+
+def _similar(options: argparse.Namespace) -> None:
+    model = wrmf.load(options.model)
+    found = model.similar_items(_ids(options.items, model.items), n=options.n)
+    _write_table(found.to_frame().rename(columns={"user": "query"}), options.out)
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    split = _split(options)
+    model = _model(options).fit(split.train)
+    rows = []
+    for side in ("train", "test"):
+        scores = wrmf.evaluate(
+            model, split, options.metrics, exclude_seen=not options.keep_seen, on=side
+        )
+        rows.append({"on": side, "users": scores.n_users, **dict(scores)})
+    _write_table(pd.DataFrame(rows), options.out)
+
+
+def _report(options: argparse.Namespace) -> None:
+    pictures: Any = None
+    if options.pictures:
+        pictures = FolderPictures(options.pictures)
+    elif options.picture_url and options.picture_path:
+        pictures = ApiPictures(options.picture_url, options.picture_path)
+    elif options.picture_url:
+        pictures = UrlPictures(options.picture_url)
+    data = _read(options)
+    model = wrmf.load(options.model) if options.model else None
+    wrmf.write_report(options.out, read_journal(options.journal), model, data, pictures)
+    print(f"report: {options.out}")
+
+
+def _datasets(options: argparse.Namespace) -> None:
+    known = {
+        "synthetic": lambda: datasets.synthetic_likes(random_state=options.seed),
+        "sketchfab": datasets.fetch_sketchfab,
+        "lastfm": datasets.fetch_lastfm,
+        **{
+            f"movielens-{size}": lambda size=size: datasets.fetch_movielens(size)
+            for size in ("100k", "1m", "20m")
+        },
+    }
+    if options.name is None:
+        print("synthetic-raw and synthetic are made here; the others are downloaded:")
+        print("\n".join(["synthetic-raw", *known]))
+        return
+    if options.name == "synthetic-raw":
+        out = options.out or Path("likes.psv")
+        datasets.write_likes_file(datasets.synthetic_raw_likes(random_state=options.seed), out)
+        print(f"{out}: columns modelname, mid, uid")
+        return
+    if options.name not in known:
+        raise ValueError(f"unknown data set {options.name!r}: synthetic-raw, {', '.join(known)}")
+    data = known[options.name]()
+    frame = data.to_frame()
+    if data.item_names is not None:
+        frame["name"] = data.item_names[data.matrix.indices]
+    out = options.out or Path(f"{options.name}.csv")
+    _write_table(frame, out)
+    print(f"{out}: columns {', '.join(frame.columns)}")
+    print(data.summary())
+
+
+# Reading and writing
+
+
+def _read(options: argparse.Namespace) -> wrmf.Interactions:
+    data = wrmf.read_interactions(
+        options.data,
+        user=options.user,
+        item=options.item,
+        value=options.value,
+        sep=options.sep,
+        duplicates=options.duplicates,
+        item_name=options.item_name,
+    )
+    if options.core:
+        data = data.k_core(options.core, options.core)
+    return data
+
+
+def _split(options: argparse.Namespace) -> wrmf.Split:
+    return wrmf.leave_k_out(
+        _read(options), k=options.leave_out, fraction=options.fraction, random_state=options.seed
+    )
+
+
+def _model(options: argparse.Namespace) -> WRMF:
+    params = {
+        name: getattr(options, name)
+        for name in ("factors", "regularization", "alpha", "iterations", "objective")
+        if getattr(options, name, None) is not None
+    }
+    return WRMF(**params, num_threads=options.threads, random_state=options.seed)
+
+
+def _ids(texts: Sequence[str], known: np.ndarray) -> list[Any]:
+    """Ids as typed, turned into numbers where the model's ids are numbers."""
+    if known.dtype == object:
+        return list(texts)
+    try:
+        return [int(text) for text in texts]
+    except ValueError:
+        raise ValueError(f"ids of this model are whole numbers, got {list(texts)}") from None
+
+
+def _write_table(frame: pd.DataFrame, out: Path | None) -> None:
+    if out is None:
+        print(frame.to_string(index=False))
+    elif out.suffix == ".parquet":
+        frame.to_parquet(out, index=False)
+    else:
+        frame.to_csv(out, index=False, sep="\t" if out.suffix == ".tsv" else ",")
+
+
+# The grammar
+
+
+def _grid(text: str) -> tuple[str, list[Any]]:
+    name, equals, values = text.partition("=")
+    if not equals or not values:
+        raise argparse.ArgumentTypeError(f"expected name=value,value,… got {text!r}")
+    return name, [_literal(value) for value in values.split(",")]
+
+
+def _literal(text: str) -> Any:
+    try:
+        return ast.literal_eval(text)
+    except (ValueError, SyntaxError):
+        return text
+
+
+def _epochs(text: str) -> Sequence[int]:
+    try:
+        numbers = [int(part) for part in text.replace(":", ",").split(",")]
+        return range(*numbers) if ":" in text else numbers
+    except (ValueError, TypeError):
+        raise argparse.ArgumentTypeError(
+            f"expected start:stop:step or a,b,c, got {text!r}"
+        ) from None
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="wrmf", description="Recommendations from likes, plays, clicks or purchases."
+    )
+    parser.add_argument("--version", action="version", version=f"wrmf {wrmf.__version__}")
+    verbs = parser.add_subparsers(metavar="verb", required=True)
+
+    def verb(name: str, run: Any, text: str, *groups: Any) -> argparse.ArgumentParser:
+        command = verbs.add_parser(
+            name,
+            help=text,
+            description=text,
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        )
+        command.set_defaults(run=run)
+        for group in groups:
+            group(command)
+        return command
+
+    demo = verb("demo", _demo, "Run everything once on made-up likes.", _run_options)
+    demo.add_argument("--out", type=Path, default=Path("demo"), help="folder for the results")
+
+    search = verb("search", _search, "Measure learning curves over a grid of settings.",
+                  _data_options, _split_options, _run_options)  # fmt: skip
+    search.add_argument("--grid", type=_grid, action="append", default=[],
+                        metavar="NAME=V,V", help="values to try of one parameter; repeatable")  # fmt: skip
+    search.add_argument("--epochs", type=_epochs, default="2:40:2", help="checkpoints")
+    search.add_argument("--metric", default="precision@5", help="what settings are ranked by")
+    search.add_argument("--journal", type=Path, help="file to resume from, and for the report")
+    search.add_argument("--jobs", type=int, default=1, help="settings at a time")
+    search.add_argument("--quiet", action="store_true", help="no table for each setting")
+    search.add_argument("--out", type=Path, help="file for the table of settings, else printed")
+
+    fit = verb("fit", _fit, "Train a model and save it.",
+               _data_options, _model_options, _run_options)  # fmt: skip
+    fit.add_argument("--out", type=Path, default=Path("model.wrmf"), help="file of the model")
+
+    recommend = verb("recommend", _recommend, "List the best items for users of a saved model.")
+    recommend.add_argument("model", type=Path, help="file written by wrmf fit")
+    recommend.add_argument("users", nargs="*", help="user ids; none means everyone")
+    recommend.add_argument("-n", type=int, default=10, help="items for each user")
+    recommend.add_argument("--keep-seen", action="store_true", help="also items already known")
+    recommend.add_argument("--out", type=Path, help="csv, tsv or parquet file, else printed")
+
+    similar = verb("similar", _similar, "List the nearest neighbours of items of a saved model.")
+    similar.add_argument("model", type=Path, help="file written by wrmf fit")
+    similar.add_argument("items", nargs="+", help="item ids")
+    similar.add_argument("-n", type=int, default=10, help="neighbours of each item")
+    similar.add_argument("--out", type=Path, help="csv, tsv or parquet file, else printed")
+
+    evaluate = verb("evaluate", _evaluate, "Split, train, and measure on what was held out.",
+                    _data_options, _split_options, _model_options, _run_options)  # fmt: skip
+    evaluate.add_argument("--metrics", nargs="+",
+                          default=["precision@5", "recall@20", "ndcg@20", "mse"],
+                          help="name@k, mrr, auc or mse")  # fmt: skip
+    evaluate.add_argument("--out", type=Path, help="csv, tsv or parquet file, else printed")
+
+    report = verb("report", _report, "Write one HTML page about a search and a model.",
+                  _data_options)  # fmt: skip
+    report.add_argument("--journal", type=Path, required=True, help="written by wrmf search")
+    report.add_argument("--model", type=Path, help="written by wrmf fit; adds item neighbours")
+    report.add_argument("--pictures", type=Path, help="folder of pictures named by item id")
+    report.add_argument("--picture-url", help="address of a picture, or of JSON, with {item} in it")
+    report.add_argument("--picture-path", help="where in the JSON the picture's address stands")
+    report.add_argument("--out", type=Path, default=Path("report.html"), help="the page")
+
+    data = verb("datasets", _datasets, "Make or download a data set; without a name, list them.")
+    data.add_argument("name", nargs="?", help="one of the list")
+    data.add_argument("--out", type=Path, help="file to write")
+    data.add_argument("--seed", type=int, default=0, help="of made-up likes")
+    return parser
+
+
+def _data_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("data", type=Path, help="csv, tsv, psv (also .gz) or parquet")
+    command.add_argument("--user", default="user", help="column of user ids")
+    command.add_argument("--item", default="item", help="column of item ids")
+    command.add_argument("--value", help="column of counts; without it each row counts 1")
+    command.add_argument("--item-name", help="column of readable item names")
+    command.add_argument("--sep", help="separator, else from the file's ending")
+    command.add_argument("--duplicates", choices=("sum", "drop", "error"), default="sum",
+                         help="what becomes of repeated pairs")  # fmt: skip
+    command.add_argument("--core", type=int, default=0, metavar="N",
+                         help="keep users and items with at least N interactions")  # fmt: skip
+
+
+def _split_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--leave-out", type=int, default=5, metavar="K",
+                         help="interactions taken from each test user")  # fmt: skip
+    command.add_argument("--fraction", type=float, default=None,
+                         help="share of users to test on; default all that have enough")  # fmt: skip
+    command.add_argument("--keep-seen", action="store_true",
+                         help="leave training items in the ranking")  # fmt: skip
+
+
+def _model_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--factors", type=int, help="dimensions of the model")
+    command.add_argument("--regularization", type=float, help="λ")
+    command.add_argument("--alpha", type=float, help="confidence added by one count")
+    command.add_argument("--iterations", type=int, help="sweeps")
+    command.add_argument("--objective", choices=("wrmf", "ials"), help="the loss")
+
+
+def _run_options(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--threads", type=int, default=0, help="0 means all")
+    command.add_argument("--seed", type=int, default=0, help="of everything random")

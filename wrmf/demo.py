@@ -1,0 +1,116 @@
+"""The whole way from a file of likes to neighbours of items, on made-up likes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from wrmf.datasets import synthetic_raw_likes, write_likes_file
+from wrmf.interactions import read_interactions
+from wrmf.model import WRMF
+from wrmf.report import write_report
+from wrmf.search import grid_search
+from wrmf.split import leave_k_out
+
+__all__ = ["run_demo"]
+
+GRID = {
+    "factors": [20, 40, 80],
+    "regularization": [0.1, 10.0],
+    "alpha": [5.0, 50.0],
+}
+EPOCHS = range(2, 22, 2)
+
+
+def run_demo(
+    folder: Path,
+    *,
+    num_threads: int = 0,
+    random_state: int = 0,
+    epochs: Sequence[int] = EPOCHS,
+    progress: bool | None = None,
+) -> Path:
+    """Run every step, tell what each one does, and return the path of the report page.
+
+    ``folder`` receives the likes, the search journal, plots (where matplotlib is installed), the
+    model and the page. A search that was interrupted goes on from its journal.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    likes = folder / "likes.psv"
+
+    def step(title: str) -> None:
+        print(f"\n== {title}", flush=True)
+
+    step(f"Likes: made up, written to {likes}, read back")
+    write_likes_file(synthetic_raw_likes(random_state=random_state), likes)
+    raw = read_interactions(likes, "uid", "mid", item_name="modelname", duplicates="drop")
+    print(f"Duplicated rows: {raw.n_duplicates}, dropped")
+    print(raw.summary())
+
+    step("Keep users and items with at least 5 likes, until stable")
+    start = time.perf_counter()
+    data = raw.k_core(5, 5)
+    print(data.summary())
+    print(f"({time.perf_counter() - start:.2f} s)")
+
+    step("Take 5 likes of every fifth user aside as the test set")
+    split = leave_k_out(data, k=5, fraction=0.2, random_state=random_state)
+    print(f"train: {split.train.n_interactions} likes, test: {split.test.n_interactions} "
+          f"likes of {len(split.users)} users")  # fmt: skip
+
+    settings = 1
+    for values in GRID.values():
+        settings *= len(values)
+    step(f"Grid search: {settings} settings × {len(epochs)} checkpoints; p@k as in the article, "
+         "with training items left in")  # fmt: skip
+    base = WRMF(random_state=random_state, num_threads=num_threads)
+    start = time.perf_counter()
+    result = grid_search(
+        base,
+        split,
+        GRID,
+        epochs,
+        metric="precision@5",
+        exclude_seen=False,
+        journal=folder / "search.jsonl",
+        log=True,
+        progress=progress,
+    )
+    print(f"({time.perf_counter() - start:.0f} s)")
+
+    step("The best settings")
+    print(result.to_frame().sort_values("best_score", ascending=False).to_string(index=False))
+    print(f"\nbest: {result.best_params}, epoch {result.best_epoch}, "
+          f"test p@5 {result.best_score:.5f}")  # fmt: skip
+    _save_plots(result, folder)
+
+    step("Train on all likes with the best settings")
+    model = result.best_model(base).fit(data, progress=progress)
+    model.save(folder / "model.wrmf")
+    print(f"saved to {folder / 'model.wrmf'}")
+
+    step("Items and their nearest neighbours")
+    for item in data.items[[0, data.n_items // 3, 2 * data.n_items // 3]]:
+        found = model.similar_items(item, n=5)
+        print(data.names_of(data.item_index(item))[0])
+        for name, score in zip(data.names_of(found.rows[0]), found.scores[0], strict=True):
+            print(f"    {score:.3f}  {name}")
+
+    page = folder / "report.html"
+    write_report(page, result, model=model, data=data, title="Likes, end to end")
+    print(f"\nEverything on one page: {page}")
+    return page
+
+
+def _save_plots(result, folder: Path) -> None:
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        print('no plots: they need matplotlib, pip install "wrmf[plot]"')
+        return
+    for kind in ("best", "traces", "mse"):
+        figure = Figure(figsize=(7, 5), layout="constrained")
+        result.plot(kind, ax=figure.subplots())
+        figure.savefig(folder / f"{kind}.png", dpi=120)
+        print(f"plot: {folder / f'{kind}.png'}")
