@@ -1,0 +1,163 @@
+"""Every solver, both dtypes, every objective, against the dense definition."""
+
+import numpy as np
+import pytest
+import reference
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import sparse
+from strategies import interactions, objectives
+
+from wrmf.objective import Objective, gram, observed_scores, squared_error
+from wrmf.sweep import SOLVERS, Side, half_sweep
+
+TOLERANCE = {"float32": 1e-3, "float64": 1e-8}
+every_solver = pytest.mark.parametrize("solver", SOLVERS)
+every_dtype = pytest.mark.parametrize("dtype", TOLERANCE)
+
+
+def as_objective(alpha=40.0, unobserved_weight=1.0, objective="wrmf", confidence="linear",
+                 epsilon=1.0, exponent=0.0):  # fmt: skip
+    return Objective(alpha, unobserved_weight, objective, confidence, epsilon, exponent)
+
+
+def solve(matrix, fixed, regularization, solver="exact", num_threads=1, exponent=0.0, **objective):
+    side = Side.of(matrix, as_objective(**objective, exponent=exponent), regularization,
+                   fixed.dtype)  # fmt: skip
+    out = np.full((matrix.shape[0], fixed.shape[1]), np.nan, dtype=fixed.dtype)
+    half_sweep(side, fixed, out, solver, num_threads)
+    return out
+
+
+def assert_close(out, expected, dtype):
+    scale = np.abs(expected).max(initial=0)
+    assert np.abs(out - expected).max(initial=0) <= TOLERANCE[dtype] * max(scale, 1e-30)
+
+
+@every_solver
+@every_dtype
+@given(data=st.data())
+def test_half_sweep_equals_the_dense_solution(solver, dtype, data):
+    matrix = data.draw(interactions())
+    objective = data.draw(objectives)
+    k = data.draw(st.integers(1, 9))
+    exponent = data.draw(st.sampled_from([0.0, 1.0]))
+    base = data.draw(st.sampled_from([0.5, 3.0]))
+    fixed = np.random.default_rng(k).standard_normal((matrix.shape[1], k)).astype(dtype)
+    regularization = reference.row_regularization(
+        matrix, base, exponent, objective["unobserved_weight"]
+    )
+    expected = reference.half_sweep(matrix, fixed, regularization, **objective)
+    out = solve(matrix, fixed, base, solver, exponent=exponent, **objective)
+    assert_close(out, expected, dtype)
+
+
+@every_solver
+@every_dtype
+@pytest.mark.parametrize("k", [1, 7, 40, 129])
+def test_long_and_short_rows_agree_with_the_dense_solution(solver, dtype, k, likes):
+    for matrix in (likes, likes.T.tocsr()):
+        fixed = np.random.default_rng(k).standard_normal((matrix.shape[1], k)).astype(dtype)
+        expected = reference.half_sweep(matrix, fixed, np.full(matrix.shape[0], 1.0), alpha=10.0)
+        assert_close(solve(matrix, fixed, 1.0, solver, alpha=10.0), expected, dtype)
+
+
+@every_solver
+@every_dtype
+def test_rows_without_entries_become_exact_zeros(solver, dtype, likes):
+    fixed = np.random.default_rng(0).standard_normal((likes.shape[1], 5)).astype(dtype)
+    assert not solve(likes, fixed, 0.1, solver)[17].any()
+    assert not solve(likes, fixed, 0.0, solver)[17].any()
+
+
+@every_solver
+@every_dtype
+@pytest.mark.parametrize("threads", [2, 3, 8])
+def test_factors_are_bitwise_the_same_at_any_thread_count(solver, dtype, threads, likes):
+    fixed = np.random.default_rng(0).standard_normal((likes.shape[1], 33)).astype(dtype)
+    one = solve(likes, fixed, 0.1, solver)
+    assert np.array_equal(one, solve(likes, fixed, 0.1, solver, num_threads=threads))
+
+
+@every_dtype
+def test_without_regularisation_the_least_norm_minimum_is_taken(dtype):
+    # Four columns span at most four of seven dimensions.
+    matrix = sparse.csr_matrix(np.array([[1, 0, 2, 0], [0, 1, 0, 0], [0, 0, 0, 0]], dtype=float))
+    fixed = np.random.default_rng(0).standard_normal((4, 7)).astype(dtype)
+    expected = reference.half_sweep(matrix, fixed, np.zeros(3), alpha=2.0)
+    assert_close(solve(matrix, fixed, 0.0, alpha=2.0), expected, dtype)
+
+
+def test_all_zero_fixed_factors_without_regularisation_give_zeros(likes):
+    fixed = np.zeros((likes.shape[1], 4), dtype=np.float32)
+    assert not solve(likes, fixed, 0.0).any()
+
+
+@pytest.mark.parametrize("regularization", [0.0, 1e-8])
+def test_float32_resolves_hopelessly_scaled_rows_in_float64(regularization, likes):
+    matrix = likes.copy()
+    matrix.data *= 1e6
+    fixed = np.random.default_rng(0).standard_normal((matrix.shape[1], 24)).astype(np.float32)
+    out = solve(matrix, fixed, regularization, alpha=1e6)
+    expected = reference.half_sweep(
+        matrix, fixed, np.full(matrix.shape[0], regularization), alpha=1e6
+    )
+    assert np.isfinite(out).all()
+    assert_close(out, expected, "float32")
+
+
+def test_singular_systems_in_float64_never_give_nan(likes):
+    fixed = np.repeat(np.random.default_rng(0).standard_normal((likes.shape[1], 1)), 6, axis=1)
+    out = solve(likes, fixed, 1e-300, alpha=1e3)
+    assert np.isfinite(out).all()
+
+
+@given(data=st.data())
+def test_loss_equals_the_sum_over_every_cell(data):
+    matrix = data.draw(interactions())
+    objective = data.draw(objectives)
+    generator = np.random.default_rng(1)
+    x, y = (generator.standard_normal((n, 3)) for n in matrix.shape)
+    exponent = 0.5
+    lambdas = [
+        reference.row_regularization(m, base, exponent, objective["unobserved_weight"])
+        for m, base in ((matrix, 0.3), (matrix.T.tocsr(), 2.0))
+    ]
+    expected = reference.loss(matrix, x, y, *lambdas, **objective)
+    found = as_objective(**objective, exponent=exponent).loss(matrix, x, y, (0.3, 2.0))
+    assert found == pytest.approx(expected, rel=1e-10, abs=1e-9)
+
+
+@given(data=st.data())
+def test_gradient_of_the_loss_vanishes_at_the_solution(data):
+    """The row system and the loss are one model: finite differences at the minimum are flat."""
+    matrix = data.draw(interactions(counts=True))
+    objective = data.draw(objectives)
+    fixed = np.random.default_rng(2).standard_normal((matrix.shape[1], 3))
+    x = solve(matrix, fixed, 0.7, **objective)
+    form = as_objective(**objective)
+    at_minimum = form.loss(matrix, x, fixed, (0.7, 0.0))
+    for step in np.random.default_rng(3).standard_normal((4, *x.shape)) * 1e-3:
+        assert form.loss(matrix, x + step, fixed, (0.7, 0.0)) >= at_minimum - 1e-9 * abs(at_minimum)
+
+
+@given(matrix=interactions(counts=False))
+def test_squared_error_equals_the_dense_one(matrix):
+    generator = np.random.default_rng(4)
+    x, y = (generator.standard_normal((n, 4)) for n in matrix.shape)
+    dense = np.sum((matrix.toarray() - x @ y.T) ** 2)
+    assert squared_error(matrix, x, y) == pytest.approx(dense, rel=1e-10, abs=1e-9)
+
+
+def test_gram_is_the_plain_product_over_many_blocks():
+    factors = np.random.default_rng(0).standard_normal((20_000, 6)).astype(np.float32)
+    expected = factors.astype(float).T @ factors.astype(float)
+    np.testing.assert_allclose(gram(factors), expected, rtol=1e-12)
+
+
+def test_observed_scores_follow_the_stored_order(likes):
+    generator = np.random.default_rng(4)
+    x, y = (generator.standard_normal((n, 4)).astype(np.float32) for n in likes.shape)
+    rows, columns = likes.nonzero()
+    expected = np.einsum("ij,ij->i", x[rows].astype(float), y[columns].astype(float))
+    np.testing.assert_allclose(observed_scores(likes, x, y, 3), expected, rtol=1e-12)
