@@ -1,0 +1,295 @@
+"""Ranking metrics and mean squared error, on train and on test."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from wrmf.objective import squared_error
+from wrmf.ranking import for_each_tile, mask, rank_held_out
+from wrmf.split import Split
+
+__all__ = ["Evaluation", "check_metrics", "evaluate", "evaluate_both"]
+
+
+@dataclass(frozen=True)
+class _Ranked:
+    """Ranks of one set of users, as the metrics below want them."""
+
+    ranks: np.ndarray  # (n_entries,) of held-out items, 0 is best
+    rows: np.ndarray  # (n_entries,) the user each belongs to, rising
+    held: np.ndarray  # (m,) number of held-out items
+    auc: np.ndarray | None
+
+    def total(self, values: np.ndarray) -> np.ndarray:
+        return np.bincount(self.rows, weights=values, minlength=len(self.held))
+
+    def hits(self, k: int) -> np.ndarray:
+        return self.total(self.ranks < k)
+
+
+def _ndcg(found: _Ranked, k: int) -> np.ndarray:
+    gains = np.where(found.ranks < k, 1 / np.log2(found.ranks + 2.0), 0.0)
+    ideal = np.concatenate(([0.0], np.cumsum(1 / np.log2(np.arange(k) + 2.0))))
+    return found.total(gains) / ideal[np.minimum(k, found.held)]
+
+
+def _map(found: _Ranked, k: int) -> np.ndarray:
+    order = np.lexsort((found.ranks, found.rows))
+    ranks = found.ranks[order]
+    starts = np.repeat(np.cumsum(found.held) - found.held, found.held)
+    hits_so_far = np.arange(len(ranks)) - starts + 1
+    precisions = np.where(ranks < k, hits_so_far / (ranks + 1.0), 0.0)
+    return found.total(precisions) / np.minimum(k, found.held)
+
+
+def _mrr(found: _Ranked, k: int | None) -> np.ndarray:
+    first = np.minimum.reduceat(found.ranks, np.cumsum(found.held) - found.held)
+    return np.where(first < (np.inf if k is None else k), 1 / (first + 1.0), 0.0)
+
+
+# Each takes the ranks and the cut-off and gives one value for each user.
+METRICS: dict[str, Callable[[_Ranked, Any], np.ndarray]] = {
+    "precision": lambda found, k: found.hits(k) / k,
+    "recall": lambda found, k: found.hits(k) / found.held,
+    "capped_recall": lambda found, k: found.hits(k) / np.minimum(k, found.held),
+    "ndcg": _ndcg,
+    "map": _map,
+    "hit_rate": lambda found, k: (found.hits(k) > 0).astype(float),
+    "mrr": _mrr,
+    "auc": lambda found, k: found.auc,  # type: ignore[return-value, dict-item]
+}
+WITHOUT_CUTOFF = ("mrr", "auc", "mse")
+
+
+def check_metrics(metrics: Sequence[str], n_items: int) -> dict[str, tuple[str, int | None]]:
+    """Return {name as given: (metric, cut-off or None)}, or say which name is not valid."""
+    if isinstance(metrics, str):
+        metrics = (metrics,)
+    parsed = {}
+    for name in metrics:
+        match = re.fullmatch(r"([a-z_]+)(?:@(\d+))?", name) if isinstance(name, str) else None
+        kind, k = (match[1], match[2]) if match else (None, None)
+        if kind not in (*METRICS, "mse") or (k is None and kind not in WITHOUT_CUTOFF) or (
+            k is not None and kind in ("auc", "mse")
+        ):  # fmt: skip
+            raise ValueError(
+                f"unknown metric {name!r}: there are precision@k, recall@k, capped_recall@k, "
+                "ndcg@k, map@k, hit_rate@k, mrr, mrr@k, auc and mse, with k a number as in ndcg@20"
+            )
+        cutoff = None if k is None else int(k)
+        if cutoff is not None and not 1 <= cutoff <= n_items:
+            raise ValueError(f"{name}: k must lie in 1 … {n_items}, the number of items")
+        parsed[name] = (kind, cutoff)
+    if not parsed:
+        raise ValueError("no metric was named")
+    return parsed  # type: ignore[return-value]
+
+
+@dataclass(frozen=True)
+class Evaluation(Mapping[str, float]):
+    """Metric values by name, averaged over users.
+
+    Attributes
+    ----------
+    n_users : int, users that were averaged over
+    n_skipped : int, users left out because they have no held-out item
+    stderr : dict, standard error of each mean (not of mse)
+    per_user : DataFrame with user and a column for each metric (not mse), or None
+    """
+
+    values_by_name: dict[str, float]
+    n_users: int
+    n_skipped: int
+    stderr: dict[str, float] = field(default_factory=dict)
+    per_user: pd.DataFrame | None = None
+
+    def __getitem__(self, name: str) -> float:
+        return self.values_by_name[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.values_by_name)
+
+    def __len__(self) -> int:
+        return len(self.values_by_name)
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={value:.5f}" for name, value in self.items())
+        return f"Evaluation({shown}, n_users={self.n_users}, n_skipped={self.n_skipped})"
+
+
+def evaluate(
+    model: Any,
+    split: Split,
+    metrics: Sequence[str] = ("precision@5", "recall@20", "ndcg@100", "mse"),
+    exclude_seen: bool = True,
+    per_user: bool = False,
+    on: str = "test",
+    num_threads: int = 0,
+) -> Evaluation:
+    """Measure how well a model ranks held-out items.
+
+    With h the user's held-out items among the first k of all items, n of them held out in all:
+    ``precision@k`` = h/k; ``recall@k`` = h/n (as the Gowalla tables and trec_eval);
+    ``capped_recall@k`` = h/min(k, n) (as Liang et al. 2018); ``ndcg@k`` with binary gains, ideal
+    over min(k, n); ``map@k`` normalised by min(k, n); ``hit_rate@k``; ``mrr`` (of the first
+    held-out item, optionally @k); ``auc``; ``mse`` over all cells of the users' rows. All but mse
+    are means over users. Equal scores are ranked by the items' order.
+
+    Parameters
+    ----------
+    model : WRMF, or anything with user_factors (n_users, k) and item_factors (n_items, k)
+    split : Split
+        With ``fold_in``, users' factors come from ``model.fold_in_users``.
+    metrics : sequence of str, k from 1 to the number of items
+    exclude_seen : bool, default True
+        Whether training items are left out of the ranking on test. A held-out item that is also a
+        training item of the same user then counts as never found.
+    per_user : bool, default False
+    on : {"test", "train"}
+        "train" ranks the training items themselves, and nothing is left out.
+
+    Raises
+    ------
+    ValueError
+        For unknown metrics, factors that do not fit the split, or no held-out item at all.
+
+    Examples
+    --------
+    >>> import numpy as np, wrmf
+    >>> train = np.array([[1, 0, 0], [0, 1, 1]])
+    >>> test = np.array([[0, 1, 0], [0, 0, 0]])
+    >>> split = wrmf.Split(train, test)
+    >>> model = wrmf.WRMF(factors=1, random_state=0).fit(train)
+    >>> wrmf.evaluate(model, split, ["hit_rate@2"])["hit_rate@2"]
+    1.0
+    """
+    if on not in ("test", "train"):
+        raise ValueError(f"on must be 'test' or 'train', got {on!r}")
+    return _evaluate(model, split, metrics, exclude_seen, per_user, (on,), num_threads)[on]
+
+
+def evaluate_both(
+    model: Any,
+    split: Split,
+    metrics: Sequence[str],
+    exclude_seen: bool = True,
+    num_threads: int = 0,
+) -> tuple[Evaluation, Evaluation]:
+    """Return what ``evaluate`` gives on train and on test, from one pass over the scores."""
+    found = _evaluate(model, split, metrics, exclude_seen, False, ("train", "test"), num_threads)
+    return found["train"], found["test"]
+
+
+def _evaluate(
+    model: Any,
+    split: Split,
+    metrics: Sequence[str],
+    exclude_seen: bool,
+    per_user: bool,
+    sides: tuple[str, ...],
+    num_threads: int,
+) -> dict[str, Evaluation]:
+    parsed = check_metrics(metrics, split.train.n_items)
+    users = split.users
+    if not len(users):
+        raise ValueError("the split has no test users, so there is nothing to evaluate")
+    known = (split.train if split.fold_in is None else split.fold_in).matrix[users]
+    held = {"train": known, "test": split.test.matrix[users]}
+    user_factors, item_factors = _factors(model, split, known)
+
+    ranked_metrics = {name: how for name, how in parsed.items() if how[0] != "mse"}
+    cutoffs = [k for _, k in ranked_metrics.values()]
+    whole = None in cutoffs
+    cutoff = None if whole else max((k for k in cutoffs if k is not None), default=1)
+
+    def run(tile: slice) -> dict[str, Any]:
+        scores = user_factors[tile] @ item_factors.T
+        found = {}
+        # Train first: its items are masked in the same scores afterwards.
+        for side in sides:
+            if side == "test" and exclude_seen:
+                mask(scores, known[tile])
+            found[side] = rank_held_out(scores, held[side][tile], cutoff)
+        return found
+
+    tiles = (
+        for_each_tile(len(users), len(item_factors), run, num_threads) if ranked_metrics else []
+    )
+    return {
+        side: _summarise(
+            [tile[side] for tile in tiles],
+            held[side],
+            parsed,
+            split.train.users[users],
+            per_user,
+            lambda side=side: (
+                squared_error(held[side], user_factors, item_factors, num_threads)
+                / (len(users) * len(item_factors))
+            ),
+        )
+        for side in sides
+    }
+
+
+def _summarise(
+    tiles: list[Any],
+    held: sparse.csr_matrix,
+    parsed: dict[str, tuple[str, int | None]],
+    ids: np.ndarray,
+    per_user: bool,
+    mean_squared_error: Callable[[], float],
+) -> Evaluation:
+    counts = np.diff(held.indptr)
+    some = counts > 0
+    n_users = int(some.sum())
+    if not n_users and tiles:
+        raise ValueError("no user has a held-out item, so there is nothing to rank")
+    values, errors, columns = {}, {}, {}
+    if tiles:
+        auc = tiles[0].auc
+        found = _Ranked(
+            ranks=np.concatenate([tile.ranks for tile in tiles]),
+            rows=np.repeat(np.arange(n_users), counts[some]),
+            held=counts[some],
+            auc=None if auc is None else np.concatenate([tile.auc for tile in tiles])[some],
+        )
+    for name, (kind, k) in parsed.items():
+        if kind == "mse":
+            values[name] = mean_squared_error()
+            continue
+        scores = METRICS[kind](found, k)
+        columns[name] = scores
+        values[name] = float(scores.mean())
+        errors[name] = float(scores.std(ddof=1) / np.sqrt(n_users)) if n_users > 1 else np.nan
+    frame = pd.DataFrame({"user": ids[some], **columns}) if per_user and columns else None
+    return Evaluation(values, n_users, len(counts) - n_users, errors, frame)
+
+
+def _factors(
+    model: Any, split: Split, known: sparse.csr_matrix
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the factors of the split's users and of all items, checked."""
+    if not (hasattr(model, "user_factors") and hasattr(model, "item_factors")):
+        raise ValueError("the model has no factors: fit it on split.train first")
+    shape = len(model.user_factors), len(model.item_factors)
+    if shape[1] != split.train.n_items or (split.fold_in is None and shape[0] != split.train.n_users):
+        raise ValueError(
+            f"the model has {shape[0]} users × {shape[1]} items, the split "
+            f"{split.train.n_users} × {split.train.n_items}: fit it on split.train"
+        )
+    if split.fold_in is None:
+        user_factors = np.asarray(model.user_factors)[split.users]
+    else:
+        user_factors = model.fold_in_users(known)
+    item_factors = np.asarray(model.item_factors)
+    for factors, side in ((user_factors, "user"), (item_factors, "item")):
+        if not np.isfinite(factors).all():
+            raise ValueError(f"the model's {side} factors hold NaN or infinite values")
+    return user_factors, item_factors
