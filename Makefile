@@ -15,7 +15,7 @@ test: $(VENV)/.built
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .
-	$(BIN)/cython-lint wrmf
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/cython-lint wrmf
 	$(BIN)/mypy
 
 bench: $(VENV)/.built

@@ -45,9 +45,9 @@ def as_generator(random_state: Any) -> np.random.Generator:
             "random_state must be None, an int, a numpy Generator or a RandomState, "
             f"got {random_state!r} ({type(random_state).__name__})"
         )
-    if random_state is not None and random_state < 0:
+    if random_state is not None and int(random_state) < 0:
         raise ValueError(f"random_state must be at least 0, got {random_state}")
-    return np.random.default_rng(random_state)
+    return np.random.default_rng(None if random_state is None else int(random_state))
 
 
 def is_sorted_csr(matrix: Any) -> bool:
@@ -118,15 +118,13 @@ def as_csr(
     >>> as_csr(sparse.coo_array(([1, 2], ([0, 0], [1, 1])), shape=(1, 2))).toarray()
     array([[0., 3.]], dtype=float32)
     """
-    if not sparse.issparse(matrix):
-        if not isinstance(matrix, np.ndarray):
-            raise TypeError(
-                f"{name} must be Interactions or a scipy.sparse users × items matrix, got "
-                f"{type(matrix).__name__}; read tables with wrmf.read_interactions"
-            )
-        if matrix.ndim != 2:
-            raise ValueError(f"{name} must be 2-d (users × items), got shape {matrix.shape}")
-    elif matrix.ndim != 2:
+    if not sparse.issparse(matrix) and not isinstance(matrix, np.ndarray):
+        raise TypeError(
+            f"{name} must be Interactions or a scipy.sparse users × items matrix, got "
+            f"{type(matrix).__name__}; read tables with wrmf.read_interactions"
+        )
+    matrix: Any = matrix
+    if matrix.ndim != 2:
         raise ValueError(f"{name} must be 2-d (users × items), got shape {matrix.shape}")
     if matrix.dtype.kind not in "biuf":
         raise TypeError(f"{name} must hold real numbers, got dtype {matrix.dtype}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import functools
 import os
 import sys
 from collections.abc import Sequence
@@ -122,7 +123,7 @@ def _datasets(options: argparse.Namespace) -> None:
         "sketchfab": datasets.fetch_sketchfab,
         "lastfm": datasets.fetch_lastfm,
         **{
-            f"movielens-{size}": lambda size=size: datasets.fetch_movielens(size)
+            f"movielens-{size}": functools.partial(datasets.fetch_movielens, size)
             for size in ("100k", "1m", "20m")
         },
     }

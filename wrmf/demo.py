@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from wrmf.datasets import synthetic_raw_likes, write_likes_file
 from wrmf.interactions import read_interactions
@@ -15,7 +16,7 @@ from wrmf.split import leave_k_out
 
 __all__ = ["run_demo"]
 
-GRID = {
+GRID: dict[str, list[Any]] = {
     "factors": [20, 40, 80],
     "regularization": [0.1, 10.0],
     "alpha": [5.0, 50.0],

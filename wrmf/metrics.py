@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -63,7 +64,7 @@ METRICS: dict[str, Callable[[_Ranked, Any], np.ndarray]] = {
     "map": _map,
     "hit_rate": lambda found, k: (found.hits(k) > 0).astype(float),
     "mrr": _mrr,
-    "auc": lambda found, k: found.auc,  # type: ignore[return-value, dict-item]
+    "auc": lambda found, k: found.auc,  # type: ignore[dict-item, return-value]
 }
 WITHOUT_CUTOFF = ("mrr", "auc", "mse")
 
@@ -222,20 +223,21 @@ def _evaluate(
     tiles = (
         for_each_tile(len(users), len(item_factors), run, num_threads) if ranked_metrics else []
     )
-    return {
-        side: _summarise(
+    results = {}
+    for side in sides:
+        cells = len(users) * len(item_factors)
+        error = math.nan
+        if "mse" in (kind for kind, _ in parsed.values()):
+            error = squared_error(held[side], user_factors, item_factors, num_threads) / cells
+        results[side] = _summarise(
             [tile[side] for tile in tiles],
             held[side],
             parsed,
             split.train.users[users],
             per_user,
-            lambda side=side: (
-                squared_error(held[side], user_factors, item_factors, num_threads)
-                / (len(users) * len(item_factors))
-            ),
+            error,
         )
-        for side in sides
-    }
+    return results
 
 
 def _summarise(
@@ -244,7 +246,7 @@ def _summarise(
     parsed: dict[str, tuple[str, int | None]],
     ids: np.ndarray,
     per_user: bool,
-    mean_squared_error: Callable[[], float],
+    mean_squared_error: float,
 ) -> Evaluation:
     counts = np.diff(held.indptr)
     some = counts > 0
@@ -262,7 +264,7 @@ def _summarise(
         )
     for name, (kind, k) in parsed.items():
         if kind == "mse":
-            values[name] = mean_squared_error()
+            values[name] = mean_squared_error
             continue
         scores = METRICS[kind](found, k)
         columns[name] = scores
@@ -279,7 +281,8 @@ def _factors(
     if not (hasattr(model, "user_factors") and hasattr(model, "item_factors")):
         raise ValueError("the model has no factors: fit it on split.train first")
     shape = len(model.user_factors), len(model.item_factors)
-    if shape[1] != split.train.n_items or (split.fold_in is None and shape[0] != split.train.n_users):
+    expected = split.train.shape
+    if shape[1] != expected[1] or (split.fold_in is None and shape[0] != expected[0]):
         raise ValueError(
             f"the model has {shape[0]} users × {shape[1]} items, the split "
             f"{split.train.n_users} × {split.train.n_items}: fit it on split.train"

@@ -121,10 +121,11 @@ def load(path: str | os.PathLike[str]) -> WRMF:
 
 
 def _restore(header: dict[str, Any], arrays: dict[str, np.ndarray]) -> WRMF:
-    model = WRMF(**{
+    params: dict[str, Any] = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in header["params"].items()
-    })  # fmt: skip
+    }
+    model = WRMF(**params)
     shape = tuple(header["shape"])
     matrix = as_csr(
         sparse.csr_matrix(

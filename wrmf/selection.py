@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -102,8 +103,8 @@ def as_epochs(epochs: Any) -> list[int]:
     if isinstance(epochs, (int, np.integer)):
         epochs = [epochs]
     checked = [as_positive_int(epoch, "epochs") for epoch in epochs]
-    if not checked or any(a >= b for a, b in zip(checked, checked[1:], strict=False)):
-        raise ValueError(f"epochs must be rising whole numbers such as range(2, 40, 2), got {epochs}")
+    if not checked or any(a >= b for a, b in itertools.pairwise(checked)):
+        raise ValueError(f"epochs must be rising, such as range(2, 40, 2), got {epochs}")
     return checked
 
 
@@ -239,7 +240,7 @@ class SearchResult:
         return self.best_curve.best(self.metric)[1]
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a row a setting, in the grid's order: parameters, best_epoch, best_score, seconds."""
+        """Return parameters, best_epoch, best_score, seconds: a row a setting, in grid order."""
         rows = []
         for curve in self.curves:
             epoch, score = curve.best(self.metric)

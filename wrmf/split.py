@@ -100,15 +100,17 @@ def _as_data(data: Any) -> Interactions:
 def _share(value: Any, n: int, name: str, closed: bool = False) -> int:
     """Return a share of n (float) or a number (int) as a number."""
     if isinstance(value, numbers.Integral) and not isinstance(value, (bool, np.bool_)):
-        if not 1 <= value < n + closed:
+        count = int(value)
+        if not 1 <= count < n + closed:
             raise ValueError(f"{name} must lie in 1 … {n - 1 + closed}, got {value}")
-        return int(value)
+        return count
     if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
         raise TypeError(f"{name} must be a share or a whole number, got {value!r}")
-    if not (0 < value < 1 or (closed and value == 1)):
+    share = float(value)
+    if not (0 < share < 1 or (closed and share == 1)):
         raise ValueError(f"{name} as a share must lie between 0 and 1, got {value}")
     # floor, as the article; the tiny sum undoes the rounding of products such as 0.29 * 100.
-    return math.floor(float(value) * n + 1e-9)
+    return math.floor(share * n + 1e-9)
 
 
 def leave_k_out(

@@ -127,7 +127,7 @@ def _solve(
                  side.regularization.astype(np.float64), fixed.astype(np.float64), base, double,
                  failed, "exact", threads)  # fmt: skip
         for row in np.flatnonzero(failed):
-            double[row] = _least_norm(side, row, fixed, base)
+            double[row] = _least_norm(side, int(row), fixed, base)
         if double is not out:
             out[hard] = double[hard]
 

@@ -195,8 +195,12 @@ def synthetic_likes(
     )
     shuffle = generator.permutation(n_items)
     names = np.array(_item_names(sampler.theme, sampler.style, generator), dtype=object)
-    users, items = _hex_ids(n_users, generator), _hex_ids(n_items, generator)
-    return Interactions.from_matrix(matrix[:, shuffle], users, items, names[shuffle])
+    return Interactions.from_matrix(
+        matrix[:, shuffle],
+        _hex_ids(n_users, generator),
+        _hex_ids(n_items, generator),
+        names[shuffle],
+    )
 
 
 def _exactly(

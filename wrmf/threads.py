@@ -34,10 +34,8 @@ def available_threads(num_threads: int = 0) -> int:
     """
     if num_threads > 0:
         return num_threads
-    if hasattr(os, "sched_getaffinity"):
-        cpus = len(os.sched_getaffinity(0))
-    else:
-        cpus = os.cpu_count() or 1
+    affinity = getattr(os, "sched_getaffinity", None)
+    cpus = len(affinity(0)) if affinity else os.cpu_count() or 1
     quota = _cgroup_cpus()
     return max(1, cpus if quota is None else min(cpus, quota))
 
