@@ -123,7 +123,10 @@ def as_csr(
             f"{name} must be Interactions or a scipy.sparse users × items matrix, got "
             f"{type(matrix).__name__}; read tables with wrmf.read_interactions"
         )
-    matrix: Any = matrix
+    return _as_csr(matrix, name, allow_empty)
+
+
+def _as_csr(matrix: Any, name: str, allow_empty: bool) -> sparse.csr_matrix:
     if matrix.ndim != 2:
         raise ValueError(f"{name} must be 2-d (users × items), got shape {matrix.shape}")
     if matrix.dtype.kind not in "biuf":

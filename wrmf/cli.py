@@ -7,7 +7,7 @@ import ast
 import functools
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -118,7 +118,7 @@ def _report(options: argparse.Namespace) -> None:
 
 
 def _datasets(options: argparse.Namespace) -> None:
-    known = {
+    known: dict[str, Callable[[], wrmf.Interactions]] = {
         "synthetic": lambda: datasets.synthetic_likes(random_state=options.seed),
         "sketchfab": datasets.fetch_sketchfab,
         "lastfm": datasets.fetch_lastfm,
@@ -251,8 +251,8 @@ def _parser() -> argparse.ArgumentParser:
 
     search = verb("search", _search, "Measure learning curves over a grid of settings.",
                   _data_options, _split_options, _run_options)  # fmt: skip
-    search.add_argument("--grid", type=_grid, action="append", default=[],
-                        metavar="NAME=V,V", help="values to try of one parameter; repeatable")  # fmt: skip
+    search.add_argument("--grid", type=_grid, action="append", default=[], metavar="NAME=V,V",
+                        help="values to try of one parameter; repeatable")  # fmt: skip
     search.add_argument("--epochs", type=_epochs, default="2:40:2", help="checkpoints")
     search.add_argument("--metric", default="precision@5", help="what settings are ranked by")
     search.add_argument("--journal", type=Path, help="file to resume from, and for the report")
@@ -317,7 +317,7 @@ def _split_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--leave-out", type=int, default=5, metavar="K",
                          help="interactions taken from each test user")  # fmt: skip
     command.add_argument("--fraction", type=float, default=None,
-                         help="share of users to test on; default all that have enough")  # fmt: skip
+                         help="share of users to test on; all that can without it")  # fmt: skip
     command.add_argument("--keep-seen", action="store_true",
                          help="leave training items in the ranking")  # fmt: skip
 

@@ -138,7 +138,8 @@ def fetch_lastfm(url: str = LASTFM) -> Interactions:
     """Return the plays of Last.fm 360K (Celma 2010) by user and artist name."""
     path = download(url, "lastfm-dataset-360K.tar.gz")
     with tarfile.open(path) as archive:
-        member = next(m for m in archive.getmembers() if m.name.endswith("-artmbid-artname-plays.tsv"))
+        names = archive.getnames()
+        member = next(name for name in names if name.endswith("-artmbid-artname-plays.tsv"))
         file = archive.extractfile(member)
         assert file is not None
         plays = pd.read_csv(

@@ -276,7 +276,7 @@ class Interactions:
 
 
 def find_ids(index: pd.Index, ids: Any, axis: str) -> np.ndarray:
-    """Return the positions of ``ids`` (one id or a sequence) in ``index``, or say which is unknown."""
+    """Return where ``ids`` (one or a sequence) stand in ``index``, or say which is unknown."""
     if isinstance(ids, (str, bytes, tuple)) or not isinstance(ids, Iterable):
         ids = [ids]
     wanted = _object_array(list(ids))

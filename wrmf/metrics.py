@@ -64,7 +64,7 @@ METRICS: dict[str, Callable[[_Ranked, Any], np.ndarray]] = {
     "map": _map,
     "hit_rate": lambda found, k: (found.hits(k) > 0).astype(float),
     "mrr": _mrr,
-    "auc": lambda found, k: found.auc,  # type: ignore[dict-item, return-value]
+    "auc": lambda found, k: np.asarray(found.auc),
 }
 WITHOUT_CUTOFF = ("mrr", "auc", "mse")
 

@@ -334,7 +334,7 @@ class WRMF:
         return self._fold_in(matrix, self.item_factors, self._regularization()[0])
 
     def fold_in_items(self, data: Any) -> np.ndarray:
-        """Return exact factors of items given by their columns, (n, k), from a n_users × n matrix."""
+        """Return exact factors of items given as the columns of a n_users × n matrix, (n, k)."""
         self._check_fitted()
         matrix = data.matrix if isinstance(data, Interactions) else as_csr(data, allow_empty=True)
         if matrix.shape[0] != len(self.users):

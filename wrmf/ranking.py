@@ -146,7 +146,7 @@ def rank_held_out(scores: np.ndarray, held: sparse.csr_matrix, cutoff: int | Non
     if cutoff is None:
         return _rank_all(scores, held)
     m, width = scores.shape
-    columns, counts = best_columns(scores, cutoff)
+    columns, _ = best_columns(scores, cutoff)
     listed, place = np.nonzero(columns >= 0)
     keys = listed * width + columns[listed, place]
     order = np.argsort(keys)

@@ -224,7 +224,7 @@ def _settings(model: WRMF, grid: Mapping[str, Sequence[Any]]) -> list[dict[str, 
     """Return every combination, each checked before the first one is trained."""
     if not isinstance(grid, Mapping) or not grid:
         raise ValueError(
-            f'grid must map parameter names to values, such as {{"factors": [32, 64]}}, got {grid!r}'
+            f'grid must map names to values, such as {{"factors": [32, 64]}}, got {grid!r}'
         )
     for name, values in grid.items():
         if isinstance(values, (str, bytes)) or not isinstance(values, Iterable) or not len(values):

@@ -1,0 +1,93 @@
+"""Every parameter that is out of bounds is named, with what came and what was expected."""
+
+import numpy as np
+import pytest
+
+from wrmf import WRMF
+
+
+@pytest.mark.parametrize(
+    ("params", "error"),
+    [
+        ({"factors": 0}, "factors must be at least 1, got 0"),
+        ({"factors": 2.5}, "factors must be a whole number, got 2.5"),
+        ({"factors": "8"}, "factors must be a whole number"),
+        ({"factors": True}, "factors must be a whole number"),
+        ({"iterations": 0}, "iterations must be at least 1"),
+        ({"alpha": -1}, "alpha must be finite and at least 0"),
+        ({"alpha": float("nan")}, "alpha must be finite"),
+        ({"alpha": "40"}, "alpha must be a number"),
+        ({"regularization": -0.1}, "regularization must be finite and at least 0"),
+        ({"regularization": (0.1,)}, "number or .user, item."),
+        ({"regularization": None}, "regularization must be a number"),
+        ({"unobserved_weight": 0}, "unobserved_weight must be finite and above 0"),
+        ({"regularization_exponent": float("inf")}, "regularization_exponent must be finite"),
+        ({"objective": "bpr"}, "objective must be one of"),
+        ({"confidence": "sqrt"}, "confidence must be one of"),
+        ({"solver": "magic"}, "solver must be one of"),
+        ({"dtype": "float16"}, "dtype must be one of"),
+        ({"dtype": "no such"}, "dtype must be one of"),
+        ({"num_threads": -1}, "num_threads must be at least 0"),
+        ({"epsilon": 0}, "epsilon must be finite and above 0"),
+        ({"random_state": "seed"}, "random_state must be None, an int"),
+        ({"random_state": -4}, "random_state must be at least 0"),
+    ],
+)
+def test_bad_parameters_are_explained(checkerboard, params, error):
+    with pytest.raises((TypeError, ValueError), match=error):
+        WRMF(**params).fit(checkerboard)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"factors": np.int64(3)},
+        {"alpha": 40},
+        {"regularization": [0.1, 1]},
+        {"dtype": np.float64},
+        {"dtype": np.dtype("float32")},
+        {"alpha": 0.0},
+    ],
+)
+def test_odd_but_right_parameters_work(checkerboard, params):
+    assert np.isfinite(WRMF(**params).fit(checkerboard).user_factors).all()
+
+
+def test_an_unfitted_model_says_so():
+    for ask in (
+        lambda m: m.recommend(),
+        lambda m: m.predict(0, 0),
+        lambda m: m.similar_items(0),
+        lambda m: m.fold_in_users(np.ones((1, 1))),
+        lambda m: m.loss(np.ones((1, 1))),
+        lambda m: m.explain(0, 0),
+    ):
+        with pytest.raises(ValueError, match="not fitted"):
+            ask(WRMF())
+
+
+def test_wrong_shapes_show_both(checkerboard):
+    model = WRMF(factors=2).fit(checkerboard)
+    with pytest.raises(ValueError, match="10 users × 8 items, the model was fitted to 8 × 10"):
+        model.partial_fit(checkerboard.T.tocsr())
+    with pytest.raises(ValueError, match="with 10 columns"):
+        model.fold_in_users(np.ones((2, 9)))
+    with pytest.raises(ValueError, match="with 8 rows"):
+        model.fold_in_items(np.ones((9, 2)))
+    with pytest.raises(ValueError, match="call fit"):
+        model.set_params(factors=3).partial_fit(checkerboard)
+
+
+def test_bad_questions_are_explained(checkerboard):
+    model = WRMF(factors=2).fit(checkerboard)
+    for n in (0, -3):
+        with pytest.raises(ValueError, match="n must be at least 1"):
+            model.recommend(n=n)
+    with pytest.raises(ValueError, match="unknown id among users: 99"):
+        model.recommend([99])
+    with pytest.raises(ValueError, match="unknown id among items: 'x'"):
+        model.recommend([0], exclude=["x"])
+    with pytest.raises(ValueError, match="unknown id among items"):
+        model.similar_items([-1])
+    with pytest.raises(ValueError, match="must pair up"):
+        model.predict([0, 1], [0, 1, 2])
