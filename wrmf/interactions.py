@@ -62,7 +62,7 @@ def _as_ids(ids: Any, n: int, name: str) -> np.ndarray:
     if array.dtype == object and index.isna().any():
         raise ValueError(f"{name} holds a null id at position {int(index.isna().argmax())}")
     if not index.is_unique:
-        raise ValueError(f"{name} holds the id {index[index.duplicated()][0]!r} twice")
+        raise ValueError(f"{name} holds the id {index[index.duplicated()].tolist()[0]!r} twice")
     return array
 
 
@@ -289,7 +289,7 @@ def find_ids(index: pd.Index, ids: Any, axis: str) -> np.ndarray:
         more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
         example = index[0] if len(index) else None
         raise ValueError(
-            f"unknown id among {axis}: {unknown[0]!r}{more}; "
+            f"unknown id among {axis}: {unknown.tolist()[0]!r}{more}; "
             f"there are {len(index)}, such as {example!r}"
         )
     return found.astype(np.int64)

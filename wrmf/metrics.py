@@ -90,7 +90,7 @@ def check_metrics(metrics: Sequence[str], n_items: int) -> dict[str, tuple[str, 
         parsed[name] = (kind, cutoff)
     if not parsed:
         raise ValueError("no metric was named")
-    return parsed  # type: ignore[return-value]
+    return parsed
 
 
 @dataclass(frozen=True)

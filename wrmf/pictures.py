@@ -240,9 +240,9 @@ class _RemotePictures(_Failures):
             try:
                 with os.fdopen(handle, "wb") as file:
                     file.write(data)
-                os.replace(temporary, path)
+                Path(temporary).replace(path)
             except BaseException:
-                os.unlink(temporary)
+                Path(temporary).unlink()
                 raise
         except OSError as error:
             _logger.warning("cannot keep a picture in %s: %s", path.parent, error)

@@ -121,7 +121,7 @@ def _replace(path: Path, text: str) -> Path:
     try:
         # Names can hold lone surrogates, which no file can: they become "?".
         temporary.write_bytes(text.encode("utf-8", "replace"))
-        os.replace(temporary, path)
+        temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
