@@ -13,7 +13,7 @@ import pandas as pd
 from scipy import sparse
 
 from wrmf.objective import squared_error
-from wrmf.ranking import for_each_tile, mask, rank_held_out
+from wrmf.ranking import NEVER, for_each_tile, mask, rank_held_out
 from wrmf.split import Split
 
 __all__ = ["Evaluation", "check_metrics", "evaluate", "evaluate_both"]
@@ -52,7 +52,7 @@ def _map(found: _Ranked, k: int) -> np.ndarray:
 
 def _mrr(found: _Ranked, k: int | None) -> np.ndarray:
     first = np.minimum.reduceat(found.ranks, np.cumsum(found.held) - found.held)
-    return np.where(first < (np.inf if k is None else k), 1 / (first + 1.0), 0.0)
+    return np.where(first < (NEVER if k is None else k), 1 / (first + 1.0), 0.0)
 
 
 # Each takes the ranks and the cut-off and gives one value for each user.

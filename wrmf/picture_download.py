@@ -235,7 +235,11 @@ class JsonPath:
                 if not matching:
                     raise LookupError(self.text)
                 here = matching[0]
-            elif (isinstance(step, str) and isinstance(here, dict) and step in here) or (isinstance(step, int) and isinstance(here, list)):
+            elif isinstance(step, int):
+                if not isinstance(here, list):
+                    raise LookupError(self.text)
+                here = here[step]
+            elif isinstance(here, dict) and step in here:
                 here = here[step]
             else:
                 raise LookupError(self.text)

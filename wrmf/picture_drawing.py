@@ -158,7 +158,8 @@ _OUTLINES = (_hills, _peaks, _dunes, _waves, _terraces, _slope)
 
 def _polygon(points: list[tuple[float, float]], fill: str) -> str:
     path = "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
-    return f'<path fill="{fill}" stroke="{fill}" stroke-width="3" stroke-linejoin="round" d="M{path}z"/>'
+    style = f'fill="{fill}" stroke="{fill}" stroke-width="3" stroke-linejoin="round"'
+    return f'<path {style} d="M{path}z"/>'
 
 
 def _round(x: float, y: float, radius: float, count: int, fill: str, inner: float = 1.0) -> str:

@@ -23,8 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .picture_download import JsonPath, NoPicture, download_json, download_picture, sniff
-from .picture_drawing import draw_poster
+from wrmf.picture_download import JsonPath, NoPicture, download_json, download_picture, sniff
+from wrmf.picture_drawing import draw_poster
 
 __all__ = [
     "ApiPictures",

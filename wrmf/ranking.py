@@ -18,10 +18,13 @@ from scipy import sparse
 
 from wrmf.threads import available_threads, single_threaded_blas
 
-__all__ = ["Ranks", "best_columns", "for_each_tile", "mask", "rank_held_out", "top_n"]
+__all__ = ["NEVER", "Ranks", "best_columns", "for_each_tile", "mask", "rank_held_out", "top_n"]
 
 # Scores in a tile: 8 MiB of float32, which with its copies stays near the caches.
 TILE_SCORES = 2**21
+
+# The rank of an item that is masked, or lies beyond the cut-off.
+NEVER = 2**62
 
 
 def for_each_tile(
@@ -132,7 +135,7 @@ class Ranks:
 
     Attributes
     ----------
-    ranks : int64, 0 for the best item; n_items where it lies beyond the cut-off or is masked
+    ranks : int64, 0 for the best item; NEVER where it lies beyond the cut-off or is masked
     auc : float64 (m,), only without a cut-off: the share of pairs of a held-out and another
         unmasked item that stand in the right order, equal scores counting half
     """
@@ -153,7 +156,7 @@ def rank_held_out(scores: np.ndarray, held: sparse.csr_matrix, cutoff: int | Non
     keys = keys[order]
     wanted = np.repeat(np.arange(m), np.diff(held.indptr)) * width + held.indices
     at = np.minimum(np.searchsorted(keys, wanted), max(len(keys) - 1, 0))
-    ranks = np.full(len(wanted), width, dtype=np.int64)
+    ranks = np.full(len(wanted), NEVER, dtype=np.int64)
     if len(keys):
         hit = keys[at] == wanted
         ranks[hit] = place[order][at[hit]]
@@ -162,7 +165,7 @@ def rank_held_out(scores: np.ndarray, held: sparse.csr_matrix, cutoff: int | Non
 
 def _rank_all(scores: np.ndarray, held: sparse.csr_matrix) -> Ranks:
     m, width = scores.shape
-    ranks = np.full(held.nnz, width, dtype=np.int64)
+    ranks = np.full(held.nnz, NEVER, dtype=np.int64)
     auc = np.ones(m)
     ordered = np.sort(scores, axis=1)
     for row in range(m):
@@ -178,7 +181,7 @@ def _rank_all(scores: np.ndarray, held: sparse.csr_matrix) -> Ranks:
             int((scores[row, :column] == score).sum()) if same > 1 else 0
             for column, score, same in zip(columns, mine, equal, strict=True)
         ]
-        ranks[entries] = np.where(found, above + np.array(tied, dtype=np.int64), width)
+        ranks[entries] = np.where(found, above + np.array(tied, dtype=np.int64), NEVER)
         own = np.sort(mine[found])
         others = width - masked - len(own)
         if others > 0 and len(mine):

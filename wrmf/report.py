@@ -9,8 +9,8 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from .report_neighbours import neighbours_section
-from .report_search import (
+from wrmf.report_neighbours import neighbours_section
+from wrmf.report_search import (
     curve_section,
     effects_section,
     fan_section,
@@ -18,7 +18,7 @@ from .report_search import (
     mse_section,
     table_section,
 )
-from .report_template import page
+from wrmf.report_template import page
 
 __all__ = ["write_report"]
 

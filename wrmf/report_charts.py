@@ -7,6 +7,7 @@ rounded to a tenth of a pixel; scores that are NaN or infinite leave a gap.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -246,7 +247,7 @@ def _thinned(ticks: list[tuple[float, str]], frame: _Frame) -> list[tuple[float,
         kept = ticks[::stride]
         gaps = [
             frame.x(after[0]) - frame.x(before[0])
-            for before, after in zip(kept, kept[1:], strict=False)
+            for before, after in itertools.pairwise(kept)
         ]
         if all(gap >= widest for gap in gaps):
             return kept

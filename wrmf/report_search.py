@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from .plots import best_point, describe, fading, lower_is_better, rank_curves, short
-from .report_charts import Line, chart, responsive, sparkline
+from wrmf.plots import best_point, describe, fading, lower_is_better, rank_curves, short
+from wrmf.report_charts import Line, chart, responsive, sparkline
 
 __all__ = [
     "curve_section",
