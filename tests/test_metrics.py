@@ -144,7 +144,7 @@ def test_a_held_out_item_that_is_also_masked_is_never_found():
 )
 def test_unknown_metrics_are_listed(name):
     split, model = Split(np.eye(3), np.eye(3)), with_many_ties((3, 3), 0)
-    with pytest.raises(ValueError, match="unknown metric .*ndcg@k"):
+    with pytest.raises(ValueError, match=r"unknown metric .*ndcg@k"):
         evaluate(model, split, [name])
 
 
@@ -161,7 +161,7 @@ def test_bad_evaluations_are_explained():
         evaluate(model, Split(np.eye(3), sparse.csr_matrix((3, 3)), [0, 1]), ["mrr"])
     with pytest.raises(ValueError, match="the model has 4 users × 3 items, the split 3 × 3"):
         evaluate(with_many_ties((4, 3), 0), split, ["mrr"])
-    with pytest.raises(ValueError, match="fit it on split.train first"):
+    with pytest.raises(ValueError, match="fit it on split"):
         evaluate(wrmf.WRMF(), split, ["mrr"])
     model.item_factors[1] = np.nan
     with pytest.raises(ValueError, match="item factors hold NaN"):

@@ -27,7 +27,7 @@ def test_leave_k_out_takes_k_of_each_eligible_user(matrix, k, seed):
     counts = np.diff(data.matrix.indptr)
     eligible = np.flatnonzero(counts >= 2 * k)
     if not len(eligible):
-        with pytest.raises(ValueError, match="0 of .* have at least"):
+        with pytest.raises(ValueError, match=r"0 of .* have at least"):
             leave_k_out(data, k)
         return
     split = leave_k_out(data, k, random_state=seed)
