@@ -16,10 +16,11 @@ from wrmf.split import leave_k_out
 
 __all__ = ["run_demo"]
 
+# Twelve settings of the article's 180, around the best.
 GRID: dict[str, list[Any]] = {
     "factors": [20, 40, 80],
     "regularization": [0.1, 10.0],
-    "alpha": [5.0, 50.0],
+    "alpha": [1.0, 10.0],
 }
 EPOCHS = range(2, 22, 2)
 
@@ -87,7 +88,7 @@ def run_demo(
     _save_plots(result, folder)
 
     step("Train on all likes with the best settings")
-    model = result.best_model(base).fit(data, progress=progress)
+    model = result.best_model().fit(data, progress=progress)
     model.save(folder / "model.wrmf")
     print(f"saved to {folder / 'model.wrmf'}")
 

@@ -125,7 +125,7 @@ def grid_search(
                 # What was done before tells nothing about the speed of this run.
                 bar.total -= cost
                 bar.refresh()
-            return LearningCurve(params=params, **done[key])
+            return LearningCurve(params=setting, **done[key])
         if stop.is_set():
             raise InterruptedError("the search was interrupted")
         lines: list[str] = []
@@ -149,7 +149,7 @@ def grid_search(
             advance,
             stop.is_set,
         )
-        curve.model, curve.params = None, params
+        curve.model, curve.params = None, setting
         with lock:
             if lines:
                 write("\n".join(lines))
@@ -164,7 +164,7 @@ def grid_search(
             curves = _run_parallel(run, settings, n_jobs, stop)
     finally:
         bar.close()
-    return SearchResult(metric, tuple(grid), curves)
+    return SearchResult(metric, tuple(grid), curves, base)
 
 
 def read_journal(path: str | os.PathLike[str]) -> SearchResult:
@@ -182,11 +182,9 @@ def read_journal(path: str | os.PathLike[str]) -> SearchResult:
     if len(lines) < 2:
         raise ValueError(f"{source} holds no finished setting yet")
     header = lines[0]
-    curves = [
-        LearningCurve(params={**header["params"], **line["setting"]}, **line["curve"])
-        for line in lines[1:]
-    ]
-    return SearchResult(header["metric"], tuple(header["searched"]), curves)
+    curves = [LearningCurve(params=line["setting"], **line["curve"]) for line in lines[1:]]
+    base = {**header["params"], "random_state": header["seed"]}
+    return SearchResult(header["metric"], tuple(header["searched"]), curves, base)
 
 
 def _journal_lines(path: Path, raw: bytes) -> list[dict[str, Any]]:

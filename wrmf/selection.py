@@ -210,12 +210,14 @@ class SearchResult:
     ----------
     metric : str, what the settings are ranked by, on test
     searched : tuple of str, names of the parameters that were varied
-    curves : list of LearningCurve, in the grid's order
+    curves : list of LearningCurve, in the grid's order; their params are the varied ones
+    base : dict, the parameters that all settings share, the seed among them
     """
 
     metric: str
     searched: tuple[str, ...]
     curves: list[LearningCurve]
+    base: dict[str, Any] = field(default_factory=dict)
 
     @property
     def ranked(self) -> list[LearningCurve]:
@@ -229,7 +231,7 @@ class SearchResult:
     @property
     def best_params(self) -> dict[str, Any]:
         """The varied parameters of the best setting."""
-        return {name: self.best_curve.params[name] for name in self.searched}
+        return dict(self.best_curve.params)
 
     @property
     def best_epoch(self) -> int:
@@ -244,16 +246,13 @@ class SearchResult:
         rows = []
         for curve in self.curves:
             epoch, score = curve.best(self.metric)
-            row = {name: curve.params[name] for name in self.searched}
-            rows.append({**row, "best_epoch": epoch, "best_score": score,
-                         "seconds": curve.seconds[-1]})  # fmt: skip
+            found = {"best_epoch": epoch, "best_score": score, "seconds": curve.seconds[-1]}
+            rows.append({**curve.params, **found})
         return pd.DataFrame(rows)
 
-    def best_model(self, base: WRMF) -> WRMF:
+    def best_model(self) -> WRMF:
         """Return an unfitted model with the best parameters and epoch, to train on everything."""
-        return WRMF(
-            **{**base.get_params(), **self.best_params, "iterations": self.best_epoch}
-        )
+        return WRMF(**{**self.base, **self.best_params, "iterations": self.best_epoch})
 
     def plot(self, kind: str = "best", ax: Any = None) -> Any:
         """Draw (extra ``plot``) the "best" curve, the "traces" of all settings, or the "mse"."""
