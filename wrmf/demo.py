@@ -10,6 +10,7 @@ from typing import Any
 from wrmf.datasets import synthetic_raw_likes, write_likes_file
 from wrmf.interactions import read_interactions
 from wrmf.model import WRMF
+from wrmf.pictures import DrawnPictures
 from wrmf.report import write_report
 from wrmf.search import grid_search
 from wrmf.split import leave_k_out
@@ -100,7 +101,9 @@ def run_demo(
             print(f"    {score:.3f}  {name}")
 
     page = folder / "report.html"
-    write_report(page, result, model=model, data=data, title="Likes, end to end")
+    write_report(
+        page, result, model, data, pictures=DrawnPictures(data), title="Likes, end to end"
+    )
     print(f"\nEverything on one page: {page}")
     return page
 

@@ -20,7 +20,11 @@ __all__ = ["draw_poster", "theme_words"]
 _SIZE = 160
 # Words that say nothing about what an item is.
 _EMPTY_WORDS = frozenset(
-    ["a", "an", "and", "at", "by", "de", "der", "des", "die", "el", "for", "from", "in", "la", "le", "les", "no", "number", "of", "on", "or", "the", "to", "und", "von", "with", "item", "model", "new", "my"]
+    [
+        "a", "an", "and", "at", "by", "de", "der", "des", "die", "el",
+        "for", "from", "in", "la", "le", "les", "no", "number", "of", "on",
+        "or", "the", "to", "und", "von", "with", "item", "model", "new", "my",
+    ]
 )
 
 
