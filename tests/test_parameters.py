@@ -29,6 +29,7 @@ from wrmf import WRMF
         ({"dtype": "no such"}, "dtype must be one of"),
         ({"num_threads": -1}, "num_threads must be at least 0"),
         ({"epsilon": 0}, "epsilon must be finite and above 0"),
+        ({"init_scale": 0}, "init_scale must be finite and above 0"),
         ({"random_state": "seed"}, "random_state must be None, an int"),
         ({"random_state": -4}, "random_state must be at least 0"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import os
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -65,9 +66,11 @@ class WRMF:
     num_threads : int ≥ 0, default 0
         0 uses every CPU this process may use. Results are bitwise the same for any number.
     random_state : None, int, numpy Generator or RandomState
-        Seed of the initial factors, drawn from N(0, 0.1²/k).
+        Seed of the initial factors.
     epsilon : float > 0, default 1.0
         Unit of counts in the logarithmic confidence.
+    init_scale : float > 0, optional
+        Standard deviation of the initial factors; by default 1 for "wrmf" and 0.1/√k for "ials", as in Rendle et al. 2021.
 
     Attributes
     ----------
@@ -104,6 +107,7 @@ class WRMF:
         num_threads: int = 0,
         random_state: Any = None,
         epsilon: float = 1.0,
+        init_scale: float | None = None,
     ) -> None:
         self.factors = factors
         self.regularization = regularization
@@ -118,6 +122,7 @@ class WRMF:
         self.num_threads = num_threads
         self.random_state = random_state
         self.epsilon = epsilon
+        self.init_scale = init_scale
 
         self.user_factors: np.ndarray
         self.item_factors: np.ndarray
@@ -165,6 +170,7 @@ class WRMF:
             if value not in choices:
                 raise ValueError(f"{name} must be one of {choices}, got {value!r}")
         self._regularization()
+        self._initial_scale()
         return Objective(
             alpha=as_real(self.alpha, "alpha"),
             unobserved_weight=as_real(self.unobserved_weight, "unobserved_weight", strict=True),
@@ -175,6 +181,11 @@ class WRMF:
                 self.regularization_exponent, "regularization_exponent", minimum=-10.0
             ),
         )
+
+    def _initial_scale(self) -> float:
+        if self.init_scale is not None:
+            return as_real(self.init_scale, "init_scale", strict=True)
+        return 1.0 if self.objective == "wrmf" else 0.1 / math.sqrt(self.factors)
 
     def _dtype_name(self) -> str:
         try:
@@ -222,7 +233,7 @@ class WRMF:
         data = _as_interactions(data)
         generator = as_generator(self.random_state)
         dtype, k = np.dtype(self.dtype), self.factors
-        scale = 0.1 / np.sqrt(k)
+        scale = self._initial_scale()
         # Drawn in float64, so that both dtypes start from the same point.
         user_factors, item_factors = (
             (generator.standard_normal((n, k)) * scale).astype(dtype) for n in data.shape
