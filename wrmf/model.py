@@ -70,7 +70,8 @@ class WRMF:
     epsilon : float > 0, default 1.0
         Unit of counts in the logarithmic confidence.
     init_scale : float > 0, optional
-        Standard deviation of the initial factors; by default 1 for "wrmf" and 0.1/√k for "ials", as in Rendle et al. 2021.
+        Standard deviation of the initial factors; by default 1 for "wrmf" and, as Rendle et al.
+        2021, 0.1/√k for "ials".
 
     Attributes
     ----------
