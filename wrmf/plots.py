@@ -112,7 +112,9 @@ def plot_learning_curve(curve: Any, metric: str | None = None, ax: Axes | None =
             color=_ACCENT,
         )
     ax.margins(y=0.15)
-    _finish(ax, describe(curve.params) or "Learning curve", f"Test {metric}")
+    # A curve made outside a search carries all parameters of its model: too many for a title.
+    few = 0 < len(curve.params) <= 5
+    _finish(ax, describe(curve.params) if few else "Learning curve", f"Test {metric}")
     return ax
 
 

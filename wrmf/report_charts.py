@@ -265,7 +265,7 @@ def _draw(line: Line, frame: _Frame) -> str:
     if line.label:
         x, y = line.points[-1]
         parts.append(
-            f'<text class="series {line.style}" x="{frame.x(x) + 7}" '
+            f'<text class="series{" accent" if "accent" in line.style else ""}" x="{frame.x(x) + 7}" '
             f'y="{round(frame.y(y) + 4, 1)}">{escape(line.label)}</text>'
         )
     return f"<g{opacity}>{title}{''.join(parts)}</g>"

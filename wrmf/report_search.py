@@ -62,7 +62,7 @@ def table_section(result: Any) -> str:
         '<th scope="col" data-type="number">Best epoch</th>',
         f'<th scope="col" data-type="number" data-first="{best_first}">'
         f"Test {escape(metric)}</th>",
-        f'<th scope="col" data-type="number" data-first="{best_first}">Train there</th>',
+        f'<th scope="col" data-type="number" data-first="{best_first}">Train {escape(metric)}</th>',
         '<th scope="col" data-type="number">Seconds</th>',
         '<th scope="col">Curve</th>',
     ]
@@ -79,7 +79,8 @@ def table_section(result: Any) -> str:
     count = "One setting" if len(curves) == 1 else f"All {len(curves):,} settings"
     return (
         f"<section><h2>{count}</h2><p class=note>Each at its best epoch by test "
-        f"{escape(metric)}. The small curves share one scale.</p>"
+        f"{escape(metric)}, and the score on train at that epoch. The small curves show test "
+        "scores on one scale for all.</p>"
         '<div class="scroll" tabindex="0" role="region" aria-label="Table of settings">'
         f'<table class="sortable"><thead><tr>{"".join(heads)}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div></section>"

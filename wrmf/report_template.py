@@ -51,7 +51,7 @@ dd { margin: 0; font-size: 21px; line-height: 1.3; }
 .facts { margin-top: 36px; padding-top: 20px; border-top: 1px solid var(--rule); }
 .facts dd { font-size: 17px; }
 
-.scroll { margin-top: 24px; overflow: auto; max-height: 560px; }
+.scroll { margin-top: 24px; overflow: auto; max-height: 594px; }
 table { border-collapse: collapse; width: 100%; font-size: 15px; line-height: 1.3; }
 th, td { padding: 7px 14px; text-align: right; white-space: nowrap; }
 th:first-child, td:first-child { padding-left: 10px; }
@@ -80,6 +80,7 @@ th[aria-sort=descending] button::after { content: "\\2193"; opacity: 1; }
 figure { margin: 0; min-width: 0; }
 figcaption { font-size: 15px; margin-top: 2px; }
 svg { display: block; max-width: 100%; height: auto; }
+.spark { max-width: none; }
 .chart { margin-top: 12px; overflow: visible; }
 .tick, .axis, .series, .marked { font-size: 12px; fill: var(--soft); }
 .series { fill: var(--trace); }
@@ -107,7 +108,8 @@ tr.best .spark .line { stroke: var(--accent); }
 .picture { display: block; width: 100%; aspect-ratio: 1; border-radius: 6px; object-fit: cover;
   background: var(--wash); }
 .none { display: flex; align-items: center; justify-content: center; color: var(--soft);
-  font-size: 14px; border: 1px dashed var(--rule); background: none; }
+  font-size: 14px; border: 1px dashed color-mix(in srgb, var(--soft) 50%, transparent);
+  background: none; }
 .name { display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 3;
   line-clamp: 3; overflow: hidden; margin: 9px 0 0; font-size: 15px; line-height: 1.35; }
 .seed > .name { font-size: 18px; font-weight: 600; }
