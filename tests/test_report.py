@@ -1,11 +1,20 @@
+import base64
+import hashlib
 import re
+from html.parser import HTMLParser
+from types import SimpleNamespace
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import wrmf
 from wrmf import LearningCurve, SearchResult, plots
 from wrmf.pictures import DrawnPictures, FolderPictures
+from wrmf.report_charts import Line, chart, nice_ticks, tick_labels
+from wrmf.report_neighbours import choose_items
 
 HOSTILE = '<script>alert("x")</script>'
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(32)
@@ -119,3 +128,181 @@ def test_plots_show_the_measured_numbers(result):
     assert result.plot("mse") is not None
     with pytest.raises(ValueError, match="kind must be"):
         result.plot("pie")
+
+
+class Reader(HTMLParser):
+    """Collects the tags of a page, and fails on one that closes what is not open."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.tags, self.attributes = [], [], []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag not in ("meta", "link", "img", "br"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_hostile_text_anywhere_makes_no_tag_or_attribute(data, model, tmp_path):
+    hostile = """'"><script>x</script><img src=x onerror=y>&lt;"""
+    curves = [curve({hostile: hostile, "b": k}, [0.1, 0.2 + k]) for k in (1, 2)]
+    result = SearchResult("precision@5", (hostile, "b"), curves)
+    page = wrmf.write_report(tmp_path / "r.html", result, model, data, title=hostile)
+    reader = Reader(read(page))
+    assert reader.tags.count("script") == 1
+    assert "img" not in reader.tags
+    assert not [name for name, _ in reader.attributes if name.startswith("on")]
+
+
+def test_the_script_is_the_one_the_content_security_policy_allows(result, tmp_path):
+    text = read(wrmf.write_report(tmp_path / "r.html", result))
+    script = re.search(r"<script>(.*?)</script>", text, re.S)[1]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in text
+    assert "default-src 'none'; img-src data:" in text
+
+
+def rows(text):
+    return [
+        [re.sub("<[^>]*>", "", cell) for cell in re.findall("<td.*?</td>", row)]
+        for row in re.findall("<tr.*?</tr>", text)
+    ][1:]
+
+
+def test_the_table_stands_in_order_of_rank_with_each_best_epoch(result, tmp_path):
+    found = rows(read(wrmf.write_report(tmp_path / "r.html", result)))
+    # rank, factors, alpha, best epoch, test, train there, seconds, curve
+    assert found == [
+        ["1", "16", "1", "4", "0.05000", "0.10000", "6.0", ""],
+        ["2", "8", "1", "4", "0.02000", "0.04000", "6.0", ""],
+        ["3", "8", "9", "4", "0.02000", "0.04000", "6.0", ""],
+    ]
+
+
+def test_a_search_by_mse_puts_the_lowest_first(tmp_path):
+    curves = [curve({"k": k}, [0.1, 0.1]) for k in (1, 2)]
+    curves[1].test["mse"] = [0.3, 0.05]
+    result = SearchResult("mse", ("k",), curves)
+    first = rows(read(wrmf.write_report(tmp_path / "r.html", result)))[0]
+    assert first[1:4] == ["2", "4", "0.05000"]
+
+
+def test_sections_without_content_are_left_out(result, tmp_path):
+    def headings(*curves):
+        result = SearchResult("precision@5", ("factors",), list(curves))
+        text = read(wrmf.write_report(tmp_path / "r.html", result))
+        return re.findall("<h2>(.*?)</h2>", text)
+
+    one, two = curve({"factors": 1}, [0.1], mse=False), curve({"factors": 2}, [0.2])
+    assert headings(one) == ["One setting", "Best learning curve"]
+    assert headings(one, two) == [
+        "All 2 settings", "Best learning curve", "Every setting, fading by rank",
+        "Mean squared error", "Effect of each parameter",
+    ]  # fmt: skip
+
+
+def test_an_effect_is_the_best_score_at_each_value_and_names_the_edge(tmp_path):
+    curves = [curve({"k": k, "a": a}, [k * a / 100]) for k in (1, 2, 3) for a in (5, 1)]
+    result = SearchResult("precision@5", ("k", "a"), curves)
+    text = read(wrmf.write_report(tmp_path / "r.html", result))
+    assert text.count("Best at 3, the edge of the grid") == 1
+    assert text.count("Best at 5, the edge of the grid") == 1
+
+
+def test_an_item_is_not_its_own_neighbour_and_ids_past_the_count_are_not_shown(result, tmp_path):
+    class Model:
+        items = np.array(["a", "b", "c"], dtype=object)
+
+        def similar_items(self, items, n):
+            return SimpleNamespace(
+                ids=np.array([["a", "b", None]], dtype=object),
+                scores=np.array([[1.0, 0.25, np.nan]]),
+                counts=np.array([2]),
+            )
+
+    text = read(wrmf.write_report(tmp_path / "r.html", result, Model(), items=["a"]))
+    cards = re.findall('<li class="item">.*?</li>', text)
+    assert len(cards) == 1
+    assert ">b</p>" in cards[0]
+    assert ">0.25<" in cards[0]
+
+
+def test_default_items_are_popular_seeded_and_apart(data, model):
+    chosen = choose_items(model, data, random_state=3)
+    assert chosen == choose_items(model, data, random_state=3)
+    assert len(set(chosen)) == 6
+    likes = np.bincount(data.matrix.indices, minlength=data.n_items)
+    assert likes[data.item_index(chosen)].min() >= np.sort(likes)[-60]
+    assert choose_items(model, data, random_state=4) != chosen
+
+
+def test_items_lie_apart_where_the_model_has_clear_places(data):
+    places = np.repeat(np.eye(6), 10, axis=0)
+    apart = SimpleNamespace(items=np.arange(60), item_factors=places)
+    found = {item // 10 for item in choose_items(apart, None, random_state=0)}
+    assert len(found) >= 5
+
+
+def test_pictures_stand_in_the_page_byte_for_byte(result, model, data, tmp_path):
+    source = DrawnPictures(data)
+    text = read(wrmf.write_report(tmp_path / "r.html", result, model, data, source, items=[3]))
+    embedded = re.findall(r'<img [^>]*src="data:image/svg\+xml;base64,(.*?)"', text)
+    assert base64.b64decode(embedded[0]) == source(3).data
+    assert len(embedded) == 6
+
+
+@pytest.mark.parametrize("n", [0, -1])
+def test_the_number_of_neighbours_is_checked(result, n, tmp_path):
+    with pytest.raises(ValueError, match="n_neighbours"):
+        wrmf.write_report(tmp_path / "r.html", result, n_neighbours=n)
+    with pytest.raises(ValueError, match="no curves"):
+        wrmf.write_report(tmp_path / "r.html", SearchResult("mse", (), []))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "labels"),
+    [
+        (0.0, 1.0, ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]),
+        (0.0131, 0.0139, ["0.0130", "0.0132", "0.0134", "0.0136", "0.0138", "0.0140"]),
+        (2.0, 38.0, ["0", "10", "20", "30", "40"]),
+        (-3.0, 3.0, ["-4", "-2", "0", "2", "4"]),
+    ],
+)
+def test_ticks_are_round_and_enclose_the_values(low, high, labels):
+    ticks = nice_ticks(low, high)
+    assert tick_labels(ticks) == labels
+    assert ticks[0] <= low
+    assert ticks[-1] >= high
+
+
+@given(
+    st.lists(st.floats(allow_nan=True, allow_infinity=True, width=32), min_size=1, max_size=12)
+)
+def test_a_chart_of_any_scores_stays_in_its_frame(scores):
+    drawn = chart([Line(range(len(scores)), scores)], 500, 300, label="x")
+    if not np.isfinite(scores).any():
+        assert "nothing to draw" in drawn
+        return
+    assert "nan" not in drawn
+    assert "inf" not in drawn
+    root = ElementTree.fromstring(drawn)
+    for node in root.iter():
+        for step in re.findall(r"([-\d.]+) ([-\d.]+)", node.get("d", "")):
+            assert 0 <= float(step[0]) <= 500
+            assert 0 <= float(step[1]) <= 300
+
+
+def test_a_missing_score_breaks_the_line():
+    drawn = chart([Line([1, 2, 3, 4, 5], [1, 2, np.nan, 2, 1])], 500, 300, label="x")
+    assert re.search(r'd="(.*?)"', drawn)[1].count("M") == 2

@@ -60,11 +60,23 @@ def sniff(data: bytes) -> str | None:
         return "image/gif"
     if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
         return "image/webp"
-    # An SVG may start with a byte order mark, an XML declaration, comments, a doctype.
-    head = data[:4096].removeprefix(b"\xef\xbb\xbf").lstrip()
-    if re.match(rb"(<\?xml[^>]*>|<!--.*?-->|<!DOCTYPE\s+svg[^>]*>|\s)*<svg[\s>/]", head, re.S):
-        return "image/svg+xml"
-    return None
+    return "image/svg+xml" if _is_svg(data[:4096]) else None
+
+
+def _is_svg(head: bytes) -> bool:
+    """Whether an ``<svg>`` comes first, after an XML declaration, comments or a doctype.
+
+    Each of these is cut off at its first end: one pattern for all of them could
+    be made to try every way of pairing starts with ends.
+    """
+    head = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    while True:
+        for start, end in ((b"<?xml", b"?>"), (b"<!--", b"-->"), (b"<!DOCTYPE svg", b">")):
+            if head.startswith(start):
+                head = head.partition(end)[2].lstrip()
+                break
+        else:
+            return re.match(rb"<svg[\s>/]", head) is not None
 
 
 def download(url: str, timeout: float, max_bytes: int, accept: str) -> tuple[bytes, str]:

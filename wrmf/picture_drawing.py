@@ -66,17 +66,15 @@ def draw_poster(item_id: str, name: str) -> str:
     if len(set(words)) == 1:
         ground_hue = sky_hue + 40
     top, horizon = _colour(0.80, 0.085, sky_hue), _colour(0.92, 0.045, sky_hue + 18)
-    # A key for the gradient that no other poster in the page shares.
-    key = "s" + hashlib.blake2b(f"{item_id}\0{name}".encode(), digest_size=6).hexdigest()
     shape = _SHAPES[int(first[1] * len(_SHAPES))]
     centre_x = 80 + 44 * (own[0] - 0.5)
     centre_y = 58 + 14 * (own[1] - 0.5)
     tint = _colour(0.62, 0.135, sky_hue - 12)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_SIZE} {_SIZE}">',
-        f'<linearGradient id="{key}" x2="0" y2="1"><stop stop-color="{top}"/>'
+        f'<linearGradient id="sky" x2="0" y2="1"><stop stop-color="{top}"/>'
         f'<stop offset=".8" stop-color="{horizon}"/></linearGradient>',
-        f'<path fill="url(#{key})" d="M0 0h{_SIZE}v{_SIZE}H0z"/>',
+        f'<path fill="url(#sky)" d="M0 0h{_SIZE}v{_SIZE}H0z"/>',
         shape(centre_x, centre_y, 29 + 7 * own[2], tint, _colour(0.97, 0.02, sky_hue)),
         _ground(last[1], own[3], ground_hue),
         f'<text x="11" y="148" font-family="Helvetica Neue,Liberation Sans,Arial,sans-serif" '

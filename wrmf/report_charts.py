@@ -264,8 +264,9 @@ def _draw(line: Line, frame: _Frame) -> str:
         parts += [_dot(frame, x, y, 3, f"dot {line.style}") for x, y in line.points]
     if line.label:
         x, y = line.points[-1]
+        style = "series accent" if "accent" in line.style else "series"
         parts.append(
-            f'<text class="series{" accent" if "accent" in line.style else ""}" x="{frame.x(x) + 7}" '
+            f'<text class="{style}" x="{frame.x(x) + 7}" '
             f'y="{round(frame.y(y) + 4, 1)}">{escape(line.label)}</text>'
         )
     return f"<g{opacity}>{title}{''.join(parts)}</g>"
