@@ -271,11 +271,16 @@ def test_a_forked_child_can_fit_after_its_parent(likes):
 @pytest.mark.skipif(os.name == "nt", reason="needs POSIX signals")
 def test_ctrl_c_leaves_a_usable_model(likes):
     model = small(iterations=10**6)
+    # A shell that starts the tests in the background has them ignore the signal.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     timer = threading.Timer(0.3, os.kill, (os.getpid(), signal.SIGINT))
     timer.start()
     start = time.monotonic()
-    with pytest.raises(KeyboardInterrupt):
-        model.fit(likes)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            model.fit(likes)
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert time.monotonic() - start < 30
     assert np.isfinite(model.user_factors).all()
     done = model.iterations_done
