@@ -76,7 +76,8 @@ class BuildExtensions(build_ext):
 debug = switch("WRMF_DEBUG")
 setup(
     ext_modules=cythonize(
-        [Extension("wrmf._als", ["wrmf/_als.pyx"], define_macros=[("NPY_NO_DEPRECATED_API", "1")])],
+        [Extension("wrmf._als", ["wrmf/_als.pyx"], define_macros=[("NPY_NO_DEPRECATED_API", "1")],
+                   depends=["wrmf/_lanes.h", "wrmf/_lanes_kernel.h"], include_dirs=["wrmf"])],
         compiler_directives={"boundscheck": True, "initializedcheck": True} if debug else {},
         show_all_warnings=False,
     ),

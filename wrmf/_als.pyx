@@ -11,9 +11,42 @@ from libc.math cimport sqrt
 from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.string cimport memcpy, memset
 
-from wrmf._blas cimport potrf_upper, potrs_upper, syrk_upper
+from wrmf._blas cimport gemm, potrf_upper, potrs_upper, syrk_transposed_upper, syrk_upper
 
 import numpy as np
+
+
+cdef extern from "_lanes.h" nogil:
+    ctypedef struct lanes_problem:
+        const int64_t *indptr
+        const int32_t *indices
+        const void *weights
+        double target_shift
+        const void *fixed
+        int k
+        int ld
+        const double *spectrum
+        const void *regularization
+        const void *start
+        int steps
+        void *out
+        uint8_t *failed
+
+    const int LANES_ORDER
+    int lanes_best_path()
+    int lanes_width(int path, int is_double)
+    size_t lanes_scratch(int path, int ld)
+    void lanes_solve(int path, int is_double, int method, const lanes_problem *problem,
+                     const int32_t *rows, int count, void *scratch)
+    void lanes_part(int path, int is_double, const lanes_problem *problem, int32_t row,
+                    int64_t first, int64_t last, void *sums, void *scratch)
+    void lanes_join(int path, int is_double, const lanes_problem *problem, const int32_t *rows,
+                    int count, const void *sums, const int64_t *parts, void *scratch)
+    ptrdiff_t lanes_packed(int n)
+
+# How a row is solved; the numbers of _lanes.h.
+DUAL, PRIMAL, CG, CG_JOINED = range(4)
+ORDER_IN_LANES = LANES_ORDER
 
 # Rows gathered before one SYRK: 128 rows of 128 float32 factors are 64 KiB.
 cdef enum:
@@ -128,6 +161,325 @@ def solve_exact(
                 regularization[row], tolerance, mine + <size_t> k * k, mine, &out[row, 0],
             ):
                 failed[row] = 1
+
+
+cdef void row_scales(const lanes_problem *problem, int row, floating *scale) noexcept nogil:
+    """(spectrum + λ of the row)^(-1/2), 0 in directions without either; ones where whitened."""
+    cdef int l
+    cdef double d
+    for l in range(problem.k):
+        if problem.spectrum == NULL:
+            scale[l] = 1
+        else:
+            d = problem.spectrum[l] + (<const floating *> problem.regularization)[row]
+            scale[l] = <floating> (1 / sqrt(d)) if d > 0 else 0
+
+
+cdef bint solve_whitened_row(
+    const lanes_problem *problem, int method, int row, floating tolerance, floating *scratch
+) noexcept nogil:
+    """Solve (I + SᵀS) t = Σ b v of one row by BLAS: what _lanes.h does for many rows at once.
+
+    Primal in the order of the factors; dual, (I + SSᵀ) h = b/√w and t = Sᵀh, in the order of the
+    row's entries. ``scratch`` holds k + max(k, GATHER_ROWS)·k + k² elements.
+    """
+    cdef int k = problem.k, order, e, l, block = 0
+    cdef int64_t start = problem.indptr[row]
+    cdef int d = <int> (problem.indptr[row + 1] - start)
+    cdef const floating *fixed = <const floating *> problem.fixed
+    cdef const floating *weights = (<const floating *> problem.weights) + start
+    cdef floating *out = (<floating *> problem.out) + <size_t> row * problem.ld
+    cdef const floating *y
+    cdef floating *scale = scratch
+    cdef floating *gathered = scratch + k
+    cdef floating *system = gathered + <size_t> (k if k > GATHER_ROWS else GATHER_ROWS) * k
+    cdef floating *solution = out
+    cdef floating *entry
+    cdef floating root, target, largest = 0
+
+    row_scales(problem, row, scale)
+    order = d if method == 0 else k
+    memset(system, 0, <size_t> order * order * sizeof(floating))
+    for l in range(order):
+        system[<size_t> l * order + l] = 1
+    memset(out, 0, <size_t> problem.ld * sizeof(floating))
+    for e in range(d):
+        y = fixed + <size_t> problem.indices[start + e] * problem.ld
+        # A weight of zero still has a target: S c = b v needs a root to divide by.
+        root = sqrt(weights[e] if weights[e] > 1e-30 else <floating> 1e-30)
+        entry = gathered + <size_t> block * k
+        for l in range(k):
+            entry[l] = root * scale[l] * y[l]
+        target = (weights[e] + <floating> problem.target_shift) / root
+        block += 1
+        if method == 0:
+            # The dual's right-hand side is kept where the scales were, once all are used.
+            continue
+        for l in range(k):
+            out[l] += target * entry[l]
+        if block == GATHER_ROWS or e == d - 1:
+            syrk_upper(k, block, gathered, k, system, k)
+            block = 0
+    if method == 0:
+        syrk_transposed_upper(d, k, gathered, k, system, d)
+        solution = system + <size_t> d * d
+        for e in range(d):
+            root = sqrt(weights[e] if weights[e] > 1e-30 else <floating> 1e-30)
+            solution[e] = (weights[e] + <floating> problem.target_shift) / root
+    for l in range(order):
+        if system[<size_t> l * order + l] > largest:
+            largest = system[<size_t> l * order + l]
+    if potrf_upper(order, system, order) != 0:
+        return False
+    for l in range(order):
+        # Written so that NaN fails, too.
+        if not system[<size_t> l * order + l] ** 2 > tolerance * largest:
+            return False
+    if potrs_upper(order, system, order, solution) != 0:
+        return False
+    if method == 0:
+        for e in range(d):
+            for l in range(k):
+                out[l] += solution[e] * gathered[<size_t> e * k + l]
+    for l in range(k):
+        out[l] *= scale[l]
+        if not out[l] - out[l] == 0:
+            return False
+    return True
+
+
+cdef bint conjugate_row(
+    const lanes_problem *problem, int row, floating *scratch
+) noexcept nogil:
+    """Conjugate gradients on the whitened system of one row; ``scratch`` holds 5 k elements."""
+    cdef int k = problem.k, l, step
+    cdef int64_t e
+    cdef const floating *weights = <const floating *> problem.weights
+    cdef const floating *y
+    cdef floating *out = (<floating *> problem.out) + <size_t> row * problem.ld
+    cdef floating *scale = scratch
+    cdef floating *t = scale + k
+    cdef floating *r = t + k
+    cdef floating *p = r + k
+    cdef floating *ap = p + k
+    cdef floating score, rr, before, curvature, along
+
+    row_scales(problem, row, scale)
+    for l in range(k):
+        t[l] = (<const floating *> problem.start)[<size_t> row * problem.ld + l]
+        t[l] = t[l] / scale[l] if scale[l] > 1e-30 else 0
+        r[l] = -t[l]
+    for e in range(problem.indptr[row], problem.indptr[row + 1]):
+        y = (<const floating *> problem.fixed) + <size_t> problem.indices[e] * problem.ld
+        score = 0
+        for l in range(k):
+            score += scale[l] * y[l] * t[l]
+        score = weights[e] + <floating> problem.target_shift - weights[e] * score
+        for l in range(k):
+            r[l] += score * scale[l] * y[l]
+    rr = 0
+    for l in range(k):
+        p[l] = r[l]
+        rr += r[l] * r[l]
+    for step in range(problem.steps):
+        for l in range(k):
+            ap[l] = p[l]
+        for e in range(problem.indptr[row], problem.indptr[row + 1]):
+            y = (<const floating *> problem.fixed) + <size_t> problem.indices[e] * problem.ld
+            score = 0
+            for l in range(k):
+                score += scale[l] * y[l] * p[l]
+            for l in range(k):
+                ap[l] += weights[e] * score * scale[l] * y[l]
+        curvature = 0
+        for l in range(k):
+            curvature += p[l] * ap[l]
+        # A residual that has vanished ends it: 0/0 is no step.
+        if not curvature > 1e-30:
+            break
+        along = rr / curvature
+        before = rr
+        rr = 0
+        for l in range(k):
+            t[l] += along * p[l]
+            r[l] -= along * ap[l]
+            rr += r[l] * r[l]
+        if not before > 1e-30:
+            break
+        for l in range(k):
+            p[l] = r[l] + rr / before * p[l]
+    memset(out, 0, <size_t> problem.ld * sizeof(floating))
+    for l in range(k):
+        out[l] = t[l] * scale[l]
+        if not out[l] - out[l] == 0:
+            return False
+    return True
+
+
+def best_path():
+    """Return the best path of _lanes.h on this CPU: 0 none, 1 baseline, 2 AVX2, 3 AVX-512."""
+    return lanes_best_path()
+
+
+def lanes(int path, bint is_double):
+    """Return how many rows a path solves at once."""
+    return lanes_width(path, is_double) if path else 1
+
+
+def solve_rows(
+    int path,
+    int method,
+    const int32_t[::1] rows,
+    const int64_t[::1] indptr,
+    const int32_t[::1] indices,
+    const floating[::1] weights,
+    double target_shift,
+    const floating[:, ::1] fixed,
+    int k,
+    const double[::1] spectrum,
+    const floating[::1] regularization,
+    const floating[:, ::1] start,
+    int steps,
+    int64_t part_entries,
+    floating[:, ::1] out,
+    uint8_t[::1] failed,
+    int n_threads,
+):
+    """Set ``out[r]`` to the solution t of (I + SᵀS) t = Σ b v for each r in ``rows``.
+
+    v = fixed[j] where ``fixed`` is whitened already and ``spectrum`` is empty; otherwise ``fixed``
+    is rotated into the eigenbasis, v_l = fixed[j, l] (spectrum_l + λ_r)^(-1/2), and ``out`` is in
+    that basis. S = diag(√w) V, b = w + target_shift.
+
+    Parameters
+    ----------
+    path : int, 0 for BLAS row by row, or a path of _lanes.h that the CPU has.
+    method : DUAL, PRIMAL, CG, or CG_JOINED (CG for long rows).
+    rows : int32 (n,), rows with entries; for DUAL and PRIMAL in lanes of order ≤ ORDER_IN_LANES.
+    indptr, indices, weights : CSR of all rows.
+    fixed : (n_columns, ld), ld a multiple of 16, zeros from column k.
+    start : (n_rows, ld), where CG begins; otherwise not read.
+    part_entries : int, 0, or the length of the parts that PRIMAL splits rows in, for rows so long
+        that one would hold up the others.
+    out : (n_rows, ld), written in the given rows only.
+    failed : uint8 (n_rows,), set to 1 where the system was singular to working precision.
+    n_threads : int ≥ 1, never changes a result.
+    """
+    cdef bint is_double = floating is double
+    cdef int ld = fixed.shape[1], width = lanes(path, is_double), count
+    cdef Py_ssize_t n = rows.shape[0], g, n_groups = (n + width - 1) // width, n_parts, size
+    cdef lanes_problem problem
+    dtype = np.float64 if is_double else np.float32
+    cdef floating tolerance = np.finfo(dtype).eps * k
+    cdef int64_t[::1] first, last, part_start
+    cdef int32_t[::1] owner
+    cdef floating[:, ::1] sums
+    cdef uint8_t[::1] room
+    cdef uint8_t *scratch
+    cdef uint8_t *mine
+    cdef size_t bytes
+
+    if n == 0:
+        return
+    problem.indptr = &indptr[0]
+    problem.indices = &indices[0]
+    problem.weights = &weights[0]
+    problem.target_shift = target_shift
+    problem.fixed = &fixed[0, 0]
+    problem.k = k
+    problem.ld = ld
+    problem.spectrum = &spectrum[0] if spectrum.shape[0] else NULL
+    problem.regularization = &regularization[0]
+    problem.start = &start[0, 0] if start.shape[0] else NULL
+    problem.steps = steps
+    problem.out = &out[0, 0]
+    problem.failed = &failed[0]
+    if path:
+        bytes = lanes_scratch(path, ld)
+    else:
+        bytes = ((<size_t> max(k, GATHER_ROWS) + k + 6) * k * fixed.itemsize + 63) // 64 * 64
+    room = np.empty(n_threads * bytes + 64, dtype=np.uint8)
+    scratch = <uint8_t *> ((<size_t> &room[0] + 63) // 64 * 64)
+
+    if path and part_entries:
+        entries = np.diff(indptr)[rows]
+        parts = -(-entries // part_entries)
+        part_start = np.concatenate(([0], np.cumsum(parts))).astype(np.int64)
+        n_parts = part_start[n]
+        owner = np.repeat(rows, parts)
+        offsets = np.arange(n_parts) - np.repeat(np.asarray(part_start)[:-1], parts)
+        first = np.asarray(indptr)[owner] + offsets * part_entries
+        last = np.minimum(np.asarray(first) + part_entries, np.asarray(indptr)[np.asarray(owner) + 1])
+        size = (lanes_packed((k + 3) // 4 * 4) + ld + 15) // 16 * 16
+        sums = np.empty((n_parts, size), dtype=dtype)
+        with nogil, parallel(num_threads=n_threads):
+            mine = scratch + threadid() * bytes
+            for g in prange(n_parts, schedule="dynamic", chunksize=1):
+                lanes_part(path, is_double, &problem, owner[g], first[g], last[g], &sums[g, 0],
+                           mine)
+        with nogil, parallel(num_threads=n_threads):
+            mine = scratch + threadid() * bytes
+            for g in prange(n_groups, schedule="dynamic", chunksize=1):
+                count = <int> (width if n - g * width > width else n - g * width)
+                lanes_join(path, is_double, &problem, &rows[g * width], count, &sums[0, 0],
+                           &part_start[g * width], mine)
+    elif path:
+        if method == CG_JOINED:
+            width, n_groups = 1, n
+        with nogil, parallel(num_threads=n_threads):
+            mine = scratch + threadid() * bytes
+            for g in prange(n_groups, schedule="dynamic", chunksize=1):
+                count = <int> (width if n - g * width > width else n - g * width)
+                lanes_solve(path, is_double, method, &problem, &rows[g * width], count, mine)
+    else:
+        with nogil, parallel(num_threads=n_threads):
+            mine = scratch + threadid() * bytes
+            for g in prange(n, schedule="dynamic", chunksize=8):
+                if method >= 2:
+                    if not conjugate_row[floating](&problem, rows[g], <floating *> mine):
+                        failed[rows[g]] = 1
+                elif not solve_whitened_row[floating](
+                    &problem, method, rows[g], tolerance, <floating *> mine
+                ):
+                    failed[rows[g]] = 1
+
+
+def multiply(
+    const floating[:, :] a, const floating[:, ::1] b, floating[:, :] out, int n_threads
+):
+    """Set ``out = a @ b``, over blocks of rows; rows of a and out are contiguous within."""
+    cdef Py_ssize_t n = a.shape[0], block, rows_of_block = 256
+    cdef int m = b.shape[1], k = b.shape[0], rows
+    cdef int lda = a.strides[0] // a.itemsize, ldc = out.strides[0] // out.itemsize
+    if n == 0:
+        return
+    for block in prange((n + rows_of_block - 1) // rows_of_block, nogil=True, schedule="dynamic",
+                        chunksize=1, num_threads=n_threads):
+        rows = <int> min(rows_of_block, n - block * rows_of_block)
+        # Row-major, so the transposes are multiplied.
+        gemm(m, rows, k, &b[0, 0], m, &a[block * rows_of_block, 0], lda,
+             &out[block * rows_of_block, 0], ldc)
+
+
+def gram_parts(
+    const floating[:, ::1] factors, Py_ssize_t rows_of_part, double[:, :, ::1] parts, int n_threads
+):
+    """Add to ``parts[p]`` the lower triangle of the float64 Gram of the p-th ``rows_of_part``."""
+    cdef Py_ssize_t n = factors.shape[0], part, row
+    cdef int k = factors.shape[1], rows, j, i
+    cdef double[:, :, ::1] scratch = np.empty((n_threads, GATHER_ROWS, k))
+    cdef double *block
+    with nogil, parallel(num_threads=n_threads):
+        block = &scratch[threadid(), 0, 0]
+        for part in prange(parts.shape[0], schedule="dynamic", chunksize=1):
+            row = part * rows_of_part
+            while row < min(n, (part + 1) * rows_of_part):
+                rows = <int> min(<Py_ssize_t> GATHER_ROWS, min(n, (part + 1) * rows_of_part) - row)
+                for i in range(rows):
+                    for j in range(k):
+                        block[i * k + j] = factors[row + i, j]
+                syrk_upper[double](k, rows, block, k, &parts[part, 0, 0], k)
+                row = row + rows
 
 
 def entry_scores(

@@ -1,6 +1,6 @@
 # BLAS and LAPACK by value, for both precisions. Everything is column-major, as there.
 from cython cimport floating
-from scipy.linalg.cython_blas cimport ssyrk, dsyrk
+from scipy.linalg.cython_blas cimport sgemm, dgemm, ssyrk, dsyrk
 from scipy.linalg.cython_lapack cimport spotrf, dpotrf, spotrs, dpotrs
 
 
@@ -15,6 +15,33 @@ cdef inline void syrk_upper(
         ssyrk(uplo, trans, &n, &k, &one, <float *> a, &lda, &one, c, &ldc)
     else:
         dsyrk(uplo, trans, &n, &k, &one, <double *> a, &lda, &one, c, &ldc)
+
+
+cdef inline void syrk_transposed_upper(
+    int n, int k, const floating *a, int lda, floating *c, int ldc
+) noexcept nogil:
+    """C += Aᵀ A, upper triangle only; A is k × n, C is n × n."""
+    cdef char *uplo = b"U"
+    cdef char *trans = b"T"
+    cdef floating one = 1
+    if floating is float:
+        ssyrk(uplo, trans, &n, &k, &one, <float *> a, &lda, &one, c, &ldc)
+    else:
+        dsyrk(uplo, trans, &n, &k, &one, <double *> a, &lda, &one, c, &ldc)
+
+
+cdef inline void gemm(
+    int m, int n, int k, const floating *a, int lda, const floating *b, int ldb,
+    floating *c, int ldc
+) noexcept nogil:
+    """C = A B; A is m × k, B is k × n."""
+    cdef char *trans = b"N"
+    cdef floating one = 1, zero = 0
+    if floating is float:
+        sgemm(trans, trans, &m, &n, &k, &one, <float *> a, &lda, <float *> b, &ldb, &zero, c, &ldc)
+    else:
+        dgemm(trans, trans, &m, &n, &k, &one, <double *> a, &lda, <double *> b, &ldb, &zero, c,
+              &ldc)
 
 
 cdef inline int potrf_upper(int n, floating *a, int lda) noexcept nogil:

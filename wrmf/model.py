@@ -61,7 +61,10 @@ class WRMF:
         "ials" takes the α₀ term over all pairs, as Rendle et al. 2021.
     confidence : {"linear", "log"}, default "linear"
         f(d) = d, or log(1 + d/epsilon).
-    solver : {"auto", "exact"}, default "auto"
+    solver : {"auto", "exact", "cg"}, default "auto"
+        "exact" minimises each row; "cg" takes ``cg_steps`` conjugate-gradient steps from the last
+        factors. "auto" is "exact".
+    cg_steps : int ≥ 1, default 2
     dtype : {"float32", "float64"}, default "float32"
     num_threads : int ≥ 0, default 0
         0 uses every CPU this process may use. Results are bitwise the same for any number.
@@ -109,6 +112,7 @@ class WRMF:
         random_state: Any = None,
         epsilon: float = 1.0,
         init_scale: float | None = None,
+        cg_steps: int = 2,
     ) -> None:
         self.factors = factors
         self.regularization = regularization
@@ -124,6 +128,7 @@ class WRMF:
         self.random_state = random_state
         self.epsilon = epsilon
         self.init_scale = init_scale
+        self.cg_steps = cg_steps
 
         self.user_factors: np.ndarray
         self.item_factors: np.ndarray
@@ -292,8 +297,10 @@ class WRMF:
         solver = "exact" if self.solver == "auto" else self.solver
         hidden = None if progress is None else not progress
         for _ in tqdm(range(iterations), desc="WRMF", unit="sweep", disable=hidden):
-            half_sweep(items, self.user_factors, self.item_factors, solver, self.num_threads)
-            half_sweep(users, self.item_factors, self.user_factors, solver, self.num_threads)
+            half_sweep(items, self.user_factors, self.item_factors, solver, self.num_threads,
+                       self.cg_steps)
+            half_sweep(users, self.item_factors, self.user_factors, solver, self.num_threads,
+                       self.cg_steps)
             self.iterations_done += 1
             if callback is not None and callback(self, self.iterations_done):
                 break

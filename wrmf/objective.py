@@ -7,24 +7,25 @@ from typing import Any
 
 import numpy as np
 
-from wrmf._als import entry_scores
+from wrmf._als import entry_scores, gram_parts
 from wrmf.threads import kernel_threads, single_threaded_blas
 
 __all__ = ["Objective", "gram", "observed_scores", "squared_error"]
 
-# Rows a partial Gram is taken over: fixed, so that the sum is the same at any thread count.
-GRAM_ROWS = 8192
+# A Gram is summed over at most this many parts of at least this many rows: fixed by the number of
+# rows, so that the sum is the same at any thread count.
+GRAM_PARTS, GRAM_ROWS = 16, 2048
 
 
-def gram(factors: np.ndarray) -> np.ndarray:
+def gram(factors: np.ndarray, num_threads: int = 0) -> np.ndarray:
     """Return factorsᵀ factors, (k, k) float64, summed over fixed blocks of rows in order."""
     k = factors.shape[1]
-    total = np.zeros((k, k))
+    rows = max(GRAM_ROWS, -(-len(factors) // GRAM_PARTS))
+    parts = np.zeros((-(-len(factors) // rows), k, k))
     with single_threaded_blas():
-        for start in range(0, len(factors), GRAM_ROWS):
-            block = factors[start : start + GRAM_ROWS].astype(np.float64)
-            total += block.T @ block
-    return total
+        gram_parts(np.ascontiguousarray(factors), rows, parts, kernel_threads(num_threads))
+    lower = np.tril(parts.sum(axis=0))
+    return lower + np.tril(lower, -1).T
 
 
 def observed_scores(

@@ -2,29 +2,51 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import os
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from scipy.linalg import cholesky, eigh, solve_triangular
 
-from wrmf._als import solve_exact
+from wrmf import _als
 from wrmf.objective import Objective, gram
 from wrmf.threads import available_threads, kernel_threads, single_threaded_blas
 
-__all__ = ["SOLVERS", "Side", "available_threads", "half_sweep", "single_threaded_blas"]
+__all__ = ["PATHS", "SOLVERS", "Side", "available_threads", "half_sweep", "kernel_path",
+           "single_threaded_blas"]  # fmt: skip
 
-# The contract of a solver is solve_exact's; "auto" is the first.
-SOLVERS = {"exact": solve_exact}
+SOLVERS = ("exact", "cg")
+
+# Instruction sets that this CPU has, by rising speed. WRMF_PATH takes a lower one.
+PATHS = ("blas", "baseline", "avx2", "avx512")[: _als.best_path() + 1]
 
 # Flops between two looks for Ctrl-C: a fraction of a second on any machine.
-CHUNK_FLOPS = 2e9
+CHUNK_FLOPS = 4e9
+
+# Measured (docs/solver.md): below this share of k entries the dual system is the cheaper one.
+DUAL_BELOW = 1.0
+# Rows this many times the lanes long are summed in parts, one row over all lanes.
+PARTS_FROM = 64
+PART_ENTRIES = 8192
+# Rows this many times the lanes long take all lanes in conjugate gradients.
+JOINED_FROM = 8
+
+
+def kernel_path() -> str:
+    """Return the instruction set that the kernels use: the best, or what WRMF_PATH names."""
+    wanted = os.environ.get("WRMF_PATH", "").lower() or PATHS[-1]
+    if wanted not in PATHS:
+        raise ValueError(f"WRMF_PATH is {wanted!r}; this CPU and build have {', '.join(PATHS)}")
+    return wanted
 
 
 @dataclass(frozen=True)
 class Side:
     """The rows of one side as the kernels want them: CSR, weights, λ of each row, visiting order.
 
-    ``order`` is by falling degree, so that no long row is left for the end.
+    ``order`` is by falling degree, so that no long row is left for the end and rows of about the
+    same length are neighbours. ``workspace`` keeps the sweep's arrays from one sweep to the next.
     """
 
     indptr: np.ndarray
@@ -34,6 +56,7 @@ class Side:
     order: np.ndarray
     target_shift: float
     unobserved_weight: float
+    workspace: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(cls, matrix: Any, objective: Objective, regularization: float, dtype: Any) -> Side:
@@ -51,16 +74,23 @@ class Side:
             unobserved_weight=objective.unobserved_weight,
         )
 
-    def chunks(self, rows: np.ndarray, k: int) -> list[np.ndarray]:
-        """Split ``rows`` into runs of about CHUNK_FLOPS each."""
-        counts = self.indptr[rows + 1] - self.indptr[rows]
-        flops = np.cumsum(counts * (1.0 * k * k) + k**3 / 3 + k * k)
-        cuts = np.searchsorted(flops, np.arange(CHUNK_FLOPS, flops[-1], CHUNK_FLOPS))
-        return [part for part in np.split(rows, np.unique(cuts)) if len(part)]
+    def array(self, name: str, shape: tuple[int, int], dtype: Any) -> np.ndarray:
+        """Return a kept array, its content undefined, beginning on a 64-byte boundary."""
+        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        kept = self.workspace.get(name)
+        if kept is None or kept.nbytes < size + 64:
+            kept = self.workspace[name] = np.empty(size + 64, dtype=np.uint8)
+        start = -kept.ctypes.data % 64
+        return kept[start : start + size].view(dtype).reshape(shape)
 
 
 def half_sweep(
-    side: Side, fixed: np.ndarray, out: np.ndarray, solver: str = "exact", num_threads: int = 0
+    side: Side,
+    fixed: np.ndarray,
+    out: np.ndarray,
+    solver: str = "exact",
+    num_threads: int = 0,
+    cg_steps: int = 2,
 ) -> None:
     """Set each row of ``out`` to the minimum of the loss with ``fixed`` held.
 
@@ -68,76 +98,143 @@ def half_sweep(
     ----------
     side : Side, n_rows rows
     fixed : (n_columns, k) float32 or float64
-    out : (n_rows, k), same dtype, overwritten; rows without entries become exact zeros
+    out : (n_rows, k), same dtype, overwritten; rows without entries become exact zeros.
+        ``"cg"`` starts from what is there.
+    solver : {"exact", "cg"}
     num_threads : int, default 0, all available
 
     Notes
     -----
-    Where nothing regularises a row and the fixed factors span fewer than k dimensions, many
-    factors attain the minimum. The one of least norm is returned: it lies in that span, so the
-    sweep runs in an orthonormal basis of it. A row whose system float32 cannot resolve (large α
-    beside small λ) is solved again in float64, and by its eigenvalues if that fails, too.
+    The rows' systems are whitened by the common part α₀G + λI (``docs/solver.md``), then solved in
+    the order of their entries or of the factors, whichever is smaller. Where nothing regularises
+    a row and the fixed factors span fewer than k dimensions, many factors attain the minimum; the
+    one of least norm is taken. A row whose system float32 cannot resolve (large α beside small λ)
+    is solved again in float64, and by its eigenvalues if that fails, too.
 
-    Rows are solved independently of each other, so an interrupted half-sweep leaves ``out`` in
-    a valid state, some rows updated and some not.
+    An interrupted half-sweep leaves ``out`` as it was. Extra memory: one copy of each side, its
+    columns padded to a multiple of 16, and scratch of a few megabytes for each thread.
     """
-    base = side.unobserved_weight * gram(fixed)
-    if side.regularization.min(initial=np.inf) == 0:
-        values, vectors = np.linalg.eigh(base)
-        spanned = values > len(base) * np.finfo(fixed.dtype).eps * max(values[-1], 0.0)
-        if not spanned.any():
-            out[:] = 0
-            return
-        if not spanned.all():
-            basis = vectors[:, spanned]
-            inside = np.empty((len(out), basis.shape[1]), dtype=out.dtype)
-            _solve(
-                side,
-                (fixed @ basis).astype(fixed.dtype),
-                np.diag(values[spanned]),
-                inside,
-                solver,
-                num_threads,
-            )
-            out[:] = inside @ basis.T
-            return
-    _solve(side, fixed, base, out, solver, num_threads)
-
-
-def _solve(
-    side: Side,
-    fixed: np.ndarray,
-    base: np.ndarray,
-    out: np.ndarray,
-    solver: str,
-    num_threads: int,
-) -> None:
-    failed = np.zeros(len(out), dtype=np.uint8)
     threads = kernel_threads(num_threads)
     with single_threaded_blas():
-        _run(side, side.order, side.weights, side.regularization, fixed, base, out, failed, solver,
-             threads)  # fmt: skip
+        base = side.unobserved_weight * gram(fixed, num_threads)
+        frame = _Frame.of(base, side.regularization, fixed.dtype)
+        width = -(-fixed.shape[1] // 16) * 16
+        whitened = side.array("fixed", (len(fixed), width), fixed.dtype)
+        solved = side.array("out", (len(out), width), out.dtype)
+        _als.multiply(fixed, _padded(frame.forward, width, fixed.dtype), whitened, threads)
+        start = np.empty((0, width), dtype=out.dtype)
+        if solver == "cg":
+            start = side.array("start", out.shape[:1] + (width,), out.dtype)
+            _als.multiply(out, _padded(frame.inverse, width, out.dtype), start, threads)
+        failed = np.zeros(len(out), dtype=np.uint8)
+        filled = int(np.count_nonzero(np.diff(side.indptr)))
+        path = PATHS.index(kernel_path())
+        for one_path, method, part_entries, rows in _plan(side, filled, len(base), solver, path,
+                                                          out.dtype):  # fmt: skip
+            # Python looks at its signals between two calls: that is where Ctrl-C is heard.
+            _als.solve_rows(
+                one_path, method, rows, side.indptr, side.indices, side.weights,
+                side.target_shift, whitened, len(base), frame.spectrum, side.regularization,
+                start, cg_steps, part_entries, solved, failed, threads,
+            )  # fmt: skip
+        solved[side.order[filled:]] = 0
         hard = np.flatnonzero(failed).astype(np.int32)
-        if not len(hard):
-            return
-        double = out if out.dtype == np.float64 else np.empty(out.shape)
-        if out.dtype != np.float64:
-            failed[:] = 0
-            _run(side, hard, side.weights.astype(np.float64),
-                 side.regularization.astype(np.float64), fixed.astype(np.float64), base, double,
-                 failed, "exact", threads)  # fmt: skip
-        for row in np.flatnonzero(failed):
-            double[row] = _least_norm(side, int(row), fixed, base)
-        if double is not out:
-            out[hard] = double[hard]
+        solved[hard] = 0
+        back = np.ascontiguousarray(frame.forward.T.astype(out.dtype))
+        _als.multiply(solved[:, : len(base)], back, out, threads)
+        if len(hard):
+            out[hard] = _solve_in_double(side, hard, fixed, base, threads)
 
 
-def _run(side, rows, weights, regularization, fixed, base, out, failed, solver, threads):
-    # Python looks at its signals between two calls of the kernel: that is where Ctrl-C is heard.
-    base = base.astype(fixed.dtype)
-    for chunk in side.chunks(rows, fixed.shape[1]):
-        SOLVERS[solver](chunk, side.indptr, side.indices, weights, side.target_shift, fixed, base,
-                        regularization, out, failed, threads)  # fmt: skip
+@dataclass(frozen=True)
+class _Frame:
+    """The basis in which the common part of all rows is the identity, or diagonal.
+
+    ``forward`` T takes a fixed row y to Tᵀy and a solution t to x = T t; ``inverse`` takes a row
+    of x back, x · inverse. ``spectrum`` is empty where the common part became the identity, and
+    else the eigenvalues of α₀G, to which each row adds its own λ.
+    """
+
+    forward: np.ndarray
+    inverse: np.ndarray
+    spectrum: np.ndarray
+
+    @classmethod
+    def of(cls, base: np.ndarray, regularization: np.ndarray, dtype: Any) -> _Frame:
+        none = np.empty(0)
+        least, most = regularization.min(initial=np.inf), regularization.max(initial=0)
+        if least == most and least > 0:
+            try:
+                lower = cholesky(base + least * np.eye(len(base)), lower=True)
+            except np.linalg.LinAlgError:
+                pass
+            else:
+                if np.diag(lower).min() ** 2 > 1e-12 * np.diag(lower).max() ** 2:
+                    inverse = solve_triangular(lower, np.eye(len(base)), lower=True)
+                    return cls(inverse.T, lower, none)
+        values, vectors = eigh(base)
+        noise = len(base) * np.finfo(dtype).eps if least == 0 else 0.0
+        values = np.where(values > noise * max(values[-1], 0.0), np.maximum(values, 0.0), 0.0)
+        if least < most:
+            return cls(vectors, vectors, values)
+        root = np.sqrt(values + most)
+        scale = np.divide(1.0, root, out=np.zeros_like(root), where=root > 0)
+        return cls(vectors * scale, vectors * root, none)
+
+
+def _padded(matrix: np.ndarray, width: int, dtype: Any) -> np.ndarray:
+    out = np.zeros((len(matrix), width), dtype=dtype)
+    out[:, : matrix.shape[1]] = matrix
+    return out
+
+
+def _plan(side, filled, k, solver, path, dtype):
+    """Yield (path, method, part_entries, rows): runs of rows that are solved the same way."""
+    lanes = _als.lanes(path, dtype == np.float64)
+    order = side.order[:filled]
+    counts = np.diff(side.indptr)[order]
+
+    def longer(least):
+        return int(np.searchsorted(-counts, -least, side="right"))
+
+    if solver == "cg":
+        joined = longer(JOINED_FROM * lanes) if path else 0
+        runs = [(path, _als.CG_JOINED, 0, 0, joined), (path, _als.CG, 0, joined, filled)]
+        flops = counts * (20.0 * k)
+    else:
+        in_lanes = path if k <= _als.ORDER_IN_LANES else 0
+        primal = longer(max(1, int(np.ceil(DUAL_BELOW * k))))
+        heavy = min(primal, longer(PARTS_FROM * lanes)) if in_lanes else 0
+        large = max(primal, longer(_als.ORDER_IN_LANES + 1))
+        runs = [
+            (in_lanes, _als.PRIMAL, PART_ENTRIES, 0, heavy),
+            (in_lanes, _als.PRIMAL, 0, heavy, primal),
+            (0, _als.DUAL, 0, primal, large),
+            (path, _als.DUAL, 0, large, filled),
+        ]
+        short = np.minimum(counts, k).astype(float)
+        flops = short * short * np.maximum(counts, k) + short**3 / 3 + 10.0 * counts * k
+    done = np.concatenate(([0.0], np.cumsum(flops)))
+    for one_path, method, part_entries, first, last in runs:
+        while first < last:
+            stop = int(np.searchsorted(done, done[first] + CHUNK_FLOPS))
+            stop = min(last, max(first + lanes, first + (stop - first) // lanes * lanes))
+            yield one_path, method, part_entries, order[first:stop]
+            first = stop
+
+
+def _solve_in_double(side, rows, fixed, base, threads):
+    """Rows that failed: normal equations in float64, or the least-norm answer by eigenvalues."""
+    fixed = fixed.astype(np.float64)
+    out = np.zeros((len(side.order), len(base)))
+    failed = np.zeros(len(out), dtype=np.uint8)
+    _als.solve_exact(
+        rows, side.indptr, side.indices, side.weights.astype(np.float64), side.target_shift,
+        fixed, base, side.regularization.astype(np.float64), out, failed, threads,
+    )  # fmt: skip
+    for row in np.flatnonzero(failed):
+        out[row] = _least_norm(side, int(row), fixed, base)
+    return out[rows]
 
 
 def _least_norm(side: Side, row: int, fixed: np.ndarray, base: np.ndarray) -> np.ndarray:

@@ -1,0 +1,193 @@
+/* Many small systems at once, one in each SIMD lane.
+ *
+ * A row's whitened system is (I + S'S) t = S'c with S = diag(sqrt w) V, c = b / sqrt w
+ * (docs/solver.md). Rows of about the same number of entries stand side by side in the lanes of
+ * vectors, so Gram, Cholesky and substitution are the textbook's scalar algorithms on a vector
+ * type, and a row's result does not depend on its neighbours.
+ *
+ * _lanes_kernel.h is included once for each precision and instruction set; the choice is made at
+ * run time. Without vector types (MSVC) there is no path, and the callers use BLAS row by row.
+ */
+#ifndef WRMF_LANES_H
+#define WRMF_LANES_H
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/* One side's rows. float or double behind the void pointers, as the call says. */
+typedef struct {
+    const int64_t *indptr;
+    const int32_t *indices;
+    const void *weights;
+    double target_shift;
+    const void *fixed;          /* (n_columns, ld): whitened, or rotated where spectrum is given */
+    int k, ld;                  /* ld: k rounded up to a multiple of 16, zeros behind k */
+    const double *spectrum;     /* (k) eigenvalues, or NULL where fixed is whitened already */
+    const void *regularization; /* (n_rows), read with spectrum only */
+    const void *start;          /* (n_rows, ld): where conjugate gradients begin */
+    int steps;
+    void *out;                  /* (n_rows, ld) */
+    uint8_t *failed;            /* (n_rows) */
+} lanes_problem;
+
+enum { LANES_DUAL, LANES_PRIMAL, LANES_CG, LANES_CG_JOINED };
+enum { LANES_BASELINE = 1, LANES_AVX2 = 2, LANES_AVX512 = 3 };
+
+/* Vectors of scratch that gathered rows may fill: half a level-2 cache with 64-byte vectors. */
+#define LANES_GATHERED 8320
+/* Order of the largest system solved in lanes; beyond it LAPACK is as fast. */
+#define LANES_ORDER 128
+
+/* Length of a packed lower triangle of order n, n a multiple of 4: rows in blocks of 4, each as
+ * long as its last. */
+static inline ptrdiff_t lanes_packed(int n) { return 2 * (ptrdiff_t) (n / 4) * (n / 4 + 1) * 4; }
+
+#if (defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 12)) && !defined(WRMF_NO_VECTORS)
+#define LANES_AVAILABLE 1
+#define LANES_JOIN_(a, b, c) a##_##b##_##c
+#define LANES_JOIN(a, b, c) LANES_JOIN_(a, b, c)
+#define NAME(what) LANES_JOIN(what, REAL, PATH)
+
+/* The baseline of the architecture: SSE2 or NEON. */
+#define PATH baseline
+#define VECTOR_BYTES 16
+#define BLOCK_COLUMNS 2
+#define REAL float
+#define LANES 4
+#include "_lanes_kernel.h"
+#undef REAL
+#undef LANES
+#define REAL double
+#define LANES 2
+#include "_lanes_kernel.h"
+#undef REAL
+#undef LANES
+#undef PATH
+#undef VECTOR_BYTES
+#undef BLOCK_COLUMNS
+
+#if defined(__x86_64__)
+#define LANES_X86 1
+#if defined(__clang__)
+#pragma clang attribute push(__attribute__((target("avx2,fma"))), apply_to = function)
+#else
+#pragma GCC push_options
+#pragma GCC target("avx2,fma")
+#endif
+#define PATH avx2
+#define VECTOR_BYTES 32
+#define BLOCK_COLUMNS 2
+#define REAL float
+#define LANES 8
+#include "_lanes_kernel.h"
+#undef REAL
+#undef LANES
+#define REAL double
+#define LANES 4
+#include "_lanes_kernel.h"
+#undef REAL
+#undef LANES
+#undef PATH
+#undef VECTOR_BYTES
+#undef BLOCK_COLUMNS
+#if defined(__clang__)
+#pragma clang attribute pop
+#pragma clang attribute push(__attribute__((target("avx512f,avx512dq,avx512vl,avx512bw,avx2,fma"))), apply_to = function)
+#else
+#pragma GCC pop_options
+#pragma GCC push_options
+#pragma GCC target("avx512f,avx512dq,avx512vl,avx512bw,avx2,fma")
+#endif
+/* 32 registers hold a block of 4 x 4. */
+#define PATH avx512
+#define VECTOR_BYTES 64
+#define BLOCK_COLUMNS 4
+#define REAL float
+#define LANES 16
+#include "_lanes_kernel.h"
+#undef REAL
+#undef LANES
+#define REAL double
+#define LANES 8
+#include "_lanes_kernel.h"
+#undef REAL
+#undef LANES
+#undef PATH
+#undef VECTOR_BYTES
+#undef BLOCK_COLUMNS
+#if defined(__clang__)
+#pragma clang attribute pop
+#else
+#pragma GCC pop_options
+#endif
+#endif
+
+#if defined(LANES_X86)
+#define LANES_CALL(function, arguments) \
+    switch (2 * path + is_double) { \
+        case 2: function##_float_baseline arguments; break; \
+        case 3: function##_double_baseline arguments; break; \
+        case 4: function##_float_avx2 arguments; break; \
+        case 5: function##_double_avx2 arguments; break; \
+        case 6: function##_float_avx512 arguments; break; \
+        default: function##_double_avx512 arguments; \
+    }
+#else
+#define LANES_CALL(function, arguments) \
+    if (is_double) function##_double_baseline arguments; else function##_float_baseline arguments;
+#endif
+#else
+#define LANES_AVAILABLE 0
+#define LANES_CALL(function, arguments)
+#endif
+
+/* The best path that the CPU has; 0 where there is none. */
+static int lanes_best_path(void) {
+#if defined(LANES_X86)
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq")
+        && __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw"))
+        return LANES_AVX512;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return LANES_AVX2;
+#endif
+    return LANES_AVAILABLE;
+}
+
+static inline int lanes_width(int path, int is_double) {
+    return (8 << path) / (is_double ? 8 : 4);
+}
+
+/* Bytes of scratch of one thread: triangle, gathered rows, targets, and vectors over factors. */
+static inline size_t lanes_scratch(int path, int ld) {
+    size_t gathered = LANES_GATHERED;
+    if (gathered < 4 * ((size_t) ld + 1)) gathered = 4 * ((size_t) ld + 1);
+    return (size_t) (8 << path)
+        * (lanes_packed(LANES_ORDER) + gathered + LANES_GATHERED + 2 * LANES_ORDER + 6 * (size_t) ld + 64);
+}
+
+/* Solve up to lanes_width rows; LANES_CG_JOINED takes one, with its entries spread over lanes. */
+static void lanes_solve(int path, int is_double, int method, const lanes_problem *problem,
+                        const int32_t *rows, int count, void *scratch) {
+    switch (method) {
+        case LANES_DUAL: LANES_CALL(dual, (problem, rows, count, scratch)) break;
+        case LANES_PRIMAL: LANES_CALL(primal, (problem, rows, count, NULL, NULL, scratch)) break;
+        case LANES_CG: LANES_CALL(conjugate, (problem, rows, count, 0, scratch)) break;
+        default: LANES_CALL(conjugate, (problem, rows, count, 1, scratch))
+    }
+}
+
+/* Entries first .. last of one row: their share of S'S (packed) and S'c, into sums. */
+static void lanes_part(int path, int is_double, const lanes_problem *problem, int32_t row,
+                       int64_t first, int64_t last, void *sums, void *scratch) {
+    LANES_CALL(part, (problem, row, first, last, sums, scratch))
+}
+
+/* Solve rows from the sums of their parts; row i's are parts[i] .. parts[i + 1]. */
+static void lanes_join(int path, int is_double, const lanes_problem *problem, const int32_t *rows,
+                       int count, const void *sums, const int64_t *parts, void *scratch) {
+    LANES_CALL(primal, (problem, rows, count, sums, parts, scratch))
+}
+
+#endif
