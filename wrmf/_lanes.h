@@ -55,14 +55,18 @@ static inline ptrdiff_t lanes_packed(int n) { return 2 * (ptrdiff_t) (n / 4) * (
 #define VECTOR_BYTES 16
 #define BLOCK_COLUMNS 2
 #define REAL float
+#define SQRT sqrtf
 #define LANES 4
 #include "_lanes_kernel.h"
 #undef REAL
+#undef SQRT
 #undef LANES
 #define REAL double
+#define SQRT sqrt
 #define LANES 2
 #include "_lanes_kernel.h"
 #undef REAL
+#undef SQRT
 #undef LANES
 #undef PATH
 #undef VECTOR_BYTES
@@ -80,14 +84,18 @@ static inline ptrdiff_t lanes_packed(int n) { return 2 * (ptrdiff_t) (n / 4) * (
 #define VECTOR_BYTES 32
 #define BLOCK_COLUMNS 2
 #define REAL float
+#define SQRT sqrtf
 #define LANES 8
 #include "_lanes_kernel.h"
 #undef REAL
+#undef SQRT
 #undef LANES
 #define REAL double
+#define SQRT sqrt
 #define LANES 4
 #include "_lanes_kernel.h"
 #undef REAL
+#undef SQRT
 #undef LANES
 #undef PATH
 #undef VECTOR_BYTES
@@ -105,14 +113,18 @@ static inline ptrdiff_t lanes_packed(int n) { return 2 * (ptrdiff_t) (n / 4) * (
 #define VECTOR_BYTES 64
 #define BLOCK_COLUMNS 4
 #define REAL float
+#define SQRT sqrtf
 #define LANES 16
 #include "_lanes_kernel.h"
 #undef REAL
+#undef SQRT
 #undef LANES
 #define REAL double
+#define SQRT sqrt
 #define LANES 8
 #include "_lanes_kernel.h"
 #undef REAL
+#undef SQRT
 #undef LANES
 #undef PATH
 #undef VECTOR_BYTES

@@ -9,6 +9,7 @@
 #define INLINE static inline __attribute__((always_inline))
 
 typedef REAL VEC __attribute__((vector_size(VECTOR_BYTES)));
+typedef __typeof__((VEC) {0} > (VEC) {0}) MASK;  /* what a comparison gives: all bits or none */
 
 typedef struct {
     int count, d;  /* lanes in use, entries of the longest */
@@ -18,6 +19,18 @@ typedef struct {
 } NAME(group);
 
 INLINE VEC NAME(fill)(REAL value) { return value - (VEC) {0}; }
+
+INLINE VEC NAME(select)(MASK mask, VEC yes, VEC no) {
+    return (VEC) (((MASK) yes & mask) | ((MASK) no & ~mask));
+}
+
+INLINE VEC NAME(least)(VEC a, VEC b) { return NAME(select)(a < b, a, b); }
+INLINE VEC NAME(most)(VEC a, VEC b) { return NAME(select)(a > b, a, b); }
+
+INLINE VEC NAME(root)(VEC a) {
+    for (int lane = 0; lane < LANES; lane++) a[lane] = SQRT(a[lane]);
+    return a;
+}
 
 /* ---- Transposition: lane p of vector q to lane q of vector p, by butterflies. ---- */
 
@@ -104,37 +117,57 @@ static void NAME(scales)(const lanes_problem *problem, const int32_t *rows, int 
         }
 }
 
-/* S of entries e0 .. e1 and factors l0 .. l1, S[(e - e0) stride + l - l0], and c[e - e0]. */
+/* Weights of entries e .. e + LANES, one entry a vector; zeros past the end of a row. */
+INLINE void NAME(open_weights)(const NAME(group) *group, int e, VEC w[LANES]) {
+    for (int lane = 0; lane < LANES; lane++) {
+        int left = group->length[lane] - e;
+        w[lane] = (VEC) {0};
+        if (left >= LANES) memcpy(&w[lane], group->weights[lane] + e, sizeof(VEC));
+        else if (left > 0) memcpy(&w[lane], group->weights[lane] + e, left * sizeof(REAL));
+    }
+    NAME(transpose)(w);
+}
+
+/* The fixed rows of entry e; past the end of a row its last, which meets a weight of zero. */
+INLINE void NAME(open_entries)(const lanes_problem *problem, const NAME(group) *group, int e,
+                               const REAL *y[LANES]) {
+    for (int lane = 0; lane < LANES; lane++) {
+        int last = group->length[lane] - 1;
+        int32_t column = last < 0 ? 0 : group->columns[lane][e < last ? e : last];
+        y[lane] = (const REAL *) problem->fixed + (size_t) column * problem->ld;
+    }
+}
+
+/* S of entries e0 .. e1 and factors l0 .. l1, at s[(e - e0) row + (l - l0) step], and c[e - e0]. */
 static void NAME(gather)(const lanes_problem *problem, const NAME(group) *group, const VEC *scale,
-                         int e0, int e1, int l0, int l1, VEC *s, ptrdiff_t stride, VEC *c) {
+                         int e0, int e1, int l0, int l1, VEC *s, ptrdiff_t row, ptrdiff_t step,
+                         VEC *c) {
     /* A weight of zero still has a target: S c = b v needs a root to divide by. */
-    const REAL least = (REAL) 1e-30, shift = (REAL) problem->target_shift;
-    const REAL *fixed = problem->fixed;
-    for (int e = e0; e < e1; e++, s += stride) {
+    const VEC least = NAME(fill)((REAL) 1e-30), shift = NAME(fill)((REAL) problem->target_shift);
+    const REAL *next[LANES];
+    VEC length, weights[LANES];
+    for (int lane = 0; lane < LANES; lane++) length[lane] = (REAL) group->length[lane];
+    NAME(open_entries)(problem, group, e0, next);
+    for (int e = e0; e < e1; e++, s += row) {
         const REAL *y[LANES];
-        VEC w, used;
-        for (int lane = 0; lane < LANES; lane++) {
-            int there = e < group->length[lane];
-            int32_t column = there ? group->columns[lane][e] : 0;
-            y[lane] = fixed + (size_t) column * problem->ld;
-            w[lane] = there ? group->weights[lane][e] : 0;
-            used[lane] = (REAL) there;
-            if (e + 1 < group->length[lane])
-                __builtin_prefetch(fixed + (size_t) group->columns[lane][e + 1] * problem->ld + l0);
-        }
-        VEC root;
-        for (int lane = 0; lane < LANES; lane++)
-            root[lane] = (REAL) sqrt(w[lane] > least ? w[lane] : least);
-        if (c) c[e - e0] = used * (w + shift) / root;
-        root *= used;
+        memcpy(y, next, sizeof y);
+        NAME(open_entries)(problem, group, e + 1, next);
+        if ((e - e0) % LANES == 0) NAME(open_weights)(group, e, weights);
+        VEC w = weights[(e - e0) % LANES], root = NAME(root)(NAME(most)(w, least));
+        MASK used = length > NAME(fill)((REAL) e);
+        if (c) c[e - e0] = NAME(select)(used, (w + shift) / root, (VEC) {0});
+        root = NAME(select)(used, root, (VEC) {0});
         for (int l = l0; l < l1; l += LANES) {
             VEC v[LANES];
-            for (int lane = 0; lane < LANES; lane++) v[lane] = *(const VEC *) (y[lane] + l);
+            for (int lane = 0; lane < LANES; lane++) {
+                v[lane] = *(const VEC *) (y[lane] + l);
+                __builtin_prefetch(next[lane] + l);
+            }
             NAME(transpose)(v);
             for (int q = 0; q < LANES; q++) {
                 v[q] *= root;
                 if (scale) v[q] *= scale[l + q];
-                s[l - l0 + q] = v[q];
+                s[(l - l0 + q) * step] = v[q];
             }
         }
     }
@@ -161,8 +194,8 @@ INLINE ptrdiff_t NAME(start)(int i) {
 
 /* acc[i][j] += sum over l of a_i[l] b_j[l]. */
 INLINE void NAME(block)(VEC acc[4][BLOCK_COLUMNS], const VEC *a, ptrdiff_t a_row, const VEC *b,
-                        ptrdiff_t b_row, ptrdiff_t step, int n) {
-    for (int l = 0; l < n; l++, a += step, b += step) {
+                        ptrdiff_t b_row, int n) {
+    for (int l = 0; l < n; l++, a++, b++) {
         VEC right[BLOCK_COLUMNS];
         _Pragma("GCC unroll 4")
         for (int j = 0; j < BLOCK_COLUMNS; j++) right[j] = b[j * b_row];
@@ -175,8 +208,8 @@ INLINE void NAME(block)(VEC acc[4][BLOCK_COLUMNS], const VEC *a, ptrdiff_t a_row
     }
 }
 
-/* C += sum over l < p of s_l s_l', with element i of s_l at s[i row + l step]. */
-static void NAME(syrk)(int n, int p, const VEC *s, ptrdiff_t row, ptrdiff_t step, VEC *c) {
+/* C += S S', row i of S, of p elements, at s + i row. */
+static void NAME(syrk)(int n, int p, const VEC *s, ptrdiff_t row, VEC *c) {
     for (int i = 0; i < n; i += 4) {
         ptrdiff_t length = i + 4;
         VEC *ci = c + NAME(start)(i);
@@ -184,7 +217,7 @@ static void NAME(syrk)(int n, int p, const VEC *s, ptrdiff_t row, ptrdiff_t step
             VEC acc[4][BLOCK_COLUMNS];
             for (int a = 0; a < 4; a++)
                 for (int b = 0; b < BLOCK_COLUMNS; b++) acc[a][b] = ci[a * length + j + b];
-            NAME(block)(acc, s + i * row, row, s + j * row, row, step, p);
+            NAME(block)(acc, s + i * row, row, s + j * row, row, p);
             for (int a = 0; a < 4; a++)
                 for (int b = 0; b < BLOCK_COLUMNS; b++) ci[a * length + j + b] = acc[a][b];
         }
@@ -204,7 +237,7 @@ static VEC NAME(cholesky)(int n, VEC *c, VEC *inverse) {
             VEC acc[4][BLOCK_COLUMNS];
             for (int a = 0; a < 4; a++)
                 for (int b = 0; b < BLOCK_COLUMNS; b++) acc[a][b] = -ci[a * length + j + b];
-            NAME(block)(acc, ci, length, cj, other, 1, j);
+            NAME(block)(acc, ci, length, cj, other, j);
             for (int b = 0; b < BLOCK_COLUMNS; b++)
                 for (int a = 0; a < 4; a++) {
                     VEC value = -acc[a][b];
@@ -217,7 +250,7 @@ static VEC NAME(cholesky)(int n, VEC *c, VEC *inverse) {
             VEC acc[4][BLOCK_COLUMNS];
             for (int a = 0; a < 4; a++)
                 for (int b = 0; b < BLOCK_COLUMNS; b++) acc[a][b] = -ci[a * length + j + b];
-            NAME(block)(acc, ci, length, ci + (j - i) * length, length, 1, i);
+            NAME(block)(acc, ci, length, ci + (j - i) * length, length, i);
             for (int a = 0; a < 4; a++)
                 for (int b = 0; b < BLOCK_COLUMNS; b++) ci[a * length + j + b] = -acc[a][b];
         }
@@ -225,12 +258,9 @@ static VEC NAME(cholesky)(int n, VEC *c, VEC *inverse) {
             for (int a = j; a < 4; a++)
                 for (int m = i; m < i + j; m++)
                     ci[a * length + i + j] -= ci[a * length + m] * ci[j * length + m];
-            VEC pivot = ci[j * length + i + j], root;
-            for (int lane = 0; lane < LANES; lane++) {
-                worst[lane] = pivot[lane] < worst[lane] ? pivot[lane] : worst[lane];
-                root[lane] = (REAL) sqrt(pivot[lane]);
-            }
-            inverse[i + j] = NAME(fill)(1) / root;
+            VEC pivot = ci[j * length + i + j];
+            worst = NAME(least)(pivot, worst);
+            inverse[i + j] = NAME(fill)(1) / NAME(root)(pivot);
             for (int a = j; a < 4; a++) ci[a * length + i + j] *= inverse[i + j];
         }
     }
@@ -273,11 +303,7 @@ static void NAME(identity)(int n, VEC *c) {
 /* Factorise and solve; ``limit`` is the rounding error that a pivot must exceed. */
 static void NAME(factorise)(int n, VEC *c, VEC *inverse, VEC *x, VEC *limit, VEC *worst) {
     VEC largest = {0};
-    for (int i = 0; i < n; i++) {
-        VEC diagonal = c[NAME(start)(i) + i];
-        for (int lane = 0; lane < LANES; lane++)
-            largest[lane] = diagonal[lane] > largest[lane] ? diagonal[lane] : largest[lane];
-    }
+    for (int i = 0; i < n; i++) largest = NAME(most)(c[NAME(start)(i) + i], largest);
     *limit = largest * (REAL) (n * (sizeof(REAL) == 4 ? 1.1920929e-7 : 2.220446049250313e-16));
     *worst = NAME(cholesky)(n, c, inverse);
     NAME(substitute)(n, c, inverse, x);
@@ -287,6 +313,13 @@ static void NAME(mark)(const lanes_problem *problem, const int32_t *rows, int co
                        VEC worst, VEC finite) {
     for (int lane = 0; lane < count; lane++)
         if (!(worst[lane] > limit[lane]) || !(finite[lane] == 0)) problem->failed[rows[lane]] = 1;
+}
+
+/* t += a0 s0 + a1 s1 + a2 s2 + a3 s3, rows of S at a distance of ``stride``. */
+INLINE void NAME(add_four)(int n, const VEC *s, ptrdiff_t stride, VEC a0, VEC a1, VEC a2, VEC a3,
+                           VEC *t) {
+    for (int l = 0; l < n; l++)
+        t[l] += s[l] * a0 + s[stride + l] * a1 + (s[2 * stride + l] * a2 + s[3 * stride + l] * a3);
 }
 
 /* ---- The three solvers. ---- */
@@ -299,29 +332,25 @@ static void NAME(dual)(const lanes_problem *problem, const int32_t *rows, int co
     int width = (LANES_GATHERED / n - 1) / 16 * 16;
     if (width > ld) width = ld;
     VEC *c = scratch, *s = c + lanes_packed(n), *h = s + n * (ptrdiff_t) (width + 1);
-    VEC *inverse = h + n, *scale = NULL, limit, worst, finite = {0};
-    if (problem->spectrum) NAME(scales)(problem, rows, count, scale = inverse + n);
+    VEC *inverse = h + n, *t = inverse + n, *scale = NULL, limit, worst, finite = {0};
+    if (problem->spectrum) NAME(scales)(problem, rows, count, scale = t + ld);
 
     NAME(identity)(n, c);
     for (int l = 0; l < ld; l += width) {
         int end = l + width < ld ? l + width : ld;
-        NAME(gather)(problem, &group, scale, 0, n, l, end, s, width + 1, h);
-        NAME(syrk)(n, end - l, s, width + 1, 1, c);
+        NAME(gather)(problem, &group, scale, 0, n, l, end, s, width + 1, 1, h);
+        NAME(syrk)(n, end - l, s, width + 1, c);
     }
     NAME(factorise)(n, c, inverse, h, &limit, &worst);
     for (int l = 0; l < ld; l += width) {
         int end = l + width < ld ? l + width : ld;
-        if (width < ld) NAME(gather)(problem, &group, scale, 0, n, l, end, s, width + 1, NULL);
-        for (int o = l; o < end; o += LANES) {
-            VEC v[LANES];
-            for (int q = 0; q < LANES; q++) v[q] = (VEC) {0};
-            for (int e = 0; e < n; e++) {
-                const VEC *se = s + e * (ptrdiff_t) (width + 1) + o - l;
-                _Pragma("GCC unroll 16")
-                for (int q = 0; q < LANES; q++) v[q] += se[q] * h[e];
-            }
-            NAME(store)(problem, rows, count, scale, o, v, &finite);
-        }
+        if (width < ld) NAME(gather)(problem, &group, scale, 0, n, l, end, s, width + 1, 1, NULL);
+        memset(t, 0, (end - l) * sizeof(VEC));
+        for (int e = 0; e < n; e += 4)
+            NAME(add_four)(end - l, s + e * (ptrdiff_t) (width + 1), width + 1, h[e], h[e + 1],
+                           h[e + 2], h[e + 3], t);
+        for (int o = l; o < end; o += LANES)
+            NAME(store)(problem, rows, count, scale, o, t + o - l, &finite);
     }
     NAME(mark)(problem, rows, count, limit, worst, finite);
 }
@@ -329,14 +358,15 @@ static void NAME(dual)(const lanes_problem *problem, const int32_t *rows, int co
 /* C += S'S and r += S'c over all entries of a group, some at a time. */
 static void NAME(accumulate)(const lanes_problem *problem, const NAME(group) *group,
                              const VEC *scale, int n, VEC *c, VEC *r, VEC *s, VEC *targets) {
-    ptrdiff_t stride = problem->ld + 1;
-    int block = (int) (LANES_GATHERED / 4 / stride) > 4 ? (int) (LANES_GATHERED / 4 / stride) : 4;
+    /* The transpose of S, so that one factor's entries stand together as syrk wants them. */
+    int ld = problem->ld, block = LANES_GATHERED / 4 / ld > 4 ? LANES_GATHERED / 4 / ld : 4;
+    ptrdiff_t stride = block + 1;
     for (int e = 0; e < group->d; e += block) {
         int end = e + block < group->d ? e + block : group->d;
-        NAME(gather)(problem, group, scale, e, end, 0, problem->ld, s, stride, targets);
-        NAME(syrk)(n, end - e, s, 1, stride, c);
-        for (int m = 0; m < end - e; m++)
-            for (int l = 0; l < n; l++) r[l] += s[m * stride + l] * targets[m];
+        NAME(gather)(problem, group, scale, e, end, 0, ld, s, 1, stride, targets);
+        NAME(syrk)(n, end - e, s, stride, c);
+        for (int l = 0; l < n; l++)
+            for (int m = 0; m < end - e; m++) r[l] += s[l * stride + m] * targets[m];
     }
 }
 
@@ -401,17 +431,14 @@ static void NAME(normal_product)(int entries, int ld, const VEC *s, const VEC *c
             a2 = c[e + 2] - a2;
             a3 = c[e + 3] - a3;
         }
-        for (int l = 0; l < ld; l++)
-            out[l] += s0[l] * a0 + s1[l] * a1 + (s2[l] * a2 + s3[l] * a3);
+        NAME(add_four)(ld, s0, ld, a0, a1, a2, a3, out);
     }
 }
 
 /* a / b, and 0 where b has vanished. */
 INLINE VEC NAME(quotient)(VEC a, VEC b) {
-    VEC result;
-    for (int lane = 0; lane < LANES; lane++)
-        result[lane] = b[lane] > (REAL) 1e-30 ? a[lane] / b[lane] : 0;
-    return result;
+    MASK there = b > NAME(fill)((REAL) 1e-30);
+    return NAME(select)(there, a / NAME(select)(there, b, NAME(fill)(1)), (VEC) {0});
 }
 
 /* Conjugate gradients on (I + S'S) t = S'c from problem->start. With ``joined``, the lanes hold
@@ -445,7 +472,7 @@ static void NAME(conjugate)(const lanes_problem *problem, const int32_t *rows, i
         for (int e = 0; e < entries; e += room) {
             int end = e + room < entries ? e + room : entries;
             if (!kept || !step)
-                NAME(gather)(problem, &group, scale, e, end, 0, ld, s, ld, c);
+                NAME(gather)(problem, &group, scale, e, end, 0, ld, s, ld, 1, c);
             NAME(normal_product)(end - e, ld, s, step ? NULL : c, from, to);
         }
         if (joined)
