@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-SOURCES := setup.py pyproject.toml $(wildcard wrmf/*.pyx wrmf/*.pxd)
+SOURCES := setup.py pyproject.toml $(wildcard wrmf/*.pyx wrmf/*.pxd wrmf/*.h)
 
 .PHONY: demo test lint bench clean
 

@@ -10,9 +10,9 @@ import wrmf
 FLOORS = [
     {"_als"},
     {"checks", "threads", "plots"},
-    {"objective", "ranking", "interactions", "versions"},
+    {"objective", "ranking", "interactions"},
     {"recommendations", "sweep", "split", "synthetic"},
-    {"model", "datasets", "metrics"},
+    {"model", "datasets", "metrics", "versions"},
     {"persistence", "selection"},
     {"search", "picture_download", "picture_drawing", "report_charts", "report_template"},
     {"pictures"},

@@ -1,5 +1,9 @@
 """Every solver, both dtypes, every objective, against the dense definition."""
 
+import itertools
+import os
+from unittest import mock
+
 import numpy as np
 import pytest
 import reference
@@ -9,10 +13,15 @@ from scipy import sparse
 from strategies import interactions, objectives
 
 from wrmf.objective import Objective, gram, observed_scores, squared_error
-from wrmf.sweep import SOLVERS, Side, half_sweep
+from wrmf.sweep import PATHS, SOLVERS, Side, half_sweep, kernel_path
 
 TOLERANCE = {"float32": 1e-3, "float64": 1e-8}
-every_solver = pytest.mark.parametrize("solver", SOLVERS)
+# Each solver on each instruction set that this CPU has, down to BLAS row by row.
+every_solver = pytest.mark.parametrize(
+    "solver", [f"{solver} {path}" for solver, path in itertools.product(SOLVERS, PATHS)]
+)
+# Enough for conjugate gradients to reach the exact answer.
+CG_STEPS = 300
 every_dtype = pytest.mark.parametrize("dtype", TOLERANCE)
 
 
@@ -25,7 +34,11 @@ def solve(matrix, fixed, regularization, solver="exact", num_threads=1, exponent
     side = Side.of(matrix, as_objective(**objective, exponent=exponent), regularization,
                    fixed.dtype)  # fmt: skip
     out = np.full((matrix.shape[0], fixed.shape[1]), np.nan, dtype=fixed.dtype)
-    half_sweep(side, fixed, out, solver, num_threads)
+    solver, _, path = solver.partition(" ")
+    if solver == "cg":
+        out[:] = 0.1
+    with mock.patch.dict(os.environ, WRMF_PATH=path):
+        half_sweep(side, fixed, out, solver, num_threads, CG_STEPS)
     return out
 
 
@@ -55,19 +68,82 @@ def test_half_sweep_equals_the_dense_solution(solver, dtype, data):
 @every_solver
 @every_dtype
 @pytest.mark.parametrize("k", [1, 7, 40, 129])
-def test_long_and_short_rows_agree_with_the_dense_solution(solver, dtype, k, likes):
+@pytest.mark.parametrize("exponent", [0.0, 1.0])
+def test_long_and_short_rows_agree_with_the_dense_solution(solver, dtype, k, exponent, likes):
     for matrix in (likes, likes.T.tocsr()):
         fixed = np.random.default_rng(k).standard_normal((matrix.shape[1], k)).astype(dtype)
-        expected = reference.half_sweep(matrix, fixed, np.full(matrix.shape[0], 1.0), alpha=10.0)
-        assert_close(solve(matrix, fixed, 1.0, solver, alpha=10.0), expected, dtype)
+        regularization = reference.row_regularization(matrix, 1.0, exponent, 1.0)
+        expected = reference.half_sweep(matrix, fixed, regularization, alpha=10.0)
+        out = solve(matrix, fixed, 1.0, solver, exponent=exponent, alpha=10.0)
+        assert_close(out, expected, dtype)
+
+
+@every_solver
+@every_dtype
+@pytest.mark.parametrize("exponent", [0.0, 1.0])
+def test_rows_far_longer_than_the_others_agree(solver, dtype, exponent):
+    """Long enough to be split in parts, and for CG to outgrow the memory it keeps."""
+    generator = np.random.default_rng(0)
+    matrix = sparse.random(6, 30_000, density=0.0004, format="lil", random_state=1)
+    matrix[2] = generator.random(30_000) < 0.9
+    matrix[4] = generator.random(30_000) < 0.05
+    matrix = matrix.tocsr()
+    matrix.data[:] = generator.integers(1, 3, matrix.nnz)
+    fixed = generator.standard_normal((30_000, 20)).astype(dtype)
+    regularization = reference.row_regularization(matrix, 0.5, exponent, 1.0)
+    dense = fixed.astype(float)
+    expected = np.zeros((6, 20))
+    for row, (start, stop) in enumerate(itertools.pairwise(matrix.indptr)):
+        y, w = dense[matrix.indices[start:stop]], 3.0 * matrix.data[start:stop]
+        system = dense.T @ dense + (y.T * w) @ y + regularization[row] * np.eye(20)
+        expected[row] = np.linalg.solve(system, (w + 1.0) @ y)
+    out = solve(matrix, fixed, 0.5, solver, num_threads=2, exponent=exponent, alpha=3.0)
+    assert_close(out, expected, dtype)
+    one = solve(matrix, fixed, 0.5, solver, num_threads=1, exponent=exponent, alpha=3.0)
+    assert np.array_equal(out, one)
+
+
+@every_solver
+@every_dtype
+def test_a_row_does_not_depend_on_the_rows_beside_it(solver, dtype, likes):
+    fixed = np.random.default_rng(0).standard_normal((likes.shape[1], 33)).astype(dtype)
+    backwards = solve(likes[::-1].tocsr(), fixed, 0.1, solver)[::-1]
+    assert_close(solve(likes, fixed, 0.1, solver), backwards, dtype)
+
+
+@every_solver
+@every_dtype
+def test_a_weight_of_zero_keeps_its_target(solver, dtype, likes):
+    fixed = np.random.default_rng(0).standard_normal((likes.shape[1], 9)).astype(dtype)
+    expected = reference.half_sweep(likes, fixed, np.full(likes.shape[0], 0.3), alpha=0.0)
+    assert_close(solve(likes, fixed, 0.3, solver, alpha=0.0), expected, dtype)
+
+
+@every_solver
+@every_dtype
+@pytest.mark.parametrize("steps", [1, 2, 3, 50])
+def test_huge_counts_and_a_vanishing_regularisation_stay_finite(solver, dtype, steps, likes):
+    matrix = likes.copy()
+    matrix.data *= 1e6
+    fixed = np.random.default_rng(0).standard_normal((matrix.shape[1], 24)).astype(dtype)
+    with mock.patch(f"{__name__}.CG_STEPS", steps):
+        assert np.isfinite(solve(matrix, fixed, 1e-8, solver, alpha=1e6)).all()
+
+
+def test_an_unknown_path_is_refused():
+    with (
+        mock.patch.dict(os.environ, WRMF_PATH="sse9"),
+        pytest.raises(ValueError, match="WRMF_PATH is 'sse9'; this CPU and build have blas"),
+    ):
+        kernel_path()
 
 
 @every_solver
 @every_dtype
 def test_rows_without_entries_become_exact_zeros(solver, dtype, likes):
     fixed = np.random.default_rng(0).standard_normal((likes.shape[1], 5)).astype(dtype)
-    assert not solve(likes, fixed, 0.1, solver)[17].any()
-    assert not solve(likes, fixed, 0.0, solver)[17].any()
+    for regularization in (0.1, 0.0):
+        assert not solve(likes, fixed, regularization, solver)[17].any()
 
 
 @every_solver

@@ -165,14 +165,14 @@ def solve_exact(
 
 cdef void row_scales(const lanes_problem *problem, int row, floating *scale) noexcept nogil:
     """(spectrum + λ of the row)^(-1/2), 0 in directions without either; ones where whitened."""
-    cdef int l
+    cdef int f
     cdef double d
-    for l in range(problem.k):
+    for f in range(problem.k):
         if problem.spectrum == NULL:
-            scale[l] = 1
+            scale[f] = 1
         else:
-            d = problem.spectrum[l] + (<const floating *> problem.regularization)[row]
-            scale[l] = <floating> (1 / sqrt(d)) if d > 0 else 0
+            d = problem.spectrum[f] + (<const floating *> problem.regularization)[row]
+            scale[f] = <floating> (1 / sqrt(d)) if d > 0 else 0
 
 
 cdef bint solve_whitened_row(
@@ -183,7 +183,7 @@ cdef bint solve_whitened_row(
     Primal in the order of the factors; dual, (I + SSᵀ) h = b/√w and t = Sᵀh, in the order of the
     row's entries. ``scratch`` holds k + max(k, GATHER_ROWS)·k + k² elements.
     """
-    cdef int k = problem.k, order, e, l, block = 0
+    cdef int k = problem.k, order, e, f, block = 0
     cdef int64_t start = problem.indptr[row]
     cdef int d = <int> (problem.indptr[row + 1] - start)
     cdef const floating *fixed = <const floating *> problem.fixed
@@ -200,23 +200,22 @@ cdef bint solve_whitened_row(
     row_scales(problem, row, scale)
     order = d if method == 0 else k
     memset(system, 0, <size_t> order * order * sizeof(floating))
-    for l in range(order):
-        system[<size_t> l * order + l] = 1
+    for f in range(order):
+        system[<size_t> f * order + f] = 1
     memset(out, 0, <size_t> problem.ld * sizeof(floating))
     for e in range(d):
         y = fixed + <size_t> problem.indices[start + e] * problem.ld
         # A weight of zero still has a target: S c = b v needs a root to divide by.
         root = sqrt(weights[e] if weights[e] > 1e-30 else <floating> 1e-30)
         entry = gathered + <size_t> block * k
-        for l in range(k):
-            entry[l] = root * scale[l] * y[l]
+        for f in range(k):
+            entry[f] = root * scale[f] * y[f]
         target = (weights[e] + <floating> problem.target_shift) / root
         block += 1
         if method == 0:
-            # The dual's right-hand side is kept where the scales were, once all are used.
             continue
-        for l in range(k):
-            out[l] += target * entry[l]
+        for f in range(k):
+            out[f] += target * entry[f]
         if block == GATHER_ROWS or e == d - 1:
             syrk_upper(k, block, gathered, k, system, k)
             block = 0
@@ -226,24 +225,24 @@ cdef bint solve_whitened_row(
         for e in range(d):
             root = sqrt(weights[e] if weights[e] > 1e-30 else <floating> 1e-30)
             solution[e] = (weights[e] + <floating> problem.target_shift) / root
-    for l in range(order):
-        if system[<size_t> l * order + l] > largest:
-            largest = system[<size_t> l * order + l]
+    for f in range(order):
+        if system[<size_t> f * order + f] > largest:
+            largest = system[<size_t> f * order + f]
     if potrf_upper(order, system, order) != 0:
         return False
-    for l in range(order):
+    for f in range(order):
         # Written so that NaN fails, too.
-        if not system[<size_t> l * order + l] ** 2 > tolerance * largest:
+        if not system[<size_t> f * order + f] ** 2 > tolerance * largest:
             return False
     if potrs_upper(order, system, order, solution) != 0:
         return False
     if method == 0:
         for e in range(d):
-            for l in range(k):
-                out[l] += solution[e] * gathered[<size_t> e * k + l]
-    for l in range(k):
-        out[l] *= scale[l]
-        if not out[l] - out[l] == 0:
+            for f in range(k):
+                out[f] += solution[e] * gathered[<size_t> e * k + f]
+    for f in range(k):
+        out[f] *= scale[f]
+        if not out[f] - out[f] == 0:
             return False
     return True
 
@@ -252,7 +251,7 @@ cdef bint conjugate_row(
     const lanes_problem *problem, int row, floating *scratch
 ) noexcept nogil:
     """Conjugate gradients on the whitened system of one row; ``scratch`` holds 5 k elements."""
-    cdef int k = problem.k, l, step
+    cdef int k = problem.k, f, _step
     cdef int64_t e
     cdef const floating *weights = <const floating *> problem.weights
     cdef const floating *y
@@ -265,53 +264,53 @@ cdef bint conjugate_row(
     cdef floating score, rr, before, curvature, along
 
     row_scales(problem, row, scale)
-    for l in range(k):
-        t[l] = (<const floating *> problem.start)[<size_t> row * problem.ld + l]
-        t[l] = t[l] / scale[l] if scale[l] > 1e-30 else 0
-        r[l] = -t[l]
+    for f in range(k):
+        t[f] = (<const floating *> problem.start)[<size_t> row * problem.ld + f]
+        t[f] = t[f] / scale[f] if scale[f] > 1e-30 else 0
+        r[f] = -t[f]
     for e in range(problem.indptr[row], problem.indptr[row + 1]):
         y = (<const floating *> problem.fixed) + <size_t> problem.indices[e] * problem.ld
         score = 0
-        for l in range(k):
-            score += scale[l] * y[l] * t[l]
+        for f in range(k):
+            score += scale[f] * y[f] * t[f]
         score = weights[e] + <floating> problem.target_shift - weights[e] * score
-        for l in range(k):
-            r[l] += score * scale[l] * y[l]
+        for f in range(k):
+            r[f] += score * scale[f] * y[f]
     rr = 0
-    for l in range(k):
-        p[l] = r[l]
-        rr += r[l] * r[l]
-    for step in range(problem.steps):
-        for l in range(k):
-            ap[l] = p[l]
+    for f in range(k):
+        p[f] = r[f]
+        rr += r[f] * r[f]
+    for _step in range(problem.steps):
+        for f in range(k):
+            ap[f] = p[f]
         for e in range(problem.indptr[row], problem.indptr[row + 1]):
             y = (<const floating *> problem.fixed) + <size_t> problem.indices[e] * problem.ld
             score = 0
-            for l in range(k):
-                score += scale[l] * y[l] * p[l]
-            for l in range(k):
-                ap[l] += weights[e] * score * scale[l] * y[l]
+            for f in range(k):
+                score += scale[f] * y[f] * p[f]
+            for f in range(k):
+                ap[f] += weights[e] * score * scale[f] * y[f]
         curvature = 0
-        for l in range(k):
-            curvature += p[l] * ap[l]
+        for f in range(k):
+            curvature += p[f] * ap[f]
         # A residual that has vanished ends it: 0/0 is no step.
         if not curvature > 1e-30:
             break
         along = rr / curvature
         before = rr
         rr = 0
-        for l in range(k):
-            t[l] += along * p[l]
-            r[l] -= along * ap[l]
-            rr += r[l] * r[l]
+        for f in range(k):
+            t[f] += along * p[f]
+            r[f] -= along * ap[f]
+            rr += r[f] * r[f]
         if not before > 1e-30:
             break
-        for l in range(k):
-            p[l] = r[l] + rr / before * p[l]
+        for f in range(k):
+            p[f] = r[f] + rr / before * p[f]
     memset(out, 0, <size_t> problem.ld * sizeof(floating))
-    for l in range(k):
-        out[l] = t[l] * scale[l]
-        if not out[l] - out[l] == 0:
+    for f in range(k):
+        out[f] = t[f] * scale[f]
+        if not out[f] - out[f] == 0:
             return False
     return True
 
@@ -409,7 +408,8 @@ def solve_rows(
         owner = np.repeat(rows, parts)
         offsets = np.arange(n_parts) - np.repeat(np.asarray(part_start)[:-1], parts)
         first = np.asarray(indptr)[owner] + offsets * part_entries
-        last = np.minimum(np.asarray(first) + part_entries, np.asarray(indptr)[np.asarray(owner) + 1])
+        ends = np.asarray(indptr)[np.asarray(owner) + 1]
+        last = np.minimum(np.asarray(first) + part_entries, ends)
         size = (lanes_packed((k + 3) // 4 * 4) + ld + 15) // 16 * 16
         sums = np.empty((n_parts, size), dtype=dtype)
         with nogil, parallel(num_threads=n_threads):

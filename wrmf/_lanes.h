@@ -37,6 +37,8 @@ enum { LANES_BASELINE = 1, LANES_AVX2 = 2, LANES_AVX512 = 3 };
 
 /* Vectors of scratch that gathered rows may fill: half a level-2 cache with 64-byte vectors. */
 #define LANES_GATHERED 8320
+/* As many for conjugate gradients, which pass over them again and again: a share of level 3. */
+#define LANES_STREAMED 65536
 /* Order of the largest system solved in lanes; beyond it LAPACK is as fast. */
 #define LANES_ORDER 128
 
@@ -173,7 +175,7 @@ static inline int lanes_width(int path, int is_double) {
 
 /* Bytes of scratch of one thread: triangle, gathered rows, targets, and vectors over factors. */
 static inline size_t lanes_scratch(int path, int ld) {
-    size_t gathered = LANES_GATHERED;
+    size_t gathered = LANES_STREAMED;
     if (gathered < 4 * ((size_t) ld + 1)) gathered = 4 * ((size_t) ld + 1);
     return (size_t) (8 << path)
         * (lanes_packed(LANES_ORDER) + gathered + LANES_GATHERED + 2 * LANES_ORDER + 6 * (size_t) ld + 64);

@@ -12,7 +12,7 @@ typedef REAL VEC __attribute__((vector_size(VECTOR_BYTES)));
 typedef __typeof__((VEC) {0} > (VEC) {0}) MASK;  /* what a comparison gives: all bits or none */
 
 typedef struct {
-    int count, d;  /* lanes in use, entries of the longest */
+    int count, d, shortest;  /* lanes in use, entries of the longest and the shortest */
     int length[LANES];
     const int32_t *columns[LANES];
     const REAL *weights[LANES];
@@ -82,12 +82,14 @@ static void NAME(open_rows)(const lanes_problem *problem, const int32_t *rows, i
                             NAME(group) *group) {
     group->count = count;
     group->d = 0;
+    group->shortest = INT32_MAX;
     for (int lane = 0; lane < LANES; lane++) {
         int64_t first = lane < count ? problem->indptr[rows[lane]] : 0;
         group->length[lane] = lane < count ? (int) (problem->indptr[rows[lane] + 1] - first) : 0;
         group->columns[lane] = problem->indices + first;
         group->weights[lane] = (const REAL *) problem->weights + first;
         if (group->length[lane] > group->d) group->d = group->length[lane];
+        if (group->length[lane] < group->shortest) group->shortest = group->length[lane];
     }
 }
 
@@ -97,10 +99,12 @@ static void NAME(open_parts)(const lanes_problem *problem, int64_t first, int64_
     int share = (int) ((last - first + LANES - 1) / LANES);
     group->count = LANES;
     group->d = share;
+    group->shortest = share;
     for (int lane = 0; lane < LANES; lane++) {
         int64_t start = first + (int64_t) lane * share;
         int64_t stop = start + share < last ? start + share : last;
         group->length[lane] = stop > start ? (int) (stop - start) : 0;
+        if (group->length[lane] < group->shortest) group->shortest = group->length[lane];
         group->columns[lane] = problem->indices + (stop > start ? start : first);
         group->weights[lane] = (const REAL *) problem->weights + (stop > start ? start : first);
     }
@@ -131,6 +135,12 @@ INLINE void NAME(open_weights)(const NAME(group) *group, int e, VEC w[LANES]) {
 /* The fixed rows of entry e; past the end of a row its last, which meets a weight of zero. */
 INLINE void NAME(open_entries)(const lanes_problem *problem, const NAME(group) *group, int e,
                                const REAL *y[LANES]) {
+    if (e < group->shortest) {
+        for (int lane = 0; lane < LANES; lane++)
+            y[lane] = (const REAL *) problem->fixed
+                + (size_t) (uint32_t) group->columns[lane][e] * (uint32_t) problem->ld;
+        return;
+    }
     for (int lane = 0; lane < LANES; lane++) {
         int last = group->length[lane] - 1;
         int32_t column = last < 0 ? 0 : group->columns[lane][e < last ? e : last];
@@ -359,7 +369,7 @@ static void NAME(dual)(const lanes_problem *problem, const int32_t *rows, int co
 static void NAME(accumulate)(const lanes_problem *problem, const NAME(group) *group,
                              const VEC *scale, int n, VEC *c, VEC *r, VEC *s, VEC *targets) {
     /* The transpose of S, so that one factor's entries stand together as syrk wants them. */
-    int ld = problem->ld, block = LANES_GATHERED / 4 / ld > 4 ? LANES_GATHERED / 4 / ld : 4;
+    int ld = problem->ld, block = LANES_GATHERED / 2 / ld > 4 ? LANES_GATHERED / 2 / ld : 4;
     ptrdiff_t stride = block + 1;
     for (int e = 0; e < group->d; e += block) {
         int end = e + block < group->d ? e + block : group->d;
@@ -386,7 +396,7 @@ static void NAME(primal)(const lanes_problem *problem, const int32_t *rows, int 
         ptrdiff_t size = (packed + ld + 15) / 16 * 16;
         for (int lane = 0; lane < count; lane++)
             for (int64_t p = parts[lane]; p < parts[lane + 1]; p++) {
-                const REAL *sum = (const REAL *) sums + (p - 0) * size;
+                const REAL *sum = (const REAL *) sums + p * size;
                 for (ptrdiff_t i = 0; i < packed; i++) c[i][lane] += sum[i];
                 for (int l = 0; l < n; l++) r[l][lane] += sum[packed + l];
             }
@@ -448,7 +458,7 @@ static void NAME(conjugate)(const lanes_problem *problem, const int32_t *rows, i
     NAME(group) group;
     int ld = problem->ld;
     VEC *t = scratch, *r = t + ld, *p = r + ld, *ap = p + ld, *scale = ap + ld, *s = scale + ld;
-    int room = LANES_GATHERED / ld / 4 * 4 > 4 ? LANES_GATHERED / ld / 4 * 4 : 4;
+    int room = LANES_STREAMED / ld / 4 * 4 > 4 ? LANES_STREAMED / ld / 4 * 4 : 4;
     VEC *c = s + (ptrdiff_t) room * ld, finite = {0}, rr = {0};
     if (problem->spectrum) NAME(scales)(problem, rows, count, scale); else scale = NULL;
     if (joined)

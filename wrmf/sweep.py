@@ -24,6 +24,9 @@ PATHS = ("blas", "baseline", "avx2", "avx512")[: _als.best_path() + 1]
 # Flops between two looks for Ctrl-C: a fraction of a second on any machine.
 CHUNK_FLOPS = 4e9
 
+# Below these operations, some 100 microseconds, threads cost more than they bring.
+LEAST_WORK = 2e6
+
 # Measured (docs/solver.md): below this share of k entries the dual system is the cheaper one.
 DUAL_BELOW = 1.0
 # Rows this many times the lanes long are summed in parts, one row over all lanes.
@@ -114,9 +117,10 @@ def half_sweep(
     An interrupted half-sweep leaves ``out`` as it was. Extra memory: one copy of each side, its
     columns padded to a multiple of 16, and scratch of a few megabytes for each thread.
     """
-    threads = kernel_threads(num_threads)
+    work = fixed.shape[1] * (len(side.indices) + fixed.shape[1] * (len(out) + len(fixed)))
+    threads = kernel_threads(num_threads if work > LEAST_WORK else 1)
     with single_threaded_blas():
-        base = side.unobserved_weight * gram(fixed, num_threads)
+        base = side.unobserved_weight * gram(fixed, threads)
         frame = _Frame.of(base, side.regularization, fixed.dtype)
         width = -(-fixed.shape[1] // 16) * 16
         whitened = side.array("fixed", (len(fixed), width), fixed.dtype)
@@ -124,7 +128,7 @@ def half_sweep(
         _als.multiply(fixed, _padded(frame.forward, width, fixed.dtype), whitened, threads)
         start = np.empty((0, width), dtype=out.dtype)
         if solver == "cg":
-            start = side.array("start", out.shape[:1] + (width,), out.dtype)
+            start = side.array("start", (len(out), width), out.dtype)
             _als.multiply(out, _padded(frame.inverse, width, out.dtype), start, threads)
         failed = np.zeros(len(out), dtype=np.uint8)
         filled = int(np.count_nonzero(np.diff(side.indptr)))

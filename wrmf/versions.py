@@ -8,6 +8,7 @@ import sys
 
 from threadpoolctl import threadpool_info
 
+from wrmf.sweep import PATHS, kernel_path
 from wrmf.threads import available_threads
 
 __all__ = ["show_versions", "versions"]
@@ -16,7 +17,7 @@ PACKAGES = ("wrmf", "numpy", "scipy", "pandas", "threadpoolctl", "tqdm", "matplo
 
 
 def versions() -> dict[str, str]:
-    """Return versions of Python and the packages, the machine, threads and BLAS libraries."""
+    """Return versions of Python and the packages, the machine, threads, kernels and BLAS."""
     found = {"python": sys.version.split()[0], "machine": platform.platform()}
     for package in PACKAGES:
         try:
@@ -24,6 +25,7 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             found[package] = "not installed"
     found["threads"] = str(available_threads())
+    found["kernels"] = f"{kernel_path()} of {', '.join(PATHS)}"
     for library in threadpool_info():
         name = f"{library['user_api']} ({library.get('prefix', '')})"
         details = [library.get("version"), library.get("architecture")]
