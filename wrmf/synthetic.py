@@ -21,8 +21,8 @@ from wrmf.interactions import Interactions
 __all__ = ["synthetic_likes", "synthetic_raw_likes", "write_likes_file"]
 
 LEAST = 5  # likes of every user and every item
-NOISE = 0.3  # share of likes that follow popularity alone
-CELLS_OF_USER = 4
+NOISE = 0.05  # share of likes that follow popularity alone
+CELLS_OF_USER = 3
 DUPLICATES = 155
 RAW_USERS, RAW_ITEMS, RAW_LIKES = 62583, 28806, 631_845
 
@@ -40,7 +40,7 @@ THEMES = (
     "Knight Viking Samurai Archer Pirate", "Locomotive Tram Wagon Carriage Signal",
     "Owl Falcon Raven Parrot Swan", "Temple Pagoda Shrine Pyramid Obelisk",
 )  # fmt: skip
-STYLES = ("Rusty", "Low Poly", "Cartoon")
+STYLES = ("Rusty", "Low Poly", "Cartoon", "Tiny", "Giant", "Golden", "Old", "Paper")
 
 
 def _hex_ids(n: int, generator: np.random.Generator) -> list[str]:
@@ -85,7 +85,7 @@ class _Sampler:
         # Ids are random anyway, so items may stand in the order of their cells.
         self.cell = np.sort(cell)
         self.theme, self.style = self.cell // len(STYLES), self.cell % len(STYLES)
-        popularity = generator.lognormal(0.0, 1.1, n_items)
+        popularity = generator.lognormal(0.0, 0.8, n_items)
         self.cdf = np.concatenate(([0.0], np.cumsum(popularity)))
         self.edges = np.searchsorted(self.cell, np.arange(n_cells + 1))
         filled = np.flatnonzero(np.diff(self.edges))
@@ -99,7 +99,7 @@ class _Sampler:
         cells[:, 1:3] = np.where(usable, same, cells[:, 1:3])
         cells[:, 0] = first
         self.cells = cells
-        weights = generator.dirichlet([1.6, 1.0, 0.8, 0.6], size=n_users)
+        weights = generator.dirichlet([1.6, 1.0, 0.8], size=n_users)
         self.weights = np.cumsum(weights, axis=1)
 
     def items_for(self, users: np.ndarray) -> np.ndarray:
