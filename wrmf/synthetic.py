@@ -85,13 +85,15 @@ class _Sampler:
         # Ids are random anyway, so items may stand in the order of their cells.
         self.cell = np.sort(cell)
         self.theme, self.style = self.cell // len(STYLES), self.cell % len(STYLES)
-        popularity = generator.lognormal(0.0, 0.8, n_items)
+        popularity = generator.lognormal(0.0, 0.95, n_items)
         self.cdf = np.concatenate(([0.0], np.cumsum(popularity)))
         self.edges = np.searchsorted(self.cell, np.arange(n_cells + 1))
         filled = np.flatnonzero(np.diff(self.edges))
         # Styles of the user's first theme, then cells of any theme.
-        first = generator.choice(filled, size=n_users)
-        cells = generator.choice(filled, size=(n_users, CELLS_OF_USER))
+        liked = generator.lognormal(0.0, 0.6, len(filled))
+        liked /= liked.sum()
+        first = generator.choice(filled, size=n_users, p=liked)
+        cells = generator.choice(filled, size=(n_users, CELLS_OF_USER), p=liked)
         same = first[:, None] // len(STYLES) * len(STYLES) + generator.integers(
             len(STYLES), size=(n_users, 2)
         )
@@ -99,7 +101,7 @@ class _Sampler:
         cells[:, 1:3] = np.where(usable, same, cells[:, 1:3])
         cells[:, 0] = first
         self.cells = cells
-        weights = generator.dirichlet([1.6, 1.0, 0.8], size=n_users)
+        weights = generator.dirichlet([4.0, 0.7, 0.3], size=n_users)
         self.weights = np.cumsum(weights, axis=1)
 
     def items_for(self, users: np.ndarray) -> np.ndarray:
