@@ -46,7 +46,12 @@ def run_demo(
         print(f"\n== {title}", flush=True)
 
     step(f"Likes: made up, written to {likes}, read back")
+    before = likes.read_bytes() if likes.exists() else b""
     write_likes_file(synthetic_raw_likes(random_state=random_state), likes)
+    journal = folder / "search.jsonl"
+    if likes.read_bytes() != before:
+        # Another version of the package made other likes: their search is of no use here.
+        journal.unlink(missing_ok=True)
     raw = read_interactions(likes, "uid", "mid", item_name="modelname", duplicates="drop")
     print(f"Duplicated rows: {raw.n_duplicates}, dropped")
     print(raw.summary())
@@ -76,7 +81,7 @@ def run_demo(
         epochs,
         metric="precision@5",
         exclude_seen=False,
-        journal=folder / "search.jsonl",
+        journal=journal,
         log=True,
         progress=progress,
     )
