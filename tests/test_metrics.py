@@ -102,7 +102,7 @@ def test_top_n_is_the_plain_order_ties_included(shape, n, seed):
 @pytest.mark.parametrize("threads", [2, 3, 8])
 def test_results_are_bitwise_the_same_at_any_thread_count(threads, monkeypatch):
     # Small tiles, so that there are many of them.
-    monkeypatch.setattr(ranking, "TILE_SCORES", 4000)
+    monkeypatch.setattr(ranking, "BLOCK", 13)
     generator = np.random.default_rng(0)
     x, y = (generator.standard_normal((n, 9)).astype(np.float32) for n in (500, 300))
     model = SimpleNamespace(user_factors=x, item_factors=y)
