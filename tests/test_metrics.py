@@ -10,7 +10,7 @@ from strategies import interactions
 
 import wrmf
 from wrmf import Split, evaluate, ranking
-from wrmf.metrics import evaluate_both
+from wrmf.metrics import evaluate_both, evaluate_sides
 
 NAMES = ["precision", "recall", "capped_recall", "ndcg", "map", "hit_rate", "mrr"]
 
@@ -74,6 +74,11 @@ def test_one_pass_over_both_sides_equals_two(evaluation, exclude_seen):
     train, test = evaluate_both(model, split, metrics, exclude_seen)
     assert dict(test) == dict(evaluate(model, split, metrics, exclude_seen))
     assert dict(train) == dict(evaluate(model, split, metrics, exclude_seen, on="train"))
+    sides = [("test", True), ("train", False), ("test", False)]
+    for (on, masked), found in zip(
+        sides, evaluate_sides(model, split, metrics, sides), strict=True
+    ):
+        assert dict(found) == dict(evaluate(model, split, metrics, masked, on=on))
 
 
 @given(

@@ -16,7 +16,7 @@ from wrmf.objective import squared_error
 from wrmf.ranking import NEVER, Ranks, rank_held_out
 from wrmf.split import Split
 
-__all__ = ["Evaluation", "check_metrics", "evaluate", "evaluate_both"]
+__all__ = ["Evaluation", "check_metrics", "evaluate", "evaluate_both", "evaluate_sides"]
 
 
 @dataclass(frozen=True)
@@ -180,7 +180,9 @@ def evaluate(
     """
     if on not in ("test", "train"):
         raise ValueError(f"on must be 'test' or 'train', got {on!r}")
-    return _evaluate(model, split, metrics, exclude_seen, per_user, (on,), num_threads)[on]
+    return evaluate_sides(
+        model, split, metrics, [(on, exclude_seen)], per_user, num_threads
+    )[0]
 
 
 def evaluate_both(
@@ -191,19 +193,23 @@ def evaluate_both(
     num_threads: int = 0,
 ) -> tuple[Evaluation, Evaluation]:
     """Return what ``evaluate`` gives on train and on test, from one pass over the scores."""
-    found = _evaluate(model, split, metrics, exclude_seen, False, ("train", "test"), num_threads)
-    return found["train"], found["test"]
+    sides = [("train", False), ("test", exclude_seen)]
+    train, test = evaluate_sides(model, split, metrics, sides, num_threads=num_threads)
+    return train, test
 
 
-def _evaluate(
+def evaluate_sides(
     model: Any,
     split: Split,
     metrics: Sequence[str],
-    exclude_seen: bool,
-    per_user: bool,
-    sides: tuple[str, ...],
-    num_threads: int,
-) -> dict[str, Evaluation]:
+    sides: Sequence[tuple[str, bool]] = (("train", False), ("test", True), ("test", False)),
+    per_user: bool = False,
+    num_threads: int = 0,
+) -> list[Evaluation]:
+    """Return what ``evaluate`` gives for each (on, exclude_seen), from one pass over the scores.
+
+    By default on train, on test, and on test with the training items in the ranking.
+    """
     parsed = check_metrics(metrics, split.train.n_items)
     users = split.users
     if not len(users):
@@ -219,24 +225,18 @@ def _evaluate(
 
     ranked: list[Ranks | None] = [None] * len(sides)
     if ranked_metrics:
-        wanted = [(held[side], side == "test" and exclude_seen) for side in sides]
+        wanted = [(held[on], on == "test" and exclude_seen) for on, exclude_seen in sides]
         ranked = list(
             rank_held_out(user_factors, item_factors, wanted, known, cutoff, num_threads)
         )
-    results = {}
-    for side, ranks in zip(sides, ranked, strict=True):
+    results = []
+    for (on, _), ranks in zip(sides, ranked, strict=True):
         cells = len(users) * len(item_factors)
         error = math.nan
         if "mse" in (kind for kind, _ in parsed.values()):
-            error = squared_error(held[side], user_factors, item_factors, num_threads) / cells
-        results[side] = _summarise(
-            ranks,
-            held[side],
-            parsed,
-            split.train.users[users],
-            per_user,
-            error,
-        )
+            error = squared_error(held[on], user_factors, item_factors, num_threads) / cells
+        ids = split.train.users[users]
+        results.append(_summarise(ranks, held[on], parsed, ids, per_user, error))
     return results
 
 

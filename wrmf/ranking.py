@@ -19,7 +19,7 @@ from wrmf import _ranking
 from wrmf.sweep import PATHS, kernel_path
 from wrmf.threads import kernel_threads, single_threaded_blas
 
-__all__ = ["NEVER", "Ranks", "rank_held_out", "top_n"]
+__all__ = ["NEVER", "Ranks", "rank_held_out", "top_n", "top_n_of"]
 
 # The rank of an item that is masked, or lies beyond the cut-off.
 NEVER = _ranking.NEVER
@@ -176,7 +176,7 @@ def top_n(
         none = np.empty(0, dtype=np.int32)
         outputs = (np.empty(0, scores.dtype), none, none, none, rows, scores, counts)
         tiles.run(n, blocked, [blocked is not None], [], outputs, num_threads)
-    return rows.astype(np.int64), scores.astype(user_factors.dtype, copy=False), counts
+    return _as_asked(rows, scores, counts, user_factors.dtype)
 
 
 def top_n_of(
@@ -195,13 +195,20 @@ def top_n_of(
         PATHS.index(kernel_path()), tiles.users, tiles.items, indptr, indices, n, rows, scores,
         counts, kernel_threads(num_threads),
     )  # fmt: skip
-    return rows.astype(np.int64), scores.astype(user_factors.dtype, copy=False), counts
+    return _as_asked(rows, scores, counts, user_factors.dtype)
 
 
 def _empty_lists(users: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     rows = np.full((len(users), n), -1, dtype=np.int32)
     scores = np.full((len(users), n), np.nan, dtype=users.dtype)
     return rows, scores, np.zeros(len(users), dtype=np.int64)
+
+
+def _as_asked(
+    rows: np.ndarray, scores: np.ndarray, counts: np.ndarray, dtype: np.dtype
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    with np.errstate(over="ignore"):
+        return rows.astype(np.int64), scores.astype(dtype, copy=False), counts
 
 
 def rank_held_out(
@@ -245,7 +252,7 @@ def rank_held_out(
         auc = None
         if n == 0:
             ranks[mine][scores[mine] == -np.inf] = NEVER
-            left = len(item_factors) - (np.diff(masked.indptr) if leaves_out else 0)
+            left = len(item_factors) - np.diff(masked.indptr) * leaves_out
             auc = _auc(one.indptr, scores[mine], counts[0][mine], counts[1][mine], left)
         results[side] = Ranks(ranks[mine], auc)
     return [results[side] for side in range(len(sides))]
@@ -257,7 +264,6 @@ def _auc(
     """AUC of each row; ``left`` is how many items are not masked."""
     m = len(indptr) - 1
     rows = np.repeat(np.arange(m), np.diff(indptr))
-    left = np.broadcast_to(left, m)
     found = np.flatnonzero(scores > -np.inf)
     found = found[np.lexsort((scores[found], rows[found]))]
     mine, value = rows[found], scores[found]
