@@ -48,8 +48,8 @@ cdef extern from "_ranking.h" nogil:
 
 # Widths of tiles are multiples of this.
 RUN = RANKING_RUN
+# The rank of an item that is masked, or lies beyond the cut-off.
 NEVER = 2**31 - 1
-cdef int32_t NO_RANK = NEVER
 
 # What one call works on; the arrays are described in `rank`.
 cdef struct Work:

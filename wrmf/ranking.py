@@ -15,14 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from wrmf import _ranking
+from wrmf._ranking import NEVER, rank, rank_listed
 from wrmf.sweep import PATHS, kernel_path
 from wrmf.threads import kernel_threads, single_threaded_blas
 
 __all__ = ["NEVER", "Ranks", "rank_held_out", "top_n", "top_n_of"]
-
-# The rank of an item that is masked, or lies beyond the cut-off.
-NEVER = _ranking.NEVER
 
 # Items and users of one product: with its factors about half a level-2 cache.
 TILE, GROUP = 256, 128
@@ -115,7 +112,7 @@ class _Tiles:
         at_once = max(threads, int(CHUNK_FLOPS / (2 * most * len(self.order) * k + 1)))
         with single_threaded_blas():
             for first in range(0, len(edges) - 1, at_once):
-                _ranking.rank(
+                rank(
                     PATHS.index(kernel_path()), self.users, self.items, self.order,
                     self.position, self.packed, self.user_norms, self.tile_norms,
                     self.relative_error, self.smallest, TILE, GROUP,
@@ -191,7 +188,7 @@ def top_n_of(
     tiles = _Tiles(user_factors, item_factors, np.zeros(len(item_factors), dtype=bool))
     rows, scores, counts = _empty_lists(tiles.users, n)
     indptr, indices = _sorted_rows(lists)
-    _ranking.rank_listed(
+    rank_listed(
         PATHS.index(kernel_path()), tiles.users, tiles.items, indptr, indices, n, rows, scores,
         counts, kernel_threads(num_threads),
     )  # fmt: skip
