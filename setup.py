@@ -76,8 +76,12 @@ class BuildExtensions(build_ext):
 debug = switch("WRMF_DEBUG")
 setup(
     ext_modules=cythonize(
-        [Extension("wrmf._als", ["wrmf/_als.pyx"], define_macros=[("NPY_NO_DEPRECATED_API", "1")],
-                   depends=["wrmf/_lanes.h", "wrmf/_lanes_kernel.h"], include_dirs=["wrmf"])],
+        [
+            Extension(f"wrmf.{name}", [f"wrmf/{name}.pyx"], include_dirs=["wrmf"],
+                      define_macros=[("NPY_NO_DEPRECATED_API", "1")],
+                      depends=[f"wrmf/{header}.h", f"wrmf/{header}_kernel.h"])
+            for name, header in (("_als", "_lanes"), ("_ranking", "_ranking"))
+        ],
         compiler_directives={"boundscheck": True, "initializedcheck": True} if debug else {},
         show_all_warnings=False,
     ),

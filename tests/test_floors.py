@@ -8,10 +8,11 @@ import pytest
 import wrmf
 
 FLOORS = [
-    {"_als"},
+    {"_als", "_ranking"},
     {"checks", "threads", "plots"},
-    {"objective", "ranking", "interactions"},
+    {"objective", "interactions"},
     {"recommendations", "sweep", "split", "synthetic"},
+    {"ranking"},
     {"model", "datasets", "metrics", "versions"},
     {"persistence", "selection"},
     {"search", "picture_download", "picture_drawing", "report_charts", "report_template"},

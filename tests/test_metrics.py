@@ -10,7 +10,7 @@ from strategies import interactions
 
 import wrmf
 from wrmf import Split, evaluate, ranking
-from wrmf.metrics import evaluate_both
+from wrmf.metrics import evaluate_both, evaluate_sides
 
 NAMES = ["precision", "recall", "capped_recall", "ndcg", "map", "hit_rate", "mrr"]
 
@@ -74,6 +74,11 @@ def test_one_pass_over_both_sides_equals_two(evaluation, exclude_seen):
     train, test = evaluate_both(model, split, metrics, exclude_seen)
     assert dict(test) == dict(evaluate(model, split, metrics, exclude_seen))
     assert dict(train) == dict(evaluate(model, split, metrics, exclude_seen, on="train"))
+    sides = [("test", True), ("train", False), ("test", False)]
+    for (on, masked), found in zip(
+        sides, evaluate_sides(model, split, metrics, sides), strict=True
+    ):
+        assert dict(found) == dict(evaluate(model, split, metrics, masked, on=on))
 
 
 @given(
@@ -102,7 +107,7 @@ def test_top_n_is_the_plain_order_ties_included(shape, n, seed):
 @pytest.mark.parametrize("threads", [2, 3, 8])
 def test_results_are_bitwise_the_same_at_any_thread_count(threads, monkeypatch):
     # Small tiles, so that there are many of them.
-    monkeypatch.setattr(ranking, "TILE_SCORES", 4000)
+    monkeypatch.setattr(ranking, "BLOCK", 13)
     generator = np.random.default_rng(0)
     x, y = (generator.standard_normal((n, 9)).astype(np.float32) for n in (500, 300))
     model = SimpleNamespace(user_factors=x, item_factors=y)

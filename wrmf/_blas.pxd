@@ -44,6 +44,22 @@ cdef inline void gemm(
               &ldc)
 
 
+cdef inline void gemm_transposed(
+    int m, int n, int k, const floating *a, int lda, const floating *b, int ldb,
+    floating *c, int ldc
+) noexcept nogil:
+    """C = Aᵀ B; A is k × m, B is k × n."""
+    cdef char *transposed = b"T"
+    cdef char *plain = b"N"
+    cdef floating one = 1, zero = 0
+    if floating is float:
+        sgemm(transposed, plain, &m, &n, &k, &one, <float *> a, &lda, <float *> b, &ldb, &zero, c,
+              &ldc)
+    else:
+        dgemm(transposed, plain, &m, &n, &k, &one, <double *> a, &lda, <double *> b, &ldb, &zero,
+              c, &ldc)
+
+
 cdef inline int potrf_upper(int n, floating *a, int lda) noexcept nogil:
     """A = UᵀU in place, upper triangle only. Zero, or the order of the first bad pivot."""
     cdef char *uplo = b"U"

@@ -13,20 +13,31 @@ import pandas as pd
 from scipy import sparse
 
 from wrmf.objective import squared_error
-from wrmf.ranking import NEVER, for_each_tile, mask, rank_held_out
+from wrmf.ranking import NEVER, Ranks, rank_held_out
 from wrmf.split import Split
 
-__all__ = ["Evaluation", "check_metrics", "evaluate", "evaluate_both"]
+__all__ = ["Evaluation", "check_metrics", "evaluate", "evaluate_both", "evaluate_sides"]
 
 
 @dataclass(frozen=True)
 class _Ranked:
-    """Ranks of one set of users, as the metrics below want them."""
+    """Ranks of one set of users, as the metrics below want them: only the items that were found."""
 
-    ranks: np.ndarray  # (n_entries,) of held-out items, 0 is best
-    rows: np.ndarray  # (n_entries,) the user each belongs to, rising
+    ranks: np.ndarray  # (n_found,) 0 is best, rising within a user
+    rows: np.ndarray  # (n_found,) the user each belongs to, rising
+    place: np.ndarray  # (n_found,) 1 for a user's best held-out item, 2 for the next
     held: np.ndarray  # (m,) number of held-out items
     auc: np.ndarray | None
+
+    @classmethod
+    def of(cls, ranks: np.ndarray, held: np.ndarray, auc: np.ndarray | None) -> _Ranked:
+        found = np.flatnonzero(ranks < NEVER)
+        rows = np.repeat(np.arange(len(held)), held)[found]
+        ranks = ranks[found].astype(np.int64)
+        order = np.argsort(rows * (ranks.max(initial=0) + 1) + ranks, kind="stable")
+        rows, ranks = rows[order], ranks[order]
+        starts = np.searchsorted(rows, np.arange(len(held)))
+        return cls(ranks, rows, np.arange(len(rows)) - starts[rows] + 1, held, auc)
 
     def total(self, values: np.ndarray) -> np.ndarray:
         return np.bincount(self.rows, weights=values, minlength=len(self.held))
@@ -42,17 +53,13 @@ def _ndcg(found: _Ranked, k: int) -> np.ndarray:
 
 
 def _map(found: _Ranked, k: int) -> np.ndarray:
-    order = np.lexsort((found.ranks, found.rows))
-    ranks = found.ranks[order]
-    starts = np.repeat(np.cumsum(found.held) - found.held, found.held)
-    hits_so_far = np.arange(len(ranks)) - starts + 1
-    precisions = np.where(ranks < k, hits_so_far / (ranks + 1.0), 0.0)
+    precisions = np.where(found.ranks < k, found.place / (found.ranks + 1.0), 0.0)
     return found.total(precisions) / np.minimum(k, found.held)
 
 
 def _mrr(found: _Ranked, k: int | None) -> np.ndarray:
-    first = np.minimum.reduceat(found.ranks, np.cumsum(found.held) - found.held)
-    return np.where(first < (NEVER if k is None else k), 1 / (first + 1.0), 0.0)
+    first = (found.place == 1) & (found.ranks < (NEVER if k is None else k))
+    return found.total(np.where(first, 1 / (found.ranks + 1.0), 0.0))
 
 
 # Each takes the ranks and the cut-off and gives one value for each user.
@@ -173,7 +180,9 @@ def evaluate(
     """
     if on not in ("test", "train"):
         raise ValueError(f"on must be 'test' or 'train', got {on!r}")
-    return _evaluate(model, split, metrics, exclude_seen, per_user, (on,), num_threads)[on]
+    return evaluate_sides(
+        model, split, metrics, [(on, exclude_seen)], per_user, num_threads
+    )[0]
 
 
 def evaluate_both(
@@ -184,19 +193,23 @@ def evaluate_both(
     num_threads: int = 0,
 ) -> tuple[Evaluation, Evaluation]:
     """Return what ``evaluate`` gives on train and on test, from one pass over the scores."""
-    found = _evaluate(model, split, metrics, exclude_seen, False, ("train", "test"), num_threads)
-    return found["train"], found["test"]
+    sides = [("train", False), ("test", exclude_seen)]
+    train, test = evaluate_sides(model, split, metrics, sides, num_threads=num_threads)
+    return train, test
 
 
-def _evaluate(
+def evaluate_sides(
     model: Any,
     split: Split,
     metrics: Sequence[str],
-    exclude_seen: bool,
-    per_user: bool,
-    sides: tuple[str, ...],
-    num_threads: int,
-) -> dict[str, Evaluation]:
+    sides: Sequence[tuple[str, bool]] = (("train", False), ("test", True), ("test", False)),
+    per_user: bool = False,
+    num_threads: int = 0,
+) -> list[Evaluation]:
+    """Return what ``evaluate`` gives for each (on, exclude_seen), from one pass over the scores.
+
+    By default on train, on test, and on test with the training items in the ranking.
+    """
     parsed = check_metrics(metrics, split.train.n_items)
     users = split.users
     if not len(users):
@@ -210,38 +223,25 @@ def _evaluate(
     whole = None in cutoffs
     cutoff = None if whole else max((k for k in cutoffs if k is not None), default=1)
 
-    def run(tile: slice) -> dict[str, Any]:
-        scores = user_factors[tile] @ item_factors.T
-        found = {}
-        # Train first: its items are masked in the same scores afterwards.
-        for side in sides:
-            if side == "test" and exclude_seen:
-                mask(scores, known[tile])
-            found[side] = rank_held_out(scores, held[side][tile], cutoff)
-        return found
-
-    tiles = (
-        for_each_tile(len(users), len(item_factors), run, num_threads) if ranked_metrics else []
-    )
-    results = {}
-    for side in sides:
+    ranked: list[Ranks | None] = [None] * len(sides)
+    if ranked_metrics:
+        wanted = [(held[on], on == "test" and exclude_seen) for on, exclude_seen in sides]
+        ranked = list(
+            rank_held_out(user_factors, item_factors, wanted, known, cutoff, num_threads)
+        )
+    results = []
+    for (on, _), ranks in zip(sides, ranked, strict=True):
         cells = len(users) * len(item_factors)
         error = math.nan
         if "mse" in (kind for kind, _ in parsed.values()):
-            error = squared_error(held[side], user_factors, item_factors, num_threads) / cells
-        results[side] = _summarise(
-            [tile[side] for tile in tiles],
-            held[side],
-            parsed,
-            split.train.users[users],
-            per_user,
-            error,
-        )
+            error = squared_error(held[on], user_factors, item_factors, num_threads) / cells
+        ids = split.train.users[users]
+        results.append(_summarise(ranks, held[on], parsed, ids, per_user, error))
     return results
 
 
 def _summarise(
-    tiles: list[Any],
+    ranks: Ranks | None,
     held: sparse.csr_matrix,
     parsed: dict[str, tuple[str, int | None]],
     ids: np.ndarray,
@@ -251,17 +251,12 @@ def _summarise(
     counts = np.diff(held.indptr)
     some = counts > 0
     n_users = int(some.sum())
-    if not n_users and tiles:
+    if not n_users and ranks is not None:
         raise ValueError("no user has a held-out item, so there is nothing to rank")
     values, errors, columns = {}, {}, {}
-    if tiles:
-        auc = tiles[0].auc
-        found = _Ranked(
-            ranks=np.concatenate([tile.ranks for tile in tiles]),
-            rows=np.repeat(np.arange(n_users), counts[some]),
-            held=counts[some],
-            auc=None if auc is None else np.concatenate([tile.auc for tile in tiles])[some],
-        )
+    if ranks is not None:
+        auc = None if ranks.auc is None else ranks.auc[some]
+        found = _Ranked.of(ranks.ranks, counts[some], auc)
     for name, (kind, k) in parsed.items():
         if kind == "mse":
             values[name] = mean_squared_error

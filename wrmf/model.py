@@ -468,28 +468,31 @@ class WRMF:
         if isinstance(exclude, Mapping):
             mine = self._per_user(users, exclude)
             blocked = mine if blocked is None else (blocked + mine).tocsr()
-        if isinstance(items, Mapping):
-            limited = self._per_user(users, items).toarray()
-            limited[[user not in items for user in users]] = True
-            others = sparse.csr_matrix(~limited)
-            blocked = others if blocked is None else (blocked + others).tocsr()
         rows, scores, counts = ranking.top_n(
             factors, self.item_factors, n, blocked, allowed, self.num_threads
         )
+        if isinstance(items, Mapping):
+            limited = np.flatnonzero([user in items for user in users.tolist()])
+            lists = self._per_user(users, items)[limited]
+            if blocked is not None:
+                lists = lists > lists.multiply(blocked[limited])
+            lists = sparse.csr_matrix(lists.multiply(allowed))
+            lists.eliminate_zeros()
+            rows[limited], scores[limited], counts[limited] = ranking.top_n_of(
+                factors[limited], self.item_factors, n, lists, self.num_threads
+            )
         return Recommendations.of(users, self.items, rows, scores, counts)
 
     def _per_user(self, users: np.ndarray, lists: Mapping[Any, Any]) -> sparse.csr_matrix:
         """Return a boolean users × items matrix of {user id: item ids}."""
-        self_rows = {user: row for row, user in enumerate(users.tolist())}
-        found = {
-            self_rows[user]: self._find("items", ids)
-            for user, ids in lists.items()
-            if user in self_rows
-        }
-        rows = np.repeat(list(found), [len(columns) for columns in found.values()]).astype(int)
-        columns = np.concatenate([*found.values(), np.empty(0, dtype=np.int64)])
+        asked = users.tolist()
+        found = {user: self._find("items", lists[user]) for user in set(asked) if user in lists}
+        columns = [found.get(user, np.empty(0, dtype=np.int64)) for user in asked]
+        indptr = np.concatenate(([0], np.cumsum([len(mine) for mine in columns])))
+        indices = np.concatenate([*columns, np.empty(0, dtype=np.int64)])
         matrix = sparse.csr_matrix(
-            (np.ones(len(rows), dtype=bool), (rows, columns)), shape=(len(users), len(self.items))
+            (np.ones(len(indices), dtype=bool), indices, indptr),
+            shape=(len(users), len(self.items)),
         )
         matrix.sum_duplicates()
         return matrix

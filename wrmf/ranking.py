@@ -1,81 +1,141 @@
 """Top-n lists and ranks of held-out items, tile by tile. Arrays only.
 
-Scores are X Yᵀ, X the users' factors and Y the items'. Users × items is never held at once: a
-tile is a block of users whose size follows from a memory budget and the number of items alone,
-and runs on one thread. So no result depends on the number of threads. Equal scores are ranked by
-position, the lower first.
+The score of a pair is its factors' product summed in float64 in a fixed order and rounded once to
+the factors' precision; equal scores are ranked by position, the lower first. Tiles of scores come
+from GEMM and only tell which pairs are worth that; most tiles are never computed. docs/ranking.md
+has the mathematics. Memory is bounded by the constants below, and no result depends on them or
+on the number of threads.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-from wrmf.threads import available_threads, single_threaded_blas
+from wrmf._ranking import NEVER, rank, rank_listed
+from wrmf.sweep import PATHS, kernel_path
+from wrmf.threads import kernel_threads, single_threaded_blas
 
-__all__ = ["NEVER", "Ranks", "best_columns", "for_each_tile", "mask", "rank_held_out", "top_n"]
+__all__ = ["NEVER", "Ranks", "rank_held_out", "top_n", "top_n_of"]
 
-# Scores in a tile: 8 MiB of float32, which with its copies stays near the caches.
-TILE_SCORES = 2**21
-
-# The rank of an item that is masked, or lies beyond the cut-off.
-NEVER = 2**62
-
-
-def for_each_tile(
-    n_rows: int, n_columns: int, run: Callable[[slice], Any], num_threads: int = 0
-) -> list[Any]:
-    """Return ``run(rows)`` for each tile of rows, in order."""
-    size = max(1, min(1024, TILE_SCORES // max(1, n_columns)))
-    tiles = [slice(start, min(start + size, n_rows)) for start in range(0, n_rows, size)]
-    threads = min(available_threads(num_threads), len(tiles))
-    with single_threaded_blas():
-        if threads <= 1:
-            return [run(tile) for tile in tiles]
-        with ThreadPoolExecutor(threads) as pool:
-            return list(pool.map(run, tiles))
+# Items and users of one product: with its factors about half a level-2 cache.
+TILE, GROUP = 256, 128
+# Users, bytes of lists and masked items of one block, which is a thread's at a time.
+BLOCK, LIST_BYTES, BLOCK_MASKED = 512, 2**24, 2**21
+# Items of large norm, which are wanted most, are copied in order up to these bytes.
+PACKED_BYTES = 2**26
+# Flops between two looks for Ctrl-C: a fraction of a second.
+CHUNK_FLOPS = 5e10
 
 
-def mask(scores: np.ndarray, rows: sparse.csr_matrix) -> None:
-    """Set the scores of stored entries to −∞, in place."""
-    scores[np.repeat(np.arange(len(scores)), np.diff(rows.indptr)), rows.indices] = -np.inf
+@dataclass(frozen=True)
+class Ranks:
+    """Where held-out items stand: one entry for each stored one, in stored order.
 
-
-def best_columns(scores: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the columns of the n highest scores of each row, best first, and how many there are.
-
-    Parameters
+    Attributes
     ----------
-    scores : (m, n_columns), −∞ never counts
-    n : int, 1 … n_columns
-
-    Returns
-    -------
-    columns : int64 (m, n), −1 past the end
-    counts : int64 (m,)
+    ranks : int32, 0 for the best item; NEVER where it lies beyond the cut-off or is masked
+    auc : float64 (m,), only without a cut-off: the share of pairs of a held-out and another
+        unmasked item that stand in the right order, equal scores counting half
     """
-    m, width = scores.shape
-    if n < width:
-        threshold = np.partition(scores, width - n, axis=1)[:, width - n, None]
-        chosen = scores >= threshold
-        chosen &= scores > -np.inf
-    else:
-        chosen = scores > -np.inf
-    # Positions come in rising order, and the sort is stable: ties stay with the lower column.
-    flat = np.flatnonzero(chosen)
-    rows = flat // width
-    order = np.lexsort((-scores.ravel()[flat], rows))
-    found = np.bincount(rows, minlength=m)
-    place = np.arange(len(flat)) - np.repeat(np.cumsum(found) - found, found)
-    kept = place < n
-    columns = np.full((m, n), -1, dtype=np.int64)
-    columns[rows[kept], place[kept]] = (flat[order] % width)[kept]
-    return columns, np.minimum(found, n)
+
+    ranks: np.ndarray
+    auc: np.ndarray | None
+
+
+class _Tiles:
+    """Items in falling order of norm, and how far GEMM's scores may be off."""
+
+    def __init__(
+        self, users: np.ndarray, items: np.ndarray, allowed: np.ndarray | None
+    ) -> None:
+        dtype = np.result_type(users, items, np.float32)
+        norms = _norms(items)
+        self.user_norms = _norms(users)
+        largest = norms.max(initial=0) * self.user_norms.max(initial=0)
+        if not np.isfinite(largest) or largest > 1e300:
+            raise ValueError(
+                "the factors hold NaN, infinite or huge values, so nothing can be ranked: "
+                "train with more regularization or a smaller alpha"
+            )
+        if largest > 1e37:
+            # Sums in float32 could overflow.
+            dtype = np.dtype(np.float64)
+        self.users = np.ascontiguousarray(users, dtype=dtype)
+        self.items = np.ascontiguousarray(items, dtype=dtype)
+        among = np.arange(len(items)) if allowed is None else np.flatnonzero(allowed)
+        self.order = among[np.argsort(-norms[among], kind="stable")].astype(np.int32)
+        self.position = np.full(len(items), -1, dtype=np.int32)
+        self.position[self.order] = np.arange(len(self.order), dtype=np.int32)
+        self.tile_norms = norms[self.order[::TILE]]
+        k = users.shape[1]
+        packed = PACKED_BYTES // max(1, k * dtype.itemsize) // TILE * TILE
+        self.packed = self.items[self.order[:packed]]
+        # k roundings of the sum, however it is ordered; see docs/ranking.md.
+        self.relative_error = 1.01 * (k + 8) * float(np.finfo(dtype).eps) / 2
+        self.smallest = (k + 8) * float(np.finfo(dtype).tiny)
+
+    def run(
+        self,
+        n: int,
+        blocked: sparse.csr_matrix | None,
+        side_masked: Sequence[bool],
+        held: Sequence[sparse.csr_matrix],
+        outputs: tuple[np.ndarray, ...],
+        num_threads: int,
+    ) -> None:
+        m, k = self.users.shape
+        dtype = self.users.dtype
+        masked_indptr, masked = _sorted_rows(blocked) if blocked is not None else (
+            np.zeros(m + 1, np.int64), np.empty(0, np.int32))  # fmt: skip
+        parts = [_sorted_rows(one) for one in held]
+        starts = np.cumsum([0, *(len(indices) for _, indices in parts)])
+        held_indptr = np.concatenate(
+            [parts[0][0][:1] if parts else np.empty(0, np.int64)]
+            + [indptr[1:] + start for (indptr, _), start in zip(parts, starts, strict=False)]
+        )
+        held_indices = np.concatenate([np.empty(0, np.int32), *(part[1] for part in parts)])
+        entry_bytes = len(side_masked) * n * (2 * (dtype.itemsize + 4) + dtype.itemsize) + 1
+        most = int(min(BLOCK, max(1, LIST_BYTES // entry_bytes)))
+        threads = kernel_threads(num_threads)
+        # Small jobs are shared out, too.
+        most = max(1, min(most, -(-m // (4 * threads))))
+        blocks = [0]
+        while blocks[-1] < m:
+            full = int(np.searchsorted(masked_indptr, masked_indptr[blocks[-1]] + BLOCK_MASKED))
+            blocks.append(min(m, max(blocks[-1] + 1, min(blocks[-1] + most, full - 1))))
+        edges = np.array(blocks, dtype=np.int64)
+        most_masked = int(np.diff(masked_indptr[edges]).max(initial=0))
+        at_once = max(threads, int(CHUNK_FLOPS / (2 * most * len(self.order) * k + 1)))
+        with single_threaded_blas():
+            for first in range(0, len(edges) - 1, at_once):
+                rank(
+                    PATHS.index(kernel_path()), self.users, self.items, self.order,
+                    self.position, self.packed, self.user_norms, self.tile_norms,
+                    self.relative_error, self.smallest, TILE, GROUP,
+                    edges[first : first + at_once + 1], most_masked, n, masked_indptr, masked,
+                    np.array(side_masked, dtype=np.uint8), held_indptr, held_indices, *outputs,
+                    threads,
+                )  # fmt: skip
+
+
+def _norms(factors: np.ndarray) -> np.ndarray:
+    """Return the rows' norms, float64, not below the true ones."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = np.einsum("ij,ij->i", factors, factors, dtype=np.float64)
+    return np.sqrt(squares) * (1 + 1e-9)
+
+
+def _sorted_rows(matrix: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
+    if not matrix.has_sorted_indices:
+        matrix = matrix.sorted_indices()
+    return (
+        matrix.indptr.astype(np.int64, copy=False),
+        matrix.indices.astype(np.int32, copy=False),
+    )
 
 
 def top_n(
@@ -100,93 +160,124 @@ def top_n(
     rows : int64 (m, min(n, n_items)), best first, −1 past the end
     scores : float32 or float64, same shape, NaN past the end
     counts : int64 (m,)
+
+    Raises
+    ------
+    ValueError
+        Where factors are not finite.
     """
-    m, n_items = len(user_factors), len(item_factors)
-    n = min(n, n_items)
-    rows = np.full((m, n), -1, dtype=np.int64)
-    scores = np.full((m, n), np.nan, dtype=user_factors.dtype)
-    counts = np.zeros(m, dtype=np.int64)
-    among = np.arange(n_items)
-    if allowed is not None and not allowed.all():
-        among = np.flatnonzero(allowed)
-        item_factors = item_factors[among]
-        blocked = None if blocked is None else blocked[:, among]
-    if not len(among):
-        return rows, scores, counts
-    width = min(n, len(among))
-
-    def run(tile: slice) -> None:
-        tile_scores = user_factors[tile] @ item_factors.T
-        if blocked is not None:
-            mask(tile_scores, blocked[tile])
-        columns, counts[tile] = best_columns(tile_scores, width)
-        real = columns >= 0
-        rows[tile, :width] = np.where(real, among[columns], -1)
-        best = np.take_along_axis(tile_scores, np.maximum(columns, 0), axis=1)
-        scores[tile, :width] = np.where(real, best, np.nan)
-
-    for_each_tile(m, len(among), run, num_threads)
-    return rows, scores, counts
+    n = min(n, len(item_factors))
+    tiles = _Tiles(user_factors, item_factors, allowed)
+    rows, scores, counts = _empty_lists(tiles.users, n)
+    if n and len(tiles.order):
+        none = np.empty(0, dtype=np.int32)
+        outputs = (np.empty(0, scores.dtype), none, none, none, rows, scores, counts)
+        tiles.run(n, blocked, [blocked is not None], [], outputs, num_threads)
+    return _as_asked(rows, scores, counts, user_factors.dtype)
 
 
-@dataclass(frozen=True)
-class Ranks:
-    """Where held-out items stand: one entry for each stored one, in stored order.
+def top_n_of(
+    user_factors: np.ndarray,
+    item_factors: np.ndarray,
+    n: int,
+    lists: sparse.csr_matrix,
+    num_threads: int = 0,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return what ``top_n`` does, of the items that each user's row of ``lists`` stores."""
+    n = min(n, len(item_factors))
+    tiles = _Tiles(user_factors, item_factors, np.zeros(len(item_factors), dtype=bool))
+    rows, scores, counts = _empty_lists(tiles.users, n)
+    indptr, indices = _sorted_rows(lists)
+    rank_listed(
+        PATHS.index(kernel_path()), tiles.users, tiles.items, indptr, indices, n, rows, scores,
+        counts, kernel_threads(num_threads),
+    )  # fmt: skip
+    return _as_asked(rows, scores, counts, user_factors.dtype)
 
-    Attributes
+
+def _empty_lists(users: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    rows = np.full((len(users), n), -1, dtype=np.int32)
+    scores = np.full((len(users), n), np.nan, dtype=users.dtype)
+    return rows, scores, np.zeros(len(users), dtype=np.int64)
+
+
+def _as_asked(
+    rows: np.ndarray, scores: np.ndarray, counts: np.ndarray, dtype: np.dtype
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    with np.errstate(over="ignore"):
+        return rows.astype(np.int64), scores.astype(dtype, copy=False), counts
+
+
+def rank_held_out(
+    user_factors: np.ndarray,
+    item_factors: np.ndarray,
+    sides: Sequence[tuple[sparse.csr_matrix, bool]],
+    masked: sparse.csr_matrix,
+    cutoff: int | None,
+    num_threads: int = 0,
+) -> list[Ranks]:
+    """Return the ranks of held-out items, of all sides in one pass.
+
+    Parameters
     ----------
-    ranks : int64, 0 for the best item; NEVER where it lies beyond the cut-off or is masked
-    auc : float64 (m,), only without a cut-off: the share of pairs of a held-out and another
-        unmasked item that stand in the right order, equal scores counting half
+    user_factors, item_factors : (m, k), (n_items, k)
+    sides : pairs of a CSR matrix (m, n_items) of held-out items, with sorted rows, and whether
+        ``masked`` items are left out of their ranking
+    masked : CSR (m, n_items)
+    cutoff : int, or None to count to the end
     """
+    tiles = _Tiles(user_factors, item_factors, None)
+    # Masking a tile of scores cannot be undone, so the sides without it go first.
+    by_mask = sorted(range(len(sides)), key=lambda side: sides[side][1])
+    held = [sides[side][0] for side in by_mask]
+    entries = sum(one.nnz for one in held)
+    n = 0 if cutoff is None else cutoff
+    counts = [np.zeros(entries if n == 0 else 0, dtype=np.int32) for _ in range(2)]
+    ranks = np.full(entries, NEVER if n else 0, dtype=np.int32)
+    scores = np.full(entries, -np.inf, dtype=tiles.users.dtype)
+    no_lists = (np.empty((0, 0), np.int32), np.empty((0, 0), scores.dtype), np.empty(0, np.int64))
+    tiles.run(
+        n, masked, [sides[side][1] for side in by_mask], held,
+        (scores, ranks, *counts, *no_lists), num_threads,
+    )  # fmt: skip
+    results: dict[int, Ranks] = {}
+    start = 0
+    for side in by_mask:
+        one, leaves_out = sides[side]
+        mine = slice(start, start + one.nnz)
+        start += one.nnz
+        auc = None
+        if n == 0:
+            ranks[mine][scores[mine] == -np.inf] = NEVER
+            left = len(item_factors) - np.diff(masked.indptr) * leaves_out
+            auc = _auc(one.indptr, scores[mine], counts[0][mine], counts[1][mine], left)
+        results[side] = Ranks(ranks[mine], auc)
+    return [results[side] for side in range(len(sides))]
 
-    ranks: np.ndarray
-    auc: np.ndarray | None
 
-
-def rank_held_out(scores: np.ndarray, held: sparse.csr_matrix, cutoff: int | None) -> Ranks:
-    """Return the ranks of stored entries of ``held`` among a tile of scores (−∞ is masked)."""
-    if cutoff is None:
-        return _rank_all(scores, held)
-    m, width = scores.shape
-    columns, _ = best_columns(scores, cutoff)
-    listed, place = np.nonzero(columns >= 0)
-    keys = listed * width + columns[listed, place]
-    order = np.argsort(keys)
-    keys = keys[order]
-    wanted = np.repeat(np.arange(m), np.diff(held.indptr)) * width + held.indices
-    at = np.minimum(np.searchsorted(keys, wanted), max(len(keys) - 1, 0))
-    ranks = np.full(len(wanted), NEVER, dtype=np.int64)
-    if len(keys):
-        hit = keys[at] == wanted
-        ranks[hit] = place[order][at[hit]]
-    return Ranks(ranks, None)
-
-
-def _rank_all(scores: np.ndarray, held: sparse.csr_matrix) -> Ranks:
-    m, width = scores.shape
-    ranks = np.full(held.nnz, NEVER, dtype=np.int64)
+def _auc(
+    indptr: np.ndarray, scores: np.ndarray, above: np.ndarray, equal: np.ndarray, left: np.ndarray
+) -> np.ndarray:
+    """AUC of each row; ``left`` is how many items are not masked."""
+    m = len(indptr) - 1
+    rows = np.repeat(np.arange(m), np.diff(indptr))
+    found = np.flatnonzero(scores > -np.inf)
+    found = found[np.lexsort((scores[found], rows[found]))]
+    mine, value = rows[found], scores[found]
+    own = np.bincount(mine, minlength=m)
+    # Held-out items of the same user do not compete: take their share of the counts out again.
+    starts = np.cumsum(own) - own
+    new = np.ones(len(found), dtype=bool)
+    new[1:] = (mine[1:] != mine[:-1]) | (value[1:] != value[:-1])
+    group = np.cumsum(new) - 1
+    size = np.bincount(group, minlength=1)[group] if len(found) else group
+    own_below = np.flatnonzero(new)[group] - starts[mine]
+    below = left[mine] - above[found] - equal[found]
+    right = np.bincount(
+        mine, weights=(below - own_below) + 0.5 * (equal[found] - size), minlength=m
+    )
+    others, held = left - own, np.diff(indptr)
     auc = np.ones(m)
-    ordered = np.sort(scores, axis=1)
-    for row in range(m):
-        entries = slice(held.indptr[row], held.indptr[row + 1])
-        columns = held.indices[entries]
-        mine = scores[row, columns]
-        masked = int(np.searchsorted(ordered[row], -np.inf, "right"))
-        found = mine > -np.inf
-        above = width - np.searchsorted(ordered[row], mine, "right")
-        below = np.searchsorted(ordered[row], mine, "left") - masked
-        equal = width - masked - above - below
-        tied = [
-            int((scores[row, :column] == score).sum()) if same > 1 else 0
-            for column, score, same in zip(columns, mine, equal, strict=True)
-        ]
-        ranks[entries] = np.where(found, above + np.array(tied, dtype=np.int64), NEVER)
-        own = np.sort(mine[found])
-        others = width - masked - len(own)
-        if others > 0 and len(mine):
-            own_below = np.searchsorted(own, mine, "left")
-            own_equal = np.searchsorted(own, mine, "right") - own_below
-            right = (below - own_below) + 0.5 * (equal - own_equal)
-            auc[row] = right[found].sum() / (len(mine) * others)
-    return Ranks(ranks, auc)
+    counted = (others > 0) & (held > 0)
+    auc[counted] = right[counted] / (held[counted] * others[counted])
+    return auc
