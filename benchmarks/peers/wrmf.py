@@ -1,6 +1,5 @@
 """This library, with a small start as its peers have; nothing to set in the environment."""
 
-import importlib.metadata
 import math
 
 import numpy as np
@@ -9,9 +8,9 @@ FLOAT64 = True
 
 
 def load():
-    import wrmf  # noqa: F401
+    from wrmf.versions import versions
 
-    return importlib.metadata.version("wrmf")
+    return versions()["wrmf"]
 
 
 def start(setting):
