@@ -52,6 +52,7 @@ class Peer:
     exact: bool
     options: dict[str, Any] = field(default_factory=dict)
     slow: bool = False  # one sweep, once: the baseline that nobody should wait for
+    unproved: str = ""  # why its loss at convergence is not ours
 
     def module(self) -> ModuleType:
         return importlib.import_module(f"benchmarks.peers.{self.adapter}")
@@ -66,7 +67,11 @@ PEERS = {
     "implicit-cholesky": Peer("implicit", True, {"use_cg": False}),
     "implicit-cg": Peer("implicit", False, {"use_cg": True}),
     "cmfrec-cholesky": Peer("cmfrec", True, {"use_cg": False}),
-    "cmfrec-cg": Peer("cmfrec", False, {"use_cg": True}),
+    "cmfrec-cg": Peer(
+        "cmfrec", False, {"use_cg": True},
+        unproved="cmfrec 3.5.1's conjugate gradients settle some 4 % above the minimum that its own "
+        "Cholesky solver reaches; more steps, more sweeps or float64 do not change that",
+    ),  # fmt: skip
     "spark": Peer("spark", True),
     "qmf": Peer("qmf", True),
     "scipy-rows": Peer("scipy_rows", True, {"processes": 1}, slow=True),
