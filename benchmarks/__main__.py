@@ -22,12 +22,15 @@ def quick(seed: int) -> list[tuple[list[Job], int]]:
     short = Setting(factors=40, seed=seed)
     curves = [Job(peer, data, setting, every=True, questions=True)
               for data in ("synthetic", "gowalla") for peer in QUICK_PEERS]  # fmt: skip
-    others = [Job(peer, "synthetic", short) for peer in PEERS]
+    others = [Job(name, "synthetic", short) for name, peer in PEERS.items() if not peer.slow]
+    # At full size the baseline would take hours a sweep.
+    baseline = [Job(name, "synthetic-0.1x", short) for name, peer in PEERS.items()
+                if peer.slow or name == "wrmf-exact"]  # fmt: skip
     growth = [Job("wrmf-exact", "synthetic-4x", short)]
     over_k = [Job(peer, "synthetic", Setting(factors=k, threads=threads, seed=seed))
               for peer in (*WRMF, "irspack-cholesky", "irspack-cg", "implicit-cg")
               for k, threads in ((32, 2), (128, 2), (128, 1))]  # fmt: skip
-    return [(curves, 1), (others, 1), (growth + over_k, 2)]
+    return [(curves, 1), (others + baseline, 1), (growth + over_k, 2)]
 
 
 def full(seed: int, repeats: int) -> list[tuple[list[Job], int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
 import subprocess
@@ -126,7 +127,8 @@ class Session:
         if "skipped" in found:
             self.missing[job.peer, job.data, setting.factors] = found["skipped"]
         self.results["measurements"].append(record | found)
-        told = found.get("skipped") or f"{found['seconds_per_sweep']:.3f} s a sweep"
+        seconds = found.get("seconds_per_sweep")
+        told = found.get("skipped") or f"{seconds or math.nan:.3f} s a sweep"
         print(f"{job.data} k={setting.factors} {setting.threads} threads {job.peer}: {told}",
               file=sys.stderr, flush=True)  # fmt: skip
 

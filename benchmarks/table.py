@@ -37,15 +37,18 @@ class Cells:
 
     def points(self, cell: tuple) -> list[tuple[int, float, float | None]]:
         """Return (sweeps, seconds since the start, loss) by the median over repeats."""
-        runs = [record["points"] for record in self.records.get(cell, ())]
+        at: dict[int, list] = {}
+        for record in self.records.get(cell, ()):
+            for sweeps, seconds, loss in record["points"]:
+                at.setdefault(sweeps, []).append((seconds, loss))
         return [
-            (at[0][0], median(point[1] for point in at), at[0][2])
-            for at in zip(*runs, strict=False)
-        ]
+            (sweeps, median(seconds for seconds, _ in found),
+             next((loss for _, loss in found if loss is not None), None))
+            for sweeps, found in sorted(at.items())
+        ]  # fmt: skip
 
-    def final_loss(self, *cell) -> float | None:
-        points = self.points(cell)
-        return points[-1][2] if points else None
+    def loss_after(self, sweeps: int, *cell) -> float | None:
+        return next((loss for done, _, loss in self.points(cell) if done == sweeps), None)
 
     def gflops(self, threads: int) -> float | None:
         found = [each["gflops"] for each in self.results["calibration"]
@@ -128,7 +131,7 @@ def _rows(cells: Cells, group: tuple) -> list[list[str]]:
         row = [
             peer,
             number(seconds),
-            number(None if ours is None else seconds / ours, ".2f"),
+            number(None if None in (ours, seconds) else seconds / ours, ".2f"),
             str(curve[-1][0]),
             number(loss, ".8g"),
             number(None if loss is None else loss / lowest - 1, ".2%"),

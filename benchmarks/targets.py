@@ -16,7 +16,7 @@ EXACT_PEERS = ("irspack-cholesky", "implicit-cholesky")
 CG_PEERS = ("irspack-cg", "implicit-cg")
 APPROXIMATE_PEERS = (*CG_PEERS, "irspack-ialspp")
 LARGE_FACTORS = (512, 1024)
-THREADS = 2
+THREADS, SWEEPS = 2, 8
 # Rows and entries together, entries alone, k alone; 64 factors where k does not change.
 ROWS = ("synthetic", "synthetic-2x", "synthetic-4x")
 ENTRIES = ("synthetic", "synthetic-2e", "synthetic-4e")
@@ -24,7 +24,7 @@ FACTORS = (32, 64, 128, 256)
 
 
 def job(peer: str, data: str, factors: int, threads: int = THREADS, seed: int = 0, **more) -> Job:
-    return Job(peer, data, Setting(factors=factors, threads=threads, seed=seed), **more)
+    return Job(peer, data, Setting(factors=factors, sweeps=SWEEPS, threads=threads, seed=seed), **more)
 
 
 def groups(seed: int, repeats: int) -> list[tuple[list[Job], int]]:
@@ -75,10 +75,10 @@ def _cg(cells):
     measured, detail = _against("wrmf-cg", CG_PEERS, MAIN)(cells)
     higher = []
     for data, k in MAIN:
-        ours = cells.final_loss("wrmf-cg", data, k, THREADS)
+        ours = cells.loss_after(SWEEPS, "wrmf-cg", data, k, THREADS)
         fastest = min((cells.seconds(peer, data, k, THREADS) or math.inf, peer)
                       for peer in CG_PEERS)[1]  # fmt: skip
-        theirs = cells.final_loss(fastest, data, k, THREADS)
+        theirs = cells.loss_after(SWEEPS, fastest, data, k, THREADS)
         if ours is not None and theirs is not None:
             higher.append(f"{data} {k}: loss {ours / theirs - 1:+.2%} of {fastest}'s")
     return measured, "; ".join([detail, *higher])

@@ -68,18 +68,20 @@ class Recorder:
             self._add(sweeps, seconds, lambda found=found: found, self.every or sweeps == last)
 
     def _add(self, sweeps, seconds, factors, wanted) -> None:
-        if sweeps == self.setting.sweeps:
+        # A look in between needs memory of its own, and would be counted.
+        if sweeps == self.setting.sweeps and not (self.every and self.points):
             self.peak = peak_memory()
         self.points.append([sweeps, seconds, self.look(*factors()) if wanted else None])
 
     @property
-    def seconds_per_sweep(self) -> float:
-        """Median over the sweeps after the first; by difference where there are only fits."""
+    def seconds_per_sweep(self) -> float | None:
+        """Median over the sweeps after the first; by difference where there are only fits, None
+        where noise drowns it."""
         if len(self.points) == 1:
             return self.points[0][1]
         if self.by_difference:
             (first, began, _), (last, ended, _) = self.points[0], self.points[-1]
-            return (ended - began) / (last - first)
+            return (ended - began) / (last - first) if ended > began else None
         return float(np.median(np.diff([seconds for _, seconds, _ in self.points])))
 
 
