@@ -7,16 +7,13 @@ A machine that is slow, or busy, slows the multiplication, too, and so raises no
 """
 
 import json
-import os
 from pathlib import Path
+from statistics import median
 
 import pytest
 
 from benchmarks.flops import gemm_rate
-
-# A guard fails only where it is slower than allowed each time it is asked.
-ATTEMPTS = 3
-
+from wrmf.threads import available_threads
 
 def pytest_addoption(parser):
     group = parser.getgroup("calibrated benchmarks")
@@ -33,11 +30,10 @@ def pytest_configure(config):
     config.calibrated_before = json.loads(path.read_text())["guards"] if path else {}
 
 
-def gigaflops(benchmark):
-    """Return the fastest round of a benchmark in units of 10⁹ flops of multiplication."""
-    return benchmark.stats.stats.min * gemm_rate(len(os.sched_getaffinity(0))
-                                                 if hasattr(os, "sched_getaffinity")
-                                                 else os.cpu_count() or 1, seconds=0.2)  # fmt: skip
+def in_gemm_flops(benchmark):
+    """Return a benchmark's fastest round in 10⁹ flops of the multiplication timed right after."""
+    rate = median(gemm_rate(available_threads(), seconds=0.2) for _ in range(3))
+    return benchmark.stats.stats.min * rate
 
 
 @pytest.hookimpl(wrapper=True)
@@ -48,7 +44,7 @@ def pytest_runtest_call(item):
     if benchmark is None or benchmark.stats is None or not wanted:
         return result
     name = item.nodeid.rpartition("/")[2]
-    now = min(gigaflops(benchmark) for _ in range(ATTEMPTS))
+    now = in_gemm_flops(benchmark)
     item.config.calibrated[name] = now
     before = item.config.calibrated_before.get(name)
     limit = item.config.getoption("--max-ratio")

@@ -69,9 +69,9 @@ PEERS = {
     "cmfrec-cholesky": Peer("cmfrec", True, {"use_cg": False}),
     "cmfrec-cg": Peer(
         "cmfrec", False, {"use_cg": True},
-        unproved="cmfrec 3.5.1's conjugate gradients settle some 4 % above the minimum that its own "
+        unproved="its conjugate gradients (3.5.1) settle some 4 % above the minimum that its own "
         "Cholesky solver reaches; more steps, more sweeps or float64 do not change that",
-    ),  # fmt: skip
+    ),
     "spark": Peer("spark", True),
     "qmf": Peer("qmf", True),
     "scipy-rows": Peer("scipy_rows", True, {"processes": 1}, slow=True),

@@ -3,6 +3,7 @@
 Written as the textbook says it, a diagonal matrix of confidences for each row. float64.
 """
 
+from itertools import pairwise
 from multiprocessing import get_context
 
 import numpy as np
@@ -56,6 +57,6 @@ def train(matrix, setting, recorder):
                     continue
                 bounds = np.linspace(0, len(factors[side]), 8 * processes + 1).astype(int)
                 parts = [(sides[side][a:b], fixed, setting.regularization)
-                         for a, b in zip(bounds[:-1], bounds[1:], strict=True)]  # fmt: skip
+                         for a, b in pairwise(bounds)]  # fmt: skip
                 factors[side] = np.concatenate(pool.starmap(solve_rows, parts, chunksize=1))
             recorder.sweep(lambda: tuple(factors))
