@@ -15,6 +15,7 @@ import pytest
 from benchmarks.flops import gemm_rate
 from wrmf.threads import available_threads
 
+
 def pytest_addoption(parser):
     group = parser.getgroup("calibrated benchmarks")
     group.addoption("--save-calibrated", type=Path, metavar="FILE")
