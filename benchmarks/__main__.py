@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -124,6 +125,8 @@ def main(arguments: list[str] | None = None) -> int:
     else:
         name, groups = "quick", quick(asked.seed)
     session.results["targets"] = asked.targets or asked.full
+    # Ended from outside, it still writes what it has.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         for jobs, repeats in groups:
             session.run(jobs, repeats)
