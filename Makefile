@@ -2,6 +2,8 @@
 
 PYTHON ?= python3
 VENV ?= .venv
+BENCH_VENV ?= .venv-bench
+PEERS := implicit irspack cmfrec pyspark
 BIN := $(VENV)/bin
 SOURCES := setup.py pyproject.toml $(wildcard wrmf/*.pyx wrmf/*.pxd wrmf/*.h)
 
@@ -18,9 +20,9 @@ lint: $(VENV)/.lint
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/cython-lint wrmf
 	$(BIN)/mypy
 
-bench: $(VENV)/.built
-	$(BIN)/python -m pytest benchmarks -o addopts=--import-mode=importlib -q \
-	  --benchmark-columns=min,median,rounds
+# Timings beside other libraries, in an environment of their own; everything with FULL=1.
+bench: $(BENCH_VENV)/.built
+	$(BENCH_VENV)/bin/python -m benchmarks $(if $(FULL),--full)
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
@@ -37,5 +39,14 @@ $(VENV)/.lint: $(VENV)/.built
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[lint]'
 	@touch $@
 
+# A library that cannot be installed here is left out; the results say so.
+$(BENCH_VENV)/.built: $(SOURCES)
+	$(MAKE) $(BENCH_VENV)/bin/python VENV=$(BENCH_VENV)
+	$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]' || \
+	  for peer in $(PEERS); do $(BENCH_VENV)/bin/python -m pip install --quiet \
+	  --disable-pip-version-check $$peer || echo "$$peer could not be installed"; done
+	@touch $@
+
 clean:
-	rm -rf $(VENV) build demo *.egg-info wrmf/*.so wrmf/_als.c
+	rm -rf $(VENV) $(BENCH_VENV) .cache build demo *.egg-info wrmf/*.so wrmf/_als.c

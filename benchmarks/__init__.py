@@ -1,0 +1,1 @@
+"""Timings of wrmf beside its peers: ``python -m benchmarks --help``, and README.md here."""
