@@ -7,8 +7,10 @@ from wrmf.model import WRMF
 from wrmf.persistence import load
 from wrmf.recommendations import Recommendations
 from wrmf.report import write_report
-from wrmf.search import grid_search
-from wrmf.selection import LearningCurve, SearchResult, learning_curve
+from wrmf.search import grid_search, random_search
+from wrmf.search_result import SearchResult
+from wrmf.selection import LearningCurve, learning_curve
+from wrmf.space import Range
 from wrmf.split import Split, leave_k_out, split_by_time, split_interactions, split_users
 from wrmf.versions import show_versions
 
@@ -19,6 +21,7 @@ __all__ = [
     "Evaluation",
     "Interactions",
     "LearningCurve",
+    "Range",
     "Recommendations",
     "SearchResult",
     "Split",
@@ -28,6 +31,7 @@ __all__ = [
     "learning_curve",
     "leave_k_out",
     "load",
+    "random_search",
     "read_interactions",
     "show_versions",
     "split_by_time",
