@@ -1,6 +1,7 @@
 """Weighted regularised matrix factorisation for implicit feedback."""
 
 from wrmf import datasets
+from wrmf.halving import halving_search
 from wrmf.interactions import Interactions, read_interactions
 from wrmf.metrics import Evaluation, evaluate
 from wrmf.model import WRMF
@@ -12,6 +13,7 @@ from wrmf.search_result import SearchResult
 from wrmf.selection import LearningCurve, learning_curve
 from wrmf.space import Range
 from wrmf.split import Split, leave_k_out, split_by_time, split_interactions, split_users
+from wrmf.tuning import tune
 from wrmf.versions import show_versions
 
 __version__ = "0.1.0"
@@ -28,6 +30,7 @@ __all__ = [
     "datasets",
     "evaluate",
     "grid_search",
+    "halving_search",
     "learning_curve",
     "leave_k_out",
     "load",
@@ -37,5 +40,6 @@ __all__ = [
     "split_by_time",
     "split_interactions",
     "split_users",
+    "tune",
     "write_report",
 ]

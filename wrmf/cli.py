@@ -17,9 +17,9 @@ import pandas as pd
 import wrmf
 from wrmf import datasets
 from wrmf.demo import run_demo
+from wrmf.journal import read_journal
 from wrmf.model import WRMF
 from wrmf.pictures import ApiPictures, FolderPictures, UrlPictures
-from wrmf.search import read_journal
 
 __all__ = ["main"]
 

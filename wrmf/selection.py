@@ -192,10 +192,12 @@ class CurveRun:
 
     @property
     def stopped(self) -> bool:
-        curve = self.curve
-        if self.patience is None or not curve.epochs:
-            return False
-        return len(curve.epochs) - 1 - curve.best_place(self.metric) >= self.patience
+        return is_stalled(self.curve, self.metric, self.patience)
+
+    def use_threads(self, num_threads: int) -> None:
+        """Set how many threads the next steps may use."""
+        for model in self.models:
+            model.num_threads = num_threads
 
     def resume(self, curve: LearningCurve) -> None:
         """Go on from where ``curve`` ends: train so far without measuring again."""
@@ -239,6 +241,13 @@ class CurveRun:
             for metric in self.metrics:
                 scores[metric].append(float(mine[metric]))
         return row
+
+
+def is_stalled(curve: LearningCurve, metric: str, patience: int | None) -> bool:
+    """Return whether the last ``patience`` checkpoints are no better than the best before."""
+    if patience is None or not curve.epochs:
+        return False
+    return len(curve.epochs) - 1 - curve.best_place(metric) >= patience
 
 
 def mean_over_seeds(found: Sequence[Evaluation]) -> tuple[dict[str, float], dict[str, float]]:

@@ -13,7 +13,8 @@ from scipy import sparse
 from wrmf.checks import as_csr, as_generator, as_positive_int
 from wrmf.interactions import Interactions
 
-__all__ = ["Split", "as_validation", "leave_k_out", "split_by_time", "split_interactions", "split_users"]
+__all__ = ["Split", "as_validation", "leave_k_out", "split_by_time", "split_interactions",
+           "split_users"]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -286,7 +287,7 @@ def as_validation(split: Split, validation: Any, random_state: int) -> Split:
     if not isinstance(validation, Split):
         if isinstance(validation, bool) or not isinstance(validation, numbers.Real):
             raise TypeError(f"validation must be a share or a Split, got {validation!r}")
-        if not 0 < validation < 1:
+        if not 0 < float(validation) < 1:
             raise ValueError(f"validation must be a share between 0 and 1, got {validation}")
         if split.fold_in is None:
             return split_interactions(split.train, float(validation), random_state)
