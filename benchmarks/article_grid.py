@@ -30,21 +30,24 @@ from wrmf.threads import available_threads
 METRICS = ("precision@5", "mse")
 
 
-def predict(split: Any, epochs: list[int], threads: int) -> float:
-    """Print the cost of the parts and return the seconds of the whole grid, one at a time."""
+def predict(split: Any, epochs: list[int]) -> float:
+    """Print the cost of the parts and return that of the whole grid, in CPU seconds.
+
+    Measured on one thread by CPU time, which other processes on the machine disturb least.
+    """
     total = 0.0
     each = len(ARTICLE_GRID["regularization"]) * len(ARTICLE_GRID["alpha"])
-    print("\nfactors  start s  sweep s  evaluation s  setting s")
+    print("\nfactors  start s  sweep s  evaluation s  setting s   (one thread)")
     for k in ARTICLE_GRID["factors"]:
         model = wrmf.WRMF(factors=k, regularization=0.1, alpha=50.0, iterations=1, random_state=0,
-                          num_threads=threads)  # fmt: skip
-        first = timed(lambda model=model: model.fit(split.train, progress=False))
+                          num_threads=1)  # fmt: skip
+        first = cpu(lambda model=model: model.fit(split.train, progress=False))
         sweep = statistics.median(
-            timed(lambda model=model: model.partial_fit(split.train, 2, progress=False)) / 2
+            cpu(lambda model=model: model.partial_fit(split.train, 2, progress=False)) / 2
             for _ in range(5)
         )
         evaluation = statistics.median(
-            timed(lambda model=model: evaluate_both(model, split, METRICS, num_threads=threads))
+            cpu(lambda model=model: evaluate_both(model, split, METRICS, num_threads=1))
             for _ in range(3)
         )
         start = max(0.0, first - sweep)
@@ -54,10 +57,10 @@ def predict(split: Any, epochs: list[int], threads: int) -> float:
     return total
 
 
-def timed(step: Any) -> float:
-    start = time.perf_counter()
+def cpu(step: Any) -> float:
+    start = time.process_time()
     step()
-    return time.perf_counter() - start
+    return time.process_time() - start
 
 
 def ours(
@@ -117,8 +120,9 @@ def main() -> None:
     print(f"{data!r}, {len(settings)} settings × {len(epochs)} checkpoints, {threads} threads; "
           f"{len(sample)} settings are run")  # fmt: skip
     found: dict[str, Any] = {"threads": threads, "settings_run": len(sample)}
-    found["predicted_s"] = predict(split, epochs, threads)
-    print(f"predicted from the parts, a setting at a time: {found['predicted_s'] / 60:.1f} min\n")
+    found["predicted_cpu_s"] = predict(split, epochs)
+    print(f"predicted from the parts: {found['predicted_cpu_s'] / 60:.1f} CPU min, on {threads} "
+          f"quiet CPUs {found['predicted_cpu_s'] / 60 / threads:.1f} min\n")  # fmt: skip
 
     rows, peer = 0.0, 0.0
     try:
@@ -135,10 +139,14 @@ def main() -> None:
             peer += theirs
             line += f"; implicit {theirs:6.1f} s, ratio {theirs / seconds:.1f}"
         print(line, flush=True)
+    used = time.process_time()
     jobs, _ = ours(sample, split, epochs, "auto", threads)
-    found |= {"rows_parallel_s": rows * scale, "settings_parallel_s": jobs * scale}
+    used = time.process_time() - used
+    found |= {"rows_parallel_s": rows * scale, "settings_parallel_s": jobs * scale,
+              "settings_parallel_cpu_s": used * scale}  # fmt: skip
     print(f"\nwhole grid, a setting at a time, rows in parallel: {rows * scale / 60:.1f} min")
-    print(f"whole grid, settings in parallel (n_jobs='auto'):    {jobs * scale / 60:.1f} min")
+    print(f"whole grid, settings in parallel (n_jobs='auto'):    {jobs * scale / 60:.1f} min "
+          f"({used * scale / 60:.1f} CPU min)")  # fmt: skip
     if not options.no_peer:
         found["implicit_s"] = peer * scale
         print(f"whole grid by implicit (without MSE):               {peer * scale / 60:.1f} min; "
