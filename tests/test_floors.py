@@ -22,6 +22,7 @@ FLOORS = [
     {"picture_download", "picture_drawing", "report_charts", "report_template"},
     {"pictures"},
     {"report_search", "report_neighbours"},
+    {"report_effects"},
     {"report"},
     {"demo"},
     {"cli"},

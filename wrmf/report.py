@@ -9,10 +9,10 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from wrmf.report_effects import effects_section
 from wrmf.report_neighbours import neighbours_section
 from wrmf.report_search import (
     curve_section,
-    effects_section,
     fan_section,
     headline,
     mse_section,

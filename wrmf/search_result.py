@@ -132,7 +132,9 @@ class SearchResult:
         from wrmf import plots
 
         if kind == "best":
-            return plots.plot_learning_curve(self.best_curve, self.metric, ax=ax)
+            ax = plots.plot_learning_curve(self.best_curve, self.metric, ax=ax)
+            ax.set_ylabel(f"{self.scored_on.capitalize()} {self.metric}")
+            return ax
         if kind == "traces":
             return plots.plot_traces(self, self.metric, ax=ax)
         if kind == "mse":
