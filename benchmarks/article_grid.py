@@ -57,29 +57,30 @@ def predict(split: Any, epochs: list[int]) -> float:
     return total
 
 
-def cpu(step: Any) -> float:
-    start = time.process_time()
+def both(step: Any) -> np.ndarray:
+    """Return wall and CPU seconds."""
+    start = np.array([time.perf_counter(), time.process_time()])
     step()
-    return time.process_time() - start
+    return np.array([time.perf_counter(), time.process_time()]) - start
+
+
+def cpu(step: Any) -> float:
+    return float(both(step)[1])
 
 
 def ours(
     settings: list[dict[str, Any]], split: Any, epochs: list[int], jobs: Any, threads: int
-) -> tuple[float, list[wrmf.LearningCurve]]:
-    """Return the seconds and curves of settings as a grid search runs them."""
+) -> None:
+    """Run settings as a grid search does, and see that every score is a number."""
     model = wrmf.WRMF(random_state=0, num_threads=threads)
-    start = time.perf_counter()
     with Search("grid", model, split, ARTICLE_GRID, epochs, *METRICS, n_jobs=jobs,
                 progress=False) as search:  # fmt: skip
-        curves = search.run(settings)
-    seconds = time.perf_counter() - start
-    for curve in curves:
-        assert all(np.isfinite(curve.test[metric]).all() for metric in METRICS), curve.params
-    return seconds, curves
+        for curve in search.run(settings):
+            assert all(np.isfinite(curve.test[metric]).all() for metric in METRICS), curve.params
 
 
-def implicit_curve(setting: dict[str, Any], split: Any, epochs: list[int], threads: int) -> float:
-    """Return the seconds of one setting by implicit's solver (its default, CG) and metrics."""
+def implicit_curve(setting: dict[str, Any], split: Any, epochs: list[int], threads: int) -> None:
+    """Run one setting by implicit's solver (its default, CG) and metrics."""
     from implicit.cpu.als import AlternatingLeastSquares
     from implicit.evaluation import ranking_metrics_at_k
 
@@ -93,13 +94,12 @@ def implicit_curve(setting: dict[str, Any], split: Any, epochs: list[int], threa
         iterations=epochs[0], num_threads=threads, random_state=0,
     )  # fmt: skip
     options = {"K": 5, "show_progress": False, "num_threads": threads}
-    start, done = time.perf_counter(), 0
+    done = 0
     for epoch in epochs:
         model.iterations, done = epoch - done, epoch
         model.fit(confidence, show_progress=False)
         ranking_metrics_at_k(model, split.train.matrix, split.test.matrix, **options)
         ranking_metrics_at_k(model, nothing, own, **options)
-    return time.perf_counter() - start
 
 
 def main() -> None:
@@ -124,33 +124,29 @@ def main() -> None:
     print(f"predicted from the parts: {found['predicted_cpu_s'] / 60:.1f} CPU min, on {threads} "
           f"quiet CPUs {found['predicted_cpu_s'] / 60 / threads:.1f} min\n")  # fmt: skip
 
-    rows, peer = 0.0, 0.0
-    try:
-        import implicit  # noqa: F401
-    except ImportError:
-        options.no_peer = True
-        print("implicit is not installed: ours alone")
-    for setting in sample:
-        seconds, curves = ours([setting], split, epochs, 1, threads)
-        rows += seconds
-        line = f"{setting}  {seconds:6.1f} s, sweeps {curves[0].seconds[-1]:6.1f} s"
-        if not options.no_peer:
-            theirs = implicit_curve(setting, split, epochs, threads)
-            peer += theirs
-            line += f"; implicit {theirs:6.1f} s, ratio {theirs / seconds:.1f}"
-        print(line, flush=True)
-    used = time.process_time()
-    jobs, _ = ours(sample, split, epochs, "auto", threads)
-    used = time.process_time() - used
-    found |= {"rows_parallel_s": rows * scale, "settings_parallel_s": jobs * scale,
-              "settings_parallel_cpu_s": used * scale}  # fmt: skip
-    print(f"\nwhole grid, a setting at a time, rows in parallel: {rows * scale / 60:.1f} min")
-    print(f"whole grid, settings in parallel (n_jobs='auto'):    {jobs * scale / 60:.1f} min "
-          f"({used * scale / 60:.1f} CPU min)")  # fmt: skip
     if not options.no_peer:
-        found["implicit_s"] = peer * scale
-        print(f"whole grid by implicit (without MSE):               {peer * scale / 60:.1f} min; "
-              f"ratio {peer / min(rows, jobs):.1f}")  # fmt: skip
+        try:
+            import implicit  # noqa: F401
+        except ImportError:
+            options.no_peer = True
+            print("implicit is not installed: ours alone")
+    sums = np.zeros((3, 2))
+    for setting in sample:
+        sums[0] += (mine := both(lambda setting=setting: ours([setting], split, epochs, 1, threads)))
+        line = f"{setting}  {mine[0]:6.1f} s ({mine[1]:6.1f} CPU)"
+        if not options.no_peer:
+            theirs = both(lambda setting=setting: implicit_curve(setting, split, epochs, threads))
+            sums[1] += theirs
+            line += (f"; implicit {theirs[0]:6.1f} s ({theirs[1]:6.1f} CPU), ratio "
+                     f"{theirs[0] / mine[0]:.1f} ({theirs[1] / mine[1]:.1f})")  # fmt: skip
+        print(line, flush=True)
+    if threads > 1:
+        sums[2] = both(lambda: ours(sample, split, epochs, "auto", threads))
+    names = ("a setting at a time", "by implicit, without MSE", "several settings at a time")
+    for name, (seconds, used) in zip(names, sums * scale, strict=True):
+        if seconds:
+            found[name] = {"minutes": seconds / 60, "cpu_minutes": used / 60}
+            print(f"whole grid, {name}: {seconds / 60:.1f} min ({used / 60:.1f} CPU min)")
     if options.out:
         options.out.write_text(json.dumps(found, indent=1) + "\n")
 

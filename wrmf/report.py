@@ -110,7 +110,7 @@ def write_report(
             neighbours_section(model, data, pictures, items, n_neighbours, random_state)
         )
     sections.append(
-        "<footer>Scores are means over the test users. "
+        "<footer>Scores are means over users. "
         "The page holds all it shows and loads nothing from the network.</footer>"
     )
     return _replace(Path(path), page(title, "\n".join(filter(None, sections))))
