@@ -132,7 +132,8 @@ def main() -> None:
             print("implicit is not installed: ours alone")
     sums = np.zeros((3, 2))
     for setting in sample:
-        sums[0] += (mine := both(lambda setting=setting: ours([setting], split, epochs, 1, threads)))
+        mine = both(lambda setting=setting: ours([setting], split, epochs, 1, threads))
+        sums[0] += mine
         line = f"{setting}  {mine[0]:6.1f} s ({mine[1]:6.1f} CPU)"
         if not options.no_peer:
             theirs = both(lambda setting=setting: implicit_curve(setting, split, epochs, threads))
