@@ -231,15 +231,17 @@ def test_a_validation_split_of_ones_own(split, model):
     assert direct.test_score is None
 
 
-def test_a_validation_split_that_has_seen_the_test_split_is_refused(split, model):
+def test_a_validation_split_that_has_seen_the_test_split_is_refused(split, model, tmp_path):
     both = split.train.with_matrix(split.train.matrix + split.test.matrix)
     leaking = leave_k_out(both, k=2, random_state=5)
     with pytest.raises(ValueError, match=r"not in split\.train"):
         grid(model, split, validation=leaking)
+    journal = tmp_path / "search.jsonl"
     with pytest.raises(ValueError, match="between 0 and 1"):
-        grid(model, split, validation=1.5)
+        grid(model, split, validation=1.5, journal=journal)
     with pytest.raises(TypeError, match="a share or a Split"):
-        grid(model, split, validation="20%")
+        grid(model, split, validation="20%", journal=journal)
+    assert not journal.exists()
 
 
 def test_held_out_users_are_validated_on_held_out_users(model):

@@ -72,8 +72,11 @@ class Search:
         self.n_jobs, self.exclude_seen = n_jobs, bool(exclude_seen)
         self.patience = None if patience is None else as_positive_int(patience, "patience")
         self.draws = None if draws is None else as_positive_int(draws, "random_state", 0)
+        # All that can be wrong is told before a journal is begun.
         as_seeds(seeds, 0)
         WRMF(**model.get_params()).check_params()
+        if validation is not None:
+            as_validation(split, validation, 0)
 
         told = {"epochs": self.epochs, "metrics": self.metrics, "exclude_seen": self.exclude_seen}
         if method != "grid":
@@ -285,7 +288,7 @@ def _fingerprint(model: WRMF, split: Split, validation: Any, told: dict[str, Any
     params.pop("iterations")
     seed = params.pop("random_state")
     share = "split" if isinstance(validation, dict) else validation
-    told = {**told, "params": params, "seed": seed if isinstance(seed, int) else None,
+    told = {**told, "params": params, "seed": int(seed) if isinstance(seed, (int, np.integer)) else None,
             "validation": share}  # fmt: skip
     digest.update(json.dumps(told, sort_keys=True, default=plain).encode())
     return digest.hexdigest()[:32]
