@@ -287,8 +287,9 @@ def _fingerprint(model: WRMF, split: Split, validation: Any, told: dict[str, Any
     params.pop("num_threads")
     params.pop("iterations")
     seed = params.pop("random_state")
+    # One that is drawn stands in the journal.
+    seed = int(seed) if isinstance(seed, (int, np.integer)) else None
     share = "split" if isinstance(validation, dict) else validation
-    told = {**told, "params": params, "seed": int(seed) if isinstance(seed, (int, np.integer)) else None,
-            "validation": share}  # fmt: skip
+    told = {**told, "params": params, "seed": seed, "validation": share}
     digest.update(json.dumps(told, sort_keys=True, default=plain).encode())
     return digest.hexdigest()[:32]
