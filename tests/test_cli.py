@@ -57,6 +57,52 @@ def test_search_and_report(likes, tmp_path, capsys):
     assert "<html" in page.read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--method", "random", "--trials", "3", "--grid", "alpha=1.0:50.0:log"],
+        ["--method", "halving", "--grid", "alpha=1.0,10.0,50.0"],
+        ["--method", "tune", "--trials", "3", "--grid", "factors=2:6"],
+    ],
+    ids=lambda words: words[1],
+)
+def test_every_way_to_search(likes, words, capsys):
+    if "tune" in words:
+        pytest.importorskip("optuna")
+    shared = ["--leave-out", "3", "--epochs", "1:4:1", "--validation", "0.2", "--seeds", "2",
+              "--patience", "1", "--quiet"]  # fmt: skip
+    assert main(["search", str(likes), *shared, *words]) == 0
+    told = capsys.readouterr().out
+    assert "validation precision@5" in told
+    assert "on the test split: Evaluation(precision@5=" in told
+
+
+def test_the_edge_of_the_grid_is_told(likes, capsys):
+    words = ["--leave-out", "3", "--epochs", "2", "--grid", "alpha=1,10,100", "--metric", "mse"]
+    assert main(["search", str(likes), *words, "--quiet"]) == 0
+    # The larger alpha is, the further the fit is from that of plain squared error.
+    assert "alpha is best at the lowest value tried" in capsys.readouterr().out
+
+
+def test_the_articles_grid_and_data_have_names(monkeypatch, capsys):
+    seen = {}
+
+    def search(model, split, space, epochs, **options):
+        seen.update(space=space, epochs=list(epochs), split=split)
+        raise ValueError("seen enough")
+
+    small = wrmf.datasets.synthetic_likes(200, 150, 2500)
+    monkeypatch.setattr(wrmf.datasets, "synthetic_likes", lambda random_state: small)
+    monkeypatch.setattr("wrmf.cli_search.grid_search", search)
+    assert main(["search", "synthetic", "--leave-out", "3", "--grid", "article"]) == 1
+    n = 1
+    for values in seen["space"].values():
+        n *= len(values)
+    assert n == 180
+    assert seen["epochs"] == list(range(2, 40, 2))
+    assert seen["split"].train.n_users == 200
+
+
 def test_evaluate_prints_train_and_test(likes, capsys):
     assert main(["evaluate", str(likes), "--leave-out", "3", "--metrics", "ndcg@5", "mse"]) == 0
     told = capsys.readouterr().out
@@ -101,7 +147,9 @@ def test_ids_and_columns_that_are_not_there(likes, tmp_path, capsys):
 
 
 def test_wrong_usage_ends_with_two():
-    for words in ([], ["fly"], ["search", "x.csv", "--grid", "factors"]):
+    for words in ([], ["fly"], ["search", "x.csv", "--grid", "factors"],
+                  ["search", "x.csv", "--grid", "factors=9:2"],
+                  ["search", "x.csv", "--jobs", "many"]):  # fmt: skip
         with pytest.raises(SystemExit) as stop:
             main(words)
         assert stop.value.code == 2

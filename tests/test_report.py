@@ -215,8 +215,34 @@ def test_an_effect_is_the_best_score_at_each_value_and_names_the_edge(tmp_path):
     curves = [curve({"k": k, "a": a}, [k * a / 100]) for k in (1, 2, 3) for a in (5, 1)]
     result = SearchResult("precision@5", ("k", "a"), curves)
     text = read(wrmf.write_report(tmp_path / "r.html", result))
-    assert text.count("Best at 3, the edge of the grid") == 1
-    assert text.count("Best at 5, the edge of the grid") == 1
+    assert text.count("Best at 3, the edge of what was tried") == 1
+    # Two values have no inside.
+    assert text.count("Best at 5<") == 1
+    assert "At the edge of what was tried: k is best at its highest value." in text
+
+
+def test_values_of_a_range_are_grouped(tmp_path):
+    curves = [curve({"a": 1.0 + n}, [n / 100]) for n in range(30)]
+    result = SearchResult("precision@5", ("a",), curves)
+    text = read(wrmf.write_report(tmp_path / "r.html", result))
+    effect = text[text.index("Effect of each parameter") :]
+    names = re.findall(r'text-anchor="middle">([^<]*)<', effect)
+    assert names == ["3", "8", "13", "18", "23", "28"]
+
+
+def test_a_validated_search_tells_both_scores(tmp_path):
+    curves = [curve({"a": a}, [a / 10]) for a in (1.0, 2.0, 3.0)]
+    for one in curves:
+        one.stderr = {"precision@5": [0.001]}
+    result = SearchResult(
+        "precision@5", ("a",), curves, scored_on="validation",
+        test=wrmf.Evaluation({"precision@5": 0.25}, 9, 0, {"precision@5": 0.0125}),
+    )  # fmt: skip
+    text = read(wrmf.write_report(tmp_path / "r.html", result))
+    assert "best validation precision@5" in text
+    assert "0.25000 ± 0.01250" in text
+    assert rows(text)[0][:6] == ["1", "3", "2", "0.30000", "0.00100", "0.60000"]
+    assert "Test precision@5</th>" not in text
 
 
 def test_an_item_is_not_its_own_neighbour_and_ids_past_the_count_are_not_shown(result, tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from wrmf import WRMF, datasets, grid_search, learning_curve, leave_k_out
-from wrmf.search import read_journal
+from wrmf.journal import read_journal
 
 GRID = {"factors": [2, 4], "alpha": [1.0, 20.0]}
 EPOCHS = [1, 2, 4]

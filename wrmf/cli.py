@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import ast
 import functools
 import os
 import sys
@@ -16,10 +15,11 @@ import pandas as pd
 
 import wrmf
 from wrmf import datasets
+from wrmf.cli_search import run_search, search_options, told
 from wrmf.demo import run_demo
+from wrmf.journal import read_journal
 from wrmf.model import WRMF
 from wrmf.pictures import ApiPictures, FolderPictures, UrlPictures
-from wrmf.search import read_journal
 
 __all__ = ["main"]
 
@@ -54,21 +54,10 @@ def _demo(options: argparse.Namespace) -> None:
 
 def _search(options: argparse.Namespace) -> None:
     split = _split(options)
-    result = wrmf.grid_search(
-        _model(options),
-        split,
-        dict(options.grid) or {"factors": [32, 64, 128], "alpha": [10.0, 40.0]},
-        options.epochs,
-        metric=options.metric,
-        exclude_seen=not options.keep_seen,
-        journal=options.journal,
-        n_jobs=options.jobs,
-        log=not options.quiet,
-    )
-    table = result.to_frame().sort_values("best_score", ascending=False)
-    _write_table(table, options.out)
-    print(f"best: {result.best_params}, epoch {result.best_epoch}, "
-          f"test {options.metric} {result.best_score:.5f}")  # fmt: skip
+    result = run_search(_model(options), split, options)
+    ascending = options.metric == "mse"
+    _write_table(result.to_frame().sort_values("best_score", ascending=ascending), options.out)
+    print(told(result))
 
 
 def _fit(options: argparse.Namespace) -> None:
@@ -152,15 +141,18 @@ def _datasets(options: argparse.Namespace) -> None:
 
 
 def _read(options: argparse.Namespace) -> wrmf.Interactions:
-    data = wrmf.read_interactions(
-        options.data,
-        user=options.user,
-        item=options.item,
-        value=options.value,
-        sep=options.sep,
-        duplicates=options.duplicates,
-        item_name=options.item_name,
-    )
+    if str(options.data) == "synthetic" and not options.data.exists():
+        data = datasets.synthetic_likes(random_state=getattr(options, "seed", 0))
+    else:
+        data = wrmf.read_interactions(
+            options.data,
+            user=options.user,
+            item=options.item,
+            value=options.value,
+            sep=options.sep,
+            duplicates=options.duplicates,
+            item_name=options.item_name,
+        )
     if options.core:
         data = data.k_core(options.core, options.core)
     return data
@@ -203,30 +195,6 @@ def _write_table(frame: pd.DataFrame, out: Path | None) -> None:
 # The grammar
 
 
-def _grid(text: str) -> tuple[str, list[Any]]:
-    name, equals, values = text.partition("=")
-    if not equals or not values:
-        raise argparse.ArgumentTypeError(f"expected name=value,value,… got {text!r}")
-    return name, [_literal(value) for value in values.split(",")]
-
-
-def _literal(text: str) -> Any:
-    try:
-        return ast.literal_eval(text)
-    except (ValueError, SyntaxError):
-        return text
-
-
-def _epochs(text: str) -> Sequence[int]:
-    try:
-        numbers = [int(part) for part in text.replace(":", ",").split(",")]
-        return range(*numbers) if ":" in text else numbers
-    except (ValueError, TypeError):
-        raise argparse.ArgumentTypeError(
-            f"expected start:stop:step or a,b,c, got {text!r}"
-        ) from None
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="wrmf", description="Recommendations from likes, plays, clicks or purchases."
@@ -249,16 +217,8 @@ def _parser() -> argparse.ArgumentParser:
     demo = verb("demo", _demo, "Run everything once on made-up likes.", _run_options)
     demo.add_argument("--out", type=Path, default=Path("demo"), help="folder for the results")
 
-    search = verb("search", _search, "Measure learning curves over a grid of settings.",
-                  _data_options, _split_options, _run_options)  # fmt: skip
-    search.add_argument("--grid", type=_grid, action="append", default=[], metavar="NAME=V,V",
-                        help="values to try of one parameter; repeatable")  # fmt: skip
-    search.add_argument("--epochs", type=_epochs, default="2:40:2", help="checkpoints")
-    search.add_argument("--metric", default="precision@5", help="what settings are ranked by")
-    search.add_argument("--journal", type=Path, help="file to resume from, and for the report")
-    search.add_argument("--jobs", type=int, default=1, help="settings at a time")
-    search.add_argument("--quiet", action="store_true", help="no table for each setting")
-    search.add_argument("--out", type=Path, help="file for the table of settings, else printed")
+    verb("search", _search, "Measure learning curves over a grid of settings.",
+         _data_options, _split_options, search_options, _run_options)  # fmt: skip
 
     fit = verb("fit", _fit, "Train a model and save it.",
                _data_options, _model_options, _run_options)  # fmt: skip
@@ -301,7 +261,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _data_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("data", type=Path, help="csv, tsv, psv (also .gz) or parquet")
+    command.add_argument("data", type=Path, help="csv, tsv, psv (also .gz) or parquet; "
+                         "or 'synthetic', likes made up here")  # fmt: skip
     command.add_argument("--user", default="user", help="column of user ids")
     command.add_argument("--item", default="item", help="column of item ids")
     command.add_argument("--value", help="column of counts; without it each row counts 1")

@@ -52,7 +52,8 @@ def squared_error(
     By the trace form nnz − 2 Σ_S x·y + ⟨XᵀX, YᵀY⟩, so the cells are never written out.
     """
     observed = observed_scores(matrix, row_factors, column_factors, num_threads)
-    product = float(np.sum(gram(row_factors) * gram(column_factors)))
+    grams = gram(row_factors, num_threads), gram(column_factors, num_threads)
+    product = float(np.sum(grams[0] * grams[1]))
     return max(0.0, matrix.nnz - 2.0 * float(observed.sum()) + product)
 
 
@@ -107,7 +108,7 @@ class Objective:
         weights = self.weights(matrix.data, np.float64)
         targets = weights + self.target_shift
         observed = np.sum(weights * scores**2 - 2 * targets * scores + targets)
-        everywhere = np.sum(gram(user_factors) * gram(item_factors))
+        everywhere = np.sum(gram(user_factors, num_threads) * gram(item_factors, num_threads))
         penalty = 0.0
         counts = (
             np.diff(matrix.indptr),

@@ -169,7 +169,8 @@ def plot_traces(result: Any, metric: str | None = None, ax: Axes | None = None) 
             alpha=fading(rank),
             label=describe(curves[0].params) if rank == 0 else None,
         )
-    _finish(ax, f"All {len(curves)} settings", f"Test {metric}")
+    on = getattr(result, "scored_on", "test").capitalize()
+    _finish(ax, f"All {len(curves)} settings", f"{on} {metric}")
     return ax
 
 

@@ -9,10 +9,10 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
+from wrmf.report_effects import effects_section
 from wrmf.report_neighbours import neighbours_section
 from wrmf.report_search import (
     curve_section,
-    effects_section,
     fan_section,
     headline,
     mse_section,
@@ -110,7 +110,7 @@ def write_report(
             neighbours_section(model, data, pictures, items, n_neighbours, random_state)
         )
     sections.append(
-        "<footer>Scores are means over the test users. "
+        "<footer>Scores are means over users. "
         "The page holds all it shows and loads nothing from the network.</footer>"
     )
     return _replace(Path(path), page(title, "\n".join(filter(None, sections))))

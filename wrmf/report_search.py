@@ -1,4 +1,4 @@
-"""The report's sections about the search: best setting, table, curves, effects."""
+"""The report's sections about the search: best setting, table, curves."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from wrmf.report_charts import Line, chart, responsive, sparkline
 
 __all__ = [
     "curve_section",
-    "effects_section",
     "fan_section",
     "headline",
     "mse_section",
+    "scored_on",
     "table_section",
 ]
 
@@ -29,6 +29,10 @@ def headline(result: Any, data: Any = None) -> str:
     if point is not None:
         setting["epoch"] = best.epochs[point]
     facts = []
+    if getattr(result, "test", None) is not None:
+        error = result.test.stderr.get(result.metric, math.nan)
+        told = _score(result.test_score) + (f" ± {error:.5f}" if _finite(error) else "")
+        facts.append((f"Test {result.metric}, scored once", told))
     if data is not None:
         summary = data.summary()
         facts += [
@@ -42,8 +46,25 @@ def headline(result: Any, data: Any = None) -> str:
     facts.append(("Training time", _duration(seconds)))
     return (
         f'<div class="headline"><p class="score"><b>{score}</b>'
-        f"<span>best test {escape(result.metric)}</span></p>{_definitions(setting.items())}</div>"
-        f'<div class="facts">{_definitions(facts)}</div>'
+        f"<span>best {scored_on(result)} {escape(result.metric)}</span></p>"
+        f"{_definitions(setting.items())}</div>"
+        f'<div class="facts">{_definitions(facts)}</div>{_edge_note(result)}'
+    )
+
+
+def scored_on(result: Any) -> str:
+    """What the curves' scores were measured on: "test" or "validation"."""
+    return getattr(result, "scored_on", "test")
+
+
+def _edge_note(result: Any) -> str:
+    edges = getattr(result, "at_edge", {})
+    if not edges:
+        return ""
+    told = "; ".join(f"{name} is best at its {end} value" for name, end in edges.items())
+    return (
+        f"<p class=note>At the edge of what was tried: {escape(told)}. "
+        "A better one may lie beyond.</p>"
     )
 
 
@@ -54,6 +75,7 @@ def table_section(result: Any) -> str:
     names = list(dict.fromkeys(name for curve in curves for name in curve.params))
     best_first = "ascending" if lower_is_better(metric) else "descending"
     numeric = {name: all(_is_number(curve.params.get(name)) for curve in curves) for name in names}
+    with_errors = any(getattr(curve, "stderr", {}).get(metric) for curve in curves)
     heads = ['<th scope="col" data-type="number" aria-sort="ascending">Rank</th>']
     for name in names:
         kind = 'data-type="number"' if numeric[name] else 'class="text" data-type="text"'
@@ -61,7 +83,8 @@ def table_section(result: Any) -> str:
     heads += [
         '<th scope="col" data-type="number">Best epoch</th>',
         f'<th scope="col" data-type="number" data-first="{best_first}">'
-        f"Test {escape(metric)}</th>",
+        f"{scored_on(result).capitalize()} {escape(metric)}</th>",
+        *(['<th scope="col" data-type="number">± std. error</th>'] if with_errors else []),
         f'<th scope="col" data-type="number" data-first="{best_first}">Train {escape(metric)}</th>',
         '<th scope="col" data-type="number">Seconds</th>',
         '<th scope="col">Curve</th>',
@@ -73,14 +96,14 @@ def table_section(result: Any) -> str:
     )
     y_range = (min(known, default=0.0), max(known, default=1.0))
     rows = [
-        _row(rank, curve, metric, names, numeric, x_range, y_range)
+        _row(rank, curve, metric, names, numeric, with_errors, x_range, y_range)
         for rank, curve in enumerate(curves)
     ]
     count = "One setting" if len(curves) == 1 else f"All {len(curves):,} settings"
     return (
-        f"<section><h2>{count}</h2><p class=note>Each at its best epoch by test "
-        f"{escape(metric)}, and the score on train at that epoch. The small curves show test "
-        "scores on one scale for all.</p>"
+        f"<section><h2>{count}</h2><p class=note>Each at its best epoch by {scored_on(result)} "
+        f"{escape(metric)}, and the score on train at that epoch. The small curves show "
+        f"{scored_on(result)} scores on one scale for all.</p>"
         '<div class="scroll" tabindex="0" role="region" aria-label="Table of settings">'
         f'<table class="sortable"><thead><tr>{"".join(heads)}</tr></thead>'
         f"<tbody>{''.join(rows)}</tbody></table></div></section>"
@@ -90,13 +113,14 @@ def table_section(result: Any) -> str:
 def curve_section(result: Any) -> str:
     """The learning curve of the best setting, on test and on train, each on its own scale."""
     metric = result.metric
+    on = scored_on(result).capitalize()
     best = rank_curves(result.curves, metric)[0]
     point = best_point(best, metric)
     mark = None
     if point is not None:
         score = float(best.test[metric][point])
         mark = (float(best.epochs[point]), score, f"{_score(score)} at {best.epochs[point]}")
-    figures = [_curve_figure(best, best.test, f"Test {metric}", "line accent", mark)]
+    figures = [_curve_figure(best, best.test, f"{on} {metric}", "line accent", mark)]
     if metric in best.train:
         figures.append(_curve_figure(best, best.train, f"Train {metric}", "line", None))
     return (
@@ -121,10 +145,11 @@ def fan_section(result: Any) -> str:
         )
         for rank in reversed(range(len(curves)))
     ]
-    label = f"Test {metric} of all {len(curves)} settings over the epochs"
+    on = scored_on(result).capitalize()
+    label = f"{on} {metric} of all {len(curves)} settings over the epochs"
     drawing = responsive(
         lambda width, height: chart(
-            lines, width, height, label=label, x_label="Epochs", y_label=f"Test {metric}"
+            lines, width, height, label=label, x_label="Epochs", y_label=f"{on} {metric}"
         ),
         (1048, 460),
     )
@@ -140,7 +165,7 @@ def mse_section(result: Any) -> str:
     best = rank_curves(result.curves, result.metric)[0]
     if result.metric == "mse" or "mse" not in best.test:
         return ""
-    lines = [Line(best.epochs, best.test["mse"], "line accent", label="test")]
+    lines = [Line(best.epochs, best.test["mse"], "line accent", label=scored_on(result))]
     if "mse" in best.train:
         lines.insert(0, Line(best.epochs, best.train["mse"], "line", label="train"))
     drawing = responsive(
@@ -156,46 +181,8 @@ def mse_section(result: Any) -> str:
     )
     return (
         "<section><h2>Mean squared error</h2><p class=note>Of the best setting, over all cells "
-        "of the test users’ rows.</p>"
+        f"of the {scored_on(result)} users’ rows.</p>"
         f'<div class="charts one"><figure>{drawing}</figure></div></section>'
-    )
-
-
-def effects_section(result: Any) -> str:
-    """The best score reached at each value of each parameter that the search varied."""
-    metric = result.metric
-    pick = min if lower_is_better(metric) else max
-    scored = [
-        (curve.params, float(curve.test[metric][point]))
-        for curve in rank_curves(result.curves, metric)
-        if (point := best_point(curve, metric)) is not None
-    ]
-    names = dict.fromkeys(name for params, _ in scored for name in params)
-    by_name = {}
-    for name in names:
-        groups: dict[str, tuple[Any, list[float]]] = {}
-        for params, score in scored:
-            if name in params:
-                groups.setdefault(repr(params[name]), (params[name], []))[1].append(score)
-        if len(groups) > 1:
-            by_name[name] = _in_order(list(groups.values()))
-    if not by_name:
-        return ""
-    scores = [score for _, score in scored]
-    y_range = (min(scores), max(scores))
-    figures = []
-    for name, groups_in_order in by_name.items():
-        values = [value for value, _ in groups_in_order]
-        tops = [pick(group) for _, group in groups_in_order]
-        best_at = tops.index(pick(tops))
-        note = f"Best at {short(values[best_at])}"
-        if all(map(_is_number, values)) and best_at in (0, len(values) - 1):
-            note += ", the edge of the grid"
-        figures.append(_effect_figure(name, groups_in_order, tops, best_at, note, y_range, metric))
-    return (
-        "<section><h2>Effect of each parameter</h2><p class=note>The line joins the best test "
-        f"{escape(metric)} at each value; each dot is a setting. All on one scale.</p>"
-        f'<div class="charts small">{"".join(figures)}</div></section>'
     )
 
 
@@ -205,16 +192,19 @@ def _row(
     metric: str,
     names: Sequence[str],
     numeric: dict[str, bool],
+    with_errors: bool,
     x_range: tuple[float, float],
     y_range: tuple[float, float],
 ) -> str:
     point = best_point(curve, metric)
-    test = train = math.nan
+    test = train = error = math.nan
     epoch: Any = ""
     if point is not None:
         epoch, test = curve.epochs[point], float(curve.test[metric][point])
         if metric in curve.train:
             train = float(curve.train[metric][point])
+        if with_errors and curve.stderr.get(metric):
+            error = float(curve.stderr[metric][point])
     cells = [_cell(rank + 1, str(rank + 1))]
     for name in names:
         value = curve.params.get(name, "")
@@ -227,6 +217,7 @@ def _row(
     cells += [
         _cell(epoch, str(epoch) or "–"),
         _cell(test, _score(test), "key"),
+        *([_cell(error, _score(error))] if with_errors else []),
         _cell(train, _score(train)),
         _cell(seconds, f"{seconds:,.1f}" if _finite(seconds) else "–"),
         f"<td>{sparkline(curve.epochs, ys, x_range, y_range, point)}</td>",
@@ -262,41 +253,6 @@ def _curve_figure(
         )
     )
     return f"<figure>{drawing}</figure>"
-
-
-def _effect_figure(
-    name: str,
-    groups: Sequence[tuple[Any, Sequence[float]]],
-    tops: Sequence[float],
-    best_at: int,
-    note: str,
-    y_range: tuple[float, float],
-    metric: str,
-) -> str:
-    pairs = [(at, score) for at, (_, group) in enumerate(groups) for score in group]
-    lines = [
-        Line([at], [score], "faint points") for at, score in pairs if score != tops[at]
-    ]
-    lines.append(Line(range(len(tops)), tops, "line", dots=True))
-    lines.append(Line([best_at], [tops[best_at]], "accent"))
-    drawing = chart(
-        lines,
-        330,
-        230,
-        label=f"Best test {metric} for each value of {name}",
-        x_names=[short(value) for value, _ in groups],
-        y_range=y_range,
-    )
-    return (
-        f"<figure><h3>{escape(name)}</h3><figcaption>{escape(note)}</figcaption>{drawing}</figure>"
-    )
-
-
-def _in_order(groups: list[tuple[Any, list[float]]]) -> list[tuple[Any, list[float]]]:
-    """By value where all values are numbers, else as they first came."""
-    if all(_is_number(value) for value, _ in groups):
-        return sorted(groups, key=lambda group: group[0])
-    return groups
 
 
 def _definitions(pairs: Any) -> str:

@@ -50,10 +50,11 @@ dt { font-size: 14px; color: var(--soft); }
 dd { margin: 0; font-size: 21px; line-height: 1.3; }
 .facts { margin-top: 36px; padding-top: 20px; border-top: 1px solid var(--rule); }
 .facts dd { font-size: 17px; }
+.facts + .note { margin-top: 20px; }
 
 .scroll { margin-top: 24px; overflow: auto; max-height: 594px; }
 table { border-collapse: collapse; width: 100%; font-size: 15px; line-height: 1.3; }
-th, td { padding: 7px 14px; text-align: right; white-space: nowrap; }
+th, td { padding: 7px 10px; text-align: right; white-space: nowrap; }
 th:first-child, td:first-child { padding-left: 10px; }
 thead th {
   position: sticky; top: 0; background: var(--paper); font-weight: 400; font-size: 14px;

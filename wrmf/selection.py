@@ -1,8 +1,9 @@
-"""Learning curves and grid search over them."""
+"""Learning curves: metrics on train and test as training goes on."""
 
 from __future__ import annotations
 
 import itertools
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,13 +11,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from tqdm.auto import tqdm
 
-from wrmf.checks import as_positive_int
-from wrmf.metrics import evaluate_both
+from wrmf.checks import as_generator, as_positive_int
+from wrmf.metrics import Evaluation, evaluate_both
 from wrmf.model import WRMF
 from wrmf.split import Split
 
-__all__ = ["LearningCurve", "SearchResult", "learning_curve", "rank_curves"]
+__all__ = ["CurveRun", "LearningCurve", "learning_curve", "rank_curves"]
 
 Log = Callable[[str], Any] | bool | None
 
@@ -29,9 +31,12 @@ class LearningCurve:
     ----------
     params : dict, the model's parameters
     epochs : list of int, iterations done at each checkpoint
-    train, test : dict of metric name to list of float, one a checkpoint
+    train, test : dict of metric name to list of float, one a checkpoint; means over the seeds
     seconds : list of float, training time up to each checkpoint, evaluation not counted
-    model : WRMF as trained at the last checkpoint, or None (in a search)
+    model : WRMF as trained at the last checkpoint (with the first seed), or None (in a search)
+    stderr : dict of metric name to list of float, the standard error on test: over the seeds, or
+        with one seed over the users (not of mse)
+    by_seed : list of dict of metric name to list of float, test scores of each of several seeds
     """
 
     params: dict[str, Any]
@@ -40,6 +45,8 @@ class LearningCurve:
     test: dict[str, list[float]]
     seconds: list[float] = field(default_factory=list)
     model: WRMF | None = None
+    stderr: dict[str, list[float]] = field(default_factory=dict)
+    by_seed: list[dict[str, list[float]]] = field(default_factory=list)
 
     def best(self, metric: str | None = None) -> tuple[int, float]:
         """Return (epoch, test score) of the best checkpoint, the earliest of equals.
@@ -47,13 +54,17 @@ class LearningCurve:
         The best is the lowest for "mse", else the highest; ``metric`` defaults to the first.
         """
         metric = metric or next(iter(self.test))
+        place = self.best_place(metric)
+        return self.epochs[place], float(self.test[metric][place])
+
+    def best_place(self, metric: str) -> int:
+        """Return the position of the best checkpoint, 0 where no score is a number."""
         if metric not in self.test:
             raise ValueError(f"{metric!r} was not measured; measured: {', '.join(self.test)}")
         scores = np.array(self.test[metric], dtype=float)
         if np.isnan(scores).all():
-            return self.epochs[0], float("nan")
-        place = int(np.nanargmin(scores) if metric == "mse" else np.nanargmax(scores))
-        return self.epochs[place], float(scores[place])
+            return 0
+        return int(np.nanargmin(scores) if metric == "mse" else np.nanargmax(scores))
 
     def to_frame(self) -> pd.DataFrame:
         """Return epochs, "<metric> train", "<metric> test" …: a row a checkpoint."""
@@ -70,7 +81,7 @@ class LearningCurve:
         return plots.plot_learning_curve(self, metric or next(iter(self.test)), ax=ax)
 
 
-class _LogTable:
+class LogTable:
     """The boxed table of a learning curve, a line at a time."""
 
     width = 12
@@ -112,7 +123,143 @@ def as_log(log: Log) -> Callable[[str], Any]:
     """Return a function that takes a line: print for True, nothing for None and False."""
     if callable(log):
         return log
-    return (lambda line: print(line, flush=True)) if log else (lambda line: None)
+    return _print if log else (lambda line: None)
+
+
+def _print(line: str) -> None:
+    # Keeps a progress bar, where there is one, below the lines.
+    tqdm.write(line)
+    sys.stdout.flush()
+
+
+def as_seeds(seeds: int | Sequence[int] | None, first: int) -> list[int]:
+    """Return seeds as a list: ``first``, first + 1 … for a number, itself for a list."""
+    if seeds is None:
+        return [first]
+    if isinstance(seeds, (int, np.integer)):
+        return [first + number for number in range(as_positive_int(seeds, "seeds"))]
+    checked = [as_positive_int(seed, "seeds", 0) for seed in seeds]
+    if not checked or len(set(checked)) < len(checked):
+        raise ValueError(f"seeds must be a number, or a list of different seeds, got {seeds}")
+    return checked
+
+
+def as_seed(random_state: Any) -> int:
+    """Return an int as it is, and one drawn from anything else."""
+    if isinstance(random_state, (int, np.integer)) and not isinstance(random_state, bool):
+        return int(random_state)
+    return int(as_generator(random_state).integers(2**31))
+
+
+class CurveRun:
+    """A learning curve that grows checkpoint by checkpoint, with several seeds side by side.
+
+    Parameters
+    ----------
+    model : WRMF, whose parameters are used
+    split : Split
+    metrics : sequence of str
+    seeds : list of int
+    exclude_seen : bool
+    metric, patience : str, int or None
+        ``stopped`` is True once ``metric`` has not become better for ``patience`` checkpoints.
+    should_stop : callable() -> bool, asked after each sweep; True raises InterruptedError
+    """
+
+    def __init__(
+        self,
+        model: WRMF,
+        split: Split,
+        metrics: Sequence[str],
+        seeds: Sequence[int],
+        exclude_seen: bool = True,
+        metric: str | None = None,
+        patience: int | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> None:
+        params = model.get_params()
+        self.models = [WRMF(**{**params, "random_state": seed}) for seed in seeds]
+        self.split, self.metrics, self.exclude_seen = split, tuple(metrics), exclude_seen
+        self.metric = metric or self.metrics[0]
+        self.patience = None if patience is None else as_positive_int(patience, "patience")
+        self.should_stop = should_stop
+        params = self.models[0].get_params()
+        self.curve = LearningCurve(
+            params, [], {m: [] for m in metrics}, {m: [] for m in metrics}, [], self.models[0]
+        )
+        if len(seeds) > 1:
+            self.curve.by_seed = [{m: [] for m in metrics} for _ in seeds]
+
+    @property
+    def stopped(self) -> bool:
+        return is_stalled(self.curve, self.metric, self.patience)
+
+    def use_threads(self, num_threads: int) -> None:
+        """Set how many threads the next steps may use."""
+        for model in self.models:
+            model.num_threads = num_threads
+
+    def resume(self, curve: LearningCurve) -> None:
+        """Go on from where ``curve`` ends: train so far without measuring again."""
+        curve.model = self.models[0]
+        self.curve = curve
+        self._train(curve.epochs[-1])
+
+    def _train(self, epoch: int) -> float:
+        def watch(_model: WRMF, _done: int) -> None:
+            if self.should_stop is not None and self.should_stop():
+                raise InterruptedError("the search was interrupted")
+
+        start = time.perf_counter()
+        for model in self.models:
+            model.partial_fit(
+                self.split.train, epoch - model.iterations_done, callback=watch, progress=False
+            )
+        return time.perf_counter() - start
+
+    def advance(self, epoch: int) -> list[Any]:
+        """Train to ``epoch`` and measure; return the new row of the log table."""
+        curve = self.curve
+        spent = self._train(epoch) + (curve.seconds[-1] if curve.seconds else 0.0)
+        pairs = [
+            evaluate_both(model, self.split, self.metrics, exclude_seen=self.exclude_seen,
+                          num_threads=model.num_threads)
+            for model in self.models
+        ]  # fmt: skip
+        curve.epochs.append(epoch)
+        curve.seconds.append(spent)
+        test, errors = mean_over_seeds([test for _, test in pairs])
+        train, _ = mean_over_seeds([train for train, _ in pairs])
+        row: list[Any] = [epoch]
+        for metric in self.metrics:
+            curve.train[metric].append(train[metric])
+            curve.test[metric].append(test[metric])
+            if metric in errors:
+                curve.stderr.setdefault(metric, []).append(errors[metric])
+            row += [train[metric], test[metric]]
+        for scores, (_, mine) in zip(curve.by_seed, pairs, strict=False):
+            for metric in self.metrics:
+                scores[metric].append(float(mine[metric]))
+        return row
+
+
+def is_stalled(curve: LearningCurve, metric: str, patience: int | None) -> bool:
+    """Return whether the last ``patience`` checkpoints are no better than the best before."""
+    if patience is None or not curve.epochs:
+        return False
+    return len(curve.epochs) - 1 - curve.best_place(metric) >= patience
+
+
+def mean_over_seeds(found: Sequence[Evaluation]) -> tuple[dict[str, float], dict[str, float]]:
+    """Return means and standard errors: over the seeds, or over the users where one seed is."""
+    if len(found) == 1:
+        return {m: float(v) for m, v in found[0].items()}, dict(found[0].stderr)
+    scores = {metric: np.array([one[metric] for one in found]) for metric in found[0]}
+    return (
+        {metric: float(values.mean()) for metric, values in scores.items()},
+        {metric: float(values.std(ddof=1) / len(found) ** 0.5)
+         for metric, values in scores.items()},
+    )  # fmt: skip
 
 
 def learning_curve(
@@ -122,8 +269,8 @@ def learning_curve(
     metrics: Sequence[str] = ("precision@5", "mse"),
     exclude_seen: bool = True,
     log: Log = None,
-    on_checkpoint: Callable[[int], Any] | None = None,
-    should_stop: Callable[[], bool] | None = None,
+    patience: int | None = None,
+    seeds: int | Sequence[int] | None = None,
 ) -> LearningCurve:
     """Train on ``split.train`` and measure at checkpoints, on train and on test.
 
@@ -141,8 +288,11 @@ def learning_curve(
         On train nothing is masked.
     log : bool or callable(str), optional
         True prints the table as it grows.
-    on_checkpoint : callable(epoch), optional, called after each checkpoint
-    should_stop : callable() -> bool, optional, asked after each sweep; True raises InterruptedError
+    patience : int ≥ 1, optional
+        Stop after this many checkpoints in a row that are no better on test than the best so far
+        by the first metric. The curve is then shorter, and otherwise the same.
+    seeds : int or list of int, optional
+        How many seeds (the model's, the next one …), or which. The curve is their mean.
 
     Examples
     --------
@@ -156,39 +306,16 @@ def learning_curve(
     checkpoints = as_epochs(epochs)
     if isinstance(metrics, str):
         metrics = (metrics,)
+    numbers = as_seeds(seeds, as_seed(model.random_state))
+    run = CurveRun(model, split, metrics, numbers, exclude_seen, patience=patience)
     write = as_log(log)
-    run = WRMF(**model.get_params())
-    curve = LearningCurve(
-        run.get_params(), [], {m: [] for m in metrics}, {m: [] for m in metrics}, [], run
-    )
-
-    def watch(_model: WRMF, _done: int) -> None:
-        if should_stop is not None and should_stop():
-            raise InterruptedError("the search was interrupted")
-
-    table = _LogTable(metrics)
+    table = LogTable(metrics)
     write(table.head)
-    spent = 0.0
     for epoch in checkpoints:
-        start = time.perf_counter()
-        run.partial_fit(
-            split.train, iterations=epoch - run.iterations_done, callback=watch, progress=False
-        )
-        spent += time.perf_counter() - start
-        train, test = evaluate_both(
-            run, split, metrics, exclude_seen=exclude_seen, num_threads=run.num_threads
-        )
-        curve.epochs.append(epoch)
-        curve.seconds.append(spent)
-        cells: list[Any] = [epoch]
-        for metric in metrics:
-            curve.train[metric].append(float(train[metric]))
-            curve.test[metric].append(float(test[metric]))
-            cells += [curve.train[metric][-1], curve.test[metric][-1]]
-        write(table.row(cells))
-        if on_checkpoint is not None:
-            on_checkpoint(epoch)
-    return curve
+        write(table.row(run.advance(epoch)))
+        if run.stopped:
+            break
+    return run.curve
 
 
 def rank_curves(curves: Sequence[LearningCurve], metric: str) -> list[LearningCurve]:
@@ -200,71 +327,6 @@ def rank_curves(curves: Sequence[LearningCurve], metric: str) -> list[LearningCu
         return (bool(np.isnan(score)), sign * score)
 
     return sorted(curves, key=key)
-
-
-@dataclass
-class SearchResult:
-    """What a search found: a learning curve for each setting.
-
-    Attributes
-    ----------
-    metric : str, what the settings are ranked by, on test
-    searched : tuple of str, names of the parameters that were varied
-    curves : list of LearningCurve, in the grid's order; their params are the varied ones
-    base : dict, the parameters that all settings share, the seed among them
-    """
-
-    metric: str
-    searched: tuple[str, ...]
-    curves: list[LearningCurve]
-    base: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def ranked(self) -> list[LearningCurve]:
-        """The curves, best first."""
-        return rank_curves(self.curves, self.metric)
-
-    @property
-    def best_curve(self) -> LearningCurve:
-        return self.ranked[0]
-
-    @property
-    def best_params(self) -> dict[str, Any]:
-        """The varied parameters of the best setting."""
-        return dict(self.best_curve.params)
-
-    @property
-    def best_epoch(self) -> int:
-        return self.best_curve.best(self.metric)[0]
-
-    @property
-    def best_score(self) -> float:
-        return self.best_curve.best(self.metric)[1]
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return parameters, best_epoch, best_score, seconds: a row a setting, in grid order."""
-        rows = []
-        for curve in self.curves:
-            epoch, score = curve.best(self.metric)
-            found = {"best_epoch": epoch, "best_score": score, "seconds": curve.seconds[-1]}
-            rows.append({**curve.params, **found})
-        return pd.DataFrame(rows)
-
-    def best_model(self) -> WRMF:
-        """Return an unfitted model with the best parameters and epoch, to train on everything."""
-        return WRMF(**{**self.base, **self.best_params, "iterations": self.best_epoch})
-
-    def plot(self, kind: str = "best", ax: Any = None) -> Any:
-        """Draw (extra ``plot``) the "best" curve, the "traces" of all settings, or the "mse"."""
-        from wrmf import plots
-
-        if kind == "best":
-            return plots.plot_learning_curve(self.best_curve, self.metric, ax=ax)
-        if kind == "traces":
-            return plots.plot_traces(self, self.metric, ax=ax)
-        if kind == "mse":
-            return plots.plot_mse(self.best_curve, ax=ax)
-        raise ValueError(f"kind must be 'best', 'traces' or 'mse', got {kind!r}")
 
 
 def describe(params: Mapping[str, Any]) -> str:

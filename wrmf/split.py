@@ -13,7 +13,8 @@ from scipy import sparse
 from wrmf.checks import as_csr, as_generator, as_positive_int
 from wrmf.interactions import Interactions
 
-__all__ = ["Split", "leave_k_out", "split_by_time", "split_interactions", "split_users"]
+__all__ = ["Split", "as_validation", "leave_k_out", "split_by_time", "split_interactions",
+           "split_users"]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -266,3 +267,41 @@ def split_users(
     return Split(
         _keep(data, ~out), _keep(data, out & ~first), users, _keep(data, out & first)
     )
+
+
+def as_validation(split: Split, validation: Any, random_state: int) -> Split:
+    """Return a split of ``split.train`` to choose settings on.
+
+    Parameters
+    ----------
+    split : Split
+    validation : float share, or a Split of ``split.train`` made elsewhere
+        Of the interactions; where ``split`` holds out whole users, of the users.
+    random_state : int
+
+    Raises
+    ------
+    ValueError
+        Where a given Split holds anything that is not in ``split.train``.
+    """
+    if not isinstance(validation, Split):
+        if isinstance(validation, bool) or not isinstance(validation, numbers.Real):
+            raise TypeError(f"validation must be a share or a Split, got {validation!r}")
+        if not 0 < float(validation) < 1:
+            raise ValueError(f"validation must be a share between 0 and 1, got {validation}")
+        if split.fold_in is None:
+            return split_interactions(split.train, float(validation), random_state)
+        return split_users(split.train, float(validation), random_state=random_state)
+    if validation.train.shape != split.train.shape:
+        raise ValueError(
+            f"validation is {validation.train.shape} users × items, train is {split.train.shape}"
+        )
+    train = split.train.matrix.astype(bool)
+    for name in ("train", "test", "fold_in"):
+        part = getattr(validation, name)
+        if part is not None and part.matrix.astype(bool).multiply(train).nnz < part.matrix.nnz:
+            raise ValueError(
+                f"validation.{name} holds interactions that are not in split.train: make it by "
+                "splitting split.train"
+            )
+    return validation
