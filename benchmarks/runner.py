@@ -81,6 +81,7 @@ class Session:
             "began": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "machine": machine(),
             "versions": versions(),
+            "load_before": os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
             "data": {},
             "calibration": [],
             "measurements": [],

@@ -152,6 +152,8 @@ def heading(results: dict) -> str:
         f"{machine['cpu']}, {machine['cores']} cores, {results['versions']['kernels']}; "
         f"{results['began']}",
     ]
+    if (results.get("load_before") or 0) > 0.5:
+        lines.append(f"The machine was busy before: load {results['load_before']:.1f}")
     for threads in sorted({each["threads"] for each in results["calibration"]}):
         lines.append(f"float32 GEMM on {threads} threads: {number(cells.gflops(threads), '.0f')} "
                      "GFLOP/s")  # fmt: skip

@@ -6,12 +6,13 @@ import math
 
 import numpy as np
 
-from benchmarks.peers import PEERS, Setting
+from benchmarks.peers import Setting
 from benchmarks.runner import Job
 from benchmarks.table import Cells, aligned, geometric_mean, number, seconds_until
 
 MAIN = (("gowalla", 64), ("gowalla", 128), ("mtg_players", 64))
 GOWALLA = MAIN[:2]
+OURS = ("wrmf-exact", "wrmf-cg")
 EXACT_PEERS = ("irspack-cholesky", "implicit-cholesky")
 CG_PEERS = ("irspack-cg", "implicit-cg")
 APPROXIMATE_PEERS = (*CG_PEERS, "irspack-ialspp")
@@ -23,23 +24,24 @@ ENTRIES = ("synthetic", "synthetic-2e", "synthetic-4e")
 FACTORS = (32, 64, 128, 256)
 
 
-def job(peer: str, data: str, factors: int, threads: int = THREADS, seed: int = 0, **more) -> Job:
-    setting = Setting(factors=factors, sweeps=SWEEPS, threads=threads, seed=seed)
-    return Job(peer, data, setting, **more)
+def job(peer, data, factors, threads=THREADS, seed=0, sweeps=SWEEPS, every=False) -> Job:
+    setting = Setting(factors=factors, sweeps=sweeps, threads=threads, seed=seed)
+    return Job(peer, data, setting, every)
 
 
 def groups(seed: int, repeats: int) -> list[tuple[list[Job], int]]:
     """Return (jobs, repeats); the jobs of a group are measured in turn."""
     main = [job(peer, data, k, seed=seed) for data, k in MAIN
-            for peer in ("wrmf-exact", "wrmf-cg", *EXACT_PEERS, *CG_PEERS)]  # fmt: skip
+            for peer in (*OURS, *EXACT_PEERS, *CG_PEERS)]  # fmt: skip
     main += [job("irspack-ialspp", data, k, seed=seed) for data, k in GOWALLA]
     main += [job("wrmf-exact", data, k, 1, seed) for data, k in MAIN]
     growth = [job("wrmf-exact", data, 64, seed=seed) for data in dict.fromkeys(ROWS + ENTRIES)]
     growth += [job("wrmf-exact", "gowalla", k, seed=seed) for k in FACTORS
                if ("gowalla", k) not in MAIN]  # fmt: skip
-    large = [job(peer, "gowalla", k, seed=seed, every=peer.startswith("wrmf"))
-             for k in LARGE_FACTORS
-             for peer in ("wrmf-exact", "wrmf-cg", *APPROXIMATE_PEERS)]  # fmt: skip
+    # Ours may take more sweeps than the peers' eight to be as low: what counts is the time.
+    large = [job(peer, "gowalla", k, seed=seed, every=True, sweeps=2 * SWEEPS)
+             if peer in OURS else job(peer, "gowalla", k, seed=seed)
+             for k in LARGE_FACTORS for peer in (*OURS, *APPROXIMATE_PEERS)]  # fmt: skip
     return [(main, repeats), (growth, repeats), (large, 1)]
 
 
@@ -102,10 +104,10 @@ def _large(cells):
             continue
         seconds, loss, peer = min(fastest)
         ours = [(seconds_until(cells.points((name, "gowalla", k, THREADS)), loss), name)
-                for name in PEERS if name.startswith("wrmf")]  # fmt: skip
+                for name in OURS]  # fmt: skip
         reached = [each for each in ours if each[0] is not None]
         if not reached:
-            details.append(f"{k}: {peer}'s loss not reached in 8 sweeps")
+            details.append(f"{k}: {peer}'s loss not reached")
             continue
         best, name = min(reached)
         found.append(seconds / best)
