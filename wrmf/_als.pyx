@@ -42,15 +42,19 @@ cdef extern from "_lanes.h" nogil:
                     int64_t first, int64_t last, void *sums, void *scratch)
     void lanes_join(int path, int is_double, const lanes_problem *problem, const int32_t *rows,
                     int count, const void *sums, const int64_t *parts, void *scratch)
+    void lanes_gram(int path, int is_double, const void *factors, int64_t rows, int k, int ld,
+                    int first, int last, double *sums, void *scratch)
     ptrdiff_t lanes_packed(int n)
+    int LANES_SUMMED
 
 # How a row is solved; the numbers of _lanes.h.
-DUAL, PRIMAL, CG, CG_JOINED = range(4)
+DUAL, PRIMAL, CG = range(3)
 ORDER_IN_LANES = LANES_ORDER
 
 # Rows gathered before one SYRK: 128 rows of 128 float32 factors are 64 KiB.
 cdef enum:
     GATHER_ROWS = 128
+    GRAM_PANEL = 128
 
 
 cdef bint solve_row(
@@ -353,7 +357,7 @@ def solve_rows(
     Parameters
     ----------
     path : int, 0 for BLAS row by row, or a path of _lanes.h that the CPU has.
-    method : DUAL, PRIMAL, CG, or CG_JOINED (CG for long rows).
+    method : DUAL, PRIMAL or CG.
     rows : int32 (n,), rows with entries; for DUAL and PRIMAL in lanes of order ≤ ORDER_IN_LANES.
     indptr, indices, weights : CSR of all rows.
     fixed : (n_columns, ld), ld a multiple of 16, zeros from column k.
@@ -424,8 +428,6 @@ def solve_rows(
                 lanes_join(path, is_double, &problem, &rows[g * width], count, &sums[0, 0],
                            &part_start[g * width], mine)
     elif path:
-        if method == CG_JOINED:
-            width, n_groups = 1, n
         with nogil, parallel(num_threads=n_threads):
             mine = scratch + threadid() * bytes
             for g in prange(n_groups, schedule="dynamic", chunksize=1):
@@ -448,7 +450,8 @@ def multiply(
     const floating[:, :] a, const floating[:, ::1] b, floating[:, :] out, int n_threads
 ):
     """Set ``out = a @ b``, over blocks of rows; rows of a and out are contiguous within."""
-    cdef Py_ssize_t n = a.shape[0], block, rows_of_block = 256
+    # Few factors: so few rows that BLAS packs nothing; many: so many that packing is soon paid.
+    cdef Py_ssize_t n = a.shape[0], block, rows_of_block = 128 if b.shape[0] <= 64 else 1024
     cdef int m = b.shape[1], k = b.shape[0], rows
     cdef int lda = a.strides[0] // a.itemsize, ldc = out.strides[0] // out.itemsize
     if n == 0:
@@ -462,24 +465,41 @@ def multiply(
 
 
 def gram_parts(
-    const floating[:, ::1] factors, Py_ssize_t rows_of_part, double[:, :, ::1] parts, int n_threads
+    int path, const floating[:, ::1] factors, Py_ssize_t rows_of_part, double[:, :, ::1] parts,
+    int n_threads
 ):
-    """Add to ``parts[p]`` the lower triangle of the float64 Gram of the p-th ``rows_of_part``."""
-    cdef Py_ssize_t n = factors.shape[0], part, row
-    cdef int k = factors.shape[1], rows, j, i
-    cdef double[:, :, ::1] scratch = np.empty((n_threads, GATHER_ROWS, k))
+    """Add to ``parts[p]`` the lower triangle of the Gram of the p-th ``rows_of_part``.
+
+    By a path of _lanes.h, in its precision over LANES_SUMMED rows and in float64 beyond; with path
+    0 by BLAS in float64. Parts times panels of columns are what threads share.
+    """
+    cdef Py_ssize_t n = factors.shape[0], part, row, last
+    cdef bint is_double = floating is double
+    cdef int k = factors.shape[1], ld = (k + 15) // 16 * 16, first, work, rows, i, j
+    cdef int panel = GRAM_PANEL if path else k
+    cdef int panels = (k + panel - 1) // panel
+    cdef size_t bytes = <size_t> LANES_SUMMED * ld * sizeof(double)
+    cdef uint8_t[::1] room = np.empty(n_threads * bytes + 64, dtype=np.uint8)
+    cdef uint8_t *scratch = <uint8_t *> ((<size_t> &room[0] + 63) // 64 * 64)
     cdef double *block
-    with nogil, parallel(num_threads=n_threads):
-        block = &scratch[threadid(), 0, 0]
-        for part in prange(parts.shape[0], schedule="dynamic", chunksize=1):
-            row = part * rows_of_part
-            while row < min(n, (part + 1) * rows_of_part):
-                rows = <int> min(<Py_ssize_t> GATHER_ROWS, min(n, (part + 1) * rows_of_part) - row)
-                for i in range(rows):
-                    for j in range(k):
-                        block[i * k + j] = factors[row + i, j]
-                syrk_upper[double](k, rows, block, k, &parts[part, 0, 0], k)
-                row = row + rows
+    for work in prange(<int> parts.shape[0] * panels, nogil=True, schedule="dynamic", chunksize=1,
+                       num_threads=n_threads):
+        part = work // panels
+        first = work % panels * panel
+        row = part * rows_of_part
+        last = min(n, row + rows_of_part)
+        block = <double *> (scratch + threadid() * bytes)
+        if path:
+            lanes_gram(path, is_double, &factors[row, 0], last - row, k, ld, first,
+                       min(first + panel, k), &parts[part, 0, 0], block)
+            continue
+        while row < last:
+            rows = <int> min(<Py_ssize_t> LANES_SUMMED, last - row)
+            for i in range(rows):
+                for j in range(k):
+                    block[i * k + j] = factors[row + i, j]
+            syrk_upper[double](k, rows, block, k, &parts[part, 0, 0], k)
+            row = row + rows
 
 
 def entry_scores(

@@ -32,13 +32,15 @@ typedef struct {
     uint8_t *failed;            /* (n_rows) */
 } lanes_problem;
 
-enum { LANES_DUAL, LANES_PRIMAL, LANES_CG, LANES_CG_JOINED };
+enum { LANES_DUAL, LANES_PRIMAL, LANES_CG };
 enum { LANES_BASELINE = 1, LANES_AVX2 = 2, LANES_AVX512 = 3 };
 
-/* Vectors of scratch that gathered rows may fill: half a level-2 cache with 64-byte vectors. */
-#define LANES_GATHERED 8320
-/* As many for conjugate gradients, which pass over them again and again: a share of level 3. */
-#define LANES_STREAMED 65536
+/* Vectors of scratch that gathered rows may fill: 128 rows of 128 factors, which then need not be
+ * gathered twice; some 1 MB with 64-byte vectors, a level-2 cache. */
+#define LANES_GATHERED 16640
+/* Rows of a Gram summed in one precision before they are added in float64: few enough to keep some
+ * 1e-8 of its norm in float32, and for a panel of 64 of their factors to stay in level 1. */
+#define LANES_SUMMED 128
 /* Order of the largest system solved in lanes; beyond it LAPACK is as fast. */
 #define LANES_ORDER 128
 
@@ -175,21 +177,26 @@ static inline int lanes_width(int path, int is_double) {
 
 /* Bytes of scratch of one thread: triangle, gathered rows, targets, and vectors over factors. */
 static inline size_t lanes_scratch(int path, int ld) {
-    size_t gathered = LANES_STREAMED;
+    size_t gathered = LANES_GATHERED;
     if (gathered < 4 * ((size_t) ld + 1)) gathered = 4 * ((size_t) ld + 1);
     return (size_t) (8 << path)
         * (lanes_packed(LANES_ORDER) + gathered + LANES_GATHERED + 2 * LANES_ORDER + 6 * (size_t) ld + 64);
 }
 
-/* Solve up to lanes_width rows; LANES_CG_JOINED takes one, with its entries spread over lanes. */
+/* Solve up to lanes_width rows. */
 static void lanes_solve(int path, int is_double, int method, const lanes_problem *problem,
                         const int32_t *rows, int count, void *scratch) {
     switch (method) {
         case LANES_DUAL: LANES_CALL(dual, (problem, rows, count, scratch)) break;
         case LANES_PRIMAL: LANES_CALL(primal, (problem, rows, count, NULL, NULL, scratch)) break;
-        case LANES_CG: LANES_CALL(conjugate, (problem, rows, count, 0, scratch)) break;
-        default: LANES_CALL(conjugate, (problem, rows, count, 1, scratch))
+        default: LANES_CALL(conjugate, (problem, rows, count, scratch))
     }
+}
+
+/* Add columns first .. last, multiples of 64, of the lower triangle of the Gram of rows. */
+static void lanes_gram(int path, int is_double, const void *factors, int64_t rows, int k, int ld,
+                       int first, int last, double *sums, void *scratch) {
+    LANES_CALL(gram, (factors, rows, k, ld, first, last, sums, scratch))
 }
 
 /* Entries first .. last of one row: their share of S'S (packed) and S'c, into sums. */

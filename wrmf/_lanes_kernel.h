@@ -332,6 +332,58 @@ INLINE void NAME(add_four)(int n, const VEC *s, ptrdiff_t stride, VEC a0, VEC a1
         t[l] += s[l] * a0 + s[stride + l] * a1 + (s[2 * stride + l] * a2 + s[3 * stride + l] * a3);
 }
 
+/* ---- The Gram matrix of all fixed rows. ---- */
+
+/* sums[i][j] += Σ over rows of f[i] f[j], for 4 columns i and ``n`` vectors of columns j; summed in
+ * REAL over these rows, and so added to double sums. */
+INLINE void NAME(gram_block)(const int n, int rows, const REAL *f, ptrdiff_t ld, int i, int j,
+                             int k, double *sums) {
+    VEC acc[4][BLOCK_COLUMNS];
+    _Pragma("GCC unroll 4")
+    for (int a = 0; a < 4; a++)
+        _Pragma("GCC unroll 4")
+        for (int b = 0; b < n; b++) acc[a][b] = (VEC) {0};
+    for (int r = 0; r < rows; r++, f += ld) {
+        VEC right[BLOCK_COLUMNS];
+        _Pragma("GCC unroll 4")
+        for (int b = 0; b < n; b++) right[b] = *(const VEC *) (f + j + b * LANES);
+        _Pragma("GCC unroll 4")
+        for (int a = 0; a < 4; a++) {
+            REAL left = f[i + a];
+            _Pragma("GCC unroll 4")
+            for (int b = 0; b < n; b++) acc[a][b] += left * right[b];
+        }
+    }
+    for (int a = 0; a < 4 && i + a < k; a++) {
+        int width = k - j < n * LANES ? k - j : n * LANES;
+        const REAL *values = (const REAL *) acc[a];
+        double *row = sums + (ptrdiff_t) (i + a) * k + j;
+        for (int b = 0; b < width; b++) row[b] += values[b];
+    }
+}
+
+/* Add the Gram of ``rows`` rows of k factors to ``sums`` (k, k), columns first .. last, on and
+ * below the diagonal. ``scratch`` holds LANES_SUMMED rows, padded. */
+static void NAME(gram)(const void *factors, int64_t rows, int k, int ld, int first, int last,
+                       double *sums, void *scratch) {
+    REAL *f = scratch;
+    for (int64_t row = 0; row < rows; row += LANES_SUMMED) {
+        int some = rows - row < LANES_SUMMED ? (int) (rows - row) : LANES_SUMMED;
+        for (int r = 0; r < some; r++) {
+            memcpy(f + (ptrdiff_t) r * ld + first, (const REAL *) factors + (row + r) * k + first,
+                   (k - first) * sizeof(REAL));
+            memset(f + (ptrdiff_t) r * ld + k, 0, (ld - k) * sizeof(REAL));
+        }
+        for (int j = first; j < last;) {
+            int n = j + BLOCK_COLUMNS * LANES <= ld ? BLOCK_COLUMNS : 1;
+            for (int i = j / 4 * 4; i < k; i += 4)
+                if (n > 1) NAME(gram_block)(BLOCK_COLUMNS, some, f, ld, i, j, k, sums);
+                else NAME(gram_block)(1, some, f, ld, i, j, k, sums);
+            j += n * LANES;
+        }
+    }
+}
+
 /* ---- The three solvers. ---- */
 
 /* (I + S S') h = c, of the order of the entries; t = S'h. */
@@ -423,101 +475,165 @@ static void NAME(part)(const lanes_problem *problem, int32_t row, int64_t first,
     NAME(lane_sums)(size, c, sums);
 }
 
-/* out = Σ over entries of S_e (c_e − S_e·p), or with c = NULL Σ S_e (S_e·p). Four at a time. */
-static void NAME(normal_product)(int entries, int ld, const VEC *s, const VEC *c, const VEC *p,
-                                 VEC *out) {
-    for (int e = 0; e < entries; e += 4) {
-        const VEC *s0 = s + e * (ptrdiff_t) ld, *s1 = s0 + ld, *s2 = s1 + ld, *s3 = s2 + ld;
-        VEC a0 = {0}, a1 = {0}, a2 = {0}, a3 = {0};
-        for (int l = 0; l < ld; l++) {
-            a0 += s0[l] * p[l];
-            a1 += s1[l] * p[l];
-            a2 += s2[l] * p[l];
-            a3 += s3[l] * p[l];
+/* ---- Conjugate gradients: one row at a time, the lanes along its factors. ---- */
+
+/* Lane q of the result: the sum over the lanes of v[q]. */
+#define FOLD(h) \
+    _Pragma("GCC unroll 16") \
+    for (int i = 0; i < LANES; i += 2 * (h)) \
+        v[i] = __builtin_shufflevector(v[i], v[i + h], LIST(LANES)(EVEN, h, 0)) \
+             + __builtin_shufflevector(v[i], v[i + h], LIST(LANES)(ODD, h, 0));
+
+INLINE VEC NAME(fold)(VEC v[LANES]) {
+    FOLD(1)
+#if LANES >= 4
+    FOLD(2)
+#endif
+#if LANES >= 8
+    FOLD(4)
+#endif
+#if LANES >= 16
+    FOLD(8)
+#endif
+    return v[0];
+}
+
+INLINE REAL NAME(dot)(int n, const VEC *a, const VEC *b) {
+    VEC total = {0};
+    REAL sum = 0;
+    for (int l = 0; l < n; l++) total += a[l] * b[l];
+    for (int lane = 0; lane < LANES; lane++) sum += total[lane];
+    return sum;
+}
+
+/* to += Σ y_e (b_e − w_e y_e·p) over n entries, or with ``first`` 0 Σ y_e w_e y_e·p; the lanes of
+ * w and b are entries. Eight at a time, as many as there are registers for their addresses. */
+INLINE void NAME(few_entries)(const int n, const int first, int vectors, const VEC *const y[LANES],
+                              VEC w, VEC b, const VEC *p, VEC *to) {
+    VEC v[LANES];
+    _Pragma("GCC unroll 16")
+    for (int q = 0; q < LANES; q++) v[q] = (VEC) {0};
+    _Pragma("GCC unroll 2")
+    for (int g = 0; g < n; g += 8)
+        for (int l = 0; l < vectors; l++)
+            _Pragma("GCC unroll 8")
+            for (int q = g; q < (g + 8 < n ? g + 8 : n); q++) v[q] += y[q][l] * p[l];
+    VEC score = w * NAME(fold)(v);
+    if (first) score = b - score;
+    _Pragma("GCC unroll 2")
+    for (int g = 0; g < n; g += 8)
+        for (int l = 0; l < vectors; l++) {
+            VEC even = to[l], odd = {0};
+            _Pragma("GCC unroll 4")
+            for (int q = g; q < (g + 8 < n ? g + 8 : n); q += 2) {
+                even += y[q][l] * score[q];
+                odd += y[q + 1][l] * score[q + 1];
+            }
+            to[l] = even + odd;
         }
-        if (c) {
-            a0 = c[e] - a0;
-            a1 = c[e + 1] - a1;
-            a2 = c[e + 2] - a2;
-            a3 = c[e + 3] - a3;
+}
+
+/* As few_entries, over all entries of a row; ``step`` 0 is the first. */
+INLINE void NAME(all_entries)(const lanes_problem *problem, int step, int row, const VEC *p,
+                              VEC *to) {
+    int vectors = problem->ld / LANES;
+    const REAL *fixed = problem->fixed, *weights = problem->weights;
+    const VEC shift = NAME(fill)((REAL) problem->target_shift);
+    int64_t stop = problem->indptr[row + 1];
+    for (int64_t e = problem->indptr[row]; e < stop; e += LANES) {
+        int left = stop - e < LANES ? (int) (stop - e) : LANES;
+        const int32_t *columns = problem->indices + e;
+        int32_t last[LANES];
+        const VEC *y[LANES];
+        VEC w, b;
+        if (left == LANES) {
+            memcpy(&w, weights + e, sizeof w);
+            b = w + shift;
+        } else {
+            /* Past the end: the last entry again, of no weight and without a target. */
+            REAL some[2][LANES] = {{0}};
+            for (int q = 0; q < LANES; q++) last[q] = columns[q < left ? q : left - 1];
+            for (int q = 0; q < left; q++) some[0][q] = weights[e + q];
+            for (int q = 0; q < left; q++) some[1][q] = some[0][q] + shift[0];
+            memcpy(&w, some[0], sizeof w);
+            memcpy(&b, some[1], sizeof b);
+            columns = last;
         }
-        NAME(add_four)(ld, s0, ld, a0, a1, a2, a3, out);
+        for (int q = 0; q < LANES; q++)
+            y[q] = (const VEC *) (fixed + (size_t) (uint32_t) columns[q] * (uint32_t) problem->ld);
+#define FEW(n) \
+    if (step) NAME(few_entries)(n, 0, vectors, y, w, b, p, to); \
+    else NAME(few_entries)(n, 1, vectors, y, w, b, p, to)
+        switch ((left + 3) / 4) {
+#if LANES >= 16
+            case 4: FEW(16); break;
+            case 3: FEW(12); break;
+#endif
+#if LANES >= 8
+            case 2: FEW(8); break;
+#endif
+            default: FEW(LANES < 4 ? LANES : 4);
+        }
+#undef FEW
     }
 }
 
-/* a / b, and 0 where b has vanished. */
-INLINE VEC NAME(quotient)(VEC a, VEC b) {
-    MASK there = b > NAME(fill)((REAL) 1e-30);
-    return NAME(select)(there, a / NAME(select)(there, b, NAME(fill)(1)), (VEC) {0});
-}
+/* a / b, and 0 where b has vanished: 0/0 is no step. */
+INLINE REAL NAME(quotient)(REAL a, REAL b) { return b > (REAL) 1e-30 ? a / b : 0; }
 
-/* Conjugate gradients on (I + S'S) t = S'c from problem->start. With ``joined``, the lanes hold
- * parts of one row, and each product is summed over them. */
+/* Conjugate gradients on (I + S'S) t = S'c from problem->start. */
 static void NAME(conjugate)(const lanes_problem *problem, const int32_t *rows, int count,
-                            int joined, void *scratch) {
-    NAME(group) group;
-    int ld = problem->ld;
-    VEC *t = scratch, *r = t + ld, *p = r + ld, *ap = p + ld, *scale = ap + ld, *s = scale + ld;
-    int room = LANES_STREAMED / ld / 4 * 4 > 4 ? LANES_STREAMED / ld / 4 * 4 : 4;
-    VEC *c = s + (ptrdiff_t) room * ld, finite = {0}, rr = {0};
-    if (problem->spectrum) NAME(scales)(problem, rows, count, scale); else scale = NULL;
-    if (joined)
-        NAME(open_parts)(problem, problem->indptr[rows[0]], problem->indptr[rows[0] + 1], &group);
-    else
-        NAME(open_rows)(problem, rows, count, &group);
-    int entries = (group.d + 3) / 4 * 4, kept = entries <= room;
-
-    for (int l = 0; l < ld; l += LANES) {
-        for (int lane = 0; lane < LANES; lane++) {
-            int row = rows[lane < count ? lane : 0];
-            memcpy(&t[l + lane], (const REAL *) problem->start + (size_t) row * ld + l, sizeof(VEC));
-        }
-        NAME(transpose)(t + l);
-        if (scale)
-            for (int q = 0; q < LANES; q++) t[l + q] = NAME(quotient)(t[l + q], scale[l + q]);
-    }
-    for (int step = 0; step <= problem->steps; step++) {
-        VEC *from = step ? p : t, *to = step ? ap : r;
-        memset(to, 0, ld * sizeof(VEC));
-        for (int e = 0; e < entries; e += room) {
-            int end = e + room < entries ? e + room : entries;
-            if (!kept || !step)
-                NAME(gather)(problem, &group, scale, e, end, 0, ld, s, ld, 1, c);
-            NAME(normal_product)(end - e, ld, s, step ? NULL : c, from, to);
-        }
-        if (joined)
-            for (int l = 0; l < ld; l += LANES) {
-                REAL sums[LANES];
-                NAME(lane_sums)(LANES, to + l, sums);
-                for (int q = 0; q < LANES; q++) to[l + q] = NAME(fill)(sums[q]);
+                            void *scratch) {
+    int vectors = problem->ld / LANES;
+    VEC *t = scratch, *r = t + vectors, *p = r + vectors, *ap = p + vectors;
+    VEC *scale = ap + vectors, *scaled = scale + vectors;
+    for (int i = 0; i < count; i++) {
+        int row = rows[i];
+        memcpy(t, (const REAL *) problem->start + (size_t) row * problem->ld, vectors * sizeof(VEC));
+        if (problem->spectrum)
+            for (int l = 0; l < problem->ld; l++) {
+                double d = l < problem->k
+                    ? problem->spectrum[l] + ((const REAL *) problem->regularization)[row] : 0;
+                REAL root = d > 0 ? (REAL) (1 / sqrt(d)) : 0;
+                ((REAL *) scale)[l] = root;
+                ((REAL *) t)[l] = NAME(quotient)(((REAL *) t)[l], root);
             }
-        if (!step) {
-            for (int l = 0; l < ld; l++) {
-                p[l] = r[l] -= t[l];
-                rr += r[l] * r[l];
+        REAL rr = 0;
+        for (int step = 0; step <= problem->steps; step++) {
+            VEC *from = step ? p : t, *to = step ? ap : r;
+            memset(to, 0, vectors * sizeof(VEC));
+            if (problem->spectrum)
+                for (int l = 0; l < vectors; l++) scaled[l] = scale[l] * from[l];
+            NAME(all_entries)(problem, step, row, problem->spectrum ? scaled : from, to);
+            if (problem->spectrum)
+                for (int l = 0; l < vectors; l++) to[l] *= scale[l];
+            if (!step) {
+                for (int l = 0; l < vectors; l++) p[l] = r[l] -= t[l];
+                rr = NAME(dot)(vectors, r, r);
+                continue;
             }
-            continue;
+            for (int l = 0; l < vectors; l++) ap[l] += p[l];
+            REAL before = rr, along = NAME(quotient)(rr, NAME(dot)(vectors, p, ap));
+            for (int l = 0; l < vectors; l++) {
+                t[l] += along * p[l];
+                r[l] -= along * ap[l];
+            }
+            rr = NAME(dot)(vectors, r, r);
+            REAL turn = NAME(quotient)(rr, before);
+            for (int l = 0; l < vectors; l++) p[l] = r[l] + turn * p[l];
         }
-        VEC curvature = {0}, before = rr;
-        for (int l = 0; l < ld; l++) {
-            ap[l] += p[l];
-            curvature += p[l] * ap[l];
+        VEC finite = {0};
+        for (int l = 0; l < vectors; l++) {
+            if (problem->spectrum) t[l] *= scale[l];
+            finite += t[l] * 0;
         }
-        VEC along = NAME(quotient)(rr, curvature);
-        rr = (VEC) {0};
-        for (int l = 0; l < ld; l++) {
-            t[l] += along * p[l];
-            r[l] -= along * ap[l];
-            rr += r[l] * r[l];
-        }
-        VEC turn = NAME(quotient)(rr, before);
-        for (int l = 0; l < ld; l++) p[l] = r[l] + turn * p[l];
+        memcpy((REAL *) problem->out + (size_t) row * problem->ld, t, vectors * sizeof(VEC));
+        for (int lane = 0; lane < LANES; lane++)
+            if (!(finite[lane] == 0)) problem->failed[row] = 1;
     }
-    for (int l = 0; l < ld; l += LANES)
-        NAME(store)(problem, rows, joined ? 1 : count, scale, l, t + l, &finite);
-    NAME(mark)(problem, rows, joined ? 1 : count, (VEC) {0}, NAME(fill)(1), finite);
 }
 
+#undef FOLD
 #undef VEC
 #undef MASK
 #undef INLINE

@@ -12,18 +12,22 @@ from wrmf.threads import kernel_threads, single_threaded_blas
 
 __all__ = ["Objective", "gram", "observed_scores", "squared_error"]
 
-# A Gram is summed over at most this many parts of at least this many rows: fixed by the number of
-# rows, so that the sum is the same at any thread count.
-GRAM_PARTS, GRAM_ROWS = 16, 2048
+# A Gram is summed over at most this many parts of at least this many rows, few where one is large:
+# fixed by the factors' shape, so that the sum is the same at any thread count.
+GRAM_PARTS, FEW_PARTS, GRAM_ROWS = 16, 4, 2048
 
 
-def gram(factors: np.ndarray, num_threads: int = 0) -> np.ndarray:
-    """Return factorsᵀ factors, (k, k) float64, summed over fixed blocks of rows in order."""
+def gram(factors: np.ndarray, num_threads: int = 0, path: int = 0) -> np.ndarray:
+    """Return factorsᵀ factors, (k, k) float64, summed over fixed blocks of rows in order.
+
+    ``path`` is a kernel's: with 0 all is summed in float64; others sum a few float32 rows in
+    float32, to some 1e-8 of the norm.
+    """
     k = factors.shape[1]
-    rows = max(GRAM_ROWS, -(-len(factors) // GRAM_PARTS))
+    rows = max(GRAM_ROWS, -(-len(factors) // (GRAM_PARTS if k <= 128 else FEW_PARTS)))
     parts = np.zeros((-(-len(factors) // rows), k, k))
     with single_threaded_blas():
-        gram_parts(np.ascontiguousarray(factors), rows, parts, kernel_threads(num_threads))
+        gram_parts(path, np.ascontiguousarray(factors), rows, parts, kernel_threads(num_threads))
     lower = np.tril(parts.sum(axis=0))
     return lower + np.tril(lower, -1).T
 

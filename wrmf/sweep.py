@@ -32,8 +32,6 @@ DUAL_BELOW = 1.0
 # Rows this many times the lanes long are summed in parts, one row over all lanes.
 PARTS_FROM = 64
 PART_ENTRIES = 8192
-# Rows this many times the lanes long take all lanes in conjugate gradients.
-JOINED_FROM = 8
 
 
 def kernel_path() -> str:
@@ -119,8 +117,9 @@ def half_sweep(
     """
     work = fixed.shape[1] * (len(side.indices) + fixed.shape[1] * (len(out) + len(fixed)))
     threads = kernel_threads(num_threads if work > LEAST_WORK else 1)
+    path = PATHS.index(kernel_path())
     with single_threaded_blas():
-        base = side.unobserved_weight * gram(fixed, threads)
+        base = side.unobserved_weight * gram(fixed, threads, path)
         frame = _Frame.of(base, side.regularization, fixed.dtype)
         width = -(-fixed.shape[1] // 16) * 16
         whitened = side.array("fixed", (len(fixed), width), fixed.dtype)
@@ -132,7 +131,6 @@ def half_sweep(
             _als.multiply(out, _padded(frame.inverse, width, out.dtype), start, threads)
         failed = np.zeros(len(out), dtype=np.uint8)
         filled = int(np.count_nonzero(np.diff(side.indptr)))
-        path = PATHS.index(kernel_path())
         for one_path, method, part_entries, rows in _plan(side, filled, len(base), solver, path,
                                                           out.dtype):  # fmt: skip
             # Python looks at its signals between two calls: that is where Ctrl-C is heard.
@@ -202,8 +200,7 @@ def _plan(side, filled, k, solver, path, dtype):
         return int(np.searchsorted(-counts, -least, side="right"))
 
     if solver == "cg":
-        joined = longer(JOINED_FROM * lanes) if path else 0
-        runs = [(path, _als.CG_JOINED, 0, 0, joined), (path, _als.CG, 0, joined, filled)]
+        runs = [(path, _als.CG, 0, 0, filled)]
         flops = counts * (20.0 * k)
     else:
         in_lanes = path if k <= _als.ORDER_IN_LANES else 0

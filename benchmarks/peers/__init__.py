@@ -61,6 +61,7 @@ class Peer:
 PEERS = {
     "wrmf-exact": Peer("wrmf", True, {"solver": "exact"}),
     "wrmf-cg": Peer("wrmf", False, {"solver": "cg"}),
+    "wrmf-cg1": Peer("wrmf", False, {"solver": "cg", "cg_steps": 1}),
     "irspack-cholesky": Peer("irspack", True, {"solver_type": "CHOLESKY"}),
     "irspack-cg": Peer("irspack", False, {"solver_type": "CG"}),
     "irspack-ialspp": Peer("irspack", False, {"solver_type": "IALSPP"}),

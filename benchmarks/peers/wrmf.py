@@ -1,10 +1,12 @@
-"""This library, with a small start as its peers have; nothing to set in the environment."""
+"""This library; nothing to set in the environment.
 
-import math
+The start is smaller than the default: at α = 10 and λ = 1 it gets to the same loss in fewer sweeps.
+"""
 
 import numpy as np
 
 FLOAT64 = True
+INIT_SCALE = 0.001
 
 
 def load():
@@ -14,7 +16,7 @@ def load():
 
 
 def start(setting):
-    return "N(0, 0.1²/k), init_scale=0.1/√k"
+    return f"N(0, {INIT_SCALE}²), init_scale={INIT_SCALE}"
 
 
 def train(matrix, setting, recorder):
@@ -27,7 +29,7 @@ def train(matrix, setting, recorder):
     model = wrmf.WRMF(
         setting.factors, setting.regularization, setting.alpha, iterations=setting.sweeps,
         dtype=setting.dtype, num_threads=setting.threads, random_state=setting.seed,
-        init_scale=0.1 / math.sqrt(setting.factors), **setting.options,
+        init_scale=INIT_SCALE, **setting.options,
     )  # fmt: skip
     return model.fit(matrix, after, progress=False)
 
