@@ -19,7 +19,7 @@ FLOORS = [
     {"journal"},
     {"search_run"},
     {"search", "halving", "tuning"},
-    {"cli_search"},
+    {"cli_options", "cli_search"},
     {"picture_download", "picture_drawing", "report_charts", "report_template"},
     {"pictures"},
     {"report_search", "report_neighbours"},
