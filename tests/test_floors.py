@@ -11,7 +11,7 @@ FLOORS = [
     {"_als", "_ranking"},
     {"checks", "threads", "plots"},
     {"objective", "interactions"},
-    {"recommendations", "sweep", "split", "synthetic"},
+    {"reading", "recommendations", "sweep", "split", "synthetic"},
     {"ranking"},
     {"model", "datasets", "metrics", "versions"},
     {"persistence", "selection", "space"},

@@ -82,6 +82,11 @@ def test_items_without_a_picture_say_so(result, model, data, tmp_path):
     assert "no picture" in read(page)
 
 
+def test_what_is_no_search_result_is_refused(tmp_path):
+    with pytest.raises(TypeError, match="what grid_search returned, got NoneType"):
+        wrmf.write_report(tmp_path / "r.html", None)
+
+
 def test_every_setting_and_score_is_in_the_table(result, tmp_path):
     page = tmp_path / "r.html"
     wrmf.write_report(page, result)
@@ -241,7 +246,7 @@ def test_a_validated_search_tells_both_scores(tmp_path):
     text = read(wrmf.write_report(tmp_path / "r.html", result))
     assert "best validation precision@5" in text
     assert "0.25000 ± 0.01250" in text
-    assert rows(text)[0][:6] == ["1", "3", "2", "0.30000", "0.00100", "0.60000"]
+    assert rows(text)[0][:6] == ["1", "0.30000", "0.00100", "3", "2", "0.60000"]
     assert "Test precision@5</th>" not in text
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from wrmf.datasets import synthetic_raw_likes, write_likes_file
-from wrmf.interactions import read_interactions
 from wrmf.model import WRMF
 from wrmf.pictures import DrawnPictures
+from wrmf.reading import read_interactions
 from wrmf.report import write_report
 from wrmf.search import ARTICLE_INIT_SCALE, grid_search
 from wrmf.split import leave_k_out

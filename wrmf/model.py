@@ -553,7 +553,12 @@ class WRMF:
         """
         self._check_fitted()
         n = as_positive_int(n, "n")
-        (row,), (column,) = self._find("users", user), self._find("items", item)
+        rows, columns = self._find("users", user), self._find("items", item)
+        if len(rows) != 1 or len(columns) != 1:
+            raise ValueError(
+                f"explain takes one user and one item, got {len(rows)} and {len(columns)}"
+            )
+        row, column = rows[0], columns[0]
         mine = self.train_matrix[[row]]
         objective = self._objective()
         y = self.item_factors[mine.indices].astype(np.float64)

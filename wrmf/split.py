@@ -13,8 +13,8 @@ from scipy import sparse
 from wrmf.checks import as_csr, as_generator, as_positive_int
 from wrmf.interactions import Interactions
 
-__all__ = ["Split", "as_validation", "leave_k_out", "split_by_time", "split_interactions",
-           "split_users"]  # fmt: skip
+__all__ = ["Split", "as_validation", "check_split", "leave_k_out", "split_by_time",
+           "split_interactions", "split_users"]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -157,6 +157,10 @@ def leave_k_out(
     wanted = (
         len(users) if fraction is None else _share(fraction, data.n_users, "fraction", closed=True)
     )
+    if not wanted and len(users):
+        raise ValueError(
+            f"fraction {fraction} of {data.n_users} users is less than one user: raise it"
+        )
     if wanted > len(users) or not wanted:
         raise ValueError(
             f"{max(wanted, 1)} test users were asked for, {len(users)} of {data.n_users} have at "
@@ -267,6 +271,15 @@ def split_users(
     return Split(
         _keep(data, ~out), _keep(data, out & ~first), users, _keep(data, out & first)
     )
+
+
+def check_split(split: Any) -> None:
+    """Raise a TypeError where it is no Split."""
+    if not isinstance(split, Split):
+        raise TypeError(
+            f"split must be a wrmf.Split, got {type(split).__name__}: make one by "
+            "leave_k_out(data), or wrap a train and a test matrix in wrmf.Split(train, test)"
+        )
 
 
 def as_validation(split: Split, validation: Any, random_state: int) -> Split:
