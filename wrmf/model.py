@@ -548,8 +548,9 @@ class WRMF:
         Returns
         -------
         DataFrame
-            item, contribution, largest first, at most n rows; ``attrs["score"]`` is the score,
-            the sum of all contributions, and ``attrs["rest"]`` what the rows left out add up to.
+            item, contribution, largest first, at most n rows; ``attrs["score"]`` is what
+            ``predict`` gives, and ``attrs["rest"]`` what is missing to it: the rows left out and,
+            with "cg", how far the user's factors are from the minimum.
         """
         self._check_fitted()
         n = as_positive_int(n, "n")
@@ -574,7 +575,8 @@ class WRMF:
         frame = pd.DataFrame(
             {"item": self.items[mine.indices[order[:n]]], "contribution": parts[order[:n]]}
         )
-        frame.attrs = {"score": float(parts.sum()), "rest": float(parts[order[n:]].sum())}
+        score = float(self.user_factors[row].astype(np.float64) @ self.item_factors[column])
+        frame.attrs = {"score": score, "rest": score - float(parts[order[:n]].sum())}
         return frame
 
     def save(self, path: str | os.PathLike[str]) -> None:
