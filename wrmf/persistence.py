@@ -98,6 +98,14 @@ def load(path: str | os.PathLike[str]) -> WRMF:
     FileNotFoundError
     ValueError
         For a file that is truncated, damaged, no model, or of a later format version.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np, wrmf
+    >>> path = tempfile.mkdtemp() + "/model.wrmf"
+    >>> wrmf.WRMF(factors=2, random_state=0).fit(np.eye(3)).save(path)
+    >>> wrmf.load(path)
+    WRMF(factors=2, random_state=0)
     """
     source = Path(path)
     if not source.exists():
