@@ -23,7 +23,7 @@ import numpy as np
 import wrmf
 
 # Relative difference of the loss, and of factors to the largest, that rounding explains.
-LIMITS = {"float32": (1e-4, 2e-2), "float64": (1e-9, 1e-6)}
+LIMITS = {"float32": (1e-6, 1e-3), "float64": (1e-12, 1e-9)}
 
 
 def implicit_factors(data: Any, model: wrmf.WRMF, start: np.ndarray) -> tuple[Any, Any]:

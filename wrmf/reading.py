@@ -79,35 +79,31 @@ def read_interactions(
     row_codes, users = _factorize(frame[user], user)
     column_codes, items = _factorize(frame[item], item)
     values = _values(frame[value], value) if value is not None else np.ones(len(frame))
-    keys = row_codes * len(items) + column_codes
-    # One sort orders the matrix and brings repeated pairs together, the first met in front.
-    order = np.argsort(keys, kind="stable")
-    keys = keys[order]
-    first = np.concatenate(([True], keys[1:] != keys[:-1]))
-    n_duplicates = int(len(keys) - first.sum())
-    starts = np.flatnonzero(first)
+    # Built by scipy in one pass over the rows, which also adds up repeated pairs.
+    matrix = sparse.coo_matrix(
+        (values, (row_codes, column_codes)), shape=(len(users), len(items))
+    ).tocsr()
+    n_duplicates = len(frame) - matrix.nnz
     if n_duplicates and duplicates == "error":
-        again = order[np.flatnonzero(~first)[0]]
+        again = int(pd.Series(row_codes * len(items) + column_codes).duplicated().argmax())
         raise ValueError(
             f"{n_duplicates} rows repeat a (user, item) pair, such as "
             f"({frame[user].iloc[again]!r}, {frame[item].iloc[again]!r}); "
             'pass duplicates="sum" or "drop"'
         )
-    sums = values[order][starts] if duplicates == "drop" else np.add.reduceat(values[order], starts)
     times = None
-    if time is not None:
-        stamps = frame[time].to_numpy()[order]
-        times = stamps[starts] if not n_duplicates else _latest(stamps, starts)
-    pairs = keys[starts]
-    filled = sums > 0
-    matrix = sparse.csr_matrix(
-        (
-            sums,
-            (pairs % len(items)).astype(np.int32),
-            np.searchsorted(pairs, np.arange(len(users) + 1) * len(items)),
-        ),
-        shape=(len(users), len(items)),
-    )
+    if time is not None or (n_duplicates and duplicates == "drop"):
+        # A stable sort brings repeated pairs together, the first met in front.
+        keys = row_codes * len(items) + column_codes
+        order = np.argsort(keys, kind="stable")
+        keys = keys[order]
+        starts = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
+        if duplicates == "drop":
+            matrix.data = values[order][starts]
+        if time is not None:
+            stamps = frame[time].to_numpy()[order]
+            times = stamps[starts] if not n_duplicates else _latest(stamps, starts)
+            times = times[matrix.data > 0]
     names = None
     if item_name is not None:
         firsts = np.unique(column_codes, return_index=True)[1]
@@ -117,7 +113,7 @@ def read_interactions(
         users,
         items,
         names,
-        None if times is None else times[filled],
+        times,
         n_duplicates,
     )
 
