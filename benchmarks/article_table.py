@@ -1,7 +1,7 @@
 """The article's best run, as a table: 40 factors, λ 0.1, α 50, start N(0, 1), epochs 2 … 38.
 
-    python benchmarks/article_table.py synthetic
-    python benchmarks/article_table.py path/to/pairs.parquet
+    python -m benchmarks.article_table synthetic
+    python -m benchmarks.article_table path/to/pairs.parquet
 """
 
 import sys

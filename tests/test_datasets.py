@@ -74,6 +74,18 @@ def test_precision_is_the_articles_and_the_best_of_its_grid_lies_inside():
         assert best(regularization=end(ARTICLE_GRID["regularization"])) < inside + 0.0006
 
 
+def test_the_articles_best_run_has_the_articles_shape():
+    split = wrmf.leave_k_out(datasets.synthetic_likes(), k=5, fraction=0.2, random_state=0)
+    model = wrmf.WRMF(40, regularization=0.1, alpha=50.0, random_state=0, init_scale=1.0)
+    curve = wrmf.learning_curve(model, split, [2, 14, 38], exclude_seen=False)
+    train, test, error = (curve.train["precision@5"], curve.test["precision@5"], curve.test["mse"])
+    assert train[0] > train[1] + 0.02
+    assert test[1] > test[0] + 0.002
+    assert abs(test[2] - test[1]) < 0.005
+    assert error[1] < error[0]
+    assert error[1] < error[2] < error[0]
+
+
 def test_neighbours_share_words_of_their_names():
     data = datasets.synthetic_likes(1500, 1200, 40_000, 0)
     model = wrmf.WRMF(32, alpha=10.0, random_state=0).fit(data)
