@@ -231,7 +231,7 @@ def _parser() -> argparse.ArgumentParser:
 
     demo = verb(
         "demo", _demo, "Run everything once on made-up likes.",
-        "Likes are written and read back, thresholded and split; 36 settings are searched; the\n"
+        "Likes are written and read back, thresholded and split; 27 settings are searched; the\n"
         "best is trained on all likes; a folder gets plots, the model and a page to look at.\n"
         "Minutes. A search that was interrupted goes on where it stopped.",
         "wrmf demo --out demo", run_options,
