@@ -22,7 +22,7 @@ from scipy import sparse
 
 import wrmf
 from wrmf.metrics import evaluate_both
-from wrmf.search import ARTICLE_GRID
+from wrmf.search import ARTICLE_GRID, ARTICLE_INIT_SCALE
 from wrmf.search_run import Search
 from wrmf.space import all_settings
 from wrmf.threads import available_threads
@@ -40,7 +40,7 @@ def predict(split: Any, epochs: list[int]) -> float:
     print("\nfactors  start s  sweep s  evaluation s  setting s   (one thread)")
     for k in ARTICLE_GRID["factors"]:
         model = wrmf.WRMF(factors=k, regularization=0.1, alpha=50.0, iterations=1, random_state=0,
-                          num_threads=1)  # fmt: skip
+                          num_threads=1, init_scale=ARTICLE_INIT_SCALE)  # fmt: skip
         first = cpu(lambda model=model: model.fit(split.train, progress=False))
         sweep = statistics.median(
             cpu(lambda model=model: model.partial_fit(split.train, 2, progress=False)) / 2
@@ -72,7 +72,7 @@ def ours(
     settings: list[dict[str, Any]], split: Any, epochs: list[int], jobs: Any, threads: int
 ) -> None:
     """Run settings as a grid search does, and see that every score is a number."""
-    model = wrmf.WRMF(random_state=0, num_threads=threads)
+    model = wrmf.WRMF(random_state=0, num_threads=threads, init_scale=ARTICLE_INIT_SCALE)
     with Search("grid", model, split, ARTICLE_GRID, epochs, *METRICS, n_jobs=jobs,
                 progress=False) as search:  # fmt: skip
         for curve in search.run(settings):

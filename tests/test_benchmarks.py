@@ -11,7 +11,7 @@ from benchmarks.peers import PEERS, Setting, named
 from benchmarks.peers.scipy_rows import solve_rows
 from benchmarks.table import Cells, geometric_mean, seconds_until, summary
 from benchmarks.worker import Recorder
-from wrmf import WRMF
+from wrmf import WRMF, datasets
 
 
 def record(peer, seconds, data="gowalla", factors=64, threads=2, points=((8, 1.0, 100.0),)):
@@ -114,3 +114,13 @@ def test_the_baseline_solves_what_we_solve():
     expected = model.fold_in_users(matrix)
     found = solve_rows(4.0 * matrix.astype(np.float64), model.item_factors, 0.5)
     assert np.allclose(found, expected)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_we_and_implicit_are_the_same(dtype):
+    pytest.importorskip("implicit")
+    from benchmarks.same_as_implicit import LIMITS, compare
+
+    found = compare(datasets.synthetic_likes(600, 400, 9000), dtype)
+    assert found["loss differs by"] < LIMITS[dtype][0]
+    assert found["factors differ by"] < LIMITS[dtype][1]

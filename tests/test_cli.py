@@ -26,7 +26,19 @@ def test_every_verb_explains_itself(verb, capsys):
     with pytest.raises(SystemExit) as stop:
         main([verb, "--help"])
     assert stop.value.code == 0
-    assert "usage: wrmf" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "usage: wrmf" in told
+    assert f"example:\n  wrmf {verb}" in told
+    assert "(default: None)" not in told
+
+
+def test_the_defaults_told_are_those_of_the_model(capsys):
+    with pytest.raises(SystemExit):
+        main(["fit", "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    model = wrmf.WRMF()
+    for name in ("factors", "regularization", "alpha", "iterations"):
+        assert f"(default: {getattr(model, name)})" in told
 
 
 def test_fit_recommend_and_similar(likes, tmp_path, capsys):
@@ -88,7 +100,7 @@ def test_the_articles_grid_and_data_have_names(monkeypatch, capsys):
     seen = {}
 
     def search(model, split, space, epochs, **options):
-        seen.update(space=space, epochs=list(epochs), split=split)
+        seen.update(space=space, epochs=list(epochs), split=split, model=model)
         raise ValueError("seen enough")
 
     small = wrmf.datasets.synthetic_likes(200, 150, 2500)
@@ -101,6 +113,11 @@ def test_the_articles_grid_and_data_have_names(monkeypatch, capsys):
     assert n == 180
     assert seen["epochs"] == list(range(2, 40, 2))
     assert seen["split"].train.n_users == 200
+    # Its curves depend on the start, so the article's is taken whatever the default is.
+    assert seen["model"].init_scale == 1.0
+    words = ["search", "synthetic", "--leave-out", "3", "--grid", "article", "--init-scale", "0.5"]
+    assert main(words) == 1
+    assert seen["model"].init_scale == 0.5
 
 
 def test_evaluate_prints_train_and_test(likes, capsys):

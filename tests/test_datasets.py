@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import wrmf
 from wrmf import datasets
+from wrmf.search import ARTICLE_GRID
 
 
 def degrees(data):
@@ -52,6 +53,37 @@ def test_seeds_repeat_and_differ():
     first, again, other = (datasets.synthetic_likes(200, 150, 2000, seed) for seed in (1, 1, 2))
     assert first.to_frame().equals(again.to_frame())
     assert not first.to_frame().equals(other.to_frame())
+
+
+def test_precision_is_the_articles_and_the_best_of_its_grid_lies_inside():
+    split = wrmf.leave_k_out(datasets.synthetic_likes(), k=5, fraction=0.2, random_state=0)
+    middle = {"factors": 80, "regularization": 10.0, "alpha": 10.0}
+
+    def best(**changed):
+        model = wrmf.WRMF(**{**middle, **changed}, random_state=0, init_scale=1.0)
+        curve = wrmf.learning_curve(model, split, [4, 8], ["precision@5"], exclude_seen=False)
+        return curve.best()[1]
+
+    inside = best()
+    assert 0.02 < inside < 0.2
+    for name in ("factors", "alpha"):
+        for end in (min, max):
+            assert best(**{name: end(ARTICLE_GRID[name])}) < inside - 0.001
+    # Of λ a plateau is best: no end is better than its middle by a third of the standard error.
+    for end in (min, max):
+        assert best(regularization=end(ARTICLE_GRID["regularization"])) < inside + 0.0006
+
+
+def test_the_articles_best_run_has_the_articles_shape():
+    split = wrmf.leave_k_out(datasets.synthetic_likes(), k=5, fraction=0.2, random_state=0)
+    model = wrmf.WRMF(40, regularization=0.1, alpha=50.0, random_state=0, init_scale=1.0)
+    curve = wrmf.learning_curve(model, split, [2, 14, 38], exclude_seen=False)
+    train, test, error = (curve.train["precision@5"], curve.test["precision@5"], curve.test["mse"])
+    assert train[0] > train[1] + 0.02
+    assert test[1] > test[0] + 0.002
+    assert abs(test[2] - test[1]) < 0.005
+    assert error[1] < error[0]
+    assert error[1] < error[2] < error[0]
 
 
 def test_neighbours_share_words_of_their_names():

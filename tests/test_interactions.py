@@ -108,6 +108,7 @@ def test_zero_values_are_no_interactions():
         (frame(user=[1], item=[2], n=[np.inf]), {"value": "n"}, "finite numbers"),
         (frame(user=[1], item=[2], n=[-1]), {"value": "n"}, "finite numbers"),
         (frame(user=[1], item=[2], n=[0]), {"value": "n"}, "no entries"),
+        (pd.DataFrame([[1, 2, 3]], columns=["user", "item", "user"]), {}, "two columns are called"),
     ],
 )
 def test_bad_tables_are_explained(table, options, error):
@@ -126,9 +127,41 @@ def test_bad_sources_are_explained(tmp_path):
     (tmp_path / "torn.csv").write_text('user,item\n1,2\n"3,4\n')
     with pytest.raises(ValueError, match="cannot be read"):
         read_interactions(tmp_path / "torn.csv")
+    (tmp_path / "bare.csv").write_text("user,item\n")
+    with pytest.raises(ValueError, match="no rows to read"):
+        read_interactions(tmp_path / "bare.csv")
+    with pytest.raises(FileNotFoundError, match="is a folder: name a file in it"):
+        read_interactions(tmp_path)
+    (tmp_path / "bytes.csv").write_bytes(b"user,item\n\xff,1\n")
+    with pytest.raises(ValueError, match="cannot be read"):
+        read_interactions(tmp_path / "bytes.csv")
+    for content in (b"user,item\n1,2\n", gzip.compress(b"user,item\n1,2\n")[:-9]):
+        (tmp_path / "torn.csv.gz").write_bytes(content)
+        with pytest.raises(ValueError, match=r"torn.csv.gz cannot be unpacked"):
+            read_interactions(tmp_path / "torn.csv.gz")
     (tmp_path / "wrong.psv").write_text("a|b\n1|2\n")
     with pytest.raises(ValueError, match=r"no column 'user'; the columns are \['a', 'b'\]"):
         read_interactions(tmp_path / "wrong.psv")
+
+
+@pytest.mark.parametrize("name", ["x.csv", "x.psv"])
+@pytest.mark.parametrize(
+    "rows", [["1", "2", "3"], ["1", "2", "3", "4"], ["Castle", "old", "u1", "i1"]]
+)
+def test_lines_with_more_fields_than_names_are_refused(tmp_path, name, rows):
+    # A separator in an unquoted name would otherwise shift ids into each other's places.
+    sep = "," if name == "x.csv" else "|"
+    lines = [["name", "user"], ["a", "b"], rows] if rows[0] == "1" else [
+        ["name", "user", "item"], ["a", "b", "c"], rows]  # fmt: skip
+    for ordered in (lines, [lines[0], lines[2], lines[1]]):
+        (tmp_path / name).write_text("".join(sep.join(line) + "\n" for line in ordered))
+        with pytest.raises(ValueError, match="cannot be read as text separated by"):
+            read_interactions(tmp_path / name, item="name")
+
+
+def test_a_separator_of_several_characters_is_read(tmp_path):
+    (tmp_path / "x.dat").write_text("user::item\n1::a\n2::b\n")
+    assert read_interactions(tmp_path / "x.dat", sep="::").items.tolist() == ["a", "b"]
 
 
 def test_matrix_is_sorted_summed_and_without_zeros():
@@ -146,10 +179,12 @@ def test_matrix_is_sorted_summed_and_without_zeros():
         ({"users": [1, 1]}, "holds the id 1 twice"),
         ({"items": ["a", None, "b"]}, "null id at position 1"),
         ({"item_names": ["x"]}, "must hold 3 names"),
+        ({"users": "ab"}, "sequence of ids, got the single"),
+        ({"users": [["a"], ["b"]]}, "unhashable type"),
     ],
 )
 def test_bad_ids_are_explained(options, error):
-    with pytest.raises(ValueError, match=error):
+    with pytest.raises((TypeError, ValueError), match=error):
         Interactions.from_matrix(np.ones((2, 3)), **options)
 
 
@@ -190,6 +225,10 @@ BROKEN = {
     "negative index": ([1.0], [-1], [0, 1, 1], "indices run from -1 to -1"),
     "falling indptr": ([1.0], [0], [0, 1, 0], "never fall"),
     "indptr past the end": ([1.0], [0], [0, 1, 5], "indptr ends at 5"),
+    "indptr too short": ([1.0], [0], [0, 1], "indptr has 2 entries"),
+    "indptr from 1": ([1.0], [0], [1, 1, 1], "must start at 0"),
+    "fewer values than indices": ([1.0], [0, 1], [0, 1, 2], "2 indices and 1 values"),
+    "indices of floats": ([1.0], [0.0], [0, 1, 1], "integer array, got float64"),
     "NaN": ([np.nan], [0], [0, 1, 1], "holds nan"),
     "inf": ([np.inf], [0], [0, 1, 1], "holds inf"),
     "negative": ([-2.0], [0], [0, 1, 1], "negative value"),
@@ -223,6 +262,11 @@ def test_broken_matrices_are_errors_not_crashes(case):
 def test_what_is_no_matrix_is_refused(given_, error):
     with pytest.raises((TypeError, ValueError), match=error):
         wrmf.WRMF().fit(given_)
+
+
+def test_masked_cells_are_no_interactions():
+    masked = np.ma.masked_array(np.ones((2, 2), dtype=np.float16), [[False, True], [False, False]])
+    assert Interactions.from_matrix(masked).matrix.toarray().tolist() == [[1, 0], [1, 1]]
 
 
 def test_broken_coo_and_csc_are_errors(likes):

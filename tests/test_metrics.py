@@ -158,6 +158,12 @@ def test_bad_evaluations_are_explained():
     for name in ("precision@4", "ndcg@0"):
         with pytest.raises(ValueError, match="k must lie in 1 … 3"):
             evaluate(model, split, [name])
+    with pytest.raises(TypeError, match=r"split must be a wrmf.Split, got csr_matrix"):
+        evaluate(model, sparse.csr_matrix(np.eye(3)), ["mrr"])
+    with pytest.raises(TypeError, match="metrics must be names such as ndcg@20, got 5"):
+        evaluate(model, split, 5)
+    with pytest.raises(ValueError, match="no metric was named"):
+        evaluate(model, split, [])
     with pytest.raises(ValueError, match="on must be"):
         evaluate(model, split, on="validation")
     with pytest.raises(ValueError, match="no test users"):

@@ -175,6 +175,15 @@ def test_item_similarity_has_a_guard(likes):
         model.item_similarity(max_bytes=1000)
 
 
+def test_contributions_sum_to_the_score_of_unfinished_factors(likes):
+    model = small(dtype="float64", solver="cg", cg_steps=1, iterations=1).fit(likes)
+    told = model.explain(2, 20, n=300)
+    score = model.predict(2, 20)[0]
+    assert told.attrs["score"] == pytest.approx(score, rel=1e-12)
+    assert told["contribution"].sum() + told.attrs["rest"] == pytest.approx(score, rel=1e-12)
+    assert abs(told.attrs["rest"]) > 1e-6
+
+
 @pytest.mark.parametrize("objective", ["wrmf", "ials"])
 def test_contributions_sum_to_the_score(likes, objective):
     model = small(dtype="float64", objective=objective).fit(likes)
@@ -184,6 +193,7 @@ def test_contributions_sum_to_the_score(likes, objective):
         assert told.attrs["score"] == pytest.approx(score, rel=1e-8, abs=1e-10)
         total = told["contribution"].sum() + told.attrs["rest"]
         assert total == pytest.approx(score, rel=1e-8, abs=1e-10)
+        assert model.explain(2, item, n=300).attrs["rest"] == pytest.approx(0, abs=1e-9)
 
 
 def test_inputs_are_never_changed(likes):

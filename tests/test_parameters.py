@@ -90,5 +90,7 @@ def test_bad_questions_are_explained(checkerboard):
         model.recommend([0], exclude=["x"])
     with pytest.raises(ValueError, match="unknown id among items"):
         model.similar_items([-1])
+    with pytest.raises(ValueError, match="one user and one item, got 2 and 1"):
+        model.explain([0, 1], 0)
     with pytest.raises(ValueError, match="must pair up"):
         model.predict([0, 1], [0, 1, 2])

@@ -119,3 +119,8 @@ def test_what_cannot_be_saved_is_explained(likes, tmp_path):
         model.save(tmp_path / "m")
     with pytest.raises(FileNotFoundError, match="no such model file"):
         wrmf.load(tmp_path / "nothing")
+    model = WRMF(factors=2, iterations=1).fit(likes)
+    with pytest.raises(FileNotFoundError, match="no such folder"):
+        model.save(tmp_path / "no" / "m")
+    with pytest.raises(IsADirectoryError, match="name a file in it"):
+        model.save(tmp_path)

@@ -82,6 +82,11 @@ def test_items_without_a_picture_say_so(result, model, data, tmp_path):
     assert "no picture" in read(page)
 
 
+def test_what_is_no_search_result_is_refused(tmp_path):
+    with pytest.raises(TypeError, match="what grid_search returned, got NoneType"):
+        wrmf.write_report(tmp_path / "r.html", None)
+
+
 def test_every_setting_and_score_is_in_the_table(result, tmp_path):
     page = tmp_path / "r.html"
     wrmf.write_report(page, result)
@@ -181,11 +186,11 @@ def rows(text):
 
 def test_the_table_stands_in_order_of_rank_with_each_best_epoch(result, tmp_path):
     found = rows(read(wrmf.write_report(tmp_path / "r.html", result)))
-    # rank, factors, alpha, best epoch, test, train there, seconds, curve
+    # rank, test, factors, alpha, best epoch, train there, seconds, curve
     assert found == [
-        ["1", "16", "1", "4", "0.05000", "0.10000", "6.0", ""],
-        ["2", "8", "1", "4", "0.02000", "0.04000", "6.0", ""],
-        ["3", "8", "9", "4", "0.02000", "0.04000", "6.0", ""],
+        ["1", "0.05000", "16", "1", "4", "0.10000", "6.0", ""],
+        ["2", "0.02000", "8", "1", "4", "0.04000", "6.0", ""],
+        ["3", "0.02000", "8", "9", "4", "0.04000", "6.0", ""],
     ]
 
 
@@ -194,7 +199,7 @@ def test_a_search_by_mse_puts_the_lowest_first(tmp_path):
     curves[1].test["mse"] = [0.3, 0.05]
     result = SearchResult("mse", ("k",), curves)
     first = rows(read(wrmf.write_report(tmp_path / "r.html", result)))[0]
-    assert first[1:4] == ["2", "4", "0.05000"]
+    assert first[1:4] == ["0.05000", "2", "4"]
 
 
 def test_sections_without_content_are_left_out(result, tmp_path):
@@ -241,7 +246,7 @@ def test_a_validated_search_tells_both_scores(tmp_path):
     text = read(wrmf.write_report(tmp_path / "r.html", result))
     assert "best validation precision@5" in text
     assert "0.25000 ± 0.01250" in text
-    assert rows(text)[0][:6] == ["1", "3", "2", "0.30000", "0.00100", "0.60000"]
+    assert rows(text)[0][:6] == ["1", "0.30000", "0.00100", "3", "2", "0.60000"]
     assert "Test precision@5</th>" not in text
 
 
@@ -332,3 +337,10 @@ def test_a_chart_of_any_scores_stays_in_its_frame(scores):
 def test_a_missing_score_breaks_the_line():
     drawn = chart([Line([1, 2, 3, 4, 5], [1, 2, np.nan, 2, 1])], 500, 300, label="x")
     assert re.search(r'd="(.*?)"', drawn)[1].count("M") == 2
+
+
+def test_names_of_lines_that_end_together_stand_apart():
+    lines = [Line([1, 2], [3, 1.0], label="train"), Line([1, 2], [1, 1.001], label="test")]
+    drawn = chart(lines, 500, 300, label="x")
+    levels = [float(y) for y in re.findall(r'class="series[^"]*" x="[\d.]+" y="([\d.]+)"', drawn)]
+    assert abs(levels[0] - levels[1]) >= 13.9

@@ -153,6 +153,16 @@ def test_bad_grids_fail_before_anything_is_trained(split, model, grid, error):
 def test_bad_searches_are_explained(split, model):
     with pytest.raises(ValueError, match="epochs must be rising"):
         learning_curve(model, split, [2, 2])
+    with pytest.raises(TypeError, match="epochs must be rising"):
+        learning_curve(model, split, None)
+    with pytest.raises(ValueError, match="no metric was named"):
+        learning_curve(model, split, [1], metrics=[])
+    for search in (lambda *which: learning_curve(*which, [1]),
+                   lambda *which: grid_search(*which, GRID, [1])):  # fmt: skip
+        with pytest.raises(TypeError, match=r"split must be a wrmf.Split, got csr_matrix"):
+            search(model, split.train.matrix)
+        with pytest.raises(TypeError, match="model must be a WRMF, got str"):
+            search("model", split)
     with pytest.raises(ValueError, match="unknown metric"):
         grid_search(model, split, GRID, EPOCHS, metric="accuracy")
     with pytest.raises(ValueError, match="n_jobs must be at least 1"):

@@ -394,6 +394,13 @@ def test_the_edge_of_the_grid_is_named():
     assert "at_edge={'k': 'lowest', 'a': 'highest'}" in repr(result)
 
 
+def test_an_edge_that_is_no_better_than_the_inside_is_not_named():
+    result = result_of([({"a": a}, s) for a, s in ((0.0, 0.1), (1.0, 0.1), (9.0, 0.3))])
+    assert result.best_params == {"a": 0.0}
+    assert result.at_edge == {}
+    assert result_of([({"a": a}, np.nan) for a in (0.0, 1.0, 9.0)]).at_edge == {"a": "lowest"}
+
+
 def test_the_edge_of_a_range_is_its_last_twentieth():
     ranges = {"a": Range(1.0, 100.0, log=True), "b": Range(0.0, 1.0)}
     result = result_of([({"a": 98.0, "b": 0.5}, 0.1)], ranges=ranges)

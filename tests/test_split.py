@@ -43,6 +43,8 @@ def test_leave_k_out_draws_a_share_of_all_users():
     split = leave_k_out(data, k=5, fraction=0.29, random_state=1)
     assert len(split.users) == 14
     assert len(leave_k_out(data, k=5, fraction=1.0).users) == 50
+    with pytest.raises(ValueError, match=r"fraction 0.01 of 50 users is less than one user"):
+        leave_k_out(data, k=5, fraction=0.01)
     with pytest.raises(ValueError, match="10 test users were asked for, 0 of 50 have at least 12"):
         leave_k_out(data, k=6, fraction=0.2)
     assert len(leave_k_out(data, k=6, min_interactions=7).users) == 50

@@ -2,10 +2,11 @@
 
 from wrmf import datasets
 from wrmf.halving import halving_search
-from wrmf.interactions import Interactions, read_interactions
+from wrmf.interactions import Interactions
 from wrmf.metrics import Evaluation, evaluate
 from wrmf.model import WRMF
 from wrmf.persistence import load
+from wrmf.reading import read_interactions
 from wrmf.recommendations import Recommendations
 from wrmf.report import write_report
 from wrmf.search import grid_search, random_search

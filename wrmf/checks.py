@@ -132,7 +132,10 @@ def _as_csr(matrix: Any, name: str, allow_empty: bool) -> sparse.csr_matrix:
     if matrix.dtype.kind not in "biuf":
         raise TypeError(f"{name} must hold real numbers, got dtype {matrix.dtype}")
     if not sparse.issparse(matrix):
-        matrix = sparse.csr_matrix(matrix)
+        if isinstance(matrix, np.ma.MaskedArray):
+            matrix = matrix.filled(0)
+        # scipy has no sparse float16.
+        matrix = sparse.csr_matrix(matrix.astype(np.float32) if matrix.dtype == "f2" else matrix)
     n_rows, n_columns = matrix.shape
     if n_rows == 0 or n_columns == 0:
         raise ValueError(f"{name} is empty: its shape is {matrix.shape} (users × items)")

@@ -15,6 +15,16 @@ import pandas as pd
 
 import wrmf
 from wrmf import datasets
+from wrmf.cli_options import (
+    Help,
+    data_options,
+    model_options,
+    model_params,
+    run_options,
+    split_options,
+    start_option,
+    table_option,
+)
 from wrmf.cli_search import run_search, search_options, told
 from wrmf.demo import run_demo
 from wrmf.journal import read_journal
@@ -165,12 +175,7 @@ def _split(options: argparse.Namespace) -> wrmf.Split:
 
 
 def _model(options: argparse.Namespace) -> WRMF:
-    params = {
-        name: getattr(options, name)
-        for name in ("factors", "regularization", "alpha", "iterations", "objective")
-        if getattr(options, name, None) is not None
-    }
-    return WRMF(**params, num_threads=options.threads, random_state=options.seed)
+    return WRMF(**model_params(options))
 
 
 def _ids(texts: Sequence[str], known: np.ndarray) -> list[Any]:
@@ -197,100 +202,118 @@ def _write_table(frame: pd.DataFrame, out: Path | None) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="wrmf", description="Recommendations from likes, plays, clicks or purchases."
+        prog="wrmf",
+        formatter_class=Help,
+        description="Recommendations from likes, plays, clicks or purchases, by weighted\n"
+        "regularised matrix factorisation. Every verb has its own --help.",
+        epilog="start here:\n"
+        "  wrmf demo                                          all steps, on made-up likes\n"
+        "  wrmf fit likes.csv --user uid --item mid           then model.wrmf is there\n"
+        "  wrmf recommend model.wrmf ann bob                  ten items for each\n",
     )
     parser.add_argument("--version", action="version", version=f"wrmf {wrmf.__version__}")
     verbs = parser.add_subparsers(metavar="verb", required=True)
 
-    def verb(name: str, run: Any, text: str, *groups: Any) -> argparse.ArgumentParser:
+    def verb(
+        name: str, run: Any, text: str, more: str, example: str, *groups: Any
+    ) -> argparse.ArgumentParser:
         command = verbs.add_parser(
             name,
             help=text,
-            description=text,
-            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+            description=f"{text}\n{more}" if more else text,
+            epilog=f"example:\n  {example}",
+            formatter_class=Help,
         )
         command.set_defaults(run=run)
         for group in groups:
             group(command)
         return command
 
-    demo = verb("demo", _demo, "Run everything once on made-up likes.", _run_options)
-    demo.add_argument("--out", type=Path, default=Path("demo"), help="folder for the results")
+    demo = verb(
+        "demo", _demo, "Run everything once on made-up likes.",
+        "Likes are written and read back, thresholded and split; 27 settings are searched; the\n"
+        "best is trained on all likes; a folder gets plots, the model and a page to look at.\n"
+        "Minutes. A search that was interrupted goes on where it stopped.",
+        "wrmf demo --out demo", run_options,
+    )  # fmt: skip
+    demo.add_argument("--out", type=Path, default=Path("demo"), metavar="FOLDER",
+                      help="folder for the results")  # fmt: skip
 
-    verb("search", _search, "Measure learning curves over a grid of settings.",
-         _data_options, _split_options, search_options, _run_options)  # fmt: skip
+    verb(
+        "search", _search, "Measure learning curves over a grid of settings.",
+        "Some interactions are held out; each setting is trained on the rest and measured at\n"
+        "each checkpoint. The table of settings comes out, the best one is named.",
+        "wrmf search likes.csv --grid factors=32,64 --grid alpha=1,10 --journal search.jsonl",
+        data_options, split_options, search_options, start_option, run_options,
+    )  # fmt: skip
 
-    fit = verb("fit", _fit, "Train a model and save it.",
-               _data_options, _model_options, _run_options)  # fmt: skip
-    fit.add_argument("--out", type=Path, default=Path("model.wrmf"), help="file of the model")
+    fit = verb(
+        "fit", _fit, "Train a model and save it.", "",
+        "wrmf fit likes.psv --user uid --item mid --factors 64 --out model.wrmf",
+        data_options, model_options, run_options,
+    )  # fmt: skip
+    fit.add_argument("--out", type=Path, default=Path("model.wrmf"), metavar="FILE",
+                     help="file of the model")  # fmt: skip
 
-    recommend = verb("recommend", _recommend, "List the best items for users of a saved model.")
+    recommend = verb(
+        "recommend", _recommend, "List the best items for users of a saved model.",
+        "What a user interacted with is left out, and lists are short where fewer are left.",
+        "wrmf recommend model.wrmf ann bob -n 5",
+    )  # fmt: skip
     recommend.add_argument("model", type=Path, help="file written by wrmf fit")
     recommend.add_argument("users", nargs="*", help="user ids; none means everyone")
     recommend.add_argument("-n", type=int, default=10, help="items for each user")
     recommend.add_argument("--keep-seen", action="store_true", help="also items already known")
-    recommend.add_argument("--out", type=Path, help="csv, tsv or parquet file, else printed")
+    table_option(recommend)
 
-    similar = verb("similar", _similar, "List the nearest neighbours of items of a saved model.")
+    similar = verb(
+        "similar", _similar, "List the nearest neighbours of items of a saved model.",
+        "Near is a high cosine of the items' factors.",
+        "wrmf similar model.wrmf item-7 -n 5",
+    )  # fmt: skip
     similar.add_argument("model", type=Path, help="file written by wrmf fit")
     similar.add_argument("items", nargs="+", help="item ids")
     similar.add_argument("-n", type=int, default=10, help="neighbours of each item")
-    similar.add_argument("--out", type=Path, help="csv, tsv or parquet file, else printed")
+    table_option(similar)
 
-    evaluate = verb("evaluate", _evaluate, "Split, train, and measure on what was held out.",
-                    _data_options, _split_options, _model_options, _run_options)  # fmt: skip
-    evaluate.add_argument("--metrics", nargs="+",
-                          default=["precision@5", "recall@20", "ndcg@20", "mse"],
-                          help="name@k, mrr, auc or mse")  # fmt: skip
-    evaluate.add_argument("--out", type=Path, help="csv, tsv or parquet file, else printed")
+    evaluate = verb(
+        "evaluate", _evaluate, "Split, train, and measure on what was held out.", "",
+        "wrmf evaluate likes.csv --factors 64 --metrics precision@5 recall@20",
+        data_options, split_options, model_options, run_options,
+    )  # fmt: skip
+    evaluate.add_argument(
+        "--metrics", nargs="+", metavar="METRIC",
+        default=["precision@5", "recall@20", "ndcg@20", "mse"],
+        help="precision@k, recall@k, capped_recall@k, ndcg@k, map@k, hit_rate@k, mrr, auc, mse",
+    )  # fmt: skip
+    table_option(evaluate)
 
-    report = verb("report", _report, "Write one HTML page about a search and a model.",
-                  _data_options)  # fmt: skip
-    report.add_argument("--journal", type=Path, required=True, help="written by wrmf search")
-    report.add_argument("--model", type=Path, help="written by wrmf fit; adds item neighbours")
-    report.add_argument("--pictures", type=Path, help="folder of pictures named by item id")
-    report.add_argument("--picture-url", help="address of a picture, or of JSON, with {item} in it")
-    report.add_argument("--picture-path", help="where in the JSON the picture's address stands")
-    report.add_argument("--out", type=Path, default=Path("report.html"), help="the page")
+    report = verb(
+        "report", _report, "Write one HTML page about a search and a model.",
+        "The page needs no network. Pictures come from a folder, from addresses with {item} in\n"
+        "them, or from an API that answers with JSON which names the picture.",
+        "wrmf report likes.csv --journal search.jsonl --model model.wrmf --pictures thumbnails",
+        data_options,
+    )  # fmt: skip
+    report.add_argument("--journal", type=Path, required=True, metavar="FILE",
+                        help="written by wrmf search")  # fmt: skip
+    report.add_argument("--model", type=Path, metavar="FILE",
+                        help="written by wrmf fit; adds item neighbours")  # fmt: skip
+    report.add_argument("--pictures", type=Path, metavar="FOLDER",
+                        help="folder of pictures named by item id")  # fmt: skip
+    report.add_argument("--picture-url", metavar="URL",
+                        help="address of a picture, or of JSON, with {item} in it")  # fmt: skip
+    report.add_argument("--picture-path", metavar="PATH",
+                        help="where in the JSON the picture's address stands, such as "
+                             "thumbnails.images[width==200].url")  # fmt: skip
+    report.add_argument("--out", type=Path, default=Path("report.html"), metavar="FILE",
+                        help="the page")  # fmt: skip
 
-    data = verb("datasets", _datasets, "Make or download a data set; without a name, list them.")
+    data = verb(
+        "datasets", _datasets, "Make or download a data set; without a name, list them.", "",
+        "wrmf datasets synthetic-raw --out likes.psv",
+    )  # fmt: skip
     data.add_argument("name", nargs="?", help="one of the list")
-    data.add_argument("--out", type=Path, help="file to write")
-    data.add_argument("--seed", type=int, default=0, help="of made-up likes")
+    data.add_argument("--out", type=Path, metavar="FILE", help="file to write")
+    data.add_argument("--seed", type=int, default=0, metavar="N", help="of made-up likes")
     return parser
-
-
-def _data_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("data", type=Path, help="csv, tsv, psv (also .gz) or parquet; "
-                         "or 'synthetic', likes made up here")  # fmt: skip
-    command.add_argument("--user", default="user", help="column of user ids")
-    command.add_argument("--item", default="item", help="column of item ids")
-    command.add_argument("--value", help="column of counts; without it each row counts 1")
-    command.add_argument("--item-name", help="column of readable item names")
-    command.add_argument("--sep", help="separator, else from the file's ending")
-    command.add_argument("--duplicates", choices=("sum", "drop", "error"), default="sum",
-                         help="what becomes of repeated pairs")  # fmt: skip
-    command.add_argument("--core", type=int, default=0, metavar="N",
-                         help="keep users and items with at least N interactions")  # fmt: skip
-
-
-def _split_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--leave-out", type=int, default=5, metavar="K",
-                         help="interactions taken from each test user")  # fmt: skip
-    command.add_argument("--fraction", type=float, default=None,
-                         help="share of users to test on; all that can without it")  # fmt: skip
-    command.add_argument("--keep-seen", action="store_true",
-                         help="leave training items in the ranking")  # fmt: skip
-
-
-def _model_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--factors", type=int, help="dimensions of the model")
-    command.add_argument("--regularization", type=float, help="λ")
-    command.add_argument("--alpha", type=float, help="confidence added by one count")
-    command.add_argument("--iterations", type=int, help="sweeps")
-    command.add_argument("--objective", choices=("wrmf", "ials"), help="the loss")
-
-
-def _run_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--threads", type=int, default=0, help="0 means all")
-    command.add_argument("--seed", type=int, default=0, help="of everything random")

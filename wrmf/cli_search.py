@@ -11,7 +11,7 @@ from typing import Any
 
 from wrmf.halving import halving_search
 from wrmf.model import WRMF
-from wrmf.search import ARTICLE_GRID, grid_search, random_search
+from wrmf.search import ARTICLE_GRID, ARTICLE_INIT_SCALE, grid_search, random_search
 from wrmf.search_result import SearchResult
 from wrmf.space import Range
 from wrmf.split import Split
@@ -30,7 +30,8 @@ def search_options(command: argparse.ArgumentParser) -> None:
     add = command.add_argument
     add("--grid", type=_parameter, action="append", default=[], metavar="NAME=V,V",
         help="values to try of one parameter; repeatable. NAME=LOW:HIGH or NAME=LOW:HIGH:log is "
-             "a range to draw from. 'article' names a grid of 180 settings")  # fmt: skip
+             "a range to draw from. 'article' names its 180 settings, started from N(0, 1); "
+             "'small', where none is given: factors=32,64,128 and alpha=10,40")  # fmt: skip
     add("--method", choices=("grid", "random", "halving", "tune"), default="grid",
         help="all; some at random; many briefly and the best longer; by Optuna")  # fmt: skip
     add("--trials", type=int, help="settings to draw (not for grid; halving: else all)")
@@ -51,6 +52,8 @@ def run_search(model: WRMF, split: Split, options: argparse.Namespace) -> Search
     space: dict[str, Any] = {}
     for part in options.grid or [GRIDS["small"]]:
         space.update(part)
+        if part is ARTICLE_GRID and model.init_scale is None:
+            model.set_params(init_scale=ARTICLE_INIT_SCALE)
     shared = {
         "metric": options.metric,
         "exclude_seen": not options.keep_seen,

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from wrmf.interactions import Interactions, read_interactions
+from wrmf.interactions import Interactions
+from wrmf.reading import read_interactions
 from wrmf.synthetic import synthetic_likes, synthetic_raw_likes, write_likes_file
 
 __all__ = [

@@ -1,12 +1,9 @@
-"""Users, items and what passed between them: reading, id maps, the sparse matrix, thresholds."""
+"""Users, items and what passed between them: id maps, the sparse matrix, thresholds."""
 
 from __future__ import annotations
 
-import csv
-import gzip
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,9 +12,7 @@ from scipy import sparse
 
 from wrmf.checks import as_csr, as_positive_int
 
-__all__ = ["Interactions", "Summary", "read_interactions"]
-
-DUPLICATES = ("sum", "drop", "error")
+__all__ = ["Interactions", "Summary", "find_ids", "object_array"]
 
 
 @dataclass(frozen=True)
@@ -55,9 +50,14 @@ def _as_ids(ids: Any, n: int, name: str) -> np.ndarray:
         try:
             array = np.array(values, dtype=np.int64)
         except OverflowError:
-            array = _object_array(values)
+            array = object_array(values)
     else:
-        array = _object_array(values)
+        array = object_array(values)
+        for position, value in enumerate(values):
+            try:
+                hash(value)
+            except TypeError as error:
+                raise TypeError(f"{name} holds {value!r} at position {position}: {error}") from None
     index = _index(array)
     if array.dtype == object and index.isna().any():
         raise ValueError(f"{name} holds a null id at position {int(index.isna().argmax())}")
@@ -66,7 +66,8 @@ def _as_ids(ids: Any, n: int, name: str) -> np.ndarray:
     return array
 
 
-def _object_array(values: Sequence[Any]) -> np.ndarray:
+def object_array(values: Sequence[Any]) -> np.ndarray:
+    """Return values as a 1-d object array: tuples stay tuples."""
     array = np.empty(len(values), dtype=object)
     array[:] = values
     return array
@@ -79,7 +80,7 @@ def _index(ids: np.ndarray) -> pd.Index:
 class Interactions:
     """Who interacted with what, how often: a sparse users × items matrix and its ids.
 
-    Made by :func:`read_interactions` or :meth:`from_matrix`.
+    Made by :func:`wrmf.read_interactions` or :meth:`from_matrix`.
 
     Attributes
     ----------
@@ -95,9 +96,9 @@ class Interactions:
 
     Examples
     --------
-    >>> import pandas as pd
+    >>> import pandas as pd, wrmf
     >>> likes = pd.DataFrame({"user": ["ann", "ann", "bob"], "item": ["x", "y", "y"]})
-    >>> data = read_interactions(likes)
+    >>> data = wrmf.read_interactions(likes)
     >>> data.matrix.toarray()
     array([[1., 1.],
            [0., 1.]], dtype=float32)
@@ -144,7 +145,7 @@ class Interactions:
         csr = as_csr(matrix)
         names = None
         if item_names is not None:
-            names = _object_array([str(name) for name in item_names])
+            names = object_array([str(name) for name in item_names])
             if len(names) != csr.shape[1]:
                 raise ValueError(f"item_names must hold {csr.shape[1]} names, got {len(names)}")
         return cls(
@@ -279,7 +280,7 @@ def find_ids(index: pd.Index, ids: Any, axis: str) -> np.ndarray:
     """Return where ``ids`` (one or a sequence) stand in ``index``, or say which is unknown."""
     if isinstance(ids, (str, bytes, tuple)) or not isinstance(ids, Iterable):
         ids = [ids]
-    wanted = _object_array(list(ids))
+    wanted = object_array(list(ids))
     try:
         found = index.get_indexer(pd.Index(wanted, tupleize_cols=False))
     except TypeError as error:
@@ -287,203 +288,9 @@ def find_ids(index: pd.Index, ids: Any, axis: str) -> np.ndarray:
     if (found < 0).any():
         unknown = wanted[found < 0]
         more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
-        example = index[0] if len(index) else None
+        example = index[:1].tolist()[0] if len(index) else None
         raise ValueError(
             f"unknown id among {axis}: {unknown.tolist()[0]!r}{more}; "
             f"there are {len(index)}, such as {example!r}"
         )
     return found.astype(np.int64)
-
-
-def read_interactions(
-    source: Any,
-    user: str = "user",
-    item: str = "item",
-    value: str | None = None,
-    sep: str | None = None,
-    duplicates: str = "sum",
-    item_name: str | None = None,
-    time: str | None = None,
-) -> Interactions:
-    r"""Read interactions from a file or a data frame.
-
-    Parameters
-    ----------
-    source : path or data frame
-        csv, tsv, psv (pipes; the backslash quotes or escapes), each also as .gz; parquet (extra
-        ``parquet``); or a pandas, polars or arrow frame.
-    user, item : str, columns of the ids, which may be of any hashable type
-    value : str, optional, column of counts or weights; without it each row counts 1
-    sep : str, optional, the separator; by default from the file's ending
-    duplicates : {"sum", "drop", "error"}, default "sum"
-        What becomes of rows that repeat a (user, item) pair: values added up, all but the first
-        dropped, or an error. Their number is in ``n_duplicates``.
-    item_name : str, optional, column of readable item names
-    time : str, optional, column of times, for :func:`wrmf.split_by_time`
-
-    Raises
-    ------
-    FileNotFoundError, ValueError, TypeError
-        For a missing file or column, null ids, values that are not finite numbers ≥ 0, no rows.
-        Rows of value 0 are left out.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> plays = pd.DataFrame({"user": [7, 7], "item": ["a", "a"], "plays": [2, 3]})
-    >>> read_interactions(plays, value="plays").matrix.toarray()
-    array([[5.]], dtype=float32)
-    """
-    if duplicates not in DUPLICATES:
-        raise ValueError(f"duplicates must be one of {DUPLICATES}, got {duplicates!r}")
-    columns = {"user": user, "item": item, "value": value, "item_name": item_name, "time": time}
-    wanted = [column for column in columns.values() if column is not None]
-    frame = _as_frame(source, wanted, sep)
-    missing = [column for column in wanted if column not in frame.columns]
-    if missing:
-        raise ValueError(
-            f"no column {missing[0]!r}; the columns are {list(frame.columns)}: "
-            "name them by user=, item=, value="
-        )
-    if not len(frame):
-        raise ValueError("there are no rows to read")
-
-    row_codes, users = _factorize(frame[user], user)
-    column_codes, items = _factorize(frame[item], item)
-    values = _values(frame[value], value) if value is not None else np.ones(len(frame))
-    keys = row_codes * len(items) + column_codes
-    # One sort orders the matrix and brings repeated pairs together, the first met in front.
-    order = np.argsort(keys, kind="stable")
-    keys = keys[order]
-    first = np.concatenate(([True], keys[1:] != keys[:-1]))
-    n_duplicates = int(len(keys) - first.sum())
-    starts = np.flatnonzero(first)
-    if n_duplicates and duplicates == "error":
-        again = order[np.flatnonzero(~first)[0]]
-        raise ValueError(
-            f"{n_duplicates} rows repeat a (user, item) pair, such as "
-            f"({frame[user].iloc[again]!r}, {frame[item].iloc[again]!r}); "
-            'pass duplicates="sum" or "drop"'
-        )
-    sums = values[order][starts] if duplicates == "drop" else np.add.reduceat(values[order], starts)
-    times = None
-    if time is not None:
-        stamps = frame[time].to_numpy()[order]
-        times = stamps[starts] if not n_duplicates else _latest(stamps, starts)
-    pairs = keys[starts]
-    filled = sums > 0
-    matrix = sparse.csr_matrix(
-        (
-            sums,
-            (pairs % len(items)).astype(np.int32),
-            np.searchsorted(pairs, np.arange(len(users) + 1) * len(items)),
-        ),
-        shape=(len(users), len(items)),
-    )
-    names = None
-    if item_name is not None:
-        firsts = np.unique(column_codes, return_index=True)[1]
-        names = _object_array([str(name) for name in frame[item_name].iloc[firsts]])
-    return Interactions(
-        as_csr(matrix),
-        users,
-        items,
-        names,
-        None if times is None else times[filled],
-        n_duplicates,
-    )
-
-
-def _latest(stamps: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    if stamps.dtype.kind in "Mm":
-        return np.maximum.reduceat(stamps.astype(np.int64), starts).astype(stamps.dtype)
-    return np.maximum.reduceat(stamps, starts)
-
-
-def _factorize(column: pd.Series, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return codes in order of first appearance, and the distinct ids."""
-    try:
-        codes, ids = pd.factorize(column)
-    except TypeError as error:
-        raise TypeError(f"column {name!r} holds ids that cannot be hashed: {error}") from None
-    if (codes < 0).any():
-        raise ValueError(
-            f"column {name!r} has a null id in row {int((codes < 0).argmax())}: drop these rows"
-        )
-    if column.dtype.kind in "iu" and getattr(ids, "dtype", None) != np.uint64:
-        return codes.astype(np.int64), np.asarray(ids, dtype=np.int64)
-    return codes.astype(np.int64), _object_array(list(ids))
-
-
-def _values(column: pd.Series, name: str) -> np.ndarray:
-    try:
-        values = pd.to_numeric(column).to_numpy(dtype=np.float64, na_value=np.nan)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"column {name!r} must hold numbers: {error}") from None
-    bad = ~np.isfinite(values) | (values < 0)
-    if bad.any():
-        row = int(bad.argmax())
-        raise ValueError(
-            f"column {name!r} must hold finite numbers ≥ 0, row {row} holds {values[row]}"
-        )
-    return values
-
-
-def _as_frame(source: Any, columns: list[str], sep: str | None) -> pd.DataFrame:
-    if isinstance(source, pd.DataFrame):
-        return source
-    if hasattr(source, "to_pandas"):
-        return source.to_pandas()
-    if not isinstance(source, (str, Path)):
-        raise TypeError(f"source must be a path or a data frame, got {type(source).__name__}")
-    path = Path(source)
-    if not path.is_file():
-        raise FileNotFoundError(f"no such file: {path}")
-    if path.suffix == ".parquet":
-        try:
-            return pd.read_parquet(path)
-        except ImportError:
-            raise ImportError('parquet files need pyarrow: pip install "wrmf[parquet]"') from None
-    ending = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
-    sep = sep or {".tsv": "\t", ".psv": "|"}.get(ending, ",")
-    try:
-        return _read_text(path, columns, sep)
-    except pd.errors.EmptyDataError:
-        raise ValueError(f"{path} is empty") from None
-    except (pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} cannot be read as text separated by {sep!r}: {error}") from None
-
-
-def _read_text(path: Path, columns: list[str], sep: str) -> pd.DataFrame:
-    # An empty field is a null; the words NA or null are ids like others.
-    options: dict[str, Any] = {
-        "sep": sep,
-        "usecols": lambda name: name in columns,
-        "keep_default_na": False,
-        "na_values": [""],
-    }
-    if sep != "|":
-        frame = pd.read_csv(path, **options)
-        return frame if len(frame.columns) else pd.read_csv(path, sep=sep, nrows=0)
-    # In pipe-separated files the backslash stands for quotes, or escapes: a wrong guess swallows
-    # or splits lines, so the reading that yields a row a line is right.
-    with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
-        lines = sum(1 for line in file if line.strip()) - 1
-    readings: list[dict[str, Any]] = [
-        {"quoting": csv.QUOTE_MINIMAL, "quotechar": "\\"},
-        {"quoting": csv.QUOTE_NONE, "escapechar": "\\"},
-    ]
-    parsed, error = [], None
-    for dialect in readings:
-        try:
-            frame = pd.read_csv(path, **options, **dialect)
-        except pd.errors.ParserError as problem:
-            error = error or problem
-            continue
-        if len(frame) == lines and len(frame.columns) == len(set(columns)):
-            return frame
-        parsed.append(frame)
-    if not parsed:
-        assert error is not None
-        raise error
-    return parsed[0] if len(parsed[0].columns) else pd.read_csv(path, sep=sep, nrows=0)

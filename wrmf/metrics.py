@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,7 +14,7 @@ from scipy import sparse
 
 from wrmf.objective import squared_error
 from wrmf.ranking import NEVER, Ranks, rank_held_out
-from wrmf.split import Split
+from wrmf.split import Split, check_split
 
 __all__ = ["Evaluation", "check_metrics", "evaluate", "evaluate_both", "evaluate_sides"]
 
@@ -80,6 +80,8 @@ def check_metrics(metrics: Sequence[str], n_items: int) -> dict[str, tuple[str, 
     """Return {name as given: (metric, cut-off or None)}, or say which name is not valid."""
     if isinstance(metrics, str):
         metrics = (metrics,)
+    if not isinstance(metrics, Iterable):
+        raise TypeError(f"metrics must be names such as ndcg@20, got {metrics!r}")
     parsed = {}
     for name in metrics:
         match = re.fullmatch(r"([a-z_]+)(?:@(\d+))?", name) if isinstance(name, str) else None
@@ -210,6 +212,7 @@ def evaluate_sides(
 
     By default on train, on test, and on test with the training items in the ranking.
     """
+    check_split(split)
     parsed = check_metrics(metrics, split.train.n_items)
     users = split.users
     if not len(users):

@@ -233,6 +233,22 @@ class WRMF:
         -----
         Ctrl-C is heard within a second. The factors then hold what was reached, the model can be
         used, and ``partial_fit`` goes on from there.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For parameters out of bounds, and data that is no matrix of finite numbers ≥ 0 with at
+            least one entry.
+
+        Examples
+        --------
+        >>> import numpy as np, wrmf
+        >>> losses = []
+        >>> likes = np.indices((6, 6)).sum(axis=0) % 2
+        >>> model = wrmf.WRMF(factors=2, iterations=3, random_state=0)
+        >>> model = model.fit(likes, callback=lambda m, done: losses.append(m.loss(likes)))
+        >>> losses == sorted(losses, reverse=True)
+        True
         """
         objective = self._objective()
         iterations = as_positive_int(self.iterations, "iterations")
@@ -260,8 +276,19 @@ class WRMF:
     ) -> WRMF:
         """Train on from the present factors; a model not yet fitted starts fresh.
 
-        ``data`` must have the users and items of the fit; for others use ``fit`` or the
-        ``fold_in`` methods. Ten iterations and then five give what fifteen at once give.
+        Ten iterations and then five give what fifteen at once give.
+
+        Parameters
+        ----------
+        data : Interactions or sparse (n_users, n_items), with the users and items of the fit
+        iterations : int ≥ 1, default the model's
+        callback, progress : as in ``fit``
+
+        Raises
+        ------
+        ValueError
+            For other users or items (use ``fit``, or ``fold_in_users`` for new ones), or another
+            number of factors or dtype than the model was fitted with.
         """
         if iterations is None:
             iterations = self.iterations
@@ -330,7 +357,10 @@ class WRMF:
         return data.matrix
 
     def loss(self, data: Any) -> float:
-        """Return the loss on ``data`` (the model's own users × items), exact, in float64."""
+        """Return the loss on ``data`` (the model's own users × items), exact, in float64.
+
+        Costs O(n_interactions·k + (n_users + n_items)·k²); no cell without entry is visited.
+        """
         self._check_fitted()
         return self._objective().loss(
             self._matching(data),
@@ -345,15 +375,37 @@ class WRMF:
     def fold_in_users(self, data: Any) -> np.ndarray:
         """Return exact factors of users given by their rows, (n, k); the model stays as it is.
 
-        ``data`` is an n × n_items matrix, or Interactions whose item ids the model knows. A row
-        without entries gives zeros.
+        Parameters
+        ----------
+        data : sparse or dense (n, n_items), or Interactions whose item ids the model knows
+
+        Returns
+        -------
+        ndarray (n, k) of the model's dtype; a row without entries gives zeros
+
+        Raises
+        ------
+        ValueError
+            For another number of columns, unknown item ids, or values that are not finite and ≥ 0.
+
+        Examples
+        --------
+        >>> import numpy as np, wrmf
+        >>> likes = np.indices((6, 6)).sum(axis=0) % 2
+        >>> model = wrmf.WRMF(factors=2, random_state=0).fit(likes)
+        >>> np.array_equal(model.fold_in_users(likes[:2]), model.user_factors[:2])
+        True
         """
         self._check_fitted()
         matrix = self._known_items(data)
         return self._fold_in(matrix, self.item_factors, self._regularization()[0])
 
     def fold_in_items(self, data: Any) -> np.ndarray:
-        """Return exact factors of items given as the columns of a n_users × n matrix, (n, k)."""
+        """Return exact factors of items given as columns, (n, k); the model stays as it is.
+
+        ``data`` is sparse or dense (n_users, n), rows in the order of ``model.users``. A column
+        without entries gives zeros; another number of rows is a ValueError.
+        """
         self._check_fitted()
         matrix = data.matrix if isinstance(data, Interactions) else as_csr(data, allow_empty=True)
         if matrix.shape[0] != len(self.users):
@@ -394,7 +446,11 @@ class WRMF:
         return find_ids(pd.Index(getattr(self, axis), tupleize_cols=False), ids, axis)
 
     def predict(self, users: Any, items: Any) -> np.ndarray:
-        """Return x_u·y_i for pairs of ids, (n,); a single id goes with every other."""
+        """Return x_u·y_i for pairs of ids, (n,) of the model's dtype.
+
+        ``users`` and ``items`` are sequences of n ids each; a single id goes with every other. An
+        unknown id is a ValueError.
+        """
         self._check_fitted()
         rows, columns = self._find("users", users), self._find("items", items)
         if len(rows) != len(columns) and 1 not in (len(rows), len(columns)):
@@ -423,6 +479,24 @@ class WRMF:
         exclude, items : sequence of item ids, or {user id: sequence of item ids}
             Items never to recommend, and the only ones to choose from; for all users, or for each
             (a user not named is not limited). Ties go to the item that stands first.
+
+        Returns
+        -------
+        Recommendations
+            ids and scores (n_users asked for, at most n); short lists end in −1 or None and NaN.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For unknown ids, or an n that is no whole number ≥ 1.
+
+        Examples
+        --------
+        >>> import numpy as np, wrmf
+        >>> likes = np.indices((6, 6)).sum(axis=0) % 2
+        >>> likes[0, 1] = 0
+        >>> wrmf.WRMF(factors=2, random_state=0).fit(likes).recommend([0], n=1).ids
+        array([[1]])
         """
         self._check_fitted()
         rows = np.arange(len(self.users)) if users is None else self._find("users", users)
@@ -437,7 +511,10 @@ class WRMF:
         exclude: Any = None,
         items: Any = None,
     ) -> Recommendations:
-        """As ``recommend``, for users the model has not seen, by exact fold-in of their rows."""
+        """As ``recommend``, for users the model has not seen, by exact fold-in of their rows.
+
+        ``interactions`` is as in ``fold_in_users``; the users' ids are its own, or 0, 1, 2, ….
+        """
         self._check_fitted()
         matrix = self._known_items(interactions)
         users = (
@@ -498,11 +575,23 @@ class WRMF:
         return matrix
 
     def similar_items(self, items: Any, n: int = 10) -> Recommendations:
-        """Return the n nearest other items of each given item by cosine, best first."""
+        """Return the n nearest other items of each given item by cosine, best first.
+
+        ``items`` is an id or a sequence of them; an unknown one is a ValueError. Items without
+        any interaction have no neighbours, and are nobody's.
+
+        Examples
+        --------
+        >>> import numpy as np, wrmf
+        >>> likes = np.indices((6, 6)).sum(axis=0) % 2
+        >>> model = wrmf.WRMF(factors=2, random_state=0).fit(likes)
+        >>> sorted(model.similar_items(0, n=2).ids[0].tolist())
+        [2, 4]
+        """
         return self._similar("items", items, n)
 
     def similar_users(self, users: Any, n: int = 10) -> Recommendations:
-        """Return the n nearest other users of each given user by cosine, best first."""
+        """Return the n nearest other users of each given user by cosine, as ``similar_items``."""
         return self._similar("users", users, n)
 
     def _similar(self, axis: str, ids: Any, n: int) -> Recommendations:
@@ -522,7 +611,9 @@ class WRMF:
         return Recommendations.of(all_ids[rows], all_ids, found, scores, counts)
 
     def item_similarity(self, max_bytes: int = 4 * 2**30) -> np.ndarray:
-        """Return the cosine of every pair of items, (n_items, n_items), dense.
+        """Return the cosine of every pair of items, (n_items, n_items), of the model's dtype.
+
+        An item without interactions has cosine 0 with all, itself included.
 
         Raises
         ------
@@ -548,12 +639,18 @@ class WRMF:
         Returns
         -------
         DataFrame
-            item, contribution, largest first, at most n rows; ``attrs["score"]`` is the score,
-            the sum of all contributions, and ``attrs["rest"]`` what the rows left out add up to.
+            item, contribution, largest first, at most n rows; ``attrs["score"]`` is what
+            ``predict`` gives, and ``attrs["rest"]`` what is missing to it: the rows left out and,
+            with "cg", how far the user's factors are from the minimum.
         """
         self._check_fitted()
         n = as_positive_int(n, "n")
-        (row,), (column,) = self._find("users", user), self._find("items", item)
+        rows, columns = self._find("users", user), self._find("items", item)
+        if len(rows) != 1 or len(columns) != 1:
+            raise ValueError(
+                f"explain takes one user and one item, got {len(rows)} and {len(columns)}"
+            )
+        row, column = rows[0], columns[0]
         mine = self.train_matrix[[row]]
         objective = self._objective()
         y = self.item_factors[mine.indices].astype(np.float64)
@@ -569,11 +666,17 @@ class WRMF:
         frame = pd.DataFrame(
             {"item": self.items[mine.indices[order[:n]]], "contribution": parts[order[:n]]}
         )
-        frame.attrs = {"score": float(parts.sum()), "rest": float(parts[order[n:]].sum())}
+        score = float(self.user_factors[row].astype(np.float64) @ self.item_factors[column])
+        frame.attrs = {"score": score, "rest": score - float(parts[order[:n]].sum())}
         return frame
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the fitted model to one file; see :func:`wrmf.load`."""
+        """Write the fitted model to one file of plain arrays, at once or not at all.
+
+        Everything is kept that ``wrmf.load`` needs to go on: parameters, ids, factors and the
+        training data. A model that is not fitted is a ValueError, as is a folder that is not there
+        a FileNotFoundError; ids must be strings, numbers or tuples of them.
+        """
         # Imported here because reading a file makes a model, so that module stands above.
         from wrmf import persistence
 

@@ -66,6 +66,10 @@ def save(model: WRMF, path: str | os.PathLike[str]) -> None:
 
     text = json.dumps(header, default=_plain_number)
     target = Path(path)
+    if not target.absolute().parent.is_dir():
+        raise FileNotFoundError(f"no such folder: {target.absolute().parent}")
+    if target.is_dir():
+        raise IsADirectoryError(f"{target} is a folder: name a file in it")
     handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.absolute().parent)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -94,6 +98,14 @@ def load(path: str | os.PathLike[str]) -> WRMF:
     FileNotFoundError
     ValueError
         For a file that is truncated, damaged, no model, or of a later format version.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np, wrmf
+    >>> path = tempfile.mkdtemp() + "/model.wrmf"
+    >>> wrmf.WRMF(factors=2, random_state=0).fit(np.eye(3)).save(path)
+    >>> wrmf.load(path)
+    WRMF(factors=2, random_state=0)
     """
     source = Path(path)
     if not source.exists():

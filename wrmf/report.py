@@ -92,6 +92,10 @@ def write_report(
     >>> page.read_text(encoding="utf-8").count("0.05000") > 0
     True
     """
+    if not hasattr(result, "curves"):
+        raise TypeError(
+            f"result must be what grid_search returned, got {type(result).__name__}"
+        )
     if not result.curves:
         raise ValueError("the search result has no curves; expected at least one setting")
     if n_neighbours < 1:

@@ -111,6 +111,7 @@ def chart(
         frame.x_low, frame.x_high = -0.35, len(x_names) - 0.65
     parts = [_y_axis(frame, y_ticks, y_names, y_label), _x_axis(frame, x_names, x_label)]
     parts += [_draw(line, frame) for line in lines]
+    parts.append(_line_labels(lines, frame))
     if mark is not None and math.isfinite(mark[1]):
         parts.append(_mark(frame, *mark))
     return (
@@ -262,14 +263,24 @@ def _draw(line: Line, frame: _Frame) -> str:
     parts = [_path(line, frame)]
     if line.dots:
         parts += [_dot(frame, x, y, 3, f"dot {line.style}") for x, y in line.points]
-    if line.label:
-        x, y = line.points[-1]
+    return f"<g{opacity}>{title}{''.join(parts)}</g>"
+
+
+def _line_labels(lines: Sequence[Line], frame: _Frame) -> str:
+    """The names of lines beside their last points, pushed apart where these lie close together."""
+    ends = [(frame.y(line.points[-1][1]), line) for line in lines if line.label and line.points]
+    ends.sort(key=lambda end: end[0])
+    # Whatever is pushed moves down, so the first starts higher by half of what it takes.
+    pushed = sum(max(0.0, 14 - (b[0] - a[0])) for a, b in itertools.pairwise(ends)) / 2
+    parts, level = [], -math.inf
+    for y, line in ends:
+        level = max(y - pushed, level + 14)
         style = "series accent" if "accent" in line.style else "series"
         parts.append(
-            f'<text class="{style}" x="{frame.x(x) + 7}" '
-            f'y="{round(frame.y(y) + 4, 1)}">{escape(line.label)}</text>'
+            f'<text class="{style}" x="{frame.x(line.points[-1][0]) + 7}" '
+            f'y="{round(level + 4, 1)}">{escape(line.label)}</text>'
         )
-    return f"<g{opacity}>{title}{''.join(parts)}</g>"
+    return "".join(parts)
 
 
 def _path(line: Line, frame: _Frame) -> str:

@@ -76,15 +76,18 @@ def table_section(result: Any) -> str:
     best_first = "ascending" if lower_is_better(metric) else "descending"
     numeric = {name: all(_is_number(curve.params.get(name)) for curve in curves) for name in names}
     with_errors = any(getattr(curve, "stderr", {}).get(metric) for curve in curves)
-    heads = ['<th scope="col" data-type="number" aria-sort="ascending">Rank</th>']
+    # The score stands beside the rank: a phone shows the first few columns only.
+    heads = [
+        '<th scope="col" data-type="number" aria-sort="ascending">Rank</th>',
+        f'<th scope="col" data-type="number" data-first="{best_first}">'
+        f"{scored_on(result).capitalize()} {escape(metric)}</th>",
+        *(['<th scope="col" data-type="number">± std. error</th>'] if with_errors else []),
+    ]
     for name in names:
         kind = 'data-type="number"' if numeric[name] else 'class="text" data-type="text"'
         heads.append(f'<th scope="col" {kind}>{escape(name)}</th>')
     heads += [
         '<th scope="col" data-type="number">Best epoch</th>',
-        f'<th scope="col" data-type="number" data-first="{best_first}">'
-        f"{scored_on(result).capitalize()} {escape(metric)}</th>",
-        *(['<th scope="col" data-type="number">± std. error</th>'] if with_errors else []),
         f'<th scope="col" data-type="number" data-first="{best_first}">Train {escape(metric)}</th>',
         '<th scope="col" data-type="number">Seconds</th>',
         '<th scope="col">Curve</th>',
@@ -205,7 +208,11 @@ def _row(
             train = float(curve.train[metric][point])
         if with_errors and curve.stderr.get(metric):
             error = float(curve.stderr[metric][point])
-    cells = [_cell(rank + 1, str(rank + 1))]
+    cells = [
+        _cell(rank + 1, str(rank + 1)),
+        _cell(test, _score(test), "key"),
+        *([_cell(error, _score(error))] if with_errors else []),
+    ]
     for name in names:
         value = curve.params.get(name, "")
         if numeric[name]:
@@ -216,8 +223,6 @@ def _row(
     ys = curve.test.get(metric, [math.nan] * len(curve.epochs))
     cells += [
         _cell(epoch, str(epoch) or "–"),
-        _cell(test, _score(test), "key"),
-        *([_cell(error, _score(error))] if with_errors else []),
         _cell(train, _score(train)),
         _cell(seconds, f"{seconds:,.1f}" if _finite(seconds) else "–"),
         f"<td>{sparkline(curve.epochs, ys, x_range, y_range, point)}</td>",

@@ -59,6 +59,7 @@ th:first-child, td:first-child { padding-left: 10px; }
 thead th {
   position: sticky; top: 0; background: var(--paper); font-weight: 400; font-size: 14px;
   color: var(--soft); vertical-align: bottom; box-shadow: inset 0 -1px var(--rule);
+  white-space: normal; overflow-wrap: normal;
 }
 tbody tr + tr td { border-top: 1px solid var(--rule); }
 .text { text-align: left; }

@@ -91,18 +91,23 @@ class SearchResult:
         """Parameters whose best value is the "lowest" or "highest" tried, so that a better one may
         lie beyond.
 
-        Numbers with more than two values count, and ranges (within 5 % of an end).
+        Numbers with more than two values count, and ranges (within 5 % of an end). Where other
+        settings score as well with a value further inside, nothing is said.
         """
         found = {}
-        for name, best in self.best_params.items():
+        equals = [self.best_params]
+        equals += [c.params for c in self.curves if c.best(self.metric)[1] == self.best_score]
+        for name in self.best_params:
             if name in self.ranges:
-                share = self.ranges[name].share(best)
-                low, high = share <= EDGE, share >= 1 - EDGE
+                shares = [self.ranges[name].share(params[name]) for params in equals]
+                low = all(share <= EDGE for share in shares)
+                high = all(share >= 1 - EDGE for share in shares)
             else:
                 values = {_hashable(curve.params.get(name)) for curve in self.curves}
                 if len(values) < 3 or not all(map(_is_number, values)):
                     continue
-                low, high = best == min(values), best == max(values)
+                low = all(params.get(name) == min(values) for params in equals)
+                high = all(params.get(name) == max(values) for params in equals)
             if low or high:
                 found[name] = "lowest" if low else "highest"
         return found

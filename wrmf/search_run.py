@@ -32,7 +32,7 @@ from wrmf.selection import (
     mean_over_seeds,
 )
 from wrmf.space import Range, drawn_settings, plain
-from wrmf.split import Split, as_validation
+from wrmf.split import Split, as_validation, check_split
 from wrmf.threads import available_threads
 
 __all__ = ["Search"]
@@ -63,6 +63,7 @@ class Search:
         validation: float | Split | None = None,
         draws: int | None = None,
     ) -> None:
+        check_split(split)
         self.space, self.epochs = space, as_epochs(epochs)
         named = ("mse",) if metrics is None else (metrics,) if isinstance(metrics, str) else metrics
         self.metric, self.metrics = metric, tuple(dict.fromkeys((metric, *named)))

@@ -14,9 +14,9 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from wrmf.checks import as_generator, as_positive_int
-from wrmf.metrics import Evaluation, evaluate_both
+from wrmf.metrics import Evaluation, check_metrics, evaluate_both
 from wrmf.model import WRMF
-from wrmf.split import Split
+from wrmf.split import Split, check_split
 
 __all__ = ["CurveRun", "LearningCurve", "learning_curve", "rank_curves"]
 
@@ -113,6 +113,8 @@ def as_epochs(epochs: Any) -> list[int]:
     """Return checkpoints as rising positive ints."""
     if isinstance(epochs, (int, np.integer)):
         epochs = [epochs]
+    if not isinstance(epochs, Iterable):
+        raise TypeError(f"epochs must be rising, such as range(2, 40, 2), got {epochs!r}")
     checked = [as_positive_int(epoch, "epochs") for epoch in epochs]
     if not checked or any(a >= b for a, b in itertools.pairwise(checked)):
         raise ValueError(f"epochs must be rising, such as range(2, 40, 2), got {epochs}")
@@ -303,9 +305,11 @@ def learning_curve(
     >>> list(curve.to_frame().columns)[:3]
     ['epochs', 'precision@5 train', 'precision@5 test']
     """
+    if not isinstance(model, WRMF):
+        raise TypeError(f"model must be a WRMF, got {type(model).__name__}")
+    check_split(split)
     checkpoints = as_epochs(epochs)
-    if isinstance(metrics, str):
-        metrics = (metrics,)
+    metrics = tuple(check_metrics(metrics, split.train.n_items))
     numbers = as_seeds(seeds, as_seed(model.random_state))
     run = CurveRun(model, split, metrics, numbers, exclude_seen, patience=patience)
     write = as_log(log)

@@ -69,6 +69,8 @@ class Range:
 
 def as_space(model: WRMF, space: Any, name: str = "grid") -> dict[str, Any]:
     """Return {parameter: list of values, or Range}, each value checked before any training."""
+    if not isinstance(model, WRMF):
+        raise TypeError(f"model must be a WRMF, got {type(model).__name__}")
     if not isinstance(space, Mapping) or not space:
         raise ValueError(
             f'{name} must map names to values, such as {{"factors": [32, 64]}}, got {space!r}'

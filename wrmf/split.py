@@ -13,8 +13,8 @@ from scipy import sparse
 from wrmf.checks import as_csr, as_generator, as_positive_int
 from wrmf.interactions import Interactions
 
-__all__ = ["Split", "as_validation", "leave_k_out", "split_by_time", "split_interactions",
-           "split_users"]  # fmt: skip
+__all__ = ["Split", "as_validation", "check_split", "leave_k_out", "split_by_time",
+           "split_interactions", "split_users"]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -157,6 +157,10 @@ def leave_k_out(
     wanted = (
         len(users) if fraction is None else _share(fraction, data.n_users, "fraction", closed=True)
     )
+    if not wanted and len(users):
+        raise ValueError(
+            f"fraction {fraction} of {data.n_users} users is less than one user: raise it"
+        )
     if wanted > len(users) or not wanted:
         raise ValueError(
             f"{max(wanted, 1)} test users were asked for, {len(users)} of {data.n_users} have at "
@@ -173,7 +177,27 @@ def leave_k_out(
 def split_interactions(
     data: Interactions, test_size: float | int = 0.2, random_state: Any = None
 ) -> Split:
-    """Move a random share (float) or number (int) of all interactions to the test set."""
+    """Move random interactions to the test set, whoever's they are.
+
+    Parameters
+    ----------
+    data : Interactions, or a sparse users × items matrix
+    test_size : float in (0, 1), or int ≥ 1, default 0.2
+        Share, rounded down, or number of interactions that go to test.
+    random_state : None, int, Generator or RandomState
+
+    Raises
+    ------
+    TypeError, ValueError
+        Where test or train would be empty.
+
+    Examples
+    --------
+    >>> import numpy as np, wrmf
+    >>> split = wrmf.split_interactions(np.ones((4, 5)), test_size=0.3, random_state=0)
+    >>> split.train.n_interactions, split.test.n_interactions
+    (14, 6)
+    """
     data = _as_data(data)
     n_test = _share(test_size, data.n_interactions, "test_size")
     if n_test < 1:
@@ -198,6 +222,19 @@ def split_by_time(
         The latest share or number; interactions at the same time stay together, in test.
     cutoff : number or datetime
         Instead of test_size: what is at or after it goes to test.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Without times, for missing ones, or where train or test would be empty.
+
+    Examples
+    --------
+    >>> import pandas as pd, wrmf
+    >>> plays = pd.DataFrame({"user": [1, 1, 2], "item": [5, 6, 5], "day": [3, 9, 4]})
+    >>> split = wrmf.split_by_time(wrmf.read_interactions(plays, time="day"), cutoff=5)
+    >>> split.test.to_frame()[["user", "item"]].to_numpy().tolist()
+    [[1, 6]]
     """
     data = _as_data(data)
     times = data.times if time is None else np.asarray(time)
@@ -244,6 +281,18 @@ def split_users(
     -------
     Split
         Held-out users' rows are empty in ``train``; ``fold_in`` and ``test`` have only them.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Where fewer users have two interactions than are asked for.
+
+    Examples
+    --------
+    >>> import numpy as np, wrmf
+    >>> split = wrmf.split_users(np.ones((4, 5)), n_test=1, fold_in=0.6, random_state=0)
+    >>> [part.n_interactions for part in (split.train, split.fold_in, split.test)]
+    [15, 3, 2]
     """
     data = _as_data(data)
     n_users = _share(n_test, data.n_users, "n_test")
@@ -267,6 +316,15 @@ def split_users(
     return Split(
         _keep(data, ~out), _keep(data, out & ~first), users, _keep(data, out & first)
     )
+
+
+def check_split(split: Any) -> None:
+    """Raise a TypeError where it is no Split."""
+    if not isinstance(split, Split):
+        raise TypeError(
+            f"split must be a wrmf.Split, got {type(split).__name__}: make one by "
+            "leave_k_out(data), or wrap a train and a test matrix in wrmf.Split(train, test)"
+        )
 
 
 def as_validation(split: Split, validation: Any, random_state: int) -> Split:
