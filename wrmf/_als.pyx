@@ -8,7 +8,7 @@ handed. Nothing here is raised inside a parallel loop: a row that fails is marke
 from cython cimport floating
 from cython.parallel cimport parallel, prange, threadid
 from libc.math cimport sqrt
-from libc.stdint cimport int32_t, int64_t, uint8_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from wrmf._blas cimport gemm, potrf_upper, potrs_upper, syrk_transposed_upper, syrk_upper
@@ -44,6 +44,8 @@ cdef extern from "_lanes.h" nogil:
                     int count, const void *sums, const int64_t *parts, void *scratch)
     void lanes_gram(int path, int is_double, const void *factors, int64_t rows, int k, int ld,
                     int first, int last, double *sums, void *scratch)
+    uint64_t lanes_flush_subnormals()
+    void lanes_restore_subnormals(uint64_t before)
     ptrdiff_t lanes_packed(int n)
     int LANES_SUMMED
 
@@ -381,6 +383,7 @@ def solve_rows(
     cdef uint8_t *scratch
     cdef uint8_t *mine
     cdef size_t bytes
+    cdef uint64_t before
 
     if n == 0:
         return
@@ -417,24 +420,31 @@ def solve_rows(
         size = (lanes_packed((k + 3) // 4 * 4) + ld + 15) // 16 * 16
         sums = np.empty((n_parts, size), dtype=dtype)
         with nogil, parallel(num_threads=n_threads):
+            before = lanes_flush_subnormals()
             mine = scratch + threadid() * bytes
             for g in prange(n_parts, schedule="dynamic", chunksize=1):
                 lanes_part(path, is_double, &problem, owner[g], first[g], last[g], &sums[g, 0],
                            mine)
+            lanes_restore_subnormals(before)
         with nogil, parallel(num_threads=n_threads):
+            before = lanes_flush_subnormals()
             mine = scratch + threadid() * bytes
             for g in prange(n_groups, schedule="dynamic", chunksize=1):
                 count = <int> (width if n - g * width > width else n - g * width)
                 lanes_join(path, is_double, &problem, &rows[g * width], count, &sums[0, 0],
                            &part_start[g * width], mine)
+            lanes_restore_subnormals(before)
     elif path:
         with nogil, parallel(num_threads=n_threads):
+            before = lanes_flush_subnormals()
             mine = scratch + threadid() * bytes
             for g in prange(n_groups, schedule="dynamic", chunksize=1):
                 count = <int> (width if n - g * width > width else n - g * width)
                 lanes_solve(path, is_double, method, &problem, &rows[g * width], count, mine)
+            lanes_restore_subnormals(before)
     else:
         with nogil, parallel(num_threads=n_threads):
+            before = lanes_flush_subnormals()
             mine = scratch + threadid() * bytes
             for g in prange(n, schedule="dynamic", chunksize=8):
                 if method >= 2:
@@ -444,6 +454,7 @@ def solve_rows(
                     &problem, method, rows[g], tolerance, <floating *> mine
                 ):
                     failed[rows[g]] = 1
+            lanes_restore_subnormals(before)
 
 
 def multiply(
@@ -453,15 +464,19 @@ def multiply(
     # Few factors: so few rows that BLAS packs nothing; many: so many that packing is soon paid.
     cdef Py_ssize_t n = a.shape[0], block, rows_of_block = 128 if b.shape[0] <= 64 else 1024
     cdef int m = b.shape[1], k = b.shape[0], rows
+    cdef uint64_t before
     cdef int lda = a.strides[0] // a.itemsize, ldc = out.strides[0] // out.itemsize
     if n == 0:
         return
-    for block in prange((n + rows_of_block - 1) // rows_of_block, nogil=True, schedule="dynamic",
-                        chunksize=1, num_threads=n_threads):
-        rows = <int> min(rows_of_block, n - block * rows_of_block)
-        # Row-major, so the transposes are multiplied.
-        gemm(m, rows, k, &b[0, 0], m, &a[block * rows_of_block, 0], lda,
-             &out[block * rows_of_block, 0], ldc)
+    with nogil, parallel(num_threads=n_threads):
+        before = lanes_flush_subnormals()
+        for block in prange((n + rows_of_block - 1) // rows_of_block, schedule="dynamic",
+                            chunksize=1):
+            rows = <int> min(rows_of_block, n - block * rows_of_block)
+            # Row-major, so the transposes are multiplied.
+            gemm(m, rows, k, &b[0, 0], m, &a[block * rows_of_block, 0], lda,
+                 &out[block * rows_of_block, 0], ldc)
+        lanes_restore_subnormals(before)
 
 
 def gram_parts(
@@ -482,24 +497,27 @@ def gram_parts(
     cdef uint8_t[::1] room = np.empty(n_threads * bytes + 64, dtype=np.uint8)
     cdef uint8_t *scratch = <uint8_t *> ((<size_t> &room[0] + 63) // 64 * 64)
     cdef double *block
-    for work in prange(<int> parts.shape[0] * panels, nogil=True, schedule="dynamic", chunksize=1,
-                       num_threads=n_threads):
-        part = work // panels
-        first = work % panels * panel
-        row = part * rows_of_part
-        last = min(n, row + rows_of_part)
+    cdef uint64_t before
+    with nogil, parallel(num_threads=n_threads):
+        before = lanes_flush_subnormals()
         block = <double *> (scratch + threadid() * bytes)
-        if path:
-            lanes_gram(path, is_double, &factors[row, 0], last - row, k, ld, first,
-                       min(first + panel, k), &parts[part, 0, 0], block)
-            continue
-        while row < last:
-            rows = <int> min(<Py_ssize_t> LANES_SUMMED, last - row)
-            for i in range(rows):
-                for j in range(k):
-                    block[i * k + j] = factors[row + i, j]
-            syrk_upper[double](k, rows, block, k, &parts[part, 0, 0], k)
-            row = row + rows
+        for work in prange(<int> parts.shape[0] * panels, schedule="dynamic", chunksize=1):
+            part = work // panels
+            first = work % panels * panel
+            row = part * rows_of_part
+            last = min(n, row + rows_of_part)
+            if path:
+                lanes_gram(path, is_double, &factors[row, 0], last - row, k, ld, first,
+                           min(first + panel, k), &parts[part, 0, 0], block)
+                continue
+            while row < last:
+                rows = <int> min(<Py_ssize_t> LANES_SUMMED, last - row)
+                for i in range(rows):
+                    for j in range(k):
+                        block[i * k + j] = factors[row + i, j]
+                syrk_upper[double](k, rows, block, k, &parts[part, 0, 0], k)
+                row = row + rows
+        lanes_restore_subnormals(before)
 
 
 def entry_scores(
