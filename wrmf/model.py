@@ -320,7 +320,7 @@ class WRMF:
         dtype = self.user_factors.dtype
         of_users, of_items = self._regularization()
         users = Side.of(self.train_matrix, objective, of_users, dtype)
-        items = Side.of(self.train_matrix.T.tocsr(), objective, of_items, dtype)
+        items = Side.of(self.train_matrix.T.tocsr(), objective, of_items, dtype, users.workspace)
         solver = "exact" if self.solver == "auto" else self.solver
         hidden = None if progress is None else not progress
         for _ in tqdm(range(iterations), desc="WRMF", unit="sweep", disable=hidden):

@@ -60,8 +60,18 @@ class Side:
     workspace: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
-    def of(cls, matrix: Any, objective: Objective, regularization: float, dtype: Any) -> Side:
-        """Return the side whose rows are the rows of a canonical CSR matrix."""
+    def of(
+        cls,
+        matrix: Any,
+        objective: Objective,
+        regularization: float,
+        dtype: Any,
+        workspace: dict[str, np.ndarray] | None = None,
+    ) -> Side:
+        """Return the side whose rows are the rows of a canonical CSR matrix.
+
+        Two sides that take turns may share a ``workspace``.
+        """
         counts = np.diff(matrix.indptr)
         return cls(
             indptr=matrix.indptr.astype(np.int64, copy=False),
@@ -73,6 +83,7 @@ class Side:
             order=np.argsort(-counts, kind="stable").astype(np.int32),
             target_shift=objective.target_shift,
             unobserved_weight=objective.unobserved_weight,
+            workspace={} if workspace is None else workspace,
         )
 
     def array(self, name: str, shape: tuple[int, int], dtype: Any) -> np.ndarray:
@@ -112,8 +123,8 @@ def half_sweep(
     one of least norm is taken. A row whose system float32 cannot resolve (large α beside small λ)
     is solved again in float64, and by its eigenvalues if that fails, too.
 
-    An interrupted half-sweep leaves ``out`` as it was. Extra memory: one copy of each side, its
-    columns padded to a multiple of 16, and scratch of a few megabytes for each thread.
+    An interrupted half-sweep leaves ``out`` as it was. Extra memory: one copy of each side (two of
+    ``out`` with "cg"), columns padded to a multiple of 16, and some 3 MB of scratch a thread.
     """
     work = fixed.shape[1] * (len(side.indices) + fixed.shape[1] * (len(out) + len(fixed)))
     threads = kernel_threads(num_threads if work > LEAST_WORK else 1)
