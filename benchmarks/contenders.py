@@ -22,7 +22,7 @@ from benchmarks.scored import Blocks, Factors
 from wrmf import Range
 
 CHECKPOINTS = (2, 3, 4, 6, 8, 12, 16)
-FACTORS = [32, 64, 128, 256]
+FACTORS = [64, 128, 256, 512]
 SEED, THREADS = 0, 2
 
 
@@ -54,12 +54,12 @@ class Ours:
         "factors": FACTORS,
         "alpha0": Range(0.003, 0.5, log=True),
         "strength": Range(0.0005, 0.05, log=True),
-        "nu": [0.5, 1.0],
+        "nu": Range(0.5, 1.5),
         "values": ["binary", "log", "damped"],
     }
     starts = (
-        {"factors": 128, "alpha0": 0.1, "strength": 0.003, "nu": 1.0, "values": "damped"},
-        {"factors": 128, "alpha0": 0.05, "strength": 0.005, "nu": 1.0, "values": "binary"},
+        {"factors": 128, "alpha0": 0.05, "strength": 0.003, "nu": 1.0, "values": "damped"},
+        {"factors": 256, "alpha0": 0.02, "strength": 0.002, "nu": 1.0, "values": "binary"},
     )
 
     def curve(self, params, split, checkpoints=CHECKPOINTS) -> Iterator[tuple[int, Factors]]:
@@ -83,10 +83,7 @@ class Ours:
 class Irspack:
     name, als = "irspack iALS", True
     space = Ours.space
-    starts = (
-        {"factors": 128, "alpha0": 0.1, "strength": 0.003, "nu": 1.0, "values": "damped"},
-        {"factors": 128, "alpha0": 0.05, "strength": 0.005, "nu": 1.0, "values": "binary"},
-    )
+    starts = Ours.starts
 
     def curve(self, params, split, checkpoints=CHECKPOINTS):
         try:
@@ -125,8 +122,8 @@ class Implicit:
         "values": ["binary", "log", "damped"],
     }
     starts = (
-        {"factors": 128, "alpha": 10.0, "regularization": 1.0, "values": "damped"},
-        {"factors": 128, "alpha": 20.0, "regularization": 1.0, "values": "binary"},
+        {"factors": 128, "alpha": 20.0, "regularization": 3.0, "values": "damped"},
+        {"factors": 256, "alpha": 50.0, "regularization": 5.0, "values": "binary"},
     )
 
     def curve(self, params, split, checkpoints=CHECKPOINTS):
@@ -212,29 +209,26 @@ class EASE:
     def curve(self, params, split):
         x, strength = split.train.matrix.astype(np.float32), params["regularization"]
         x.data[:] = 1
-        n_users, n_items = x.shape
+        n_items = x.shape[1]
         if n_items > self.most:
             raise Missing(f"EASE is left out where items are more than {self.most}")
         some = np.flatnonzero(np.diff(x.indptr))
         if len(some) < n_items:
             x = x[some]
             kernel = np.linalg.inv((x @ x.T).toarray() + strength * np.eye(len(some), dtype="f4"))
-            product = np.asarray((x.T @ kernel).T)  # K X, users × items
-            diagonal = (1 - np.asarray(x.multiply(product).sum(axis=0)).ravel()) / strength
-
-            def scores(known):
-                plain = _ones(known)
-                own = (plain.toarray() - (plain @ x.T) @ product) / strength
-                return plain.toarray() - own / diagonal
+            inverse = x.T @ np.ascontiguousarray((x.T @ kernel).T)
+            inverse /= -strength
+            inverse[np.diag_indices(n_items)] += 1 / strength
         else:
             gram = (x.T @ x).toarray()
             gram[np.diag_indices(n_items)] += strength
             inverse = np.linalg.inv(gram)
-            weights = inverse / -np.diag(inverse)
-            weights[np.diag_indices(n_items)] = 0
+        diagonal = np.diag(inverse).copy()
+        inverse /= -diagonal
+        inverse[np.diag_indices(n_items)] = 0
 
-            def scores(known):
-                return _ones(known) @ weights
+        def scores(known):
+            return _ones(known) @ inverse
 
         yield 1, Blocks(scores)
 

@@ -1,6 +1,6 @@
 """The leaderboard: everybody tuned with the same budget, tested once.
 
-    python -m benchmarks.leaderboard                       # all sets, both protocols: 20 to 25 min
+    python -m benchmarks.leaderboard                       # all sets, both protocols: 15 to 20 min
     python -m benchmarks.leaderboard --sets citeulike_a --protocols weak --seconds 60
     python -m benchmarks.leaderboard --show                # the tables again, from the results
 
@@ -111,8 +111,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--sets", nargs="+", default=SETS, choices=SETS)
     parser.add_argument("--protocols", nargs="+", default=PROTOCOLS, choices=PROTOCOLS)
     parser.add_argument("--contenders", nargs="+", default=list(CONTENDERS), choices=CONTENDERS)
-    parser.add_argument("--trials", type=int, default=24)
-    parser.add_argument("--seconds", type=float, default=35.0)
+    parser.add_argument("--trials", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="folder of the results")
     parser.add_argument("--show", action="store_true", help="print tables of results that are there")

@@ -95,10 +95,10 @@ def mtg_decks(protocol: str, seed: int = 0) -> tuple[wrmf.Split, wrmf.Split]:
     known = np.bincount(pairs[: len(old)].indices, minlength=pairs.shape[1])
     pairs = pairs[:, known >= DECKS["card_min"]]
     day = meta.set_index("user")["day"]
-    latest = day.loc[old].to_numpy() >= day.loc[old].quantile(0.9)
+    latest = day.loc[old].to_numpy() >= day.loc[old].quantile(0.85)
     is_new = np.arange(pairs.shape[0]) >= len(old)
     split = held_out(pairs, is_new, protocol, seed)
-    # Validation looks like the test: the latest tenth of what is trained on.
+    # Validation looks like the test: the latest of what is trained on.
     inner = held_out(pairs[: len(old)], latest, protocol, seed + 1)
     return split, inner
 
@@ -137,4 +137,4 @@ def leaderboard_split(name: str, protocol: str, seed: int = 0) -> tuple[wrmf.Spl
         split = wrmf.split_interactions(whole, 0.2, random_state=seed)
     else:
         split = wrmf.split_users(whole, 0.2, fold_in=0.8, random_state=seed)
-    return split, as_validation(split, 0.1, seed + 1)
+    return split, as_validation(split, 0.2, seed + 1)
