@@ -50,27 +50,32 @@ def degrees(matrix: sparse.csr_matrix) -> np.ndarray:
 
 class Ours:
     name, als = "wrmf", True
-    space: Mapping[str, Any] = {
+    shared: Mapping[str, Any] = {
         "factors": FACTORS,
         "alpha0": Range(0.003, 0.5, log=True),
         "strength": Range(0.0005, 0.05, log=True),
         "nu": Range(0.5, 1.5),
         "values": ["binary", "log", "damped"],
     }
+    space: Mapping[str, Any] = {**shared, "solver": ["exact", "cg 2", "cg 3"]}
     starts = (
-        {"factors": 128, "alpha0": 0.05, "strength": 0.003, "nu": 1.0, "values": "damped"},
-        {"factors": 256, "alpha0": 0.02, "strength": 0.002, "nu": 1.0, "values": "binary"},
+        {"factors": 128, "alpha0": 0.05, "strength": 0.003, "nu": 1.0, "values": "damped",
+         "solver": "exact"},
+        {"factors": 256, "alpha0": 0.02, "strength": 0.002, "nu": 1.0, "values": "binary",
+         "solver": "cg 3"},
     )
 
     def curve(self, params, split, checkpoints=CHECKPOINTS) -> Iterator[tuple[int, Factors]]:
         train, popular = split.train.matrix, degrees(split.train.matrix)
         values = treated(train, params["values"], popular)
+        solver, _, steps = params["solver"].partition(" ")
         # λ as for a row of ordinary length, so that ν changes the shape alone.
         size = 2 * train.nnz / sum(train.shape) + params["alpha0"] * sum(train.shape) / 2
         model = wrmf.WRMF(
             params["factors"], params["strength"] * size ** (1 - params["nu"]), 1.0,
             unobserved_weight=params["alpha0"], regularization_exponent=params["nu"],
-            objective="ials", random_state=SEED, num_threads=THREADS,
+            objective="ials", random_state=SEED, num_threads=THREADS, solver=solver,
+            cg_steps=int(steps or 1),
         )  # fmt: skip
         for epoch in checkpoints:
             model.partial_fit(values, epoch - model.iterations_done, progress=False)
@@ -82,8 +87,9 @@ class Ours:
 
 class Irspack:
     name, als = "irspack iALS", True
-    space = Ours.space
-    starts = Ours.starts
+    space = Ours.shared
+    starts = tuple({key: value for key, value in start.items() if key != "solver"}
+                   for start in Ours.starts)  # fmt: skip
 
     def curve(self, params, split, checkpoints=CHECKPOINTS):
         try:
@@ -193,7 +199,11 @@ class ItemKNN:
         gram.eliminate_zeros()
         weights = gram.T.tocsr()
         counts = degrees(split.train.matrix)
-        yield 1, Blocks(lambda known: (treated(known, params["values"], counts) @ weights).toarray())
+
+        def scores(known):
+            return (treated(known, params["values"], counts) @ weights).toarray()
+
+        yield 1, Blocks(scores)
 
 
 class EASE:

@@ -143,8 +143,8 @@ def main(arguments: list[str] | None = None) -> None:
         one["test"] = {}
         for name, (split, _) in data.items():
             (_, value), = scores(one["params"], split, (one["iterations"],), asked.seed)
-            one["test"][name] = {"ndcg@20": value,
-                                 "share of tuned": round(value / references[name]["test"], 4)}  # fmt: skip
+            share = round(value / references[name]["test"], 4)
+            one["test"][name] = {METRIC: value, "share of tuned": share}
         shares = [each["share of tuned"] for each in one["test"].values()]
         print(label, one["params"], one["iterations"], shares,
               f"{sum(share >= 0.9 for share in shares)} of {len(shares)}", flush=True)  # fmt: skip
@@ -155,9 +155,10 @@ def main(arguments: list[str] | None = None) -> None:
 
 def first(ranked: list[dict], **wanted) -> dict:
     """Return a copy of the best candidate with these parameters (None: left at its default)."""
-    found = next(each for each in ranked
-                 if all(each["params"].get(name) == value for name, value in wanted.items()))  # fmt: skip
-    return dict(found)
+    for each in ranked:
+        if all(each["params"].get(name) == value for name, value in wanted.items()):
+            return dict(each)
+    raise ValueError(f"no candidate has {wanted}")
 
 
 if __name__ == "__main__":

@@ -93,7 +93,8 @@ def run(
     whole = gowalla()
     held = validation(whole.train, seed)
     found = search(
-        lambda params: curve(params, factors, held, seed), SPACE, "sum", trials, seconds, seed + len(before),
+        lambda params: curve(params, factors, held, seed), SPACE, "sum", trials, seconds,
+        seed + len(before),
         starts, before, explore=0.4 if starts is STARTS else 0.0,
         log=lambda line: print(line, file=sys.stderr, flush=True),
     )  # fmt: skip

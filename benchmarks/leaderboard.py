@@ -85,7 +85,7 @@ def table(record: dict) -> str:
         f"**{record['set']}, {record['protocol']}**: {data['users']:,} × {data['items']:,}, "
         f"{data['train']:,} in train, {data['test_users']:,} test users; "
         f"{budget['trials']} trials or {budget['seconds']:.0f} s each", "",
-        "| | recall@20 | ndcg@20 | ± | trials | s tuning | s training |", "|---|---|---|---|---|---|---|",
+        "| | recall@20 | ndcg@20 | ± | trials | s tuning | s training |", "|---|" + "---|" * 6,
     ]  # fmt: skip
     ranked = sorted((each for each in record["contenders"].items() if "test" in each[1]),
                     key=lambda each: -each[1]["test"]["ndcg@20"])  # fmt: skip
@@ -115,7 +115,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="folder of the results")
-    parser.add_argument("--show", action="store_true", help="print tables of results that are there")
+    parser.add_argument("--show", action="store_true", help="only print the tables of results")
     asked = parser.parse_args(arguments)
     for name in asked.sets:
         for protocol in asked.protocols:

@@ -14,6 +14,7 @@ held-out user's items is scored, the rest is folded in. Settings are those of Re
 from __future__ import annotations
 
 import argparse
+import itertools
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,10 +87,10 @@ def cut(data: wrmf.Interactions, table: Table) -> Protocol:
         raise ValueError(
             f"{2 * table.held_out} users are to be held out, {n} are left after the thresholds"
         )
-    order = np.random.RandomState(SEED).permutation(n)  # noqa: NPY002
+    order = np.random.RandomState(SEED).permutation(n)
     borders = [0, n - 2 * table.held_out, n - table.held_out, n]
     train, validation, test = (
-        matrix[np.sort(order[low:high])] for low, high in zip(borders, borders[1:], strict=False)
+        matrix[np.sort(order[low:high])] for low, high in itertools.pairwise(borders)
     )
     met = np.bincount(train.indices, minlength=train.shape[1]) > 0
     return Protocol(train[:, met], _fifth(validation[:, met]), _fifth(test[:, met]))
@@ -98,7 +99,7 @@ def cut(data: wrmf.Interactions, table: Table) -> Protocol:
 def _fifth(rows: sparse.csr_matrix) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
     """Return (known, scored): a fifth of each row of at least five is scored, rounded down."""
     rows.sort_indices()
-    generator = np.random.RandomState(SEED)  # noqa: NPY002
+    generator = np.random.RandomState(SEED)
     chosen = np.zeros(rows.nnz, dtype=bool)
     for start, stop in zip(rows.indptr[:-1], rows.indptr[1:], strict=True):
         if stop - start >= 5:

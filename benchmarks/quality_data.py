@@ -87,7 +87,8 @@ def mtg_decks(protocol: str, seed: int = 0) -> tuple[wrmf.Split, wrmf.Split]:
     old, new = (
         np.sort(generator.permutation(
             meta.loc[(meta["day"] >= low) & (meta["day"] < high), "user"].to_numpy())[:most])
-        for low, high, most in zip(borders, borders[1:], (DECKS["train"], DECKS["test"]))
+        for low, high, most in zip(borders, borders[1:], (DECKS["train"], DECKS["test"]),
+                                   strict=False)
     )  # fmt: skip
     frame = read("mtg_decks")
     pairs = matrix_of(frame[frame["user"].isin(np.concatenate([old, new]))])
@@ -104,7 +105,7 @@ def mtg_decks(protocol: str, seed: int = 0) -> tuple[wrmf.Split, wrmf.Split]:
 
 
 def held_out(matrix: sparse.csr_matrix, chosen: np.ndarray, protocol: str, seed: int) -> wrmf.Split:
-    """Return a split that scores a fifth of each chosen row; the rest is trained on or folded in."""
+    """Return a split that scores a fifth of each chosen row; the rest is known or folded in."""
     data = wrmf.Interactions.from_matrix(matrix)
     counts = np.diff(data.matrix.indptr)
     chosen = np.flatnonzero(chosen & (counts >= 2))

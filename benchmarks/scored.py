@@ -63,7 +63,7 @@ class Blocks:
                 elif kind == "recall":
                     gain = hits[:, :k].sum(axis=1) / n
                 else:
-                    raise ValueError(f"blocks of scores are measured by recall and ndcg, not {name}")
+                    raise ValueError(f"blocks have recall and ndcg, not {name}")
                 values[name].append(gain)
         joined = {name: np.concatenate(each) for name, each in values.items()}
         return (

@@ -167,3 +167,19 @@ def test_weights_fall_with_the_number_of_a_rows_and_columns_entries():
     assert values[values > 0].mean() == pytest.approx(1.0)
     assert values[1, 0] == pytest.approx(values[0, 0] * 3**0.5)
     assert likes.matrix.data.tolist() == [1] * 4
+
+
+def test_pictures_are_drawn_from_recorded_results(tmp_path, capsys):
+    pytest.importorskip("matplotlib")
+    from benchmarks import quality_plots
+
+    params = dict.fromkeys(quality_plots.PARAMETERS, 0.5)
+    trial = {"params": params, "score": 0.3, "curve": [[2, {"sum": 0.2}], [3, {"sum": 0.3}]]}
+    test = {"recall@20": 0.1, "ndcg@20": 0.1, "stderr": {"recall@20": 0.01, "ndcg@20": 0.01}}
+    for factors in (8, 16):
+        record = {"factors": factors, "best": trial, "trials": [trial], "test": test}
+        (tmp_path / f"gowalla-quality-k{factors}.json").write_text(json.dumps(record))
+    quality_plots.main([str(tmp_path), "--out", str(tmp_path / "docs")])
+    assert len(list((tmp_path / "docs").glob("tuning_*.png"))) == 3
+    quality_plots.main([str(tmp_path / "docs"), "--out", str(tmp_path / "docs")])
+    assert "no results for it" in capsys.readouterr().out
