@@ -3,7 +3,7 @@
     python -m benchmarks.gowalla_quality --factors 64 128 256 512 1024
 
 Each k is tuned and tested in a process of its own and begins at the best settings of the k before.
-A setting is scored by recall@20 + ndcg@20 on a tenth of the training part, which is held out; the
+A setting is scored by recall@20 + ndcg@20 on a share of the training part that is held out; the
 test part is looked at once, by the model retrained on all of train with the setting and the epochs
 that won. Everything goes into results/gowalla-quality-k….json.
 """
@@ -78,24 +78,28 @@ def curve(params: dict, factors: int, split: wrmf.Split, seed: int, checkpoints=
         yield epoch, scores | {"sum": sum(scores.values())}
 
 
-def validation(train: wrmf.Interactions, seed: int, n_users: int = TUNING_USERS) -> wrmf.Split:
-    """Return a tenth of train held out, and as many users drawn to be scored."""
-    split = wrmf.split_interactions(train, 0.1, random_state=seed)
+def validation(
+    train: wrmf.Interactions, seed: int, share: float = 0.1, n_users: int = TUNING_USERS
+) -> wrmf.Split:
+    """Return a share of train held out, and as many users drawn to be scored."""
+    split = wrmf.split_interactions(train, share, random_state=seed)
     users = np.sort(np.random.default_rng(seed).permutation(split.users)[:n_users])
     return wrmf.Split(split.train, split.test, users)
 
 
 def run(
     factors: int, trials: int, seconds: float, seed: int, starts: list[dict],
-    before: list[Trial], test: bool = True,
+    before: list[Trial], test: bool = True, held_out: float = 0.1, patience: int = 2,
+    users: int = TUNING_USERS,
 ) -> dict:  # fmt: skip
     """Return the record of one k: every trial, then the one look at the test part."""
     whole = gowalla()
-    held = validation(whole.train, seed)
+    held = validation(whole.train, seed, held_out, users)
     found = search(
         lambda params: curve(params, factors, held, seed), SPACE, "sum", trials, seconds,
         seed + len(before),
         starts, before, explore=0.4 if starts is STARTS else 0.0,
+        patience=patience,
         log=lambda line: print(line, file=sys.stderr, flush=True),
     )  # fmt: skip
     best = found[0]
@@ -103,7 +107,7 @@ def run(
         "factors": factors, "seed": seed, "threads": 2,
         "tuning": {"trials": len(found), "users": len(held.users),
                    "seconds": round(sum(trial.seconds for trial in found), 1),
-                   "held_out": "a tenth of the interactions of train", "checkpoints": CHECKPOINTS},
+                   "held_out": held_out, "checkpoints": CHECKPOINTS, "patience": patience},
         "best": best.to_json() | {"model": repr(model_of(best.params, factors, best.epoch, seed))},
         "trials": [trial.to_json() for trial in found],
     }  # fmt: skip
@@ -141,6 +145,9 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--starts", type=int, default=3, help="how many of its best settings")
     parser.add_argument("--resume", action="store_true", help="add trials to those in the results")
     parser.add_argument("--tune-only", action="store_true", help="leave the test part alone")
+    parser.add_argument("--held-out", type=float, default=0.1, help="share of train to tune on")
+    parser.add_argument("--users", type=int, default=TUNING_USERS, help="drawn to tune on")
+    parser.add_argument("--patience", type=int, default=2, help="checkpoints without a gain")
     parser.add_argument("--out", type=Path)
     asked = parser.parse_args(arguments)
     if len(asked.factors) > 1:
@@ -156,7 +163,7 @@ def main(arguments: list[str] | None = None) -> None:
             start = own
         return
     factors = asked.factors[0]
-    starts = best_settings(asked.start, asked.starts) if asked.start else STARTS
+    starts = best_settings(asked.start, asked.starts) + STARTS[:1] if asked.start else STARTS
     trials = TRIALS.get(factors, 6) if asked.trials is None else asked.trials
     name = f"gowalla-quality-k{factors}"
     own = asked.out or RESULTS / f"{name}.json"
@@ -165,7 +172,8 @@ def main(arguments: list[str] | None = None) -> None:
         trials_so_far = json.loads(own.read_text(encoding="utf-8"))["trials"]
         before = [Trial.of_json(trial) for trial in trials_so_far]
         starts = []
-    record = run(factors, trials, asked.seconds, asked.seed, starts, before, not asked.tune_only)
+    record = run(factors, trials, asked.seconds, asked.seed, starts, before, not asked.tune_only,
+                 asked.held_out, asked.patience, asked.users)  # fmt: skip
     path = write(described("benchmarks.gowalla_quality", record), name, asked.out)
     print(f"k = {factors}: {record['best']['model']}, {record.get('test', 'not tested')}, {path}")
 
