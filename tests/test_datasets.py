@@ -170,3 +170,41 @@ def test_an_absent_download_says_what_to_do(server):
         datasets.fetch_movielens("100k", base_url=url)
     with pytest.raises(ValueError, match="size must be one of"):
         datasets.fetch_movielens("3k")
+
+
+def zipped(name, text):
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as made:
+        made.writestr(name, text)
+    return content.getvalue()
+
+
+def test_triplets_are_fetched_counted_and_read(server):
+    url, served = server
+    served["/t.zip"] = zipped("train_triplets.txt", "ann\tx\t3\nann\ty\t1\nbob\tx\t2\n")
+    data = datasets.fetch_msd(f"{url}t.zip", n_triplets=3)
+    assert data.users.tolist() == ["ann", "bob"]
+    assert data.items.tolist() == ["x", "y"]
+    assert data.matrix.toarray().tolist() == [[3, 1], [2, 0]]
+
+
+def test_triplets_that_are_not_whole_are_refused(server):
+    url, served = server
+    served["/t.zip"] = zipped("train_triplets.txt", "ann\tx\t3\n")
+    with pytest.raises(OSError, match="checksum"):
+        datasets.fetch_msd(f"{url}t.zip", md5="0" * 32)
+    with pytest.raises(OSError, match="holds 1 triplets, not 48373586: delete it"):
+        datasets.fetch_msd(f"{url}t.zip")
+
+
+def test_another_archive_in_place_of_the_triplets_is_refused(server):
+    url, served = server
+    served["/t.zip"] = zipped("other.txt", "")
+    with pytest.raises(OSError, match="is not the archive of triplets"):
+        datasets.fetch_msd(f"{url}t.zip")
+
+
+def test_triplets_offline_say_what_to_do(server):
+    url, _ = server
+    with pytest.raises(OSError, match="fetch it by hand and save it as"):
+        datasets.fetch_msd(f"{url}nothing.zip")

@@ -121,6 +121,7 @@ def _datasets(options: argparse.Namespace) -> None:
         "synthetic": lambda: datasets.synthetic_likes(random_state=options.seed),
         "sketchfab": datasets.fetch_sketchfab,
         "lastfm": datasets.fetch_lastfm,
+        "msd": datasets.fetch_msd,
         **{
             f"movielens-{size}": functools.partial(datasets.fetch_movielens, size)
             for size in ("100k", "1m", "20m")

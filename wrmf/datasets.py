@@ -23,6 +23,7 @@ __all__ = [
     "cache_folder",
     "fetch_lastfm",
     "fetch_movielens",
+    "fetch_msd",
     "fetch_sketchfab",
     "synthetic_likes",
     "synthetic_raw_likes",
@@ -35,6 +36,8 @@ SKETCHFAB = (
     "https://raw.githubusercontent.com/EthanRosenthal/rec-a-sketch/master/data/"
     "model_likes_anon.psv.7z"
 )
+MSD = "http://millionsongdataset.com/sites/default/files/challenge/train_triplets.txt.zip"
+MSD_TRIPLETS = 48_373_586  # as its page says
 # Where the ratings stand in the archive, their separator and whether there is a header.
 MOVIELENS_FILES = {
     "100k": ("ml-100k.zip", "ml-100k/u.data", "\t", None),
@@ -148,6 +151,42 @@ def fetch_lastfm(url: str = LASTFM) -> Interactions:
             usecols=["user", "item", "plays"], quoting=3,
         )  # fmt: skip
     return read_interactions(plays.dropna(), value="plays")
+
+
+def fetch_msd(
+    url: str = MSD, md5: str | None = None, n_triplets: int = MSD_TRIPLETS
+) -> Interactions:
+    """Return the Million Song Dataset's Taste Profile: plays by user and song id.
+
+    Parameters
+    ----------
+    md5 : str, optional
+        Checksum to compare the download with. None is published, so the triplets are counted.
+    n_triplets : int
+        How many triplets there must be.
+
+    Notes
+    -----
+    Thierry Bertin-Mahieux, Daniel P. W. Ellis, Brian Whitman, Paul Lamere: The Million Song
+    Dataset. 2011. The archive has about 500 MB; reading it takes some 12 GB of memory.
+    """
+    path = download(url, "train_triplets.txt.zip", md5)
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open("train_triplets.txt") as file:
+            plays = pd.read_csv(
+                file, sep="\t", header=None, names=["user", "item", "plays"],
+                dtype={"user": "category", "item": "category", "plays": "int32"},
+            )  # fmt: skip
+    except (zipfile.BadZipFile, KeyError, ValueError) as error:
+        raise OSError(
+            f"{path} is not the archive of triplets ({error}): delete it, and it is fetched again"
+        ) from error
+    if len(plays) != n_triplets:
+        raise OSError(
+            f"{path} holds {len(plays)} triplets, not {n_triplets}: delete it, and it is fetched "
+            "again"
+        )
+    return read_interactions(plays, value="plays")
 
 
 def fetch_sketchfab(url: str = SKETCHFAB) -> Interactions:
