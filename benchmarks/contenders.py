@@ -77,21 +77,12 @@ class Ours:
             objective="ials", random_state=SEED, num_threads=THREADS, solver=solver,
             cg_steps=int(steps or 1),
         )  # fmt: skip
-        # The first half-sweep answers random factors of the model's users. Where users are more,
-        # items take their place: random factors of the fewer rows tell the others more apart.
-        turned = train.shape[0] > train.shape[1]
-        values = values.T.tocsr() if turned else values
         for epoch in checkpoints:
             model.partial_fit(values, epoch - model.iterations_done, progress=False)
-
-            def fold_in(known):
-                rows = treated(known, params["values"], popular)
-                return model.fold_in_items(rows.T) if turned else model.fold_in_users(rows)
-
-            both = model.user_factors, model.item_factors
-            if turned:
-                both = model.fold_in_items(values), model.user_factors
-            yield epoch, Factors(*both, fold_in)
+            yield epoch, Factors(
+                model.user_factors, model.item_factors,
+                lambda known: model.fold_in_users(treated(known, params["values"], popular)),
+            )  # fmt: skip
 
 
 class Irspack:

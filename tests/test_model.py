@@ -93,7 +93,7 @@ def test_fold_in_users_gives_back_the_trained_factors(likes):
 
 def test_fold_in_items_is_the_exact_item_solution(likes):
     model = small(dtype="float64").fit(likes)
-    lambdas = np.full(likes.shape[1], 0.1)
+    lambdas = np.full(likes.shape[1], float(model.regularization))
     expected = reference.half_sweep(likes.T.tocsr(), model.user_factors, lambdas, alpha=40.0)
     np.testing.assert_allclose(model.fold_in_items(likes), expected, rtol=1e-8, atol=1e-10)
     assert model.fold_in_items(likes[:, :7]).shape == (7, 4)

@@ -46,13 +46,13 @@ class WRMF:
 
     Parameters
     ----------
-    factors : int ≥ 1, default 64
+    factors : int ≥ 1, default 128
         Dimensions k of the latent space.
-    regularization : float ≥ 0, or (user, item), default 0.1
+    regularization : float ≥ 0, or (user, item), default 10
         λ. With 0, the minimum of least norm is taken where there are many.
     alpha : float ≥ 0, default 40.0
         How much one count adds to the confidence in a pair.
-    iterations : int ≥ 1, default 15
+    iterations : int ≥ 1, default 10
     unobserved_weight : float > 0, default 1.0
         α₀, the confidence in pairs without interaction.
     regularization_exponent : float, default 0.0
@@ -73,8 +73,9 @@ class WRMF:
     epsilon : float > 0, default 1.0
         Unit of counts in the logarithmic confidence.
     init_scale : float > 0, optional
-        Standard deviation of the initial factors; by default 0.1/√k, as Rendle et al. 2021. From a
-        small start fewer iterations reach the same loss; the first studies began with 1.
+        Standard deviation of the random factors that both sides start from. By default 0.1/√k, as
+        Rendle et al. 2021, and users are solved from items once more before the first iteration:
+        ranking is then good some iterations earlier. The first studies began with 1.
 
     Attributes
     ----------
@@ -91,17 +92,17 @@ class WRMF:
     --------
     >>> import numpy as np, wrmf
     >>> board = np.indices((6, 6)).sum(axis=0) % 2        # a checkerboard
-    >>> model = wrmf.WRMF(factors=2, random_state=0).fit(board)
+    >>> model = wrmf.WRMF(factors=2, regularization=0.1, random_state=0).fit(board)
     >>> abs(model.predict([0, 0], [1, 2])).round(1)
     array([1., 0.], dtype=float32)
     """
 
     def __init__(
         self,
-        factors: int = 64,
-        regularization: float | tuple[float, float] = 0.1,
+        factors: int = 128,
+        regularization: float | tuple[float, float] = 10.0,
         alpha: float = 40.0,
-        iterations: int = 15,
+        iterations: int = 10,
         unobserved_weight: float = 1.0,
         regularization_exponent: float = 0.0,
         objective: str = "wrmf",
@@ -323,11 +324,17 @@ class WRMF:
         items = Side.of(self.train_matrix.T.tocsr(), objective, of_items, dtype, users.workspace)
         solver = "exact" if self.solver == "auto" else self.solver
         hidden = None if progress is None else not progress
+        from_users = items, self.user_factors, self.item_factors
+        from_items = users, self.item_factors, self.user_factors
+        how = solver, self.num_threads, self.cg_steps
+        fresh = self.iterations_done == 0 and self.init_scale is None
         for _ in tqdm(range(iterations), desc="WRMF", unit="sweep", disable=hidden):
-            half_sweep(items, self.user_factors, self.item_factors, solver, self.num_threads,
-                       self.cg_steps)
-            half_sweep(users, self.item_factors, self.user_factors, solver, self.num_threads,
-                       self.cg_steps)
+            if fresh:
+                # Half a sweep more, and the first items have users to answer to that are not noise.
+                half_sweep(*from_items, *how)
+                fresh = False
+            half_sweep(*from_users, *how)
+            half_sweep(*from_items, *how)
             self.iterations_done += 1
             if callback is not None and callback(self, self.iterations_done):
                 break
