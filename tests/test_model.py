@@ -17,7 +17,8 @@ from wrmf import WRMF, Interactions
 
 
 def small(**params):
-    return WRMF(**{"factors": 4, "iterations": 4, "random_state": 0, "num_threads": 1, **params})
+    return WRMF(**{"factors": 4, "regularization": 0.1, "alpha": 40.0, "iterations": 4,
+                   "random_state": 0, "num_threads": 1, **params})  # fmt: skip
 
 
 def test_a_checkerboard_is_completed(checkerboard):

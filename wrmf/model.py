@@ -48,9 +48,9 @@ class WRMF:
     ----------
     factors : int ≥ 1, default 128
         Dimensions k of the latent space.
-    regularization : float ≥ 0, or (user, item), default 10
+    regularization : float ≥ 0, or (user, item), default 30
         λ. With 0, the minimum of least norm is taken where there are many.
-    alpha : float ≥ 0, default 40.0
+    alpha : float ≥ 0, default 30.0
         How much one count adds to the confidence in a pair.
     iterations : int ≥ 1, default 10
     unobserved_weight : float > 0, default 1.0
@@ -100,8 +100,8 @@ class WRMF:
     def __init__(
         self,
         factors: int = 128,
-        regularization: float | tuple[float, float] = 10.0,
-        alpha: float = 40.0,
+        regularization: float | tuple[float, float] = 30.0,
+        alpha: float = 30.0,
         iterations: int = 10,
         unobserved_weight: float = 1.0,
         regularization_exponent: float = 0.0,
