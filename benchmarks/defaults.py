@@ -32,8 +32,8 @@ SETS = (*CHOSEN_ON, "citeulike_a", "mtg_players", "mtg_decks", "synthetic_likes"
 PLAYERS = 15_000  # of 66,190, drawn with the seed, so that a trial takes seconds
 EPOCHS = (4, 6, 10, 15)
 BEFORE = {"factors": 64, "regularization": 0.1, "alpha": 40.0}
-# What WRMF() has: the winner's plateau on the two sets with linear confidence (α 40 with log is α 28
-# for a count of one), at a λ that does not yet take small data to zero.
+# What WRMF() has: the winner's plateau with linear confidence (α 40 with log is α 28 for a count of
+# one), at a λ that does not yet take small data to zero.
 TAKEN = {"factors": 128, "regularization": 30.0, "alpha": 30.0}
 TAKEN_ITERATIONS = 10
 FAMILIES = {

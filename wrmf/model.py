@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import math
 import os
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -23,6 +24,9 @@ from wrmf.sweep import SOLVERS, Side, half_sweep
 __all__ = ["WRMF"]
 
 Callback = Callable[["WRMF", int], Any]
+
+# Factors below this are on their way to zero.
+VANISHED = 1e-12
 
 CHOICES = {
     "objective": ("wrmf", "ials"),
@@ -338,6 +342,11 @@ class WRMF:
             self.iterations_done += 1
             if callback is not None and callback(self, self.iterations_done):
                 break
+        if self.train_matrix.nnz and not np.abs(self.item_factors).max() > VANISHED:
+            warnings.warn(
+                f"every factor is zero: regularization={self.regularization} outweighs this data; "
+                "lower it, or raise alpha", stacklevel=3,
+            )  # fmt: skip
 
     @property
     def _is_fitted(self) -> bool:
