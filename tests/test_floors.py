@@ -13,6 +13,7 @@ FLOORS = [
     {"objective", "interactions"},
     {"reading", "recommendations", "sweep", "split", "synthetic"},
     {"ranking"},
+    {"questions"},
     {"model", "datasets", "metrics", "versions"},
     {"persistence", "selection", "space"},
     {"search_result"},
