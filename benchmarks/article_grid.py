@@ -11,7 +11,6 @@ The whole grid: ``wrmf search synthetic --fraction 0.2 --grid article --journal 
 from __future__ import annotations
 
 import argparse
-import json
 import statistics
 import time
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 from scipy import sparse
 
 import wrmf
+from benchmarks.quality_data import described, write
 from wrmf.metrics import evaluate_both
 from wrmf.search import ARTICLE_GRID, ARTICLE_INIT_SCALE
 from wrmf.search_run import Search
@@ -119,7 +119,7 @@ def main() -> None:
     scale = len(settings) / len(sample)
     print(f"{data!r}, {len(settings)} settings × {len(epochs)} checkpoints, {threads} threads; "
           f"{len(sample)} settings are run")  # fmt: skip
-    found: dict[str, Any] = {"threads": threads, "settings_run": len(sample)}
+    found: dict[str, Any] = {"seed": 0, "threads": threads, "settings_run": len(sample)}
     found["predicted_cpu_s"] = predict(split, epochs)
     print(f"predicted from the parts: {found['predicted_cpu_s'] / 60:.1f} CPU min, on {threads} "
           f"quiet CPUs {found['predicted_cpu_s'] / 60 / threads:.1f} min\n")  # fmt: skip
@@ -149,7 +149,7 @@ def main() -> None:
             found[name] = {"minutes": seconds / 60, "cpu_minutes": used / 60}
             print(f"whole grid, {name}: {seconds / 60:.1f} min ({used / 60:.1f} CPU min)")
     if options.out:
-        options.out.write_text(json.dumps(found, indent=1) + "\n")
+        write(described("benchmarks.article_grid", found), "article-grid", options.out)
 
 
 if __name__ == "__main__":

@@ -48,6 +48,12 @@ def degrees(matrix: sparse.csr_matrix) -> np.ndarray:
     return np.bincount(matrix.indices, minlength=matrix.shape[1])
 
 
+def regularization(params: Mapping[str, Any], train: sparse.csr_matrix) -> float:
+    """λ as for a row of ordinary length, so that ν changes the shape alone."""
+    size = 2 * train.nnz / sum(train.shape) + params["alpha0"] * sum(train.shape) / 2
+    return params["strength"] * size ** (1 - params["nu"])
+
+
 class Ours:
     name, als = "wrmf", True
     shared: Mapping[str, Any] = {
@@ -69,10 +75,8 @@ class Ours:
         train, popular = split.train.matrix, degrees(split.train.matrix)
         values = treated(train, params["values"], popular)
         solver, _, steps = params["solver"].partition(" ")
-        # λ as for a row of ordinary length, so that ν changes the shape alone.
-        size = 2 * train.nnz / sum(train.shape) + params["alpha0"] * sum(train.shape) / 2
         model = wrmf.WRMF(
-            params["factors"], params["strength"] * size ** (1 - params["nu"]), 1.0,
+            params["factors"], regularization(params, train), 1.0,
             unobserved_weight=params["alpha0"], regularization_exponent=params["nu"],
             objective="ials", random_state=SEED, num_threads=THREADS, solver=solver,
             cg_steps=int(steps or 1),
@@ -97,11 +101,10 @@ class Irspack:
         except ImportError as error:
             raise Missing(f"irspack cannot be imported: {error}") from None
         train, popular = split.train.matrix, degrees(split.train.matrix)
-        size = 2 * train.nnz / sum(train.shape) + params["alpha0"] * sum(train.shape) / 2
         # All sweeps by its default, conjugate gradients with three steps.
         model = IALSRecommender(
             treated(train, params["values"], popular), n_components=params["factors"],
-            alpha0=params["alpha0"], reg=params["strength"] * size ** (1 - params["nu"]),
+            alpha0=params["alpha0"], reg=regularization(params, train),
             nu=params["nu"], random_seed=SEED, n_threads=THREADS,
         )  # fmt: skip
         with threadpool_limits(1, "blas"):

@@ -9,8 +9,6 @@ what the method must do and move once, not what a cache makes of it.
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 import tempfile
 import time
 from collections import defaultdict
@@ -23,11 +21,10 @@ import numpy as np
 
 from benchmarks import data
 from benchmarks.flops import gemm_rate
-from benchmarks.runner import RESULTS, machine
+from benchmarks.quality_data import described, write
 from benchmarks.table import aligned
 from wrmf import _als, sweep
 from wrmf.objective import Objective
-from wrmf.versions import versions
 
 PHASES = ("Gram", "factorise", "into the basis and back", "dual", "primal", "primal, in parts",
           "cg")  # fmt: skip
@@ -115,9 +112,7 @@ def main() -> None:
     parser.add_argument("--cg-steps", type=int, default=2)
     asked = parser.parse_args()
     rate = gemm_rate(asked.threads)
-    results = {"command": " ".join(["python -m benchmarks.phases", *sys.argv[1:]]),
-               "machine": machine(), "versions": versions(), "gemm_gflops": rate, "seed": 0,
-               "phases": []}  # fmt: skip
+    results = {"gemm_gflops": rate, "seed": 0, "phases": []}
     with tempfile.TemporaryDirectory() as folder:
         matrix, _ = data.load(data.prepare(asked.data, Path(folder)))
     print(f"float32 GEMM on {asked.threads} threads: {rate:.0f} GFLOP/s")
@@ -129,9 +124,7 @@ def main() -> None:
                                       "budget": wanted, "seconds": measured})  # fmt: skip
             print(f"\n{asked.data}, k = {k}, {solver}", table(measured, wanted, rate), sep="\n")
     stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M")
-    path = RESULTS / f"phases-{stamp}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    path = write(described("benchmarks.phases", results), f"phases-{stamp}")
     print(f"\nwritten to {path}")
 
 

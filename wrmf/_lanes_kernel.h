@@ -110,14 +110,19 @@ static void NAME(open_parts)(const lanes_problem *problem, int64_t first, int64_
     }
 }
 
-/* scale[l] = (spectrum[l] + lambda)^(-1/2) of each lane's row; 0 in directions without either. */
+/* (spectrum[l] + lambda of the row)^(-1/2); 0 in directions without either, and in the padding. */
+INLINE REAL NAME(scale_of)(const lanes_problem *problem, int row, int l) {
+    double d = l < problem->k
+        ? problem->spectrum[l] + ((const REAL *) problem->regularization)[row] : 0;
+    return d > 0 ? (REAL) (1 / sqrt(d)) : 0;
+}
+
+/* scale[l] of each lane's row. */
 static void NAME(scales)(const lanes_problem *problem, const int32_t *rows, int count, VEC *scale) {
     for (int l = 0; l < problem->ld; l++)
         for (int lane = 0; lane < LANES; lane++) {
             int row = rows[lane < count ? lane : 0];
-            double d = l < problem->k
-                ? problem->spectrum[l] + ((const REAL *) problem->regularization)[row] : 0;
-            scale[l][lane] = d > 0 ? (REAL) (1 / sqrt(d)) : 0;
+            scale[l][lane] = NAME(scale_of)(problem, row, l);
         }
 }
 
@@ -592,10 +597,7 @@ static void NAME(conjugate)(const lanes_problem *problem, const int32_t *rows, i
         memcpy(t, (const REAL *) problem->start + (size_t) row * problem->ld, vectors * sizeof(VEC));
         if (problem->spectrum)
             for (int l = 0; l < problem->ld; l++) {
-                double d = l < problem->k
-                    ? problem->spectrum[l] + ((const REAL *) problem->regularization)[row] : 0;
-                REAL root = d > 0 ? (REAL) (1 / sqrt(d)) : 0;
-                ((REAL *) scale)[l] = root;
+                REAL root = ((REAL *) scale)[l] = NAME(scale_of)(problem, row, l);
                 ((REAL *) t)[l] = NAME(quotient)(((REAL *) t)[l], root);
             }
         REAL rr = 0;

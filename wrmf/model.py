@@ -331,12 +331,10 @@ class WRMF(Questions):
         from_users = items, self.user_factors, self.item_factors
         from_items = users, self.item_factors, self.user_factors
         how = solver, self.num_threads, self.cg_steps
-        fresh = self.iterations_done == 0 and self.init_scale is None
+        if self.iterations_done == 0 and self.init_scale is None:
+            # Half a sweep more, and the first items have users to answer to that are not noise.
+            half_sweep(*from_items, *how)
         for _ in tqdm(range(iterations), desc="WRMF", unit="sweep", disable=hidden):
-            if fresh:
-                # Half a sweep more, and the first items have users to answer to that are not noise.
-                half_sweep(*from_items, *how)
-                fresh = False
             half_sweep(*from_users, *how)
             half_sweep(*from_items, *how)
             self.iterations_done += 1
