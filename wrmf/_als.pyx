@@ -46,7 +46,7 @@ cdef extern from "_lanes.h" nogil:
                     int first, int last, double *sums, void *scratch)
     uint64_t lanes_flush_subnormals()
     void lanes_restore_subnormals(uint64_t before)
-    ptrdiff_t lanes_packed(int n)
+    ptrdiff_t lanes_part_size(int path, int is_double, int k, int ld)
     int LANES_SUMMED
 
 # How a row is solved; the numbers of _lanes.h.
@@ -378,8 +378,8 @@ def solve_rows(
     cdef floating tolerance = np.finfo(dtype).eps * k
     cdef int64_t[::1] first, last, part_start
     cdef int32_t[::1] owner
-    cdef floating[:, ::1] sums
-    cdef uint8_t[::1] room
+    cdef uint8_t[::1] room, part_room
+    cdef uint8_t *sums
     cdef uint8_t *scratch
     cdef uint8_t *mine
     cdef size_t bytes
@@ -417,21 +417,22 @@ def solve_rows(
         first = np.asarray(indptr)[owner] + offsets * part_entries
         ends = np.asarray(indptr)[np.asarray(owner) + 1]
         last = np.minimum(np.asarray(first) + part_entries, ends)
-        size = (lanes_packed((k + 3) // 4 * 4) + ld + 15) // 16 * 16
-        sums = np.empty((n_parts, size), dtype=dtype)
+        size = lanes_part_size(path, is_double, k, ld) * fixed.itemsize
+        part_room = np.empty(n_parts * size + 64, dtype=np.uint8)
+        sums = <uint8_t *> ((<size_t> &part_room[0] + 63) // 64 * 64)
         with nogil, parallel(num_threads=n_threads):
             before = lanes_flush_subnormals()
             mine = scratch + threadid() * bytes
             for g in prange(n_parts, schedule="dynamic", chunksize=1):
-                lanes_part(path, is_double, &problem, owner[g], first[g], last[g], &sums[g, 0],
-                           mine)
+                lanes_part(path, is_double, &problem, owner[g], first[g], last[g],
+                           sums + g * size, mine)
             lanes_restore_subnormals(before)
         with nogil, parallel(num_threads=n_threads):
             before = lanes_flush_subnormals()
             mine = scratch + threadid() * bytes
             for g in prange(n_groups, schedule="dynamic", chunksize=1):
                 count = <int> (width if n - g * width > width else n - g * width)
-                lanes_join(path, is_double, &problem, &rows[g * width], count, &sums[0, 0],
+                lanes_join(path, is_double, &problem, &rows[g * width], count, sums,
                            &part_start[g * width], mine)
             lanes_restore_subnormals(before)
     elif path:

@@ -61,9 +61,9 @@ typedef struct {
 enum { LANES_DUAL, LANES_PRIMAL, LANES_CG };
 enum { LANES_BASELINE = 1, LANES_AVX2 = 2, LANES_AVX512 = 3 };
 
-/* Vectors of scratch that gathered rows may fill: 128 rows of 128 factors, which then need not be
- * gathered twice; some 1 MB with 64-byte vectors, a level-2 cache. */
-#define LANES_GATHERED 16640
+/* Entries whose rows are scaled and kept while their products are summed: with 128 float32 factors
+ * 32 KB, for level 1. */
+#define LANES_ENTRIES 64
 /* Rows of a Gram summed in one precision before they are added in float64: few enough to keep some
  * 1e-8 of its norm in float32, and for a panel of 64 of their factors to stay in level 1. */
 #define LANES_SUMMED 128
@@ -201,12 +201,10 @@ static inline int lanes_width(int path, int is_double) {
     return (8 << path) / (is_double ? 8 : 4);
 }
 
-/* Bytes of scratch of one thread: triangle, gathered rows, targets, and vectors over factors. */
+/* Bytes of scratch of one thread: two triangles, vectors over entries and factors, some rows. */
 static inline size_t lanes_scratch(int path, int ld) {
-    size_t gathered = LANES_GATHERED;
-    if (gathered < 4 * ((size_t) ld + 1)) gathered = 4 * ((size_t) ld + 1);
-    return (size_t) (8 << path)
-        * (lanes_packed(LANES_ORDER) + gathered + LANES_GATHERED + 2 * LANES_ORDER + 6 * (size_t) ld + 64);
+    return (size_t) (8 << path) * (2 * lanes_packed(LANES_ORDER) + 20 * LANES_ORDER + 2 * (size_t) ld)
+        + (LANES_ENTRIES + 8) * (size_t) ld * sizeof(double);
 }
 
 /* Solve up to lanes_width rows. */
@@ -225,7 +223,15 @@ static void lanes_gram(int path, int is_double, const void *factors, int64_t row
     LANES_CALL(gram, (factors, rows, k, ld, first, last, sums, scratch))
 }
 
-/* Entries first .. last of one row: their share of S'S (packed) and S'c, into sums. */
+/* Elements of the sums of a part of a row. */
+static ptrdiff_t lanes_part_size(int path, int is_double, int k, int ld) {
+    ptrdiff_t size = 0;
+    LANES_CALL(part_size, (k, ld, &size))
+    return size;
+}
+
+/* Entries first .. last of one row: their share of S'S and of the target, into sums, which is
+ * aligned as vectors are. */
 static void lanes_part(int path, int is_double, const lanes_problem *problem, int32_t row,
                        int64_t first, int64_t last, void *sums, void *scratch) {
     LANES_CALL(part, (problem, row, first, last, sums, scratch))

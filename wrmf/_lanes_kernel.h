@@ -12,7 +12,7 @@ typedef REAL VEC __attribute__((vector_size(VECTOR_BYTES)));
 typedef __typeof__((VEC) {0} > (VEC) {0}) MASK;  /* what a comparison gives: all bits or none */
 
 typedef struct {
-    int count, d, shortest;  /* lanes in use, entries of the longest and the shortest */
+    int count, d;  /* lanes in use, entries of the longest */
     int length[LANES];
     const int32_t *columns[LANES];
     const REAL *weights[LANES];
@@ -64,16 +64,25 @@ INLINE void NAME(transpose)(VEC v[LANES]) {
 #endif
 }
 
-/* Sums over the lanes of n vectors, n a multiple of LANES. */
-static void NAME(lane_sums)(ptrdiff_t n, const VEC *values, REAL *sums) {
-    for (ptrdiff_t o = 0; o < n; o += LANES) {
-        VEC v[LANES], total;
-        for (int q = 0; q < LANES; q++) v[q] = values[o + q];
-        NAME(transpose)(v);
-        total = v[0];
-        for (int q = 1; q < LANES; q++) total += v[q];
-        memcpy(sums + o, &total, sizeof total);
-    }
+/* Lane q of the result: the sum over the lanes of v[q]. */
+#define FOLD(h) \
+    _Pragma("GCC unroll 16") \
+    for (int i = 0; i < LANES; i += 2 * (h)) \
+        v[i] = __builtin_shufflevector(v[i], v[i + h], LIST(LANES)(EVEN, h, 0)) \
+             + __builtin_shufflevector(v[i], v[i + h], LIST(LANES)(ODD, h, 0));
+
+INLINE VEC NAME(fold)(VEC v[LANES]) {
+    FOLD(1)
+#if LANES >= 4
+    FOLD(2)
+#endif
+#if LANES >= 8
+    FOLD(4)
+#endif
+#if LANES >= 16
+    FOLD(8)
+#endif
+    return v[0];
 }
 
 /* ---- Rows in, rows out. ---- */
@@ -82,31 +91,12 @@ static void NAME(open_rows)(const lanes_problem *problem, const int32_t *rows, i
                             NAME(group) *group) {
     group->count = count;
     group->d = 0;
-    group->shortest = INT32_MAX;
     for (int lane = 0; lane < LANES; lane++) {
         int64_t first = lane < count ? problem->indptr[rows[lane]] : 0;
         group->length[lane] = lane < count ? (int) (problem->indptr[rows[lane] + 1] - first) : 0;
         group->columns[lane] = problem->indices + first;
         group->weights[lane] = (const REAL *) problem->weights + first;
         if (group->length[lane] > group->d) group->d = group->length[lane];
-        if (group->length[lane] < group->shortest) group->shortest = group->length[lane];
-    }
-}
-
-/* Entries first .. last of one row, an equal share for each lane. */
-static void NAME(open_parts)(const lanes_problem *problem, int64_t first, int64_t last,
-                             NAME(group) *group) {
-    int share = (int) ((last - first + LANES - 1) / LANES);
-    group->count = LANES;
-    group->d = share;
-    group->shortest = share;
-    for (int lane = 0; lane < LANES; lane++) {
-        int64_t start = first + (int64_t) lane * share;
-        int64_t stop = start + share < last ? start + share : last;
-        group->length[lane] = stop > start ? (int) (stop - start) : 0;
-        if (group->length[lane] < group->shortest) group->shortest = group->length[lane];
-        group->columns[lane] = problem->indices + (stop > start ? start : first);
-        group->weights[lane] = (const REAL *) problem->weights + (stop > start ? start : first);
     }
 }
 
@@ -117,13 +107,11 @@ INLINE REAL NAME(scale_of)(const lanes_problem *problem, int row, int l) {
     return d > 0 ? (REAL) (1 / sqrt(d)) : 0;
 }
 
-/* scale[l] of each lane's row. */
-static void NAME(scales)(const lanes_problem *problem, const int32_t *rows, int count, VEC *scale) {
-    for (int l = 0; l < problem->ld; l++)
-        for (int lane = 0; lane < LANES; lane++) {
-            int row = rows[lane < count ? lane : 0];
-            scale[l][lane] = NAME(scale_of)(problem, row, l);
-        }
+/* The scales of a row's factors, or NULL where all rows' are 1 as ``fixed`` is whitened already. */
+INLINE const VEC *NAME(scales)(const lanes_problem *problem, int row, VEC *scale) {
+    if (!problem->spectrum) return NULL;
+    for (int l = 0; l < problem->ld; l++) ((REAL *) scale)[l] = NAME(scale_of)(problem, row, l);
+    return scale;
 }
 
 /* Weights of entries e .. e + LANES, one entry a vector; zeros past the end of a row. */
@@ -137,67 +125,22 @@ INLINE void NAME(open_weights)(const NAME(group) *group, int e, VEC w[LANES]) {
     NAME(transpose)(w);
 }
 
-/* The fixed rows of entry e; past the end of a row its last, which meets a weight of zero. */
-INLINE void NAME(open_entries)(const lanes_problem *problem, const NAME(group) *group, int e,
-                               const REAL *y[LANES]) {
-    if (e < group->shortest) {
-        for (int lane = 0; lane < LANES; lane++)
-            y[lane] = (const REAL *) problem->fixed
-                + (size_t) (uint32_t) group->columns[lane][e] * (uint32_t) problem->ld;
-        return;
-    }
-    for (int lane = 0; lane < LANES; lane++) {
-        int last = group->length[lane] - 1;
-        int32_t column = last < 0 ? 0 : group->columns[lane][e < last ? e : last];
-        y[lane] = (const REAL *) problem->fixed + (size_t) column * problem->ld;
-    }
+INLINE const VEC *NAME(fixed_row)(const lanes_problem *problem, int32_t column) {
+    return (const VEC *) ((const REAL *) problem->fixed
+        + (size_t) (uint32_t) column * (uint32_t) problem->ld);
 }
 
-/* S of entries e0 .. e1 and factors l0 .. l1, at s[(e - e0) row + (l - l0) step], and c[e - e0]. */
-static void NAME(gather)(const lanes_problem *problem, const NAME(group) *group, const VEC *scale,
-                         int e0, int e1, int l0, int l1, VEC *s, ptrdiff_t row, ptrdiff_t step,
-                         VEC *c) {
-    /* A weight of zero still has a target: S c = b v needs a root to divide by. */
-    const VEC least = NAME(fill)((REAL) 1e-30), shift = NAME(fill)((REAL) problem->target_shift);
-    const REAL *next[LANES];
-    VEC length, weights[LANES];
-    for (int lane = 0; lane < LANES; lane++) length[lane] = (REAL) group->length[lane];
-    NAME(open_entries)(problem, group, e0, next);
-    for (int e = e0; e < e1; e++, s += row) {
-        const REAL *y[LANES];
-        memcpy(y, next, sizeof y);
-        NAME(open_entries)(problem, group, e + 1, next);
-        if ((e - e0) % LANES == 0) NAME(open_weights)(group, e, weights);
-        VEC w = weights[(e - e0) % LANES], root = NAME(root)(NAME(most)(w, least));
-        MASK used = length > NAME(fill)((REAL) e);
-        if (c) c[e - e0] = NAME(select)(used, (w + shift) / root, (VEC) {0});
-        root = NAME(select)(used, root, (VEC) {0});
-        for (int l = l0; l < l1; l += LANES) {
-            VEC v[LANES];
-            for (int lane = 0; lane < LANES; lane++) {
-                v[lane] = *(const VEC *) (y[lane] + l);
-                __builtin_prefetch(next[lane] + l);
-            }
-            NAME(transpose)(v);
-            for (int q = 0; q < LANES; q++) {
-                v[q] *= root;
-                if (scale) v[q] *= scale[l + q];
-                s[(l - l0 + q) * step] = v[q];
-            }
-        }
+/* Store t as the row's result, scaled; mark the row where that is not finite. */
+static void NAME(store)(const lanes_problem *problem, int row, const VEC *scale, VEC *t) {
+    int vectors = problem->ld / LANES;
+    VEC finite = {0};
+    for (int l = 0; l < vectors; l++) {
+        if (scale) t[l] *= scale[l];
+        finite += t[l] * 0;
     }
-}
-
-/* Store t[l0 .. l0 + LANES) of each lane's row, and mark rows that are not finite. */
-INLINE void NAME(store)(const lanes_problem *problem, const int32_t *rows, int count,
-                        const VEC *scale, int l0, VEC v[LANES], VEC *finite) {
-    for (int q = 0; q < LANES; q++) {
-        if (scale) v[q] *= scale[l0 + q];
-        *finite += v[q] * 0;
-    }
-    NAME(transpose)(v);
-    for (int lane = 0; lane < count; lane++)
-        memcpy((REAL *) problem->out + (size_t) rows[lane] * problem->ld + l0, &v[lane], sizeof v[0]);
+    memcpy((REAL *) problem->out + (size_t) row * problem->ld, t, vectors * sizeof(VEC));
+    for (int lane = 0; lane < LANES; lane++)
+        if (!(finite[lane] == 0)) problem->failed[row] = 1;
 }
 
 /* ---- The algebra, on a packed lower triangle: row i begins at start(i). ---- */
@@ -219,22 +162,6 @@ INLINE void NAME(block)(VEC acc[4][BLOCK_COLUMNS], const VEC *a, ptrdiff_t a_row
             VEC left = a[i * a_row];
             _Pragma("GCC unroll 4")
             for (int j = 0; j < BLOCK_COLUMNS; j++) acc[i][j] += left * right[j];
-        }
-    }
-}
-
-/* C += S S', row i of S, of p elements, at s + i row. */
-static void NAME(syrk)(int n, int p, const VEC *s, ptrdiff_t row, VEC *c) {
-    for (int i = 0; i < n; i += 4) {
-        ptrdiff_t length = i + 4;
-        VEC *ci = c + NAME(start)(i);
-        for (int j = 0; j < i + 4; j += BLOCK_COLUMNS) {
-            VEC acc[4][BLOCK_COLUMNS];
-            for (int a = 0; a < 4; a++)
-                for (int b = 0; b < BLOCK_COLUMNS; b++) acc[a][b] = ci[a * length + j + b];
-            NAME(block)(acc, s + i * row, row, s + j * row, row, p);
-            for (int a = 0; a < 4; a++)
-                for (int b = 0; b < BLOCK_COLUMNS; b++) ci[a * length + j + b] = acc[a][b];
         }
     }
 }
@@ -310,44 +237,27 @@ static void NAME(substitute)(int n, const VEC *c, const VEC *inverse, VEC *x) {
     }
 }
 
-static void NAME(identity)(int n, VEC *c) {
-    memset(c, 0, lanes_packed(n) * sizeof(VEC));
-    for (int i = 0; i < n; i++) c[NAME(start)(i) + i] = NAME(fill)(1);
-}
-
-/* Factorise and solve; ``limit`` is the rounding error that a pivot must exceed. */
-static void NAME(factorise)(int n, VEC *c, VEC *inverse, VEC *x, VEC *limit, VEC *worst) {
+/* Factorise and solve, x becomes the solution; mark rows with a pivot within rounding error. */
+static void NAME(solve)(const lanes_problem *problem, const int32_t *rows, int count, int n, VEC *c,
+                        VEC *inverse, VEC *x) {
     VEC largest = {0};
     for (int i = 0; i < n; i++) largest = NAME(most)(c[NAME(start)(i) + i], largest);
-    *limit = largest * (REAL) (n * (sizeof(REAL) == 4 ? 1.1920929e-7 : 2.220446049250313e-16));
-    *worst = NAME(cholesky)(n, c, inverse);
+    VEC limit = largest * (REAL) (n * (sizeof(REAL) == 4 ? 1.1920929e-7 : 2.220446049250313e-16));
+    VEC worst = NAME(cholesky)(n, c, inverse);
     NAME(substitute)(n, c, inverse, x);
-}
-
-static void NAME(mark)(const lanes_problem *problem, const int32_t *rows, int count, VEC limit,
-                       VEC worst, VEC finite) {
     for (int lane = 0; lane < count; lane++)
-        if (!(worst[lane] > limit[lane]) || !(finite[lane] == 0)) problem->failed[rows[lane]] = 1;
+        if (!(worst[lane] > limit[lane])) problem->failed[rows[lane]] = 1;
 }
 
-/* t += a0 s0 + a1 s1 + a2 s2 + a3 s3, rows of S at a distance of ``stride``. */
-INLINE void NAME(add_four)(int n, const VEC *s, ptrdiff_t stride, VEC a0, VEC a1, VEC a2, VEC a3,
-                           VEC *t) {
-    for (int l = 0; l < n; l++)
-        t[l] += s[l] * a0 + s[stride + l] * a1 + (s[2 * stride + l] * a2 + s[3 * stride + l] * a3);
-}
+/* ---- Sums over entries, the lanes along the factors. ---- */
 
-/* ---- The Gram matrix of all fixed rows. ---- */
-
-/* sums[i][j] += Σ over rows of f[i] f[j], for 4 columns i and ``n`` vectors of columns j; summed in
- * REAL over these rows, and so added to double sums. */
-INLINE void NAME(gram_block)(const int n, int rows, const REAL *f, ptrdiff_t ld, int i, int j,
-                             int k, double *sums) {
+/* sums[a n + b] += Σ over rows r of f[r][i + a] · f[r][j + b LANES ..], 4 columns with n vectors. */
+INLINE void NAME(outer)(const int n, int rows, const REAL *f, ptrdiff_t ld, int i, int j, VEC *sums) {
     VEC acc[4][BLOCK_COLUMNS];
     _Pragma("GCC unroll 4")
     for (int a = 0; a < 4; a++)
         _Pragma("GCC unroll 4")
-        for (int b = 0; b < n; b++) acc[a][b] = (VEC) {0};
+        for (int b = 0; b < n; b++) acc[a][b] = sums[a * n + b];
     for (int r = 0; r < rows; r++, f += ld) {
         VEC right[BLOCK_COLUMNS];
         _Pragma("GCC unroll 4")
@@ -359,16 +269,27 @@ INLINE void NAME(gram_block)(const int n, int rows, const REAL *f, ptrdiff_t ld,
             for (int b = 0; b < n; b++) acc[a][b] += left * right[b];
         }
     }
-    for (int a = 0; a < 4 && i + a < k; a++) {
-        int width = k - j < n * LANES ? k - j : n * LANES;
-        const REAL *values = (const REAL *) acc[a];
-        double *row = sums + (ptrdiff_t) (i + a) * k + j;
-        for (int b = 0; b < width; b++) row[b] += values[b];
-    }
+    _Pragma("GCC unroll 4")
+    for (int a = 0; a < 4; a++)
+        _Pragma("GCC unroll 4")
+        for (int b = 0; b < n; b++) sums[a * n + b] = acc[a][b];
 }
 
+/* As many vectors of columns from j as reach the diagonal of rows i .. i + 4, and no more than a
+ * block's; ``call`` is made with that number as a constant. */
+INLINE int NAME(block_width)(int i, int j) {
+    int n = (i + 4 - j + LANES - 1) / LANES;
+    return n < BLOCK_COLUMNS ? n : BLOCK_COLUMNS;
+}
+#if BLOCK_COLUMNS == 4
+#define BY_WIDTH(n, call) \
+    switch (n) { case 1: call(1); break; case 2: call(2); break; case 3: call(3); break; default: call(4); }
+#else
+#define BY_WIDTH(n, call) if ((n) == 1) { call(1); } else { call(2); }
+#endif
+
 /* Add the Gram of ``rows`` rows of k factors to ``sums`` (k, k), columns first .. last, on and
- * below the diagonal. ``scratch`` holds LANES_SUMMED rows, padded. */
+ * below the diagonal: in REAL over LANES_SUMMED rows, which ``scratch`` holds, and so to float64. */
 static void NAME(gram)(const void *factors, int64_t rows, int k, int ld, int first, int last,
                        double *sums, void *scratch) {
     REAL *f = scratch;
@@ -379,129 +300,260 @@ static void NAME(gram)(const void *factors, int64_t rows, int k, int ld, int fir
                    (k - first) * sizeof(REAL));
             memset(f + (ptrdiff_t) r * ld + k, 0, (ld - k) * sizeof(REAL));
         }
-        for (int j = first; j < last;) {
-            int n = j + BLOCK_COLUMNS * LANES <= ld ? BLOCK_COLUMNS : 1;
-            for (int i = j / 4 * 4; i < k; i += 4)
-                if (n > 1) NAME(gram_block)(BLOCK_COLUMNS, some, f, ld, i, j, k, sums);
-                else NAME(gram_block)(1, some, f, ld, i, j, k, sums);
-            j += n * LANES;
+        for (int j = first; j < last; j += BLOCK_COLUMNS * LANES)
+            for (int i = j; i < k; i += 4) {
+                int n = NAME(block_width)(i, j);
+                VEC total[4 * BLOCK_COLUMNS] = {{0}};
+#define OUTER(n) NAME(outer)(n, some, f, ld, i, j, total)
+                BY_WIDTH(n, OUTER)
+#undef OUTER
+                for (int a = 0; a < 4 && i + a < k; a++) {
+                    int width = i + a + 1 - j < n * LANES ? i + a + 1 - j : n * LANES;
+                    double *to = sums + (ptrdiff_t) (i + a) * k + j;
+                    for (int b = 0; b < width; b++) to[b] += ((const REAL *) (total + a * n))[b];
+                }
+            }
+    }
+}
+
+/* Vectors of the sums S'S below: rows in blocks of 4, each up to the vector with the diagonal. */
+static int NAME(sums_vectors)(int n) {
+    int vectors = 0;
+    for (int i = 0; i < n; i += 4) vectors += 4 * ((i + 4 + LANES - 1) / LANES);
+    return vectors;
+}
+
+/* t[l] += Σ h_e y_e[l] over some entries of one row; h_e at h[e stride]. */
+INLINE void NAME(combine_block)(const lanes_problem *problem, const int n, const int32_t *columns,
+                                int length, const REAL *h, int stride, int l, VEC *t) {
+    VEC acc[8];
+    _Pragma("GCC unroll 8")
+    for (int q = 0; q < n; q++) acc[q] = t[l + q];
+    for (int e = 0; e < length; e++, h += stride) {
+        const VEC *y = NAME(fixed_row)(problem, columns[e]) + l;
+        _Pragma("GCC unroll 8")
+        for (int q = 0; q < n; q++) acc[q] += *h * y[q];
+    }
+    _Pragma("GCC unroll 8")
+    for (int q = 0; q < n; q++) t[l + q] = acc[q];
+}
+
+INLINE void NAME(combine)(const lanes_problem *problem, const int32_t *columns, int length,
+                          const REAL *h, int stride, VEC *t) {
+    int l = 0, vectors = problem->ld / LANES;
+    for (; l + 8 <= vectors; l += 8)
+        NAME(combine_block)(problem, 8, columns, length, h, stride, l, t);
+    for (; l + 2 <= vectors; l += 2)
+        NAME(combine_block)(problem, 2, columns, length, h, stride, l, t);
+    for (; l < vectors; l++)
+        NAME(combine_block)(problem, 1, columns, length, h, stride, l, t);
+}
+
+/* sums += S'S and target += Σ b y over entries of one row, n factors; ``panel`` holds
+ * LANES_ENTRIES of them. */
+static void NAME(accumulate)(const lanes_problem *problem, const int32_t *columns,
+                             const REAL *weights, int64_t length, int n, const VEC *scale,
+                             VEC *panel, VEC *sums, VEC *target) {
+    int vectors = problem->ld / LANES;
+    for (int64_t e = 0; e < length; e += LANES_ENTRIES) {
+        int some = length - e < LANES_ENTRIES ? (int) (length - e) : LANES_ENTRIES;
+        REAL b[LANES_ENTRIES];
+        for (int m = 0; m < some; m++) {
+            const VEC *y = NAME(fixed_row)(problem, columns[e + m]);
+            REAL root = SQRT(weights[e + m]);
+            b[m] = weights[e + m] + (REAL) problem->target_shift;
+            for (int l = 0; l < vectors; l++)
+                panel[m * vectors + l] = scale ? y[l] * root * scale[l] : y[l] * root;
+        }
+        NAME(combine)(problem, columns + e, some, b, 1, target);
+        VEC *to = sums;
+        for (int i = 0; i < n; i += 4)
+            for (int j = 0; j < i + 4; j += BLOCK_COLUMNS * LANES) {
+                int width = NAME(block_width)(i, j);
+#define OUTER(n) NAME(outer)(n, some, (const REAL *) panel, problem->ld, i, j, to)
+                BY_WIDTH(width, OUTER)
+#undef OUTER
+                to += 4 * width;
+            }
+    }
+}
+
+
+/* y_i · y_j of the entries of one row, i >= j, in blocks of 4 x BLOCK_COLUMNS; with ``scale``, the
+ * scaled y's. n: the entries rounded up to a multiple of 4, or more; past its end a row has its last.
+ * ``scratch``: 4 rows. Of the ``next`` columns as many are fetched as there are blocks. */
+static void NAME(products)(const lanes_problem *problem, const int32_t *columns, int length, int n,
+                           const VEC *scale, VEC *scratch, REAL *sums, const int32_t *next,
+                           int next_length) {
+    int vectors = problem->ld / LANES;
+    const VEC *y[LANES_ORDER];
+    for (int e = 0; e < n; e++)
+        y[e] = NAME(fixed_row)(problem, columns[e < length ? e : length - 1]);
+    for (int i = 0; i < n; i += 4) {
+        const VEC *left[4] = {y[i], y[i + 1], y[i + 2], y[i + 3]};
+        for (int a = 0; a < 4 && scale; a++) {
+            VEC *scaled = scratch + a * vectors;
+            for (int l = 0; l < vectors; l++) scaled[l] = left[a][l] * scale[l] * scale[l];
+            left[a] = scaled;
+        }
+        for (int j = 0; j < i + 4; j += BLOCK_COLUMNS, sums += 4 * BLOCK_COLUMNS) {
+            const VEC *ahead = NAME(fixed_row)(problem, *next);
+            if (next_length > 1) next++, next_length--;
+            VEC acc[4 * BLOCK_COLUMNS];
+            _Pragma("GCC unroll 16")
+            for (int q = 0; q < 4 * BLOCK_COLUMNS; q++) acc[q] = (VEC) {0};
+            for (int l = 0; l < vectors; l++) {
+                VEC right[BLOCK_COLUMNS];
+                __builtin_prefetch(ahead + l);
+                _Pragma("GCC unroll 4")
+                for (int b = 0; b < BLOCK_COLUMNS; b++) right[b] = y[j + b][l];
+                _Pragma("GCC unroll 4")
+                for (int a = 0; a < 4; a++) {
+                    VEC one = left[a][l];
+                    _Pragma("GCC unroll 4")
+                    for (int b = 0; b < BLOCK_COLUMNS; b++)
+                        acc[a * BLOCK_COLUMNS + b] += one * right[b];
+                }
+            }
+            _Pragma("GCC unroll 4")
+            for (int o = 0; o < 4 * BLOCK_COLUMNS; o += LANES) {
+                VEC total = NAME(fold)(acc + o);
+                memcpy(sums + o, &total, sizeof total);
+            }
         }
     }
 }
 
 /* ---- The three solvers. ---- */
 
+/* C += I + S S' from the ``products`` of each lane's row; root[e] = sqrt w. */
+static void NAME(open_dual)(int n, const REAL *sums, const VEC *root, VEC *c) {
+    ptrdiff_t size = lanes_packed(n);
+    for (int i = 0; i < n; i += 4)
+        for (int j = 0; j < i + 4; j += BLOCK_COLUMNS)
+            for (int o = 0; o < 4 * BLOCK_COLUMNS; o += LANES, sums += LANES) {
+                VEC v[LANES];
+                for (int lane = 0; lane < LANES; lane++)
+                    memcpy(&v[lane], sums + lane * size, sizeof(VEC));
+                NAME(transpose)(v);
+                for (int q = 0; q < LANES; q++) {
+                    int row = i + (o + q) / BLOCK_COLUMNS, column = j + (o + q) % BLOCK_COLUMNS;
+                    VEC value = v[q] * root[row] * root[column];
+                    c[NAME(start)(row) + column] = row == column ? value + 1 : value;
+                }
+            }
+}
+
 /* (I + S S') h = c, of the order of the entries; t = S'h. */
 static void NAME(dual)(const lanes_problem *problem, const int32_t *rows, int count, void *scratch) {
     NAME(group) group;
     NAME(open_rows)(problem, rows, count, &group);
-    int n = (group.d + 3) / 4 * 4, ld = problem->ld;
-    int width = (LANES_GATHERED / n - 1) / 16 * 16;
-    if (width > ld) width = ld;
-    VEC *c = scratch, *s = c + lanes_packed(n), *h = s + n * (ptrdiff_t) (width + 1);
-    VEC *inverse = h + n, *t = inverse + n, *scale = NULL, limit, worst, finite = {0};
-    if (problem->spectrum) NAME(scales)(problem, rows, count, scale = t + ld);
-
-    NAME(identity)(n, c);
-    for (int l = 0; l < ld; l += width) {
-        int end = l + width < ld ? l + width : ld;
-        NAME(gather)(problem, &group, scale, 0, n, l, end, s, width + 1, 1, h);
-        NAME(syrk)(n, end - l, s, width + 1, c);
+    int n = (group.d + 3) / 4 * 4, vectors = problem->ld / LANES;
+    ptrdiff_t size = lanes_packed(n);
+    VEC *c = scratch, *h = c + size, *root = h + n, *inverse = root + n, *spare = inverse + n;
+    VEC *t = spare + vectors, *four = t + vectors, length, weights[LANES];
+    REAL *sums = (REAL *) (four + 4 * vectors);
+    for (int lane = 0; lane < LANES; lane++) {
+        int next = lane + 1 < count ? lane + 1 : 0;
+        length[lane] = (REAL) group.length[lane];
+        if (lane < count)
+            NAME(products)(problem, group.columns[lane], group.length[lane], n,
+                           NAME(scales)(problem, rows[lane], spare), four, sums + lane * size,
+                           group.columns[next], group.length[next]);
+        else memset(sums + lane * size, 0, size * sizeof(REAL));
     }
-    NAME(factorise)(n, c, inverse, h, &limit, &worst);
-    for (int l = 0; l < ld; l += width) {
-        int end = l + width < ld ? l + width : ld;
-        if (width < ld) NAME(gather)(problem, &group, scale, 0, n, l, end, s, width + 1, 1, NULL);
-        memset(t, 0, (end - l) * sizeof(VEC));
-        for (int e = 0; e < n; e += 4)
-            NAME(add_four)(end - l, s + e * (ptrdiff_t) (width + 1), width + 1, h[e], h[e + 1],
-                           h[e + 2], h[e + 3], t);
-        for (int o = l; o < end; o += LANES)
-            NAME(store)(problem, rows, count, scale, o, t + o - l, &finite);
+    for (int e = 0; e < n; e++) {
+        if (e % LANES == 0) NAME(open_weights)(&group, e, weights);
+        /* A weight of zero still has a target: S c = b y needs a root to divide by. */
+        VEC w = weights[e % LANES], safe = NAME(root)(NAME(most)(w, NAME(fill)((REAL) 1e-30)));
+        MASK used = length > NAME(fill)((REAL) e);
+        h[e] = NAME(select)(used, (w + (REAL) problem->target_shift) / safe, (VEC) {0});
+        root[e] = NAME(select)(used, safe, (VEC) {0});
     }
-    NAME(mark)(problem, rows, count, limit, worst, finite);
+    NAME(open_dual)(n, sums, root, c);
+    NAME(solve)(problem, rows, count, n, c, inverse, h);
+    for (int e = 0; e < n; e++) h[e] *= root[e];
+    for (int lane = 0; lane < count; lane++) {
+        const VEC *scale = NAME(scales)(problem, rows[lane], spare);
+        memset(t, 0, vectors * sizeof(VEC));
+        NAME(combine)(problem, group.columns[lane], group.length[lane], (const REAL *) h + lane,
+                      LANES, t);
+        for (int l = 0; l < vectors && scale; l++) t[l] *= scale[l];
+        NAME(store)(problem, rows[lane], scale, t);
+    }
 }
 
-/* C += S'S and r += S'c over all entries of a group, some at a time. */
-static void NAME(accumulate)(const lanes_problem *problem, const NAME(group) *group,
-                             const VEC *scale, int n, VEC *c, VEC *r, VEC *s, VEC *targets) {
-    /* The transpose of S, so that one factor's entries stand together as syrk wants them. */
-    int ld = problem->ld, block = LANES_GATHERED / 2 / ld > 4 ? LANES_GATHERED / 2 / ld : 4;
-    ptrdiff_t stride = block + 1;
-    for (int e = 0; e < group->d; e += block) {
-        int end = e + block < group->d ? e + block : group->d;
-        NAME(gather)(problem, group, scale, e, end, 0, ld, s, 1, stride, targets);
-        NAME(syrk)(n, end - e, s, stride, c);
-        for (int l = 0; l < n; l++)
-            for (int m = 0; m < end - e; m++) r[l] += s[l * stride + m] * targets[m];
+/* C += I + S'S and r from the sums of each lane's row. */
+static void NAME(open_primal)(int n, int vectors, const VEC *sums, ptrdiff_t size, VEC *c, VEC *r) {
+    VEC v[LANES];
+    for (int i = 0; i < n; i += 4)
+        for (int j = 0; j < i + 4; j += BLOCK_COLUMNS * LANES) {
+            int width = NAME(block_width)(i, j);
+            for (int p = 0; p < 4 * width; p++, sums++) {
+                int row = i + p / width, first = j + p % width * LANES;
+                for (int lane = 0; lane < LANES; lane++) v[lane] = sums[lane * size];
+                NAME(transpose)(v);
+                for (int q = 0; q < LANES && first + q < i + 4; q++)
+                    c[NAME(start)(row) + first + q] = first + q == row ? v[q] + 1 : v[q];
+            }
+        }
+    for (int l = 0; l < vectors; l++, sums++) {
+        for (int lane = 0; lane < LANES; lane++) v[lane] = sums[lane * size];
+        NAME(transpose)(v);
+        memcpy(r + l * LANES, v, sizeof v);
     }
 }
 
 /* (I + S'S) t = S'c, of the order of the factors; from the sums of parts where they are given. */
 static void NAME(primal)(const lanes_problem *problem, const int32_t *rows, int count,
-                         const void *sums, const int64_t *parts, void *scratch) {
-    NAME(group) group;
-    int n = (problem->k + 3) / 4 * 4, ld = problem->ld;
-    ptrdiff_t packed = lanes_packed(n);
-    VEC *c = scratch, *r = c + packed, *inverse = r + ld, *scale = inverse + ld, *s = scale + ld;
-    VEC limit, worst, finite = {0};
-    if (problem->spectrum) NAME(scales)(problem, rows, count, scale); else scale = NULL;
-
-    NAME(identity)(n, c);
-    memset(r, 0, ld * sizeof(VEC));
-    if (sums) {
-        ptrdiff_t size = (packed + ld + 15) / 16 * 16;
-        for (int lane = 0; lane < count; lane++)
-            for (int64_t p = parts[lane]; p < parts[lane + 1]; p++) {
-                const REAL *sum = (const REAL *) sums + p * size;
-                for (ptrdiff_t i = 0; i < packed; i++) c[i][lane] += sum[i];
-                for (int l = 0; l < n; l++) r[l][lane] += sum[packed + l];
-            }
-    } else {
-        NAME(open_rows)(problem, rows, count, &group);
-        NAME(accumulate)(problem, &group, scale, n, c, r, s, s + LANES_GATHERED);
+                         const void *parts, const int64_t *part, void *scratch) {
+    int n = (problem->k + 3) / 4 * 4, vectors = problem->ld / LANES;
+    ptrdiff_t square = NAME(sums_vectors)(n), size = square + vectors;
+    VEC *c = scratch, *r = c + lanes_packed(n), *inverse = r + problem->ld, *spare = inverse + n;
+    VEC *sums = spare + vectors, *panel = sums + LANES * size;
+    memset(sums, 0, LANES * size * sizeof(VEC));
+    for (int lane = 0; lane < count; lane++, sums += size) {
+        int64_t first = problem->indptr[rows[lane]];
+        const VEC *scale = NAME(scales)(problem, rows[lane], spare);
+        if (parts)
+            for (int64_t p = part[lane]; p < part[lane + 1]; p++)
+                for (int i = 0; i < size; i++) sums[i] += ((const VEC *) parts)[p * size + i];
+        else
+            NAME(accumulate)(problem, problem->indices + first,
+                             (const REAL *) problem->weights + first,
+                             problem->indptr[rows[lane] + 1] - first, n, scale, panel, sums,
+                             sums + square);
+        for (int l = 0; l < vectors && scale; l++) sums[square + l] *= scale[l];
     }
-    NAME(factorise)(n, c, inverse, r, &limit, &worst);
-    for (int l = 0; l < ld; l += LANES) NAME(store)(problem, rows, count, scale, l, r + l, &finite);
-    NAME(mark)(problem, rows, count, limit, worst, finite);
+    sums -= count * size;
+    NAME(open_primal)(n, vectors, sums, size, c, r);
+    NAME(solve)(problem, rows, count, n, c, inverse, r);
+    for (int l = n; l < problem->ld; l++) r[l] = (VEC) {0};
+    for (int l = 0; l < vectors; l++) {
+        NAME(transpose)(r + l * LANES);
+        for (int lane = 0; lane < count; lane++) sums[lane * vectors + l] = r[l * LANES + lane];
+    }
+    for (int lane = 0; lane < count; lane++)
+        NAME(store)(problem, rows[lane], NAME(scales)(problem, rows[lane], spare),
+                    sums + lane * vectors);
 }
 
+static void NAME(part_size)(int k, int ld, ptrdiff_t *size) {
+    *size = NAME(sums_vectors)((k + 3) / 4 * 4) * LANES + ld;
+}
+
+/* Some entries of one row: their share of S'S and of the target. */
 static void NAME(part)(const lanes_problem *problem, int32_t row, int64_t first, int64_t last,
                        void *sums, void *scratch) {
-    NAME(group) group;
-    int n = (problem->k + 3) / 4 * 4, ld = problem->ld;
-    ptrdiff_t packed = lanes_packed(n), size = (packed + ld + 15) / 16 * 16;
-    VEC *c = scratch, *scale = c + size, *s = scale + ld;
-    const int32_t rows[LANES] = {row};
-    if (problem->spectrum) NAME(scales)(problem, rows, 1, scale); else scale = NULL;
-    NAME(open_parts)(problem, first, last, &group);
-    memset(c, 0, size * sizeof(VEC));
-    NAME(accumulate)(problem, &group, scale, n, c, c + packed, s, s + LANES_GATHERED);
-    NAME(lane_sums)(size, c, sums);
+    int n = (problem->k + 3) / 4 * 4, vectors = problem->ld / LANES;
+    ptrdiff_t square = NAME(sums_vectors)(n);
+    memset(sums, 0, (square + vectors) * sizeof(VEC));
+    NAME(accumulate)(problem, problem->indices + first, (const REAL *) problem->weights + first,
+                     last - first, n, NAME(scales)(problem, row, scratch),
+                     (VEC *) scratch + vectors, sums, (VEC *) sums + square);
 }
 
 /* ---- Conjugate gradients: one row at a time, the lanes along its factors. ---- */
-
-/* Lane q of the result: the sum over the lanes of v[q]. */
-#define FOLD(h) \
-    _Pragma("GCC unroll 16") \
-    for (int i = 0; i < LANES; i += 2 * (h)) \
-        v[i] = __builtin_shufflevector(v[i], v[i + h], LIST(LANES)(EVEN, h, 0)) \
-             + __builtin_shufflevector(v[i], v[i + h], LIST(LANES)(ODD, h, 0));
-
-INLINE VEC NAME(fold)(VEC v[LANES]) {
-    FOLD(1)
-#if LANES >= 4
-    FOLD(2)
-#endif
-#if LANES >= 8
-    FOLD(4)
-#endif
-#if LANES >= 16
-    FOLD(8)
-#endif
-    return v[0];
-}
 
 INLINE REAL NAME(dot)(int n, const VEC *a, const VEC *b) {
     VEC total = {0};
@@ -591,24 +643,20 @@ static void NAME(conjugate)(const lanes_problem *problem, const int32_t *rows, i
                             void *scratch) {
     int vectors = problem->ld / LANES;
     VEC *t = scratch, *r = t + vectors, *p = r + vectors, *ap = p + vectors;
-    VEC *scale = ap + vectors, *scaled = scale + vectors;
+    VEC *spare = ap + vectors, *scaled = spare + vectors;
     for (int i = 0; i < count; i++) {
         int row = rows[i];
         memcpy(t, (const REAL *) problem->start + (size_t) row * problem->ld, vectors * sizeof(VEC));
-        if (problem->spectrum)
-            for (int l = 0; l < problem->ld; l++) {
-                REAL root = ((REAL *) scale)[l] = NAME(scale_of)(problem, row, l);
-                ((REAL *) t)[l] = NAME(quotient)(((REAL *) t)[l], root);
-            }
+        const VEC *scale = NAME(scales)(problem, row, spare);
+        for (int l = 0; l < problem->ld && scale; l++)
+            ((REAL *) t)[l] = NAME(quotient)(((REAL *) t)[l], ((const REAL *) scale)[l]);
         REAL rr = 0;
         for (int step = 0; step <= problem->steps; step++) {
             VEC *from = step ? p : t, *to = step ? ap : r;
             memset(to, 0, vectors * sizeof(VEC));
-            if (problem->spectrum)
-                for (int l = 0; l < vectors; l++) scaled[l] = scale[l] * from[l];
-            NAME(all_entries)(problem, step, row, problem->spectrum ? scaled : from, to);
-            if (problem->spectrum)
-                for (int l = 0; l < vectors; l++) to[l] *= scale[l];
+            for (int l = 0; l < vectors && scale; l++) scaled[l] = scale[l] * from[l];
+            NAME(all_entries)(problem, step, row, scale ? scaled : from, to);
+            for (int l = 0; l < vectors && scale; l++) to[l] *= scale[l];
             if (!step) {
                 for (int l = 0; l < vectors; l++) p[l] = r[l] -= t[l];
                 rr = NAME(dot)(vectors, r, r);
@@ -624,14 +672,7 @@ static void NAME(conjugate)(const lanes_problem *problem, const int32_t *rows, i
             REAL turn = NAME(quotient)(rr, before);
             for (int l = 0; l < vectors; l++) p[l] = r[l] + turn * p[l];
         }
-        VEC finite = {0};
-        for (int l = 0; l < vectors; l++) {
-            if (problem->spectrum) t[l] *= scale[l];
-            finite += t[l] * 0;
-        }
-        memcpy((REAL *) problem->out + (size_t) row * problem->ld, t, vectors * sizeof(VEC));
-        for (int lane = 0; lane < LANES; lane++)
-            if (!(finite[lane] == 0)) problem->failed[row] = 1;
+        NAME(store)(problem, row, scale, t);
     }
 }
 
@@ -648,3 +689,4 @@ static void NAME(conjugate)(const lanes_problem *problem, const int32_t *rows, i
 #undef LIST_
 #undef LIST
 #undef STAGE
+#undef BY_WIDTH
