@@ -21,7 +21,7 @@ from benchmarks.peers import Missing
 from benchmarks.scored import Blocks, Factors
 from wrmf import Range
 
-CHECKPOINTS = (2, 3, 4, 6, 8, 12, 16)
+CHECKPOINTS = (1, 2, 3, 4, 6, 8, 12, 16)
 FACTORS = [64, 128, 256, 512]
 SEED, THREADS = 0, 2
 
@@ -68,6 +68,9 @@ class Ours:
         {"factors": 128, "alpha0": 0.05, "strength": 0.003, "nu": 1.0, "values": "damped",
          "solver": "exact"},
         {"factors": 256, "alpha0": 0.02, "strength": 0.002, "nu": 1.0, "values": "binary",
+         "solver": "cg 3"},
+        # What gowalla was best with, rounded.
+        {"factors": 512, "alpha0": 0.025, "strength": 0.0025, "nu": 1.0, "values": "binary",
          "solver": "cg 3"},
     )
 
@@ -133,6 +136,7 @@ class Implicit:
     starts = (
         {"factors": 128, "alpha": 20.0, "regularization": 3.0, "values": "damped"},
         {"factors": 256, "alpha": 50.0, "regularization": 5.0, "values": "binary"},
+        {"factors": 512, "alpha": 40.0, "regularization": 5.0, "values": "binary"},
     )
 
     def curve(self, params, split, checkpoints=CHECKPOINTS):

@@ -3,22 +3,22 @@
     python -m benchmarks.gowalla_quality --factors 64 128 256 512 1024
 
 Each k is tuned and tested in a process of its own and begins at the best settings of the k before.
-A setting is scored by recall@20 + ndcg@20 on a share of the training part that is held out; the
-test part is looked at once, by the model retrained on all of train with the setting and the epochs
-that won. Everything goes into results/gowalla-quality-k….json.
+A setting is scored by recall@20 + ndcg@20 on a tenth of each user's training part; the test part is
+looked at once, by the model retrained on all of train with the setting and the epochs that won.
+Everything goes into results/gowalla-quality-k….json.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import math
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import numpy as np
+from scipy import sparse
 
 import wrmf
 from benchmarks import data
@@ -44,7 +44,7 @@ STARTS = [
     {"unobserved_weight": 0.015, "strength": 0.005, "regularization_exponent": 1.0,
      "user_power": power, "item_power": power} for power in (0.0, 0.25)
 ]  # fmt: skip
-TRIALS = {64: 40, 128: 24, 256: 20, 512: 12, 1024: 6, 2048: 2}
+TRIALS = {64: 40, 128: 60, 256: 30, 512: 36, 1024: 14, 2048: 3}
 TUNING_USERS = 10_000
 
 
@@ -53,7 +53,7 @@ def model_of(params: dict, factors: int, epochs: int, seed: int) -> wrmf.WRMF:
     return wrmf.WRMF(
         factors, params["strength"] * SIZE ** (1 - exponent), 1.0, iterations=epochs,
         unobserved_weight=params["unobserved_weight"], regularization_exponent=exponent,
-        objective="ials", random_state=seed, init_scale=0.1 / math.sqrt(factors),
+        objective="ials", random_state=seed,
     )  # fmt: skip
 
 
@@ -81,10 +81,23 @@ def curve(params: dict, factors: int, split: wrmf.Split, seed: int, checkpoints=
 def validation(
     train: wrmf.Interactions, seed: int, share: float = 0.1, n_users: int = TUNING_USERS
 ) -> wrmf.Split:
-    """Return a share of train held out, and as many users drawn to be scored."""
-    split = wrmf.split_interactions(train, share, random_state=seed)
-    users = np.sort(np.random.default_rng(seed).permutation(split.users)[:n_users])
-    return wrmf.Split(split.train, split.test, users)
+    """Return a share of each user's train held out, at least one pair, as in the test part.
+
+    Only ``n_users``, drawn, are scored.
+    """
+    generator = np.random.default_rng(seed)
+    matrix = train.matrix
+    counts = np.diff(matrix.indptr)
+    rows = np.repeat(np.arange(len(counts)), counts)
+    order = np.lexsort((generator.random(matrix.nnz), rows))
+    places = np.empty(matrix.nnz, dtype=np.int64)
+    places[order] = np.arange(matrix.nnz) - matrix.indptr[rows]
+    held = places < np.maximum(1, np.rint(share * counts))[rows]
+    parts = [
+        sparse.csr_matrix((matrix.data[some], (rows[some], matrix.indices[some])), matrix.shape)
+        for some in (~held, held)
+    ]
+    return wrmf.Split(*parts, np.sort(generator.permutation(len(counts))[:n_users]))
 
 
 def run(
@@ -168,13 +181,17 @@ def main(arguments: list[str] | None = None) -> None:
     name = f"gowalla-quality-k{factors}"
     own = asked.out or RESULTS / f"{name}.json"
     before: list[Trial] = []
+    found_by = []
     if asked.resume:
-        trials_so_far = json.loads(own.read_text(encoding="utf-8"))["trials"]
-        before = [Trial.of_json(trial) for trial in trials_so_far]
+        so_far = json.loads(own.read_text(encoding="utf-8"))
+        before = [Trial.of_json(trial) for trial in so_far["trials"]]
+        found_by = so_far["tuning"].get("commands", [so_far["command"]])
         starts = []
     record = run(factors, trials, asked.seconds, asked.seed, starts, before, not asked.tune_only,
                  asked.held_out, asked.patience, asked.users)  # fmt: skip
-    path = write(described("benchmarks.gowalla_quality", record), name, asked.out)
+    record = described("benchmarks.gowalla_quality", record)
+    record["tuning"]["commands"] = [*found_by, *([record["command"]] if trials else [])]
+    path = write(record, name, asked.out)
     print(f"k = {factors}: {record['best']['model']}, {record.get('test', 'not tested')}, {path}")
 
 

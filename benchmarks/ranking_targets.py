@@ -1,9 +1,10 @@
 """Time ranking against its targets: the plain GEMM of the same scores, and peers where installed.
 
-    python benchmarks/ranking_targets.py [--factors 64] [--rounds 5] [--data ../shared/data]
+    python -m benchmarks.ranking_targets [--factors 64] [--rounds 5]
 
 A and B run by turns in one process, two threads each; medians of wall-clock seconds are printed,
-one JSON object a line. Peers that are not installed are left out.
+one JSON object a line, and written to results/ranking.json. Peers that are not installed are left
+out.
 """
 
 from __future__ import annotations
@@ -18,26 +19,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 import wrmf
+from benchmarks.peers import Missing
+from benchmarks.quality_data import described, gowalla, write
 
 METRICS = ("recall@20", "ndcg@20", "map@20")
 THREADS = 2
-
-
-def gowalla(folder):
-    frame = pd.read_parquet(folder / "gowalla.parquet")
-    shape = frame["user"].max() + 1, frame["item"].max() + 1
-
-    def matrix(part):
-        return sparse.csr_matrix(
-            (np.ones(len(part), np.float32), (part["user"], part["item"])), shape=shape
-        )
-
-    return wrmf.Split(matrix(frame[frame["test"] == 0]), matrix(frame[frame["test"] == 1]))
 
 
 def plain_gemm(x, y, rows=1024):
@@ -108,8 +98,8 @@ def compare(tasks, rounds):
     return {name: round(statistics.median(each), 4) for name, each in seconds.items()}
 
 
-def on_gowalla(folder, factors, rounds):
-    split = gowalla(folder)
+def on_gowalla(factors, rounds):
+    split = gowalla()
     regularization = 10.0 if factors >= 256 else 1.0
     model = wrmf.WRMF(
         factors, regularization, 10.0, iterations=8, random_state=0, init_scale=0.0125,
@@ -189,17 +179,21 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--factors", type=int, nargs="*", default=[64, 256])
     parser.add_argument("--rounds", type=int, default=5)
-    default = Path(__file__).resolve().parents[2] / "shared" / "data"
-    parser.add_argument("--data", type=Path, default=default)
+    parser.add_argument("--out", type=Path, help="JSON file of the figures")
     options = parser.parse_args()
+    found = []
     # Memory first: the peak is the process's, and never falls.
-    print(json.dumps(with_a_million_items()), flush=True)
-    print(json.dumps(at_the_articles_size(options.rounds)), flush=True)
-    for factors in options.factors:
-        if not (options.data / "gowalla.parquet").exists():
-            print(f"gowalla.parquet not found in {options.data}: give --data")
-            return
-        print(json.dumps(on_gowalla(options.data, factors, options.rounds)), flush=True)
+    tasks = [with_a_million_items, lambda: at_the_articles_size(options.rounds)]
+    tasks += [lambda k=k: on_gowalla(k, options.rounds) for k in options.factors]
+    for task in tasks:
+        try:
+            found.append(task())
+        except Missing as reason:
+            print(f"left out: {reason}")
+            continue
+        print(json.dumps(found[-1]), flush=True)
+    record = {"seed": 0, "threads": THREADS, "rounds": options.rounds, "found": found}
+    print(write(described("benchmarks.ranking_targets", record), "ranking", options.out))
 
 
 if __name__ == "__main__":

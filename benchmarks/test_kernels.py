@@ -49,7 +49,7 @@ def test_multiply(benchmark, k):
     factors, basis = normal(25655, k), normal(k, k)
     out = np.empty_like(factors)
     with single_threaded_blas():
-        benchmark(_als.multiply, factors, basis, out, available_threads())
+        benchmark(_als.multiply, _als.best_path(), factors, basis, out, available_threads())
     assert np.allclose(out, factors @ basis, atol=1e-3)
 
 

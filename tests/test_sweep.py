@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 from strategies import interactions, objectives
 
+from wrmf import _als
 from wrmf.objective import Objective, gram, observed_scores, squared_error
 from wrmf.sweep import PATHS, SOLVERS, Side, half_sweep, kernel_path
 
@@ -240,6 +241,31 @@ def test_gram_of_each_path_is_the_plain_product(path, k, dtype):
     error = np.linalg.norm(gram(factors, 2, path) - expected, 2) / np.linalg.norm(expected, 2)
     assert error < (1e-7 if dtype == "float32" else 1e-14)
     assert np.array_equal(gram(factors, 1, path), gram(factors, 3, path))
+
+
+@pytest.mark.parametrize("path", range(len(PATHS)), ids=PATHS)
+@pytest.mark.parametrize("k", [1, 6, 16, 50, 100, 150])
+@pytest.mark.parametrize("shape", ["full", "upper", "lower", "zero"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_multiply_of_each_path_is_the_plain_product(path, k, shape, dtype):
+    generator = np.random.default_rng(k)
+    wide = generator.standard_normal((531, k + 3)).astype(dtype)
+    matrix = generator.standard_normal((k, k)).astype(dtype)
+    shapes = {"full": np.array, "upper": np.triu, "lower": np.tril, "zero": np.zeros_like}
+    matrix = shapes[shape](matrix)
+    out = [np.full((531, k + 1), np.nan, dtype) for _ in range(3)]
+    for each, threads in zip(out, (1, 2, 3), strict=True):
+        _als.multiply(path, wide[:, 1 : k + 1], np.ascontiguousarray(matrix), each[:, :k], threads)
+    expected = wide[:, 1 : k + 1].astype(float) @ matrix.astype(float)
+    error = np.linalg.norm(out[0][:, :k] - expected) / max(np.linalg.norm(expected), 1)
+    assert error < (2e-6 if dtype == "float32" else 1e-14)
+    assert all(np.array_equal(out[0], each, equal_nan=True) for each in out)
+    assert np.isnan(out[0][:, k]).all()
+    # A row is the same wherever it stands.
+    alone = np.empty((1, k), dtype)
+    if path:
+        _als.multiply(path, wide[530:, 1 : k + 1], np.ascontiguousarray(matrix), alone, 1)
+        assert np.array_equal(alone[0], out[0][530, :k])
 
 
 def test_observed_scores_follow_the_stored_order(likes):

@@ -44,6 +44,11 @@ cdef extern from "_lanes.h" nogil:
                     int count, const void *sums, const int64_t *parts, void *scratch)
     void lanes_gram(int path, int is_double, const void *factors, int64_t rows, int k, int ld,
                     int first, int last, double *sums, void *scratch)
+    void lanes_pack(int path, int is_double, int k, int m, const void *matrix, void *panels,
+                    int32_t *range)
+    void lanes_multiply(int path, int is_double, int64_t rows, int k, int m, const void *left,
+                        ptrdiff_t lda, const void *panels, const int32_t *range, void *result,
+                        ptrdiff_t ldc)
     uint64_t lanes_flush_subnormals()
     void lanes_restore_subnormals(uint64_t before)
     ptrdiff_t lanes_part_size(int path, int is_double, int k, int ld)
@@ -459,21 +464,33 @@ def solve_rows(
 
 
 def multiply(
-    const floating[:, :] a, const floating[:, ::1] b, floating[:, :] out, int n_threads
+    int path, const floating[:, :] a, const floating[:, ::1] b, floating[:, :] out, int n_threads
 ):
-    """Set ``out = a @ b``, over blocks of rows; rows of a and out are contiguous within."""
-    # Few factors: so few rows that BLAS packs nothing; many: so many that packing is soon paid.
-    cdef Py_ssize_t n = a.shape[0], block, rows_of_block = 128 if b.shape[0] <= 64 else 1024
+    """Set ``out = a @ b``, over blocks of rows; rows of a and out are contiguous within.
+
+    By a path of _lanes.h, which skips the zeros of a triangular b, or with path 0 by BLAS.
+    """
+    # 256 rows stay in level 2 from panel to panel; BLAS wants so many that packing b is paid.
+    cdef Py_ssize_t n = a.shape[0], block, rows_of_block = 256 if path else 1024
     cdef int m = b.shape[1], k = b.shape[0], rows
     cdef uint64_t before
     cdef int lda = a.strides[0] // a.itemsize, ldc = out.strides[0] // out.itemsize
+    cdef int32_t[::1] range_ = np.empty(m + 64, dtype=np.int32)
+    cdef uint8_t[::1] room = np.empty(<size_t> k * (m + 64) * a.itemsize + 64, dtype=np.uint8)
+    cdef uint8_t *panels = <uint8_t *> ((<size_t> &room[0] + 63) // 64 * 64)
     if n == 0:
         return
+    if path:
+        lanes_pack(path, floating is double, k, m, &b[0, 0], panels, &range_[0])
     with nogil, parallel(num_threads=n_threads):
         before = lanes_flush_subnormals()
         for block in prange((n + rows_of_block - 1) // rows_of_block, schedule="dynamic",
                             chunksize=1):
             rows = <int> min(rows_of_block, n - block * rows_of_block)
+            if path:
+                lanes_multiply(path, floating is double, rows, k, m, &a[block * rows_of_block, 0],
+                               lda, panels, &range_[0], &out[block * rows_of_block, 0], ldc)
+                continue
             # Row-major, so the transposes are multiplied.
             gemm(m, rows, k, &b[0, 0], m, &a[block * rows_of_block, 0], lda,
                  &out[block * rows_of_block, 0], ldc)
@@ -494,7 +511,7 @@ def gram_parts(
     cdef int k = factors.shape[1], ld = (k + 15) // 16 * 16, first, work, rows, i, j
     cdef int panel = GRAM_PANEL if path else k
     cdef int panels = (k + panel - 1) // panel
-    cdef size_t bytes = <size_t> LANES_SUMMED * ld * sizeof(double)
+    cdef size_t bytes = <size_t> LANES_SUMMED * (ld + 16) * sizeof(double)
     cdef uint8_t[::1] room = np.empty(n_threads * bytes + 64, dtype=np.uint8)
     cdef uint8_t *scratch = <uint8_t *> ((<size_t> &room[0] + 63) // 64 * 64)
     cdef double *block
@@ -519,36 +536,3 @@ def gram_parts(
                 syrk_upper[double](k, rows, block, k, &parts[part, 0, 0], k)
                 row = row + rows
         lanes_restore_subnormals(before)
-
-
-def entry_scores(
-    const int64_t[::1] indptr,
-    const int32_t[::1] indices,
-    const floating[:, ::1] row_factors,
-    const floating[:, ::1] column_factors,
-    double[::1] out,
-    int n_threads,
-):
-    """Set ``out[e] = row_factors[r]·column_factors[indices[e]]`` for each CSR entry e of row r.
-
-    Accumulated in float64. ``out`` is (n_entries,).
-    """
-    cdef int k = row_factors.shape[1]
-    cdef Py_ssize_t row, n_rows = row_factors.shape[0]
-    cdef int64_t entry
-    cdef int j
-    cdef double total
-    cdef const floating *x
-    cdef const floating *y
-
-    if indices.shape[0] == 0:
-        return
-    for row in prange(n_rows, nogil=True, schedule="dynamic", chunksize=64,
-                      num_threads=n_threads):
-        x = &row_factors[row, 0]
-        for entry in range(indptr[row], indptr[row + 1]):
-            y = &column_factors[indices[entry], 0]
-            total = 0
-            for j in range(k):
-                total = total + <double> x[j] * <double> y[j]
-            out[entry] = total

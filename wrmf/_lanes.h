@@ -1,9 +1,10 @@
 /* Many small systems at once, one in each SIMD lane.
  *
  * A row's whitened system is (I + S'S) t = S'c with S = diag(sqrt w) V, c = b / sqrt w
- * (docs/solver.md). Rows of about the same number of entries stand side by side in the lanes of
- * vectors, so Gram, Cholesky and substitution are the textbook's scalar algorithms on a vector
- * type, and a row's result does not depend on its neighbours.
+ * (docs/solver.md). Its products are summed row by row, the lanes along the factors; then rows of
+ * about the same number of entries stand side by side in the lanes of vectors, so Cholesky and
+ * substitution are the textbook's scalar algorithms on a vector type, and a row's result does not
+ * depend on its neighbours.
  *
  * _lanes_kernel.h is included once for each precision and instruction set; the choice is made at
  * run time. Without vector types (MSVC) there is no path, and the callers use BLAS row by row.
@@ -68,7 +69,7 @@ enum { LANES_BASELINE = 1, LANES_AVX2 = 2, LANES_AVX512 = 3 };
  * 1e-8 of its norm in float32, and for a panel of 64 of their factors to stay in level 1. */
 #define LANES_SUMMED 128
 /* Order of the largest system solved in lanes; beyond it LAPACK is as fast. */
-#define LANES_ORDER 128
+#define LANES_ORDER 256
 
 /* Length of a packed lower triangle of order n, n a multiple of 4: rows in blocks of 4, each as
  * long as its last. */
@@ -221,6 +222,20 @@ static void lanes_solve(int path, int is_double, int method, const lanes_problem
 static void lanes_gram(int path, int is_double, const void *factors, int64_t rows, int k, int ld,
                        int first, int last, double *sums, void *scratch) {
     LANES_CALL(gram, (factors, rows, k, ld, first, last, sums, scratch))
+}
+
+/* A matrix (k, m) as lanes_multiply wants it: room for k (m + 64) elements, and for two numbers for
+ * every 2 columns. */
+static void lanes_pack(int path, int is_double, int k, int m, const void *matrix, void *panels,
+                       int32_t *range) {
+    LANES_CALL(pack, (k, m, matrix, panels, range))
+}
+
+/* result = left · the packed matrix. */
+static void lanes_multiply(int path, int is_double, int64_t rows, int k, int m, const void *left,
+                           ptrdiff_t lda, const void *panels, const int32_t *range, void *result,
+                           ptrdiff_t ldc) {
+    LANES_CALL(multiply, (rows, k, m, left, lda, panels, range, result, ldc))
 }
 
 /* Elements of the sums of a part of a row. */

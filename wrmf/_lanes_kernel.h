@@ -1,8 +1,9 @@
 /* One precision and one instruction set of _lanes.h: REAL, LANES, VECTOR_BYTES, PATH.
  *
+ * Sums over entries have the lanes along the factors, which lie side by side in memory. Systems have
+ * a row in each lane and are worked on by the textbook's scalar algorithms; a lane without a row, or
+ * past the end of its row, holds zeros, which make an identity of its system.
  * BLOCK_COLUMNS: columns of the 4-row register block, 2 where there are 16 registers, 4 with 32.
- * Every function works on all lanes alike; a lane without a row, or past the end of its row, holds
- * zeros, which make an identity of its system.
  */
 #define VEC NAME(vec)
 #define MASK NAME(mask)
@@ -97,6 +98,10 @@ static void NAME(open_rows)(const lanes_problem *problem, const int32_t *rows, i
         group->columns[lane] = problem->indices + first;
         group->weights[lane] = (const REAL *) problem->weights + first;
         if (group->length[lane] > group->d) group->d = group->length[lane];
+        for (int e = 0; e < group->length[lane]; e += 16) {
+            __builtin_prefetch(group->columns[lane] + e);
+            __builtin_prefetch(group->weights[lane] + e);
+        }
     }
 }
 
@@ -249,7 +254,7 @@ static void NAME(solve)(const lanes_problem *problem, const int32_t *rows, int c
         if (!(worst[lane] > limit[lane])) problem->failed[rows[lane]] = 1;
 }
 
-/* ---- Sums over entries, the lanes along the factors. ---- */
+/* ---- Products and sums, the lanes along the factors. ---- */
 
 /* sums[a n + b] += Σ over rows r of f[r][i + a] · f[r][j + b LANES ..], 4 columns with n vectors. */
 INLINE void NAME(outer)(const int n, int rows, const REAL *f, ptrdiff_t ld, int i, int j, VEC *sums) {
@@ -293,18 +298,20 @@ INLINE int NAME(block_width)(int i, int j) {
 static void NAME(gram)(const void *factors, int64_t rows, int k, int ld, int first, int last,
                        double *sums, void *scratch) {
     REAL *f = scratch;
+    /* One more line than the factors: else rows that are a power of two apart share cache sets. */
+    ptrdiff_t stride = ld + 16;
     for (int64_t row = 0; row < rows; row += LANES_SUMMED) {
         int some = rows - row < LANES_SUMMED ? (int) (rows - row) : LANES_SUMMED;
         for (int r = 0; r < some; r++) {
-            memcpy(f + (ptrdiff_t) r * ld + first, (const REAL *) factors + (row + r) * k + first,
+            memcpy(f + r * stride + first, (const REAL *) factors + (row + r) * k + first,
                    (k - first) * sizeof(REAL));
-            memset(f + (ptrdiff_t) r * ld + k, 0, (ld - k) * sizeof(REAL));
+            memset(f + r * stride + k, 0, (ld - k) * sizeof(REAL));
         }
         for (int j = first; j < last; j += BLOCK_COLUMNS * LANES)
             for (int i = j; i < k; i += 4) {
                 int n = NAME(block_width)(i, j);
                 VEC total[4 * BLOCK_COLUMNS] = {{0}};
-#define OUTER(n) NAME(outer)(n, some, f, ld, i, j, total)
+#define OUTER(n) NAME(outer)(n, some, f, stride, i, j, total)
                 BY_WIDTH(n, OUTER)
 #undef OUTER
                 for (int a = 0; a < 4 && i + a < k; a++) {
@@ -313,6 +320,76 @@ static void NAME(gram)(const void *factors, int64_t rows, int k, int ld, int fir
                     for (int b = 0; b < width; b++) to[b] += ((const REAL *) (total + a * n))[b];
                 }
             }
+    }
+}
+
+/* out[r][..] = Σ over l of a[r][l] b[l][..] for ``rows`` rows and n vectors of columns, of which
+ * ``width`` columns are stored. */
+INLINE void NAME(multiply_block)(const int rows, const int n, int k, const REAL *a, ptrdiff_t lda,
+                                 const VEC *b, REAL *out, ptrdiff_t ldc, int width) {
+    VEC acc[4][BLOCK_COLUMNS];
+    _Pragma("GCC unroll 4")
+    for (int r = 0; r < rows; r++)
+        _Pragma("GCC unroll 4")
+        for (int q = 0; q < n; q++) acc[r][q] = (VEC) {0};
+    for (int l = 0; l < k; l++, b += n)
+        _Pragma("GCC unroll 4")
+        for (int r = 0; r < rows; r++) {
+            REAL left = a[r * lda + l];
+            _Pragma("GCC unroll 4")
+            for (int q = 0; q < n; q++) acc[r][q] += left * b[q];
+        }
+    _Pragma("GCC unroll 4")
+    for (int r = 0; r < rows; r++)
+        if (width == n * LANES) memcpy(out + r * ldc, acc[r], n * sizeof(VEC));
+        else memcpy(out + r * ldc, acc[r], width * sizeof(REAL));
+}
+
+INLINE int NAME(panel_width)(int left) {
+    return left > (BLOCK_COLUMNS - 1) * LANES ? BLOCK_COLUMNS : 1;
+}
+
+/* b (k, m) in panels of columns, which stand one after the other; rows range[0] .. range[1] of each
+ * panel are not zero: half of them where b is triangular. */
+static void NAME(pack)(int k, int m, const void *right, void *panels, int32_t *range) {
+    const REAL *b = right;
+    REAL *to = panels;
+    for (int j = 0, n; j < m; j += n * LANES, range += 2) {
+        n = NAME(panel_width)(m - j);
+        int width = m - j < n * LANES ? m - j : n * LANES;
+        range[0] = k;
+        range[1] = 0;
+        for (int l = 0; l < k; l++, to += n * LANES) {
+            int filled = 0;
+            memset(to, 0, n * sizeof(VEC));
+            for (int q = 0; q < width; q++) {
+                to[q] = b[(ptrdiff_t) l * m + j + q];
+                filled |= to[q] != 0;
+            }
+            if (filled && l < range[0]) range[0] = l;
+            if (filled) range[1] = l + 1;
+        }
+    }
+}
+
+/* out = a b for ``rows`` rows, b (k, m) packed. */
+static void NAME(multiply)(int64_t rows, int k, int m, const void *left, ptrdiff_t lda,
+                           const void *panels, const int32_t *range, void *result, ptrdiff_t ldc) {
+    const VEC *panel = panels;
+    for (int j = 0, n; j < m; j += n * LANES, panel += (ptrdiff_t) k * n, range += 2) {
+        n = NAME(panel_width)(m - j);
+        int width = m - j < n * LANES ? m - j : n * LANES, first = range[0];
+        const REAL *a = (const REAL *) left + first;
+        REAL *out = (REAL *) result + j;
+        int64_t r = 0;
+#define MULTIPLY(rows, n) \
+    NAME(multiply_block)(rows, n, range[1] - first, a + r * lda, lda, panel + (ptrdiff_t) first * n, \
+                         out + r * ldc, ldc, width)
+        for (; r + 4 <= rows; r += 4)
+            if (n > 1) MULTIPLY(4, BLOCK_COLUMNS); else MULTIPLY(4, 1);
+        for (; r < rows; r++)
+            if (n > 1) MULTIPLY(1, BLOCK_COLUMNS); else MULTIPLY(1, 1);
+#undef MULTIPLY
     }
 }
 
@@ -367,7 +444,13 @@ static void NAME(accumulate)(const lanes_problem *problem, const int32_t *column
         }
         NAME(combine)(problem, columns + e, some, b, 1, target);
         VEC *to = sums;
-        for (int i = 0; i < n; i += 4)
+        int64_t ahead = e + some;
+        for (int i = 0; i < n; i += 4) {
+            /* Meanwhile the next entries come nearer, an equal share with each row of blocks. */
+            for (int64_t stop = e + some + (int64_t) LANES_ENTRIES * (i + 4) / n;
+                 ahead < stop && ahead < length; ahead++)
+                for (int l = 0; l < vectors; l++)
+                    __builtin_prefetch(NAME(fixed_row)(problem, columns[ahead]) + l);
             for (int j = 0; j < i + 4; j += BLOCK_COLUMNS * LANES) {
                 int width = NAME(block_width)(i, j);
 #define OUTER(n) NAME(outer)(n, some, (const REAL *) panel, problem->ld, i, j, to)
@@ -375,6 +458,7 @@ static void NAME(accumulate)(const lanes_problem *problem, const int32_t *column
 #undef OUTER
                 to += 4 * width;
             }
+        }
     }
 }
 
@@ -399,6 +483,8 @@ static void NAME(products)(const lanes_problem *problem, const int32_t *columns,
         for (int j = 0; j < i + 4; j += BLOCK_COLUMNS, sums += 4 * BLOCK_COLUMNS) {
             const VEC *ahead = NAME(fixed_row)(problem, *next);
             if (next_length > 1) next++, next_length--;
+            const VEC *below[BLOCK_COLUMNS];
+            memcpy(below, y + j, sizeof below);
             VEC acc[4 * BLOCK_COLUMNS];
             _Pragma("GCC unroll 16")
             for (int q = 0; q < 4 * BLOCK_COLUMNS; q++) acc[q] = (VEC) {0};
@@ -406,7 +492,7 @@ static void NAME(products)(const lanes_problem *problem, const int32_t *columns,
                 VEC right[BLOCK_COLUMNS];
                 __builtin_prefetch(ahead + l);
                 _Pragma("GCC unroll 4")
-                for (int b = 0; b < BLOCK_COLUMNS; b++) right[b] = y[j + b][l];
+                for (int b = 0; b < BLOCK_COLUMNS; b++) right[b] = below[b][l];
                 _Pragma("GCC unroll 4")
                 for (int a = 0; a < 4; a++) {
                     VEC one = left[a][l];

@@ -93,7 +93,7 @@ typedef struct {
     (is_double ? function##_double_baseline arguments : function##_float_baseline arguments)
 #endif
 
-/* The score that decides: summed in float64 in a fixed order, rounded once. */
+/* A score in float64, summed in a fixed order; rounded to the factors' precision it decides. */
 static double exact_score(int path, int is_double, const void *x, const void *y, int k) {
     return RANKING_CALL(exact, (x, y, k));
 }

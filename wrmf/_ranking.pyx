@@ -527,3 +527,27 @@ def exact_scores(int path, const floating[:, ::1] users, const floating[:, ::1] 
         for i in range(items.shape[0]):
             out[u, i] = <floating> exact_score(path, floating is double, &users[u, 0],
                                                &items[i, 0], users.shape[1])
+
+
+def entry_scores(
+    int path,
+    const int64_t[::1] indptr,
+    const int32_t[::1] indices,
+    const floating[:, ::1] row_factors,
+    const floating[:, ::1] column_factors,
+    double[::1] out,
+    int n_threads,
+):
+    """Set ``out[e] = row_factors[r]·column_factors[indices[e]]`` for each CSR entry e of row r.
+
+    Summed in float64 as every score is, and not rounded. ``out`` is (n_entries,).
+    """
+    cdef Py_ssize_t row, n_rows = row_factors.shape[0]
+    cdef int64_t entry
+    if indices.shape[0] == 0:
+        return
+    for row in prange(n_rows, nogil=True, schedule="dynamic", chunksize=64,
+                      num_threads=n_threads):
+        for entry in range(indptr[row], indptr[row + 1]):
+            out[entry] = exact_score(path, floating is double, &row_factors[row, 0],
+                                     &column_factors[indices[entry], 0], row_factors.shape[1])

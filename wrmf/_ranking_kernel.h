@@ -7,7 +7,7 @@ typedef struct {
 } NAME(candidate);
 
 /* x.y, in 16 interleaved float64 sums that are added pairwise: the same on every path. */
-static REAL NAME(exact)(const void *left, const void *right, int k) {
+static double NAME(exact)(const void *left, const void *right, int k) {
     const REAL *x = left, *y = right;
     double sums[16] = {0};
     int l = 0;
@@ -16,12 +16,12 @@ static REAL NAME(exact)(const void *left, const void *right, int k) {
     for (int q = 0; l + q < k; q++) sums[q] += (double) x[l + q] * (double) y[l + q];
     for (int half = 8; half; half /= 2)
         for (int q = 0; q < half; q++) sums[q] += sums[q + half];
-    return (REAL) sums[0];
+    return sums[0];
 }
 
 static REAL NAME(score_of)(const ranked_list *list, int32_t item) {
     const REAL *items = list->items;
-    return NAME(exact)(list->row, items + (size_t) item * list->k, list->k);
+    return (REAL) NAME(exact)(list->row, items + (size_t) item * list->k, list->k);
 }
 
 /* ---- The heap of the best n scores, the lowest first. ---- */

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from wrmf._als import entry_scores, gram_parts
+from wrmf._als import best_path, gram_parts
+from wrmf._ranking import entry_scores
 from wrmf.threads import kernel_threads, single_threaded_blas
 
 __all__ = ["Objective", "gram", "observed_scores", "squared_error"]
@@ -37,7 +38,9 @@ def observed_scores(
 ) -> np.ndarray:
     """Return x·y for each stored entry of a CSR matrix, float64, in stored order."""
     out = np.empty(matrix.nnz)
+    # Every path gives the same bits.
     entry_scores(
+        best_path(),
         matrix.indptr.astype(np.int64, copy=False),
         matrix.indices.astype(np.int32, copy=False),
         np.ascontiguousarray(row_factors),

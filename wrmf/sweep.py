@@ -47,7 +47,8 @@ class Side:
     """The rows of one side as the kernels want them: CSR, weights, λ of each row, visiting order.
 
     ``order`` is by falling degree, so that no long row is left for the end and rows of about the
-    same length are neighbours. ``workspace`` keeps the sweep's arrays from one sweep to the next.
+    same length are neighbours. ``workspace`` keeps the sweep's arrays from one sweep to the next,
+    ``plans`` what is solved how.
     """
 
     indptr: np.ndarray
@@ -58,6 +59,7 @@ class Side:
     target_shift: float
     unobserved_weight: float
     workspace: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
+    plans: dict[tuple, tuple[int, list]] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(
@@ -85,6 +87,14 @@ class Side:
             unobserved_weight=objective.unobserved_weight,
             workspace={} if workspace is None else workspace,
         )
+
+    def plan(self, k: int, solver: str, path: int, dtype: np.dtype) -> tuple[int, list]:
+        """Return how many rows have entries, and the runs in which those are solved."""
+        key = k, solver, path, dtype
+        if key not in self.plans:
+            filled = int(np.count_nonzero(np.diff(self.indptr)))
+            self.plans[key] = filled, list(_plan(self, filled, *key))
+        return self.plans[key]
 
     def array(self, name: str, shape: tuple[int, int], dtype: Any) -> np.ndarray:
         """Return a kept array, its content undefined, beginning on a 64-byte boundary."""
@@ -124,7 +134,7 @@ def half_sweep(
     is solved again in float64, and by its eigenvalues if that fails, too.
 
     An interrupted half-sweep leaves ``out`` as it was. Extra memory: one copy of each side (two of
-    ``out`` with "cg"), columns padded to a multiple of 16, and some 3 MB of scratch a thread.
+    ``out`` with "cg"), columns padded to a multiple of 16, and some 5 MB of scratch a thread.
     """
     work = fixed.shape[1] * (len(side.indices) + fixed.shape[1] * (len(out) + len(fixed)))
     threads = kernel_threads(num_threads if work > LEAST_WORK else 1)
@@ -135,15 +145,14 @@ def half_sweep(
         width = -(-fixed.shape[1] // 16) * 16
         whitened = side.array("fixed", (len(fixed), width), fixed.dtype)
         solved = side.array("out", (len(out), width), out.dtype)
-        _als.multiply(fixed, _padded(frame.forward, width, fixed.dtype), whitened, threads)
+        _als.multiply(path, fixed, _padded(frame.forward, width, fixed.dtype), whitened, threads)
         start = np.empty((0, width), dtype=out.dtype)
         if solver == "cg":
             start = side.array("start", (len(out), width), out.dtype)
-            _als.multiply(out, _padded(frame.inverse, width, out.dtype), start, threads)
+            _als.multiply(path, out, _padded(frame.inverse, width, out.dtype), start, threads)
         failed = np.zeros(len(out), dtype=np.uint8)
-        filled = int(np.count_nonzero(np.diff(side.indptr)))
-        for one_path, method, part_entries, rows in _plan(side, filled, len(base), solver, path,
-                                                          out.dtype):  # fmt: skip
+        filled, runs = side.plan(len(base), solver, path, out.dtype)
+        for one_path, method, part_entries, rows in runs:
             # Python looks at its signals between two calls: that is where Ctrl-C is heard.
             _als.solve_rows(
                 one_path, method, rows, side.indptr, side.indices, side.weights,
@@ -154,7 +163,7 @@ def half_sweep(
         hard = np.flatnonzero(failed).astype(np.int32)
         solved[hard] = 0
         back = np.ascontiguousarray(frame.forward.T.astype(out.dtype))
-        _als.multiply(solved[:, : len(base)], back, out, threads)
+        _als.multiply(path, solved[:, : len(base)], back, out, threads)
         if len(hard):
             out[hard] = _solve_in_double(side, hard, fixed, base, threads)
 
