@@ -13,7 +13,7 @@ from scipy import sparse
 from strategies import interactions, objectives
 
 from wrmf import _als
-from wrmf.objective import Objective, gram, observed_scores, squared_error
+from wrmf.objective import Objective, gram, observed_scores, squared_errors
 from wrmf.sweep import PATHS, SOLVERS, Side, half_sweep, kernel_path
 
 TOLERANCE = {"float32": 1e-3, "float64": 1e-8}
@@ -223,7 +223,7 @@ def test_squared_error_equals_the_dense_one(matrix):
     generator = np.random.default_rng(4)
     x, y = (generator.standard_normal((n, 4)) for n in matrix.shape)
     dense = np.sum((matrix.toarray() - x @ y.T) ** 2)
-    assert squared_error(matrix, x, y) == pytest.approx(dense, rel=1e-10, abs=1e-9)
+    assert squared_errors([matrix], x, y) == [pytest.approx(dense, rel=1e-10, abs=1e-9)]
 
 
 def test_gram_is_the_plain_product_over_many_blocks():

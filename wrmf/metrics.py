@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from wrmf.objective import squared_error
+from wrmf.objective import squared_errors
 from wrmf.ranking import NEVER, Ranks, rank_held_out
 from wrmf.split import Split, check_split
 
@@ -232,15 +232,15 @@ def evaluate_sides(
         ranked = list(
             rank_held_out(user_factors, item_factors, wanted, known, cutoff, num_threads)
         )
-    results = []
-    for (on, _), ranks in zip(sides, ranked, strict=True):
+    errors = dict.fromkeys(held, math.nan)
+    if "mse" in (kind for kind, _ in parsed.values()):
+        asked = list(dict.fromkeys(on for on, _ in sides))
+        found = squared_errors([held[on] for on in asked], user_factors, item_factors, num_threads)
         cells = len(users) * len(item_factors)
-        error = math.nan
-        if "mse" in (kind for kind, _ in parsed.values()):
-            error = squared_error(held[on], user_factors, item_factors, num_threads) / cells
-        ids = split.train.users[users]
-        results.append(_summarise(ranks, held[on], parsed, ids, per_user, error))
-    return results
+        errors |= {on: each / cells for on, each in zip(asked, found, strict=True)}
+    ids = split.train.users[users]
+    return [_summarise(ranks, held[on], parsed, ids, per_user, errors[on])
+            for (on, _), ranks in zip(sides, ranked, strict=True)]  # fmt: skip
 
 
 def _summarise(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,7 @@ from wrmf._als import best_path, gram_parts
 from wrmf._ranking import entry_scores
 from wrmf.threads import kernel_threads, single_threaded_blas
 
-__all__ = ["Objective", "gram", "observed_scores", "squared_error"]
+__all__ = ["Objective", "gram", "observed_scores", "squared_errors"]
 
 # A Gram is summed over at most this many parts of at least this many rows, few where one is large:
 # fixed by the factors' shape, so that the sum is the same at any thread count.
@@ -51,17 +52,19 @@ def observed_scores(
     return out
 
 
-def squared_error(
-    matrix: Any, row_factors: np.ndarray, column_factors: np.ndarray, num_threads: int = 0
-) -> float:
-    """Return the sum of (p − x·y)² over every cell, p = 1 where an entry is stored, else 0.
+def squared_errors(
+    matrices: Sequence[Any], row_factors: np.ndarray, column_factors: np.ndarray,
+    num_threads: int = 0,
+) -> list[float]:  # fmt: skip
+    """Return each matrix's sum of (p − x·y)² over every cell, p = 1 where an entry is stored, else 0.
 
     By the trace form nnz − 2 Σ_S x·y + ⟨XᵀX, YᵀY⟩, so the cells are never written out.
     """
-    observed = observed_scores(matrix, row_factors, column_factors, num_threads)
-    grams = gram(row_factors, num_threads), gram(column_factors, num_threads)
-    product = float(np.sum(grams[0] * grams[1]))
-    return max(0.0, matrix.nnz - 2.0 * float(observed.sum()) + product)
+    product = float(np.sum(gram(row_factors, num_threads) * gram(column_factors, num_threads)))
+    sums = [float(observed_scores(matrix, row_factors, column_factors, num_threads).sum())
+            for matrix in matrices]  # fmt: skip
+    return [max(0.0, matrix.nnz - 2.0 * total + product)
+            for matrix, total in zip(matrices, sums, strict=True)]  # fmt: skip
 
 
 @dataclass(frozen=True)

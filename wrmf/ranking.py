@@ -22,7 +22,7 @@ from wrmf.threads import kernel_threads, single_threaded_blas
 __all__ = ["NEVER", "Ranks", "rank_held_out", "top_n", "top_n_of"]
 
 # Items and users of one product: with its factors about half a level-2 cache.
-TILE, GROUP = 256, 128
+TILE, GROUP = 256, 256
 # Users, bytes of lists and masked items of one block, which is a thread's at a time.
 BLOCK, LIST_BYTES, BLOCK_MASKED = 512, 2**24, 2**21
 # Items of large norm, which are wanted most, are copied in order up to these bytes.
