@@ -79,7 +79,7 @@ setup(
         [
             Extension(f"wrmf.{name}", [f"wrmf/{name}.pyx"], include_dirs=["wrmf"],
                       define_macros=[("NPY_NO_DEPRECATED_API", "1")],
-                      depends=[f"wrmf/{header}.h", f"wrmf/{header}_kernel.h"])
+                      depends=[str(path) for path in sorted(Path("wrmf").glob(f"{header}*.h"))])
             for name, header in (("_als", "_lanes"), ("_ranking", "_ranking"))
         ],
         compiler_directives={"boundscheck": True, "initializedcheck": True} if debug else {},

@@ -160,6 +160,23 @@ def test_defaults_are_chosen_by_the_lower_of_their_shares():
     assert defaults.first(ranked, factors=1)["worth"] == pytest.approx(0.25)
 
 
+def test_gowalla_is_tuned_on_a_tenth_of_each_users_train(likes):
+    train = wrmf.Interactions.from_matrix(likes)
+    split = gowalla_quality.validation(train, seed=3, share=0.1, n_users=40)
+    whole = train.matrix.toarray() != 0
+    known, held = split.train.matrix.toarray() != 0, split.test.matrix.toarray() != 0
+    assert np.array_equal(known | held, whole)
+    assert not (known & held).any()
+    counts = whole.sum(axis=1)
+    wanted = np.minimum(counts, np.maximum(1, np.rint(0.1 * counts)))
+    assert np.array_equal(held.sum(axis=1), wanted)
+    assert len(split.users) == 40
+    again = gowalla_quality.validation(train, seed=3, share=0.1, n_users=40)
+    assert (again.test.matrix != split.test.matrix).nnz == 0
+    other = gowalla_quality.validation(train, seed=4, share=0.1, n_users=40)
+    assert (other.test.matrix != split.test.matrix).nnz > 0
+
+
 def test_weights_fall_with_the_number_of_a_rows_and_columns_entries():
     likes = wrmf.Interactions.from_matrix(np.array([[1, 1, 1], [1, 0, 0]]))
     params = {"user_power": 0.5, "item_power": 0.0}

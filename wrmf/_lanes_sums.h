@@ -1,0 +1,257 @@
+/* A part of _lanes_kernel.h, included there for each precision and instruction set. */
+
+/* ---- Products and sums, the lanes along the factors. ---- */
+
+/* sums[a n + b] += Σ over rows r of f[r][i + a] · f[r][j + b LANES ..], 4 columns with n vectors. */
+INLINE void NAME(outer)(const int n, int rows, const REAL *f, ptrdiff_t ld, int i, int j, VEC *sums) {
+    VEC acc[4][BLOCK_COLUMNS];
+    _Pragma("GCC unroll 4")
+    for (int a = 0; a < 4; a++)
+        _Pragma("GCC unroll 4")
+        for (int b = 0; b < n; b++) acc[a][b] = sums[a * n + b];
+    for (int r = 0; r < rows; r++, f += ld) {
+        VEC right[BLOCK_COLUMNS];
+        _Pragma("GCC unroll 4")
+        for (int b = 0; b < n; b++) right[b] = *(const VEC *) (f + j + b * LANES);
+        _Pragma("GCC unroll 4")
+        for (int a = 0; a < 4; a++) {
+            REAL left = f[i + a];
+            _Pragma("GCC unroll 4")
+            for (int b = 0; b < n; b++) acc[a][b] += left * right[b];
+        }
+    }
+    _Pragma("GCC unroll 4")
+    for (int a = 0; a < 4; a++)
+        _Pragma("GCC unroll 4")
+        for (int b = 0; b < n; b++) sums[a * n + b] = acc[a][b];
+}
+
+/* As many vectors of columns from j as reach the diagonal of rows i .. i + 4, and no more than a
+ * block's; ``call`` is made with that number as a constant. */
+INLINE int NAME(block_width)(int i, int j) {
+    int n = (i + 4 - j + LANES - 1) / LANES;
+    return n < BLOCK_COLUMNS ? n : BLOCK_COLUMNS;
+}
+#if BLOCK_COLUMNS == 4
+#define BY_WIDTH(n, call) \
+    switch (n) { case 1: call(1); break; case 2: call(2); break; case 3: call(3); break; default: call(4); }
+#else
+#define BY_WIDTH(n, call) if ((n) == 1) { call(1); } else { call(2); }
+#endif
+
+/* Add the Gram of ``rows`` rows of k factors to ``sums`` (k, k), columns first .. last, on and
+ * below the diagonal: in REAL over LANES_SUMMED rows, which ``scratch`` holds, and so to float64. */
+static void NAME(gram)(const void *factors, int64_t rows, int k, int ld, int first, int last,
+                       double *sums, void *scratch) {
+    REAL *f = scratch;
+    /* One more line than the factors: else rows that are a power of two apart share cache sets. */
+    ptrdiff_t stride = ld + 16;
+    for (int64_t row = 0; row < rows; row += LANES_SUMMED) {
+        int some = rows - row < LANES_SUMMED ? (int) (rows - row) : LANES_SUMMED;
+        for (int r = 0; r < some; r++) {
+            memcpy(f + r * stride + first, (const REAL *) factors + (row + r) * k + first,
+                   (k - first) * sizeof(REAL));
+            memset(f + r * stride + k, 0, (ld - k) * sizeof(REAL));
+        }
+        for (int j = first; j < last; j += BLOCK_COLUMNS * LANES)
+            for (int i = j; i < k; i += 4) {
+                int n = NAME(block_width)(i, j);
+                VEC total[4 * BLOCK_COLUMNS] = {{0}};
+#define OUTER(n) NAME(outer)(n, some, f, stride, i, j, total)
+                BY_WIDTH(n, OUTER)
+#undef OUTER
+                for (int a = 0; a < 4 && i + a < k; a++) {
+                    int width = i + a + 1 - j < n * LANES ? i + a + 1 - j : n * LANES;
+                    double *to = sums + (ptrdiff_t) (i + a) * k + j;
+                    for (int b = 0; b < width; b++) to[b] += ((const REAL *) (total + a * n))[b];
+                }
+            }
+    }
+}
+
+/* out[r][..] = Σ over l of a[r][l] b[l][..] for ``rows`` rows and n vectors of columns, of which
+ * ``width`` columns are stored. */
+INLINE void NAME(multiply_block)(const int rows, const int n, int k, const REAL *a, ptrdiff_t lda,
+                                 const VEC *b, REAL *out, ptrdiff_t ldc, int width) {
+    VEC acc[4][BLOCK_COLUMNS];
+    _Pragma("GCC unroll 4")
+    for (int r = 0; r < rows; r++)
+        _Pragma("GCC unroll 4")
+        for (int q = 0; q < n; q++) acc[r][q] = (VEC) {0};
+    for (int l = 0; l < k; l++, b += n)
+        _Pragma("GCC unroll 4")
+        for (int r = 0; r < rows; r++) {
+            REAL left = a[r * lda + l];
+            _Pragma("GCC unroll 4")
+            for (int q = 0; q < n; q++) acc[r][q] += left * b[q];
+        }
+    _Pragma("GCC unroll 4")
+    for (int r = 0; r < rows; r++)
+        if (width == n * LANES) memcpy(out + r * ldc, acc[r], n * sizeof(VEC));
+        else memcpy(out + r * ldc, acc[r], width * sizeof(REAL));
+}
+
+INLINE int NAME(panel_width)(int left) {
+    return left > (BLOCK_COLUMNS - 1) * LANES ? BLOCK_COLUMNS : 1;
+}
+
+/* b (k, m) in panels of columns, which stand one after the other; rows range[0] .. range[1] of each
+ * panel are not zero: half of them where b is triangular. */
+static void NAME(pack)(int k, int m, const void *right, void *panels, int32_t *range) {
+    const REAL *b = right;
+    REAL *to = panels;
+    for (int j = 0, n; j < m; j += n * LANES, range += 2) {
+        n = NAME(panel_width)(m - j);
+        int width = m - j < n * LANES ? m - j : n * LANES;
+        range[0] = k;
+        range[1] = 0;
+        for (int l = 0; l < k; l++, to += n * LANES) {
+            int filled = 0;
+            memset(to, 0, n * sizeof(VEC));
+            for (int q = 0; q < width; q++) {
+                to[q] = b[(ptrdiff_t) l * m + j + q];
+                filled |= to[q] != 0;
+            }
+            if (filled && l < range[0]) range[0] = l;
+            if (filled) range[1] = l + 1;
+        }
+    }
+}
+
+/* out = a b for ``rows`` rows, b (k, m) packed. */
+static void NAME(multiply)(int64_t rows, int k, int m, const void *left, ptrdiff_t lda,
+                           const void *panels, const int32_t *range, void *result, ptrdiff_t ldc) {
+    const VEC *panel = panels;
+    for (int j = 0, n; j < m; j += n * LANES, panel += (ptrdiff_t) k * n, range += 2) {
+        n = NAME(panel_width)(m - j);
+        int width = m - j < n * LANES ? m - j : n * LANES, first = range[0];
+        const REAL *a = (const REAL *) left + first;
+        REAL *out = (REAL *) result + j;
+        int64_t r = 0;
+#define MULTIPLY(rows, n) \
+    NAME(multiply_block)(rows, n, range[1] - first, a + r * lda, lda, panel + (ptrdiff_t) first * n, \
+                         out + r * ldc, ldc, width)
+        for (; r + 4 <= rows; r += 4)
+            if (n > 1) MULTIPLY(4, BLOCK_COLUMNS); else MULTIPLY(4, 1);
+        for (; r < rows; r++)
+            if (n > 1) MULTIPLY(1, BLOCK_COLUMNS); else MULTIPLY(1, 1);
+#undef MULTIPLY
+    }
+}
+
+/* Vectors of the sums S'S below: rows in blocks of 4, each up to the vector with the diagonal. */
+static int NAME(sums_vectors)(int n) {
+    int vectors = 0;
+    for (int i = 0; i < n; i += 4) vectors += 4 * ((i + 4 + LANES - 1) / LANES);
+    return vectors;
+}
+
+/* t[l] += Σ h_e y_e[l] over some entries of one row; h_e at h[e stride]. */
+INLINE void NAME(combine_block)(const lanes_problem *problem, const int n, const int32_t *columns,
+                                int length, const REAL *h, int stride, int l, VEC *t) {
+    VEC acc[8];
+    _Pragma("GCC unroll 8")
+    for (int q = 0; q < n; q++) acc[q] = t[l + q];
+    for (int e = 0; e < length; e++, h += stride) {
+        const VEC *y = NAME(fixed_row)(problem, columns[e]) + l;
+        _Pragma("GCC unroll 8")
+        for (int q = 0; q < n; q++) acc[q] += *h * y[q];
+    }
+    _Pragma("GCC unroll 8")
+    for (int q = 0; q < n; q++) t[l + q] = acc[q];
+}
+
+INLINE void NAME(combine)(const lanes_problem *problem, const int32_t *columns, int length,
+                          const REAL *h, int stride, VEC *t) {
+    int l = 0, vectors = problem->ld / LANES;
+    for (; l + 8 <= vectors; l += 8)
+        NAME(combine_block)(problem, 8, columns, length, h, stride, l, t);
+    for (; l + 2 <= vectors; l += 2)
+        NAME(combine_block)(problem, 2, columns, length, h, stride, l, t);
+    for (; l < vectors; l++)
+        NAME(combine_block)(problem, 1, columns, length, h, stride, l, t);
+}
+
+/* sums += S'S and target += Σ b y over entries of one row, n factors; ``panel`` holds
+ * LANES_ENTRIES of them. */
+static void NAME(accumulate)(const lanes_problem *problem, const int32_t *columns,
+                             const REAL *weights, int64_t length, int n, const VEC *scale,
+                             VEC *panel, VEC *sums, VEC *target) {
+    int vectors = problem->ld / LANES;
+    for (int64_t e = 0; e < length; e += LANES_ENTRIES) {
+        int some = length - e < LANES_ENTRIES ? (int) (length - e) : LANES_ENTRIES;
+        REAL b[LANES_ENTRIES];
+        for (int m = 0; m < some; m++) {
+            const VEC *y = NAME(fixed_row)(problem, columns[e + m]);
+            REAL root = SQRT(weights[e + m]);
+            b[m] = weights[e + m] + (REAL) problem->target_shift;
+            for (int l = 0; l < vectors; l++)
+                panel[m * vectors + l] = scale ? y[l] * root * scale[l] : y[l] * root;
+        }
+        NAME(combine)(problem, columns + e, some, b, 1, target);
+        VEC *to = sums;
+        int64_t ahead = e + some;
+        for (int i = 0; i < n; i += 4) {
+            /* Meanwhile the next entries come nearer, an equal share with each row of blocks. */
+            for (int64_t stop = e + some + (int64_t) LANES_ENTRIES * (i + 4) / n;
+                 ahead < stop && ahead < length; ahead++)
+                for (int l = 0; l < vectors; l++)
+                    __builtin_prefetch(NAME(fixed_row)(problem, columns[ahead]) + l);
+            for (int j = 0; j < i + 4; j += BLOCK_COLUMNS * LANES) {
+                int width = NAME(block_width)(i, j);
+#define OUTER(n) NAME(outer)(n, some, (const REAL *) panel, problem->ld, i, j, to)
+                BY_WIDTH(width, OUTER)
+#undef OUTER
+                to += 4 * width;
+            }
+        }
+    }
+}
+
+
+/* y_i · y_j of the entries of one row, i >= j, in blocks of 4 x BLOCK_COLUMNS; with ``scale``, the
+ * scaled y's. n: the entries rounded up to a multiple of 4, or more; past its end a row has its last.
+ * ``scratch``: 4 rows. Of the ``next`` columns as many are fetched as there are blocks. */
+static void NAME(products)(const lanes_problem *problem, const int32_t *columns, int length, int n,
+                           const VEC *scale, VEC *scratch, REAL *sums, const int32_t *next,
+                           int next_length) {
+    int vectors = problem->ld / LANES;
+    const VEC *y[LANES_ORDER];
+    for (int e = 0; e < n; e++)
+        y[e] = NAME(fixed_row)(problem, columns[e < length ? e : length - 1]);
+    for (int i = 0; i < n; i += 4) {
+        const VEC *left[4] = {y[i], y[i + 1], y[i + 2], y[i + 3]};
+        for (int a = 0; a < 4 && scale; a++) {
+            VEC *scaled = scratch + a * vectors;
+            for (int l = 0; l < vectors; l++) scaled[l] = left[a][l] * scale[l] * scale[l];
+            left[a] = scaled;
+        }
+        for (int j = 0; j < i + 4; j += BLOCK_COLUMNS, sums += 4 * BLOCK_COLUMNS) {
+            const VEC *ahead = NAME(fixed_row)(problem, *next);
+            if (next_length > 1) next++, next_length--;
+            const VEC *below[BLOCK_COLUMNS];
+            memcpy(below, y + j, sizeof below);
+            VEC acc[4 * BLOCK_COLUMNS];
+            _Pragma("GCC unroll 16")
+            for (int q = 0; q < 4 * BLOCK_COLUMNS; q++) acc[q] = (VEC) {0};
+            for (int l = 0; l < vectors; l++) {
+                VEC right[BLOCK_COLUMNS];
+                __builtin_prefetch(ahead + l);
+                _Pragma("GCC unroll 4")
+                for (int b = 0; b < BLOCK_COLUMNS; b++) right[b] = below[b][l];
+                _Pragma("GCC unroll 4")
+                for (int a = 0; a < 4; a++) {
+                    VEC one = left[a][l];
+                    _Pragma("GCC unroll 4")
+                    for (int b = 0; b < BLOCK_COLUMNS; b++)
+                        acc[a * BLOCK_COLUMNS + b] += one * right[b];
+                }
+            }
+            _Pragma("GCC unroll 4")
+            for (int o = 0; o < 4 * BLOCK_COLUMNS; o += LANES) {
+                VEC total = NAME(fold)(acc + o);
+                memcpy(sums + o, &total, sizeof total);
+            }
+        }
+    }
+}
