@@ -56,7 +56,7 @@ def squared_errors(
     matrices: Sequence[Any], row_factors: np.ndarray, column_factors: np.ndarray,
     num_threads: int = 0,
 ) -> list[float]:  # fmt: skip
-    """Return each matrix's sum of (p − x·y)² over all cells, p = 1 where an entry is stored, else 0.
+    """Return each matrix's sum of (p − x·y)² over all cells, p = 1 where stored, else 0.
 
     By the trace form nnz − 2 Σ_S x·y + ⟨XᵀX, YᵀY⟩, so the cells are never written out.
     """
