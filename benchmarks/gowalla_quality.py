@@ -18,7 +18,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-from scipy import sparse
 
 import wrmf
 from benchmarks import data
@@ -26,6 +25,7 @@ from benchmarks.quality_data import described, gowalla, write
 from benchmarks.runner import RESULTS
 from benchmarks.tuner import Trial, search
 from benchmarks.worker import peak_memory
+from wrmf.split import _keep, _places
 
 METRICS = ("recall@20", "ndcg@20")
 CHECKPOINTS = (2, 3, 4, 5, 6, 8, 10, 12, 16)
@@ -86,18 +86,11 @@ def validation(
     Only ``n_users``, drawn, are scored.
     """
     generator = np.random.default_rng(seed)
-    matrix = train.matrix
-    counts = np.diff(matrix.indptr)
-    rows = np.repeat(np.arange(len(counts)), counts)
-    order = np.lexsort((generator.random(matrix.nnz), rows))
-    places = np.empty(matrix.nnz, dtype=np.int64)
-    places[order] = np.arange(matrix.nnz) - matrix.indptr[rows]
-    held = places < np.maximum(1, np.rint(share * counts))[rows]
-    parts = [
-        sparse.csr_matrix((matrix.data[some], (rows[some], matrix.indices[some])), matrix.shape)
-        for some in (~held, held)
-    ]
-    return wrmf.Split(*parts, np.sort(generator.permutation(len(counts))[:n_users]))
+    counts = np.diff(train.matrix.indptr)
+    wanted = np.maximum(1, np.rint(share * counts))
+    held = _places(train.matrix, generator) < np.repeat(wanted, counts)
+    users = np.sort(generator.permutation(len(counts))[:n_users])
+    return wrmf.Split(_keep(train, ~held), _keep(train, held), users)
 
 
 def run(

@@ -470,8 +470,9 @@ def multiply(
 
     By a path of _lanes.h, which skips the zeros of a triangular b, or with path 0 by BLAS.
     """
-    # 256 rows stay in level 2 from panel to panel; BLAS wants so many that packing b is paid.
-    cdef Py_ssize_t n = a.shape[0], block, rows_of_block = 256 if path else 1024
+    # 256 rows stay in level 2 from panel to panel. BLAS wants with few factors so few that it packs
+    # nothing, with many so many that packing is soon paid.
+    cdef Py_ssize_t n = a.shape[0], block, rows_of_block = 256
     cdef int m = b.shape[1], k = b.shape[0], rows
     cdef uint64_t before
     cdef int lda = a.strides[0] // a.itemsize, ldc = out.strides[0] // out.itemsize
@@ -480,7 +481,9 @@ def multiply(
     cdef uint8_t *panels = <uint8_t *> ((<size_t> &room[0] + 63) // 64 * 64)
     if n == 0:
         return
-    if path:
+    if not path:
+        rows_of_block = 128 if k <= 64 else 1024
+    else:
         lanes_pack(path, floating is double, k, m, &b[0, 0], panels, &range_[0])
     with nogil, parallel(num_threads=n_threads):
         before = lanes_flush_subnormals()

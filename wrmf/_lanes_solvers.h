@@ -26,15 +26,16 @@ static void NAME(dual)(const lanes_problem *problem, const int32_t *rows, int co
     NAME(open_rows)(problem, rows, count, &group);
     int n = (group.d + 3) / 4 * 4, vectors = problem->ld / LANES;
     ptrdiff_t size = lanes_packed(n);
-    VEC *c = scratch, *h = c + size, *root = h + n, *inverse = root + n, *spare = inverse + n;
-    VEC *t = spare + vectors, *four = t + vectors, length, weights[LANES];
+    VEC *c = scratch, *h = c + size, *root = h + n, *inverse = root + n, *scales = inverse + n;
+    VEC *t = scales + problem->ld, *four = t + vectors, length, weights[LANES];
     REAL *sums = (REAL *) (four + 4 * vectors);
     for (int lane = 0; lane < LANES; lane++) {
         int next = lane + 1 < count ? lane + 1 : 0;
         length[lane] = (REAL) group.length[lane];
         if (lane < count)
             NAME(products)(problem, group.columns[lane], group.length[lane], n,
-                           NAME(scales)(problem, rows[lane], spare), four, sums + lane * size,
+                           NAME(scales)(problem, rows[lane], scales + lane * vectors), four,
+                           sums + lane * size,
                            group.columns[next], group.length[next]);
         else memset(sums + lane * size, 0, size * sizeof(REAL));
     }
@@ -50,7 +51,7 @@ static void NAME(dual)(const lanes_problem *problem, const int32_t *rows, int co
     NAME(solve)(problem, rows, count, n, c, inverse, h);
     for (int e = 0; e < n; e++) h[e] *= root[e];
     for (int lane = 0; lane < count; lane++) {
-        const VEC *scale = NAME(scales)(problem, rows[lane], spare);
+        const VEC *scale = problem->spectrum ? scales + lane * vectors : NULL;
         memset(t, 0, vectors * sizeof(VEC));
         NAME(combine)(problem, group.columns[lane], group.length[lane], (const REAL *) h + lane,
                       LANES, t);
@@ -85,12 +86,12 @@ static void NAME(primal)(const lanes_problem *problem, const int32_t *rows, int 
                          const void *parts, const int64_t *part, void *scratch) {
     int n = (problem->k + 3) / 4 * 4, vectors = problem->ld / LANES;
     ptrdiff_t square = NAME(sums_vectors)(n), size = square + vectors;
-    VEC *c = scratch, *r = c + lanes_packed(n), *inverse = r + problem->ld, *spare = inverse + n;
-    VEC *sums = spare + vectors, *panel = sums + LANES * size;
+    VEC *c = scratch, *r = c + lanes_packed(n), *inverse = r + problem->ld, *scales = inverse + n;
+    VEC *sums = scales + problem->ld, *panel = sums + LANES * size;
     memset(sums, 0, LANES * size * sizeof(VEC));
     for (int lane = 0; lane < count; lane++, sums += size) {
         int64_t first = problem->indptr[rows[lane]];
-        const VEC *scale = NAME(scales)(problem, rows[lane], spare);
+        const VEC *scale = NAME(scales)(problem, rows[lane], scales + lane * vectors);
         if (parts)
             for (int64_t p = part[lane]; p < part[lane + 1]; p++)
                 for (int i = 0; i < size; i++) sums[i] += ((const VEC *) parts)[p * size + i];
@@ -110,7 +111,7 @@ static void NAME(primal)(const lanes_problem *problem, const int32_t *rows, int 
         for (int lane = 0; lane < count; lane++) sums[lane * vectors + l] = r[l * LANES + lane];
     }
     for (int lane = 0; lane < count; lane++)
-        NAME(store)(problem, rows[lane], NAME(scales)(problem, rows[lane], spare),
+        NAME(store)(problem, rows[lane], problem->spectrum ? scales + lane * vectors : NULL,
                     sums + lane * vectors);
 }
 

@@ -208,7 +208,6 @@ static void NAME(accumulate)(const lanes_problem *problem, const int32_t *column
     }
 }
 
-
 /* y_i · y_j of the entries of one row, i >= j, in blocks of 4 x BLOCK_COLUMNS; with ``scale``, the
  * scaled y's. n: the entries rounded up to a multiple of 4, or more; past its end a row has its last.
  * ``scratch``: 4 rows. Of the ``next`` columns as many are fetched as there are blocks. */
