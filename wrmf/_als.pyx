@@ -37,7 +37,8 @@ cdef extern from "_lanes.h" nogil:
     int lanes_width(int path, int is_double)
     size_t lanes_scratch(int path, int ld)
     void lanes_solve(int path, int is_double, int method, const lanes_problem *problem,
-                     const int32_t *rows, int count, void *scratch)
+                     const int32_t *rows, int count, const int32_t *next, int next_count,
+                     void *scratch)
     void lanes_part(int path, int is_double, const lanes_problem *problem, int32_t row,
                     int64_t first, int64_t last, void *sums, void *scratch)
     void lanes_join(int path, int is_double, const lanes_problem *problem, const int32_t *rows,
@@ -376,7 +377,8 @@ def solve_rows(
     n_threads : int ≥ 1, never changes a result.
     """
     cdef bint is_double = floating is double
-    cdef int ld = fixed.shape[1], width = lanes(path, is_double), count
+    cdef int ld = fixed.shape[1], width = lanes(path, is_double), count, next_count
+    cdef Py_ssize_t next_
     cdef Py_ssize_t n = rows.shape[0], g, n_groups = (n + width - 1) // width, n_parts, size
     cdef lanes_problem problem
     dtype = np.float64 if is_double else np.float32
@@ -446,7 +448,11 @@ def solve_rows(
             mine = scratch + threadid() * bytes
             for g in prange(n_groups, schedule="dynamic", chunksize=1):
                 count = <int> (width if n - g * width > width else n - g * width)
-                lanes_solve(path, is_double, method, &problem, &rows[g * width], count, mine)
+                # Threads take groups in turn.
+                next_ = (g + n_threads) * width
+                next_count = <int> max(0, min(<Py_ssize_t> width, n - next_))
+                lanes_solve(path, is_double, method, &problem, &rows[g * width], count,
+                            &rows[next_ if next_count else 0], next_count, mine)
             lanes_restore_subnormals(before)
     else:
         with nogil, parallel(num_threads=n_threads):

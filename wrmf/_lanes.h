@@ -68,6 +68,9 @@ enum { LANES_BASELINE = 1, LANES_AVX2 = 2, LANES_AVX512 = 3 };
 /* Rows of a Gram summed in one precision before they are added in float64: few enough to keep some
  * 1e-8 of its norm in float32, and for a panel of 64 of their factors to stay in level 1. */
 #define LANES_SUMMED 128
+/* Most factors with which a dual system's rows are gathered and transposed; from more the products
+ * are summed row by row. */
+#define LANES_GATHERED 80
 /* Order of the largest system solved in lanes; beyond it LAPACK is as fast. */
 #define LANES_ORDER 256
 
@@ -208,9 +211,26 @@ static inline size_t lanes_scratch(int path, int ld) {
         + (LANES_ENTRIES + 8) * (size_t) ld * sizeof(double);
 }
 
-/* Solve up to lanes_width rows. */
+/* Columns and weights of rows come nearer, as far as one pass over them reads at first: rows are
+ * visited by length, so their places in memory cannot be foreseen. */
+static void lanes_fetch(int is_double, const lanes_problem *problem, const int32_t *rows, int count) {
+    size_t size = is_double ? 8 : 4;
+    for (int i = 0; i < count; i++) {
+        int64_t first = problem->indptr[rows[i]], last = problem->indptr[rows[i] + 1] - 1;
+        if (last > first + LANES_ENTRIES) last = first + LANES_ENTRIES;
+        for (int64_t e = first; e < last + 16; e += 16) {
+            int64_t at = e < last ? e : last;
+            __builtin_prefetch(problem->indices + at);
+            __builtin_prefetch((const char *) problem->weights + at * size);
+        }
+    }
+}
+
+/* Solve up to lanes_width rows, meanwhile fetching those that the thread will probably solve next. */
 static void lanes_solve(int path, int is_double, int method, const lanes_problem *problem,
-                        const int32_t *rows, int count, void *scratch) {
+                        const int32_t *rows, int count, const int32_t *next, int next_count,
+                        void *scratch) {
+    lanes_fetch(is_double, problem, next, next_count);
     switch (method) {
         case LANES_DUAL: LANES_CALL(dual, (problem, rows, count, scratch)) break;
         case LANES_PRIMAL: LANES_CALL(primal, (problem, rows, count, NULL, NULL, scratch)) break;

@@ -86,6 +86,24 @@ INLINE VEC NAME(fold)(VEC v[LANES]) {
     return v[0];
 }
 
+/* The sum over the lanes. */
+#define ACROSS(p, h) ((p) ^ (h))
+#define HALVE(h) v += __builtin_shufflevector(v, v, LIST(LANES)(ACROSS, h, 0));
+
+INLINE REAL NAME(total)(VEC v) {
+#if LANES >= 16
+    HALVE(8)
+#endif
+#if LANES >= 8
+    HALVE(4)
+#endif
+#if LANES >= 4
+    HALVE(2)
+#endif
+    HALVE(1)
+    return v[0];
+}
+
 /* ---- Rows in, rows out. ---- */
 
 static void NAME(open_rows)(const lanes_problem *problem, const int32_t *rows, int count,
@@ -98,10 +116,6 @@ static void NAME(open_rows)(const lanes_problem *problem, const int32_t *rows, i
         group->columns[lane] = problem->indices + first;
         group->weights[lane] = (const REAL *) problem->weights + first;
         if (group->length[lane] > group->d) group->d = group->length[lane];
-        for (int e = 0; e < group->length[lane]; e += 16) {
-            __builtin_prefetch(group->columns[lane] + e);
-            __builtin_prefetch(group->weights[lane] + e);
-        }
     }
 }
 
@@ -144,8 +158,7 @@ static void NAME(store)(const lanes_problem *problem, int row, const VEC *scale,
         finite += t[l] * 0;
     }
     memcpy((REAL *) problem->out + (size_t) row * problem->ld, t, vectors * sizeof(VEC));
-    for (int lane = 0; lane < LANES; lane++)
-        if (!(finite[lane] == 0)) problem->failed[row] = 1;
+    if (!(NAME(total)(finite) == 0)) problem->failed[row] = 1;
 }
 
 #include "_lanes_systems.h"
@@ -153,6 +166,8 @@ static void NAME(store)(const lanes_problem *problem, int row, const VEC *scale,
 #include "_lanes_solvers.h"
 
 #undef FOLD
+#undef ACROSS
+#undef HALVE
 #undef VEC
 #undef MASK
 #undef INLINE

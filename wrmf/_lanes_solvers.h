@@ -2,7 +2,34 @@
 
 /* ---- Exact solvers: sums row by row, then systems side by side. ---- */
 
-/* C += I + S S' from the ``products`` of each lane's row; root[e] = sqrt w. */
+/* C = I + S S' from S. */
+static void NAME(multiply_gathered)(int n, int k, ptrdiff_t ld, const VEC *s, VEC *c) {
+    for (int i = 0; i < n; i += 4)
+        for (int j = 0; j < i + 4; j += BLOCK_COLUMNS) {
+            VEC acc[4][BLOCK_COLUMNS];
+            for (int a = 0; a < 4; a++)
+                for (int b = 0; b < BLOCK_COLUMNS; b++)
+                    acc[a][b] = NAME(fill)(i + a == j + b ? 1 : 0);
+            NAME(block)(acc, s + i * ld, ld, s + j * ld, ld, k);
+            for (int a = 0; a < 4; a++)
+                memcpy(c + NAME(start)(i + a) + j, acc[a], sizeof acc[a]);
+        }
+}
+
+/* t = S'h, a row's factors side by side again. */
+static void NAME(combine_gathered)(int n, ptrdiff_t ld, const VEC *s, const VEC *h, VEC *t) {
+    for (int l = 0; l < ld; l += LANES) {
+        VEC v[LANES];
+        for (int q = 0; q < LANES; q++) v[q] = (VEC) {0};
+        for (int e = 0; e < n; e++)
+            _Pragma("GCC unroll 16")
+            for (int q = 0; q < LANES; q++) v[q] += s[e * ld + l + q] * h[e];
+        NAME(transpose)(v);
+        for (int lane = 0; lane < LANES; lane++) t[(lane * ld + l) / LANES] = v[lane];
+    }
+}
+
+/* C = I + S S' from the ``products`` of each lane's row; root[e] = sqrt w. */
 static void NAME(open_dual)(int n, const REAL *sums, const VEC *root, VEC *c) {
     ptrdiff_t size = lanes_packed(n);
     for (int i = 0; i < n; i += 4)
@@ -27,18 +54,8 @@ static void NAME(dual)(const lanes_problem *problem, const int32_t *rows, int co
     int n = (group.d + 3) / 4 * 4, vectors = problem->ld / LANES;
     ptrdiff_t size = lanes_packed(n);
     VEC *c = scratch, *h = c + size, *root = h + n, *inverse = root + n, *scales = inverse + n;
-    VEC *t = scales + problem->ld, *four = t + vectors, length, weights[LANES];
-    REAL *sums = (REAL *) (four + 4 * vectors);
-    for (int lane = 0; lane < LANES; lane++) {
-        int next = lane + 1 < count ? lane + 1 : 0;
-        length[lane] = (REAL) group.length[lane];
-        if (lane < count)
-            NAME(products)(problem, group.columns[lane], group.length[lane], n,
-                           NAME(scales)(problem, rows[lane], scales + lane * vectors), four,
-                           sums + lane * size,
-                           group.columns[next], group.length[next]);
-        else memset(sums + lane * size, 0, size * sizeof(REAL));
-    }
+    VEC *t = scales + problem->ld, length, weights[LANES];
+    for (int lane = 0; lane < LANES; lane++) length[lane] = (REAL) group.length[lane];
     for (int e = 0; e < n; e++) {
         if (e % LANES == 0) NAME(open_weights)(&group, e, weights);
         /* A weight of zero still has a target: S c = b y needs a root to divide by. */
@@ -47,17 +64,41 @@ static void NAME(dual)(const lanes_problem *problem, const int32_t *rows, int co
         h[e] = NAME(select)(used, (w + (REAL) problem->target_shift) / safe, (VEC) {0});
         root[e] = NAME(select)(used, safe, (VEC) {0});
     }
-    NAME(open_dual)(n, sums, root, c);
-    NAME(solve)(problem, rows, count, n, c, inverse, h);
-    for (int e = 0; e < n; e++) h[e] *= root[e];
-    for (int lane = 0; lane < count; lane++) {
-        const VEC *scale = problem->spectrum ? scales + lane * vectors : NULL;
-        memset(t, 0, vectors * sizeof(VEC));
-        NAME(combine)(problem, group.columns[lane], group.length[lane], (const REAL *) h + lane,
-                      LANES, t);
-        for (int l = 0; l < vectors && scale; l++) t[l] *= scale[l];
-        NAME(store)(problem, rows[lane], scale, t);
+    for (int lane = 0; lane < count; lane++)
+        NAME(scales)(problem, rows[lane], scales + lane * vectors);
+    if (problem->ld <= LANES_GATHERED) {
+        VEC *across = problem->spectrum ? t + problem->ld : NULL, *s = t + 2 * problem->ld;
+        for (int l = 0; l < problem->ld && across; l++)
+            for (int lane = 0; lane < LANES; lane++)
+                across[l][lane] = ((REAL *) (scales + (lane < count ? lane : 0) * vectors))[l];
+        NAME(gather)(problem, &group, n, root, across, s);
+        NAME(multiply_gathered)(n, problem->k, problem->ld, s, c);
+        NAME(solve)(problem, rows, count, n, c, inverse, h);
+        NAME(combine_gathered)(n, problem->ld, s, h, t);
+    } else {
+        VEC *four = t + problem->ld;
+        REAL *sums = (REAL *) (four + 4 * vectors);
+        memset(sums + count * size, 0, (LANES - count) * size * sizeof(REAL));
+        for (int lane = 0; lane < count; lane++) {
+            int next = lane + 1 < count ? lane + 1 : 0;
+            NAME(products)(problem, group.columns[lane], group.length[lane], n,
+                           problem->spectrum ? scales + lane * vectors : NULL, four,
+                           sums + lane * size, group.columns[next], group.length[next]);
+        }
+        NAME(open_dual)(n, sums, root, c);
+        NAME(solve)(problem, rows, count, n, c, inverse, h);
+        for (int e = 0; e < n; e++) h[e] *= root[e];
+        memset(t, 0, count * vectors * sizeof(VEC));
+        for (int lane = 0; lane < count; lane++) {
+            VEC *mine = t + lane * vectors;
+            NAME(combine)(problem, group.columns[lane], group.length[lane],
+                          (const REAL *) h + lane, LANES, mine);
+            for (int l = 0; l < vectors && problem->spectrum; l++) mine[l] *= scales[lane * vectors + l];
+        }
     }
+    for (int lane = 0; lane < count; lane++)
+        NAME(store)(problem, rows[lane], problem->spectrum ? scales + lane * vectors : NULL,
+                    t + lane * vectors);
 }
 
 /* C += I + S'S and r from the sums of each lane's row. */
@@ -90,7 +131,8 @@ static void NAME(primal)(const lanes_problem *problem, const int32_t *rows, int 
     VEC *sums = scales + problem->ld, *panel = sums + LANES * size;
     memset(sums, 0, LANES * size * sizeof(VEC));
     for (int lane = 0; lane < count; lane++, sums += size) {
-        int64_t first = problem->indptr[rows[lane]];
+        int32_t following = rows[lane + 1 < count ? lane + 1 : 0];
+        int64_t first = problem->indptr[rows[lane]], next = problem->indptr[following];
         const VEC *scale = NAME(scales)(problem, rows[lane], scales + lane * vectors);
         if (parts)
             for (int64_t p = part[lane]; p < part[lane + 1]; p++)
@@ -99,7 +141,8 @@ static void NAME(primal)(const lanes_problem *problem, const int32_t *rows, int 
             NAME(accumulate)(problem, problem->indices + first,
                              (const REAL *) problem->weights + first,
                              problem->indptr[rows[lane] + 1] - first, n, scale, panel, sums,
-                             sums + square);
+                             sums + square, problem->indices + next,
+                             problem->indptr[following + 1] - next);
         for (int l = 0; l < vectors && scale; l++) sums[square + l] *= scale[l];
     }
     sums -= count * size;
@@ -127,17 +170,15 @@ static void NAME(part)(const lanes_problem *problem, int32_t row, int64_t first,
     memset(sums, 0, (square + vectors) * sizeof(VEC));
     NAME(accumulate)(problem, problem->indices + first, (const REAL *) problem->weights + first,
                      last - first, n, NAME(scales)(problem, row, scratch),
-                     (VEC *) scratch + vectors, sums, (VEC *) sums + square);
+                     (VEC *) scratch + vectors, sums, (VEC *) sums + square, NULL, 0);
 }
 
 /* ---- Conjugate gradients: one row at a time, the lanes along its factors. ---- */
 
 INLINE REAL NAME(dot)(int n, const VEC *a, const VEC *b) {
-    VEC total = {0};
-    REAL sum = 0;
-    for (int l = 0; l < n; l++) total += a[l] * b[l];
-    for (int lane = 0; lane < LANES; lane++) sum += total[lane];
-    return sum;
+    VEC sum = {0};
+    for (int l = 0; l < n; l++) sum += a[l] * b[l];
+    return NAME(total)(sum);
 }
 
 /* to += Σ y_e (b_e − w_e y_e·p) over n entries, or with ``first`` 0 Σ y_e w_e y_e·p; the lanes of

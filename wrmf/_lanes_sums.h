@@ -2,26 +2,27 @@
 
 /* ---- Products and sums, the lanes along the factors. ---- */
 
-/* sums[a n + b] += Σ over rows r of f[r][i + a] · f[r][j + b LANES ..], 4 columns with n vectors. */
-INLINE void NAME(outer)(const int n, int rows, const REAL *f, ptrdiff_t ld, int i, int j, VEC *sums) {
-    VEC acc[4][BLOCK_COLUMNS];
-    _Pragma("GCC unroll 4")
-    for (int a = 0; a < 4; a++)
+/* sums[a n + b] += Σ over rows r of f[r][i + a] · f[r][j + b LANES ..], m columns with n vectors. */
+INLINE void NAME(outer)(const int m, const int n, int rows, const REAL *f, ptrdiff_t ld, int i, int j,
+                        VEC *sums) {
+    VEC acc[8][BLOCK_COLUMNS];
+    _Pragma("GCC unroll 8")
+    for (int a = 0; a < m; a++)
         _Pragma("GCC unroll 4")
         for (int b = 0; b < n; b++) acc[a][b] = sums[a * n + b];
     for (int r = 0; r < rows; r++, f += ld) {
         VEC right[BLOCK_COLUMNS];
         _Pragma("GCC unroll 4")
         for (int b = 0; b < n; b++) right[b] = *(const VEC *) (f + j + b * LANES);
-        _Pragma("GCC unroll 4")
-        for (int a = 0; a < 4; a++) {
+        _Pragma("GCC unroll 8")
+        for (int a = 0; a < m; a++) {
             REAL left = f[i + a];
             _Pragma("GCC unroll 4")
             for (int b = 0; b < n; b++) acc[a][b] += left * right[b];
         }
     }
-    _Pragma("GCC unroll 4")
-    for (int a = 0; a < 4; a++)
+    _Pragma("GCC unroll 8")
+    for (int a = 0; a < m; a++)
         _Pragma("GCC unroll 4")
         for (int b = 0; b < n; b++) sums[a * n + b] = acc[a][b];
 }
@@ -57,7 +58,7 @@ static void NAME(gram)(const void *factors, int64_t rows, int k, int ld, int fir
             for (int i = j; i < k; i += 4) {
                 int n = NAME(block_width)(i, j);
                 VEC total[4 * BLOCK_COLUMNS] = {{0}};
-#define OUTER(n) NAME(outer)(n, some, f, stride, i, j, total)
+#define OUTER(n) NAME(outer)(4, n, some, f, stride, i, j, total)
                 BY_WIDTH(n, OUTER)
 #undef OUTER
                 for (int a = 0; a < 4 && i + a < k; a++) {
@@ -172,38 +173,100 @@ INLINE void NAME(combine)(const lanes_problem *problem, const int32_t *columns, 
         NAME(combine_block)(problem, 1, columns, length, h, stride, l, t);
 }
 
+/* target[l] += Σ b_e y_e[l], and panel[e][l] = root_e y_e[l] scale[l], over some entries of one row. */
+INLINE void NAME(open_block)(const lanes_problem *problem, const int n, const int32_t *columns,
+                             int length, const REAL *b, const REAL *root, const VEC *scale, int l,
+                             VEC *target, VEC *panel) {
+    int vectors = problem->ld / LANES;
+    VEC acc[4], by[4];
+    for (int q = 0; q < n; q++) {
+        acc[q] = target[l + q];
+        by[q] = scale ? scale[l + q] : NAME(fill)(1);
+    }
+    panel += l;
+    for (int e = 0; e < length; e++, panel += vectors) {
+        const VEC *y = NAME(fixed_row)(problem, columns[e]) + l;
+        _Pragma("GCC unroll 4")
+        for (int q = 0; q < n; q++) {
+            acc[q] += b[e] * y[q];
+            panel[q] = root[e] * y[q] * by[q];
+        }
+    }
+    for (int q = 0; q < n; q++) target[l + q] = acc[q];
+}
+
 /* sums += S'S and target += Σ b y over entries of one row, n factors; ``panel`` holds
- * LANES_ENTRIES of them. */
+ * LANES_ENTRIES of them. Of the ``next`` columns some are fetched. */
 static void NAME(accumulate)(const lanes_problem *problem, const int32_t *columns,
                              const REAL *weights, int64_t length, int n, const VEC *scale,
-                             VEC *panel, VEC *sums, VEC *target) {
+                             VEC *panel, VEC *sums, VEC *target, const int32_t *next,
+                             int64_t next_length) {
     int vectors = problem->ld / LANES;
     for (int64_t e = 0; e < length; e += LANES_ENTRIES) {
-        int some = length - e < LANES_ENTRIES ? (int) (length - e) : LANES_ENTRIES;
-        REAL b[LANES_ENTRIES];
-        for (int m = 0; m < some; m++) {
-            const VEC *y = NAME(fixed_row)(problem, columns[e + m]);
-            REAL root = SQRT(weights[e + m]);
-            b[m] = weights[e + m] + (REAL) problem->target_shift;
-            for (int l = 0; l < vectors; l++)
-                panel[m * vectors + l] = scale ? y[l] * root * scale[l] : y[l] * root;
+        int64_t left = length - e;
+        int some = left < LANES_ENTRIES ? (int) left : LANES_ENTRIES, l = 0;
+        REAL b[LANES_ENTRIES], root[LANES_ENTRIES];
+        for (int m = 0; m < some; m += LANES) {
+            VEC w = {0}, r;
+            memcpy(&w, weights + e + m, (some - m < LANES ? some - m : LANES) * sizeof(REAL));
+            r = NAME(root)(w);
+            w += (REAL) problem->target_shift;
+            memcpy(b + m, &w, sizeof w);
+            memcpy(root + m, &r, sizeof r);
         }
-        NAME(combine)(problem, columns + e, some, b, 1, target);
+#define OPEN(n) NAME(open_block)(problem, n, columns + e, some, b, root, scale, l, target, panel)
+        for (; l + 4 <= vectors; l += 4) OPEN(4);
+        for (; l + 2 <= vectors; l += 2) OPEN(2);
+        for (; l < vectors; l++) OPEN(1);
+#undef OPEN
+        /* Meanwhile the next entries come nearer, an equal share with each row of blocks. */
+        const int32_t *ahead = left > some ? columns + e + some : next;
+        int64_t to_fetch = left > some ? left - some : next_length;
+        if (to_fetch > LANES_ENTRIES) to_fetch = LANES_ENTRIES;
         VEC *to = sums;
-        int64_t ahead = e + some;
-        for (int i = 0; i < n; i += 4) {
-            /* Meanwhile the next entries come nearer, an equal share with each row of blocks. */
-            for (int64_t stop = e + some + (int64_t) LANES_ENTRIES * (i + 4) / n;
-                 ahead < stop && ahead < length; ahead++)
-                for (int l = 0; l < vectors; l++)
-                    __builtin_prefetch(NAME(fixed_row)(problem, columns[ahead]) + l);
+        for (int i = 0, fetched = 0; i < n; i += 4) {
+            for (; fetched * n < to_fetch * (i + 4); fetched++)
+                for (l = 0; l < vectors; l++)
+                    __builtin_prefetch(NAME(fixed_row)(problem, ahead[fetched]) + l);
+            if (i + 8 <= n && i + 8 <= LANES) {
+                /* Four sums at a time would wait for each other. */
+                NAME(outer)(8, 1, some, (const REAL *) panel, problem->ld, i, 0, to);
+                to += 8;
+                i += 4;
+                continue;
+            }
             for (int j = 0; j < i + 4; j += BLOCK_COLUMNS * LANES) {
                 int width = NAME(block_width)(i, j);
-#define OUTER(n) NAME(outer)(n, some, (const REAL *) panel, problem->ld, i, j, to)
+#define OUTER(n) NAME(outer)(4, n, some, (const REAL *) panel, problem->ld, i, j, to)
                 BY_WIDTH(width, OUTER)
 #undef OUTER
                 to += 4 * width;
             }
+        }
+    }
+}
+
+/* S = √w y of each lane's row, s[e ld + l], zeros past the end of a row. For few factors: from some
+ * 64 on the transposition costs more than it saves in folding. */
+static void NAME(gather)(const lanes_problem *problem, const NAME(group) *group, int n,
+                         const VEC *root, const VEC *scale, VEC *s) {
+    int vectors = problem->ld / LANES;
+    for (int e = 0; e < n; e++) {
+        const VEC *y[LANES];
+        for (int lane = 0; lane < LANES; lane++) {
+            /* Past the end: the last entry again; a lane without a row: the first lane's. */
+            int used = lane < group->count ? lane : 0, last = group->length[used] - 1;
+            const int32_t *columns = group->columns[used];
+            y[lane] = NAME(fixed_row)(problem, columns[e < last ? e : last]);
+            const VEC *ahead = NAME(fixed_row)(problem, columns[e + 2 < last ? e + 2 : last]);
+            for (int l = 0; l < vectors; l++) __builtin_prefetch(ahead + l);
+        }
+        for (int l = 0; l < vectors; l++, s += LANES) {
+            VEC v[LANES];
+            for (int lane = 0; lane < LANES; lane++) v[lane] = y[lane][l];
+            NAME(transpose)(v);
+            for (int q = 0; q < LANES; q++) s[q] = v[q] * root[e];
+            for (int q = 0; q < LANES && scale; q++) s[q] *= scale[l * LANES + q];
         }
     }
 }
