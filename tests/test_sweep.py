@@ -12,14 +12,16 @@ from hypothesis import strategies as st
 from scipy import sparse
 from strategies import interactions, objectives
 
-from wrmf import _als
+from wrmf import _als, sweep
 from wrmf.objective import Objective, gram, observed_scores, squared_errors
-from wrmf.sweep import PATHS, SOLVERS, Side, half_sweep, kernel_path
+from wrmf.sweep import CG_ABOVE, PATHS, SOLVERS, Side, half_sweep, kernel_path
 
 TOLERANCE = {"float32": 1e-3, "float64": 1e-8}
-# Each solver on each instruction set that this CPU has, down to BLAS row by row.
+# Each solver on each instruction set that this CPU has, down to BLAS row by row. "steps": conjugate
+# gradients for short rows, too.
 every_solver = pytest.mark.parametrize(
-    "solver", [f"{solver} {path}" for solver, path in itertools.product(SOLVERS, PATHS)]
+    "solver",
+    [f"{solver} {path}" for solver, path in itertools.product((*SOLVERS, "steps"), PATHS)],
 )
 # Enough for conjugate gradients to reach the exact answer.
 CG_STEPS = 300
@@ -36,9 +38,11 @@ def solve(matrix, fixed, regularization, solver="exact", num_threads=1, exponent
                    fixed.dtype)  # fmt: skip
     out = np.full((matrix.shape[0], fixed.shape[1]), np.nan, dtype=fixed.dtype)
     solver, _, path = solver.partition(" ")
-    if solver == "cg":
+    above = 0 if solver == "steps" else CG_ABOVE
+    if solver != "exact":
+        solver = "cg"
         out[:] = 0.1
-    with mock.patch.dict(os.environ, WRMF_PATH=path):
+    with mock.patch.dict(os.environ, WRMF_PATH=path), mock.patch.object(sweep, "CG_ABOVE", above):
         half_sweep(side, fixed, out, solver, num_threads, CG_STEPS)
     return out
 

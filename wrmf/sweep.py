@@ -29,6 +29,8 @@ LEAST_WORK = 2e6
 
 # Measured (docs/solver.md): below this share of k entries the dual system is the cheaper one.
 DUAL_BELOW = 1.0
+# Rows of up to so many entries are solved exactly by "cg", too: that costs less than its steps.
+CG_ABOVE = 16
 # Rows this many times the lanes long are summed in parts, one row over all lanes.
 PARTS_FROM = 64
 PART_ENTRIES = 8192
@@ -220,7 +222,8 @@ def _plan(side, filled, k, solver, path, dtype):
         return int(np.searchsorted(-counts, -least, side="right"))
 
     if solver == "cg":
-        runs = [(path, _als.CG, 0, 0, filled)]
+        short = longer(min(CG_ABOVE + 1, k))
+        runs = [(path, _als.CG, 0, 0, short), (path, _als.DUAL, 0, short, filled)]
         flops = counts * (20.0 * k)
     else:
         in_lanes = path if k <= _als.ORDER_IN_LANES else 0
