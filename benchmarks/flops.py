@@ -24,12 +24,12 @@ def sweep_flops(degrees: tuple[np.ndarray, np.ndarray], k: int) -> dict[str, flo
     """Return flops of a whole sweep, ``degrees`` those of users and of items.
 
     ``necessary``: rows and the two Gram matrices, nk² each. ``all`` adds the two multiplications
-    of each half-sweep into the whitened basis and back, 2nk² each, which another method could
-    do without.
+    of each half-sweep into the whitened basis and back, by a triangle, nk² each, which another
+    method could do without.
     """
     rows = sum(row_flops(each, k) for each in degrees)
     n = sum(len(each) for each in degrees)
-    return {"necessary": rows + n * k * k, "all": rows + 5.0 * n * k * k}
+    return {"necessary": rows + n * k * k, "all": rows + 3.0 * n * k * k}
 
 
 def gemm_rate(threads: int, seconds: float = 1.0, n: int = 1024) -> float:

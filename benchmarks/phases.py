@@ -38,7 +38,8 @@ def budget(matrix, k: int, cg_steps: int) -> dict[str, tuple[float, float]]:
         rows, lanes = len(degrees), _als.lanes(len(sweep.PATHS) - 1, False)
         found["Gram"] += rows * k * k, 4 * rows * k
         found["factorise"] += 2 * k**3 / 3, 8 * k * k
-        found["into the basis and back"] += 4 * rows * k * k, 16 * rows * k
+        # Two by a triangle, as λ is the same for all rows.
+        found["into the basis and back"] += 2 * rows * k * k, 16 * rows * k
         dual, heavy = d < k, (d >= sweep.PARTS_FROM * lanes) & (k <= _als.ORDER_IN_LANES)
         s = d[dual]
         entries = 4 * k + 8  # a fixed row, its index and its weight

@@ -202,7 +202,8 @@ class Search:
                     self.write("\n".join(lines))
             return found
 
-        return _run_parallel(quiet, settings, jobs, self.stop)
+        costs = [self.cost(setting, 1) for setting in settings]
+        return _run_parallel(quiet, settings, costs, jobs, self.stop)
 
     # Time left
 
@@ -249,10 +250,14 @@ class Search:
 
 
 def _run_parallel(
-    run: Callable[[Any], Any], settings: Sequence[Any], n_jobs: int, stop: threading.Event
-) -> list[Any]:
+    run: Callable[[Any], Any], settings: Sequence[Any], costs: Sequence[float], n_jobs: int,
+    stop: threading.Event,
+) -> list[Any]:  # fmt: skip
+    """Return run(setting) for each, in order. The most costly begin, so that none is left alone."""
     with ThreadPoolExecutor(n_jobs) as pool:
-        futures = [pool.submit(run, setting) for setting in settings]
+        order = np.argsort(-np.array(costs), kind="stable")
+        begun = {place: pool.submit(run, settings[place]) for place in order}
+        futures = [begun[place] for place in range(len(settings))]
         try:
             while wait(futures, timeout=0.2, return_when=FIRST_EXCEPTION).not_done:
                 if any(f.done() and f.exception() is not None for f in futures):
