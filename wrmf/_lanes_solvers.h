@@ -2,21 +2,22 @@
 
 /* ---- Exact solvers: sums row by row, then systems side by side. ---- */
 
-/* C = I + S S' from S. */
-static void NAME(multiply_gathered)(int n, int k, ptrdiff_t ld, const VEC *s, VEC *c) {
+/* C = I + S S' from gathered rows; root[e] = sqrt w. */
+static void NAME(multiply_gathered)(int n, int k, ptrdiff_t ld, const VEC *s, const VEC *root,
+                                    VEC *c) {
     for (int i = 0; i < n; i += 4)
         for (int j = 0; j < i + 4; j += BLOCK_COLUMNS) {
-            VEC acc[4][BLOCK_COLUMNS];
-            for (int a = 0; a < 4; a++)
-                for (int b = 0; b < BLOCK_COLUMNS; b++)
-                    acc[a][b] = NAME(fill)(i + a == j + b ? 1 : 0);
+            VEC acc[4][BLOCK_COLUMNS] = {{{0}}};
             NAME(block)(acc, s + i * ld, ld, s + j * ld, ld, k);
             for (int a = 0; a < 4; a++)
-                memcpy(c + NAME(start)(i + a) + j, acc[a], sizeof acc[a]);
+                for (int b = 0; b < BLOCK_COLUMNS; b++) {
+                    VEC value = acc[a][b] * root[i + a] * root[j + b];
+                    c[NAME(start)(i + a) + j + b] = i + a == j + b ? value + 1 : value;
+                }
         }
 }
 
-/* t = S'h, a row's factors side by side again. */
+/* t = Σ h y of gathered rows, a row's factors side by side again. */
 static void NAME(combine_gathered)(int n, ptrdiff_t ld, const VEC *s, const VEC *h, VEC *t) {
     for (int l = 0; l < ld; l += LANES) {
         VEC v[LANES];
@@ -71,9 +72,10 @@ static void NAME(dual)(const lanes_problem *problem, const int32_t *rows, int co
         for (int l = 0; l < problem->ld && across; l++)
             for (int lane = 0; lane < LANES; lane++)
                 across[l][lane] = ((REAL *) (scales + (lane < count ? lane : 0) * vectors))[l];
-        NAME(gather)(problem, &group, n, root, across, s);
-        NAME(multiply_gathered)(n, problem->k, problem->ld, s, c);
+        NAME(gather)(problem, &group, n, across, s);
+        NAME(multiply_gathered)(n, problem->k, problem->ld, s, root, c);
         NAME(solve)(problem, rows, count, n, c, inverse, h);
+        for (int e = 0; e < n; e++) h[e] *= root[e];
         NAME(combine_gathered)(n, problem->ld, s, h, t);
     } else {
         VEC *four = t + problem->ld;

@@ -246,15 +246,14 @@ static void NAME(accumulate)(const lanes_problem *problem, const int32_t *column
     }
 }
 
-/* S = √w y of each lane's row, s[e ld + l], zeros past the end of a row. For few factors: from some
- * 64 on the transposition costs more than it saves in folding. */
+/* The scaled y's of each lane's row, s[e ld + l]; past the end of a row its last. */
 static void NAME(gather)(const lanes_problem *problem, const NAME(group) *group, int n,
-                         const VEC *root, const VEC *scale, VEC *s) {
+                         const VEC *scale, VEC *s) {
     int vectors = problem->ld / LANES;
     for (int e = 0; e < n; e++) {
         const VEC *y[LANES];
         for (int lane = 0; lane < LANES; lane++) {
-            /* Past the end: the last entry again; a lane without a row: the first lane's. */
+            /* A lane without a row has the first lane's. */
             int used = lane < group->count ? lane : 0, last = group->length[used] - 1;
             const int32_t *columns = group->columns[used];
             y[lane] = NAME(fixed_row)(problem, columns[e < last ? e : last]);
@@ -265,8 +264,7 @@ static void NAME(gather)(const lanes_problem *problem, const NAME(group) *group,
             VEC v[LANES];
             for (int lane = 0; lane < LANES; lane++) v[lane] = y[lane][l];
             NAME(transpose)(v);
-            for (int q = 0; q < LANES; q++) s[q] = v[q] * root[e];
-            for (int q = 0; q < LANES && scale; q++) s[q] *= scale[l * LANES + q];
+            for (int q = 0; q < LANES; q++) s[q] = scale ? v[q] * scale[l * LANES + q] : v[q];
         }
     }
 }
