@@ -48,37 +48,40 @@ static void NAME(open_dual)(int n, const REAL *sums, const VEC *root, VEC *c) {
             }
 }
 
+/* c = b / √w and √w of each lane's entries; zeros past the end of a row. */
+static void NAME(open_targets)(const lanes_problem *problem, const NAME(group) *group, int n, VEC *c,
+                               VEC *root) {
+    VEC length, weights[LANES];
+    for (int lane = 0; lane < LANES; lane++) length[lane] = (REAL) group->length[lane];
+    for (int e = 0; e < n; e++) {
+        if (e % LANES == 0) NAME(open_weights)(group, e, weights);
+        /* A weight of zero still has a target: S c = b y needs a root to divide by. */
+        VEC w = weights[e % LANES], safe = NAME(root)(NAME(most)(w, NAME(fill)((REAL) 1e-30)));
+        MASK used = length > NAME(fill)((REAL) e);
+        c[e] = NAME(select)(used, (w + (REAL) problem->target_shift) / safe, (VEC) {0});
+        root[e] = NAME(select)(used, safe, (VEC) {0});
+    }
+}
+
 /* (I + S S') h = c, of the order of the entries; t = S'h. */
 static void NAME(dual)(const lanes_problem *problem, const int32_t *rows, int count, void *scratch) {
     NAME(group) group;
     NAME(open_rows)(problem, rows, count, &group);
-    int n = (group.d + 3) / 4 * 4, vectors = problem->ld / LANES;
+    int n = (group.d + 3) / 4 * 4, ld = problem->ld, vectors = ld / LANES, few = ld <= LANES_GATHERED;
     ptrdiff_t size = lanes_packed(n);
-    VEC *c = scratch, *h = c + size, *root = h + n, *inverse = root + n, *scales = inverse + n;
-    VEC *t = scales + problem->ld, length, weights[LANES];
-    for (int lane = 0; lane < LANES; lane++) length[lane] = (REAL) group.length[lane];
-    for (int e = 0; e < n; e++) {
-        if (e % LANES == 0) NAME(open_weights)(&group, e, weights);
-        /* A weight of zero still has a target: S c = b y needs a root to divide by. */
-        VEC w = weights[e % LANES], safe = NAME(root)(NAME(most)(w, NAME(fill)((REAL) 1e-30)));
-        MASK used = length > NAME(fill)((REAL) e);
-        h[e] = NAME(select)(used, (w + (REAL) problem->target_shift) / safe, (VEC) {0});
-        root[e] = NAME(select)(used, safe, (VEC) {0});
-    }
+    VEC *c = scratch, *h = c + size, *root = h + n, *inverse = root + n;
+    VEC *scales = inverse + n, *across = scales + ld, *t = across + ld, *gathered = t + ld;
+    NAME(open_targets)(problem, &group, n, h, root);
     for (int lane = 0; lane < count; lane++)
         NAME(scales)(problem, rows[lane], scales + lane * vectors);
-    if (problem->ld <= LANES_GATHERED) {
-        VEC *across = problem->spectrum ? t + problem->ld : NULL, *s = t + 2 * problem->ld;
-        for (int l = 0; l < problem->ld && across; l++)
+    if (few) {
+        for (int l = 0; l < ld && problem->spectrum; l++)
             for (int lane = 0; lane < LANES; lane++)
                 across[l][lane] = ((REAL *) (scales + (lane < count ? lane : 0) * vectors))[l];
-        NAME(gather)(problem, &group, n, across, s);
-        NAME(multiply_gathered)(n, problem->k, problem->ld, s, root, c);
-        NAME(solve)(problem, rows, count, n, c, inverse, h);
-        for (int e = 0; e < n; e++) h[e] *= root[e];
-        NAME(combine_gathered)(n, problem->ld, s, h, t);
+        NAME(gather)(problem, &group, n, problem->spectrum ? across : NULL, gathered);
+        NAME(multiply_gathered)(n, problem->k, ld, gathered, root, c);
     } else {
-        VEC *four = t + problem->ld;
+        VEC *four = gathered;
         REAL *sums = (REAL *) (four + 4 * vectors);
         memset(sums + count * size, 0, (LANES - count) * size * sizeof(REAL));
         for (int lane = 0; lane < count; lane++) {
@@ -88,19 +91,20 @@ static void NAME(dual)(const lanes_problem *problem, const int32_t *rows, int co
                            sums + lane * size, group.columns[next], group.length[next]);
         }
         NAME(open_dual)(n, sums, root, c);
-        NAME(solve)(problem, rows, count, n, c, inverse, h);
-        for (int e = 0; e < n; e++) h[e] *= root[e];
-        memset(t, 0, count * vectors * sizeof(VEC));
-        for (int lane = 0; lane < count; lane++) {
-            VEC *mine = t + lane * vectors;
+    }
+    NAME(solve)(problem, rows, count, n, c, inverse, h);
+    for (int e = 0; e < n; e++) h[e] *= root[e];
+    if (few) NAME(combine_gathered)(n, ld, gathered, h, t);
+    for (int lane = 0; lane < count; lane++) {
+        VEC *mine = t + lane * vectors, *scale = problem->spectrum ? scales + lane * vectors : NULL;
+        if (!few) {
+            memset(mine, 0, vectors * sizeof(VEC));
             NAME(combine)(problem, group.columns[lane], group.length[lane],
                           (const REAL *) h + lane, LANES, mine);
-            for (int l = 0; l < vectors && problem->spectrum; l++) mine[l] *= scales[lane * vectors + l];
+            for (int l = 0; l < vectors && scale; l++) mine[l] *= scale[l];
         }
+        NAME(store)(problem, rows[lane], scale, mine);
     }
-    for (int lane = 0; lane < count; lane++)
-        NAME(store)(problem, rows[lane], problem->spectrum ? scales + lane * vectors : NULL,
-                    t + lane * vectors);
 }
 
 /* C += I + S'S and r from the sums of each lane's row. */

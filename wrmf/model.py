@@ -67,7 +67,7 @@ class WRMF(Questions):
         f(d) = d, or log(1 + d/epsilon).
     solver : {"auto", "exact", "cg"}, default "auto"
         "exact" minimises each row; "cg" takes ``cg_steps`` conjugate-gradient steps from the last
-        factors. "auto" is "exact".
+        factors, and minimises rows so short that this costs less. "auto" is "exact".
     cg_steps : int ≥ 1, default 2
     dtype : {"float32", "float64"}, default "float32"
     num_threads : int ≥ 0, default 0
