@@ -74,13 +74,18 @@ def run(name: str, protocol: str, asked) -> Path:
         except Missing as reason:
             found = {"skipped": str(reason)}
         record["contenders"][one] = found
-    path = (asked.out or RESULTS) / f"leaderboard-{name}-{protocol}.json"
+    path = results_of(name, protocol, asked)
     if path.exists():
         # Who was not asked for keeps what was found before, on the same split.
         before = json.loads(path.read_text(encoding="utf-8"))
         if before["data"] == record["data"] and before["budget"] == record["budget"]:
             record["contenders"] = before["contenders"] | record["contenders"]
     return write(described("benchmarks.leaderboard", record), path.stem, path)
+
+
+def results_of(name: str, protocol: str, asked) -> Path:
+    seed = f"-seed{asked.seed}" if asked.seed else ""
+    return (asked.out or RESULTS) / f"leaderboard-{name}-{protocol}{seed}.json"
 
 
 def table(record: dict) -> str:
@@ -124,7 +129,7 @@ def main(arguments: list[str] | None = None) -> None:
     asked = parser.parse_args(arguments)
     for name in asked.sets:
         for protocol in asked.protocols:
-            path = (asked.out or RESULTS) / f"leaderboard-{name}-{protocol}.json"
+            path = results_of(name, protocol, asked)
             try:
                 path = path if asked.show else run(name, protocol, asked)
             except Missing as reason:

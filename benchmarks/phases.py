@@ -30,7 +30,7 @@ PHASES = ("Gram", "factorise", "into the basis and back", "dual", "primal", "pri
           "cg")  # fmt: skip
 
 
-def budget(matrix, k: int, cg_steps: int) -> dict[str, tuple[float, float]]:
+def budget(matrix, k: int, solver: str, cg_steps: int) -> dict[str, tuple[float, float]]:
     """Return {phase: (flops, bytes)} of one float32 sweep."""
     found = {name: np.zeros(2) for name in PHASES}
     for degrees in (np.diff(matrix.indptr), np.bincount(matrix.indices)):
@@ -41,13 +41,16 @@ def budget(matrix, k: int, cg_steps: int) -> dict[str, tuple[float, float]]:
         # Two by a triangle, as λ is the same for all rows.
         found["into the basis and back"] += 2 * rows * k * k, 16 * rows * k
         dual, heavy = d < k, (d >= sweep.PARTS_FROM * lanes) & (k <= _als.ORDER_IN_LANES)
+        if solver == "cg":
+            dual &= d <= sweep.CG_ABOVE
         s = d[dual]
         entries = 4 * k + 8  # a fixed row, its index and its weight
         found["dual"] += (s * s * k + s**3 / 3 + 4 * s * k).sum(), (entries * s + 4 * k).sum()
         for name, chosen in (("primal", ~dual & ~heavy), ("primal, in parts", ~dual & heavy)):
             p = d[chosen]
             found[name] += (p * k * k + k**3 / 3 + 2 * p * k).sum(), (entries * p + 4 * k).sum()
-        found["cg"] += 4 * k * (cg_steps + 1) * d.sum(), (entries * d + 8 * k).sum()
+        p = d[~dual]
+        found["cg"] += 4 * k * (cg_steps + 1) * p.sum(), (entries * p + 8 * k).sum()
     return {name: tuple(each) for name, each in found.items()}
 
 
@@ -118,8 +121,8 @@ def main() -> None:
         matrix, _ = data.load(data.prepare(asked.data, Path(folder)))
     print(f"float32 GEMM on {asked.threads} threads: {rate:.0f} GFLOP/s")
     for k in asked.factors:
-        wanted = budget(matrix, k, asked.cg_steps)
         for solver in asked.solver:
+            wanted = budget(matrix, k, solver, asked.cg_steps)
             measured = timed(matrix, k, solver, asked.threads, asked.cg_steps)
             results["phases"].append({"data": asked.data, "factors": k, "solver": solver,
                                       "budget": wanted, "seconds": measured})  # fmt: skip

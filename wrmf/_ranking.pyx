@@ -33,6 +33,7 @@ cdef extern from "_ranking.h" nogil:
 
     const int RANKING_RUN
     double exact_score(int path, int is_double, const void *x, const void *y, int k)
+    void fetch_item(const void *items, size_t bytes, int32_t item)
     void list_scan(int path, int is_double, ranked_list *list, const void *scores, int width,
                    const int32_t *items)
     void list_offer(int path, int is_double, ranked_list *list, const int32_t *items,
@@ -48,6 +49,9 @@ cdef extern from "_ranking.h" nogil:
 
 # Widths of tiles are multiples of this.
 RUN = RANKING_RUN
+# Entries from one whose factors are fetched to one that is scored.
+cdef enum:
+    AHEAD = 8
 # The rank of an item that is masked, or lies beyond the cut-off.
 NEVER = 2**31 - 1
 
@@ -162,6 +166,8 @@ cdef void score_held(
     if not w.side_masked[side]:
         masked = masked_end
     for entry in range(w.held_indptr[row], w.held_indptr[row + 1]):
+        if entry + AHEAD < w.held_indptr[row + 1]:
+            fetch_item(w.items, w.k * sizeof(floating), w.held[entry + AHEAD])
         item = w.held[entry]
         while masked < masked_end and w.masked[masked] < item:
             masked += 1
@@ -549,5 +555,8 @@ def entry_scores(
     for row in prange(n_rows, nogil=True, schedule="dynamic", chunksize=64,
                       num_threads=n_threads):
         for entry in range(indptr[row], indptr[row + 1]):
+            if entry + AHEAD < indices.shape[0]:
+                fetch_item(&column_factors[0, 0], row_factors.shape[1] * sizeof(floating),
+                           indices[entry + AHEAD])
             out[entry] = exact_score(path, floating is double, &row_factors[row, 0],
                                      &column_factors[indices[entry], 0], row_factors.shape[1])
