@@ -214,6 +214,7 @@ static inline size_t lanes_scratch(int path, int ld) {
 /* Columns and weights of rows come nearer, as far as one pass over them reads at first: rows are
  * visited by length, so their places in memory cannot be foreseen. */
 static void lanes_fetch(int is_double, const lanes_problem *problem, const int32_t *rows, int count) {
+#if LANES_AVAILABLE
     size_t size = is_double ? 8 : 4;
     for (int i = 0; i < count; i++) {
         int64_t first = problem->indptr[rows[i]], last = problem->indptr[rows[i] + 1] - 1;
@@ -224,6 +225,7 @@ static void lanes_fetch(int is_double, const lanes_problem *problem, const int32
             __builtin_prefetch((const char *) problem->weights + at * size);
         }
     }
+#endif
 }
 
 /* Solve up to lanes_width rows, meanwhile fetching those that the thread will probably solve next. */

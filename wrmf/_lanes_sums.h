@@ -2,27 +2,26 @@
 
 /* ---- Products and sums, the lanes along the factors. ---- */
 
-/* sums[a n + b] += Σ over rows r of f[r][i + a] · f[r][j + b LANES ..], m columns with n vectors. */
-INLINE void NAME(outer)(const int m, const int n, int rows, const REAL *f, ptrdiff_t ld, int i, int j,
-                        VEC *sums) {
-    VEC acc[8][BLOCK_COLUMNS];
-    _Pragma("GCC unroll 8")
-    for (int a = 0; a < m; a++)
+/* sums[a n + b] += Σ over rows r of f[r][i + a] · f[r][j + b LANES ..], 4 columns with n vectors. */
+INLINE void NAME(outer)(const int n, int rows, const REAL *f, ptrdiff_t ld, int i, int j, VEC *sums) {
+    VEC acc[4][BLOCK_COLUMNS];
+    _Pragma("GCC unroll 4")
+    for (int a = 0; a < 4; a++)
         _Pragma("GCC unroll 4")
         for (int b = 0; b < n; b++) acc[a][b] = sums[a * n + b];
     for (int r = 0; r < rows; r++, f += ld) {
         VEC right[BLOCK_COLUMNS];
         _Pragma("GCC unroll 4")
         for (int b = 0; b < n; b++) right[b] = *(const VEC *) (f + j + b * LANES);
-        _Pragma("GCC unroll 8")
-        for (int a = 0; a < m; a++) {
+        _Pragma("GCC unroll 4")
+        for (int a = 0; a < 4; a++) {
             REAL left = f[i + a];
             _Pragma("GCC unroll 4")
             for (int b = 0; b < n; b++) acc[a][b] += left * right[b];
         }
     }
-    _Pragma("GCC unroll 8")
-    for (int a = 0; a < m; a++)
+    _Pragma("GCC unroll 4")
+    for (int a = 0; a < 4; a++)
         _Pragma("GCC unroll 4")
         for (int b = 0; b < n; b++) sums[a * n + b] = acc[a][b];
 }
@@ -58,7 +57,7 @@ static void NAME(gram)(const void *factors, int64_t rows, int k, int ld, int fir
             for (int i = j; i < k; i += 4) {
                 int n = NAME(block_width)(i, j);
                 VEC total[4 * BLOCK_COLUMNS] = {{0}};
-#define OUTER(n) NAME(outer)(4, n, some, f, stride, i, j, total)
+#define OUTER(n) NAME(outer)(n, some, f, stride, i, j, total)
                 BY_WIDTH(n, OUTER)
 #undef OUTER
                 for (int a = 0; a < 4 && i + a < k; a++) {
@@ -228,16 +227,9 @@ static void NAME(accumulate)(const lanes_problem *problem, const int32_t *column
             for (; fetched * n < to_fetch * (i + 4); fetched++)
                 for (l = 0; l < vectors; l++)
                     __builtin_prefetch(NAME(fixed_row)(problem, ahead[fetched]) + l);
-            if (i + 8 <= n && i + 8 <= LANES) {
-                /* Four sums at a time would wait for each other. */
-                NAME(outer)(8, 1, some, (const REAL *) panel, problem->ld, i, 0, to);
-                to += 8;
-                i += 4;
-                continue;
-            }
             for (int j = 0; j < i + 4; j += BLOCK_COLUMNS * LANES) {
                 int width = NAME(block_width)(i, j);
-#define OUTER(n) NAME(outer)(4, n, some, (const REAL *) panel, problem->ld, i, j, to)
+#define OUTER(n) NAME(outer)(n, some, (const REAL *) panel, problem->ld, i, j, to)
                 BY_WIDTH(width, OUTER)
 #undef OUTER
                 to += 4 * width;
