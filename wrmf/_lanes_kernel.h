@@ -181,3 +181,6 @@ static void NAME(store)(const lanes_problem *problem, int row, const VEC *scale,
 #undef LIST
 #undef STAGE
 #undef BY_WIDTH
+#undef BY_SHAPE
+#undef BY_PLACE
+#undef BELOW

@@ -2,13 +2,15 @@
 
 /* ---- Exact solvers: sums row by row, then systems side by side. ---- */
 
-/* C = I + S S' from gathered rows; root[e] = sqrt w. */
-static void NAME(multiply_gathered)(int n, int k, ptrdiff_t ld, const VEC *s, const VEC *root,
+/* C = I + S S' from gathered rows of d entries; root[e] = sqrt w. */
+static void NAME(multiply_gathered)(int d, int k, ptrdiff_t ld, const VEC *s, const VEC *root,
                                     VEC *c) {
-    for (int i = 0; i < n; i += 4)
+    for (int i = 0; i < d; i += 4)
         for (int j = 0; j < i + 4; j += BLOCK_COLUMNS) {
             VEC acc[4][BLOCK_COLUMNS] = {{{0}}};
-            NAME(block)(acc, s + i * ld, ld, s + j * ld, ld, k);
+#define BLOCK(rows, within) NAME(block)(rows, within, acc, s + i * ld, ld, s + j * ld, ld, k)
+            BY_SHAPE(i, j, d, BLOCK)
+#undef BLOCK
             for (int a = 0; a < 4; a++)
                 for (int b = 0; b < BLOCK_COLUMNS; b++) {
                     VEC value = acc[a][b] * root[i + a] * root[j + b];
@@ -78,8 +80,8 @@ static void NAME(dual)(const lanes_problem *problem, const int32_t *rows, int co
         for (int l = 0; l < ld && problem->spectrum; l++)
             for (int lane = 0; lane < LANES; lane++)
                 across[l][lane] = ((REAL *) (scales + (lane < count ? lane : 0) * vectors))[l];
-        NAME(gather)(problem, &group, n, problem->spectrum ? across : NULL, gathered);
-        NAME(multiply_gathered)(n, problem->k, ld, gathered, root, c);
+        NAME(gather)(problem, &group, problem->spectrum ? across : NULL, gathered);
+        NAME(multiply_gathered)(group.d, problem->k, ld, gathered, root, c);
     } else {
         VEC *four = gathered;
         REAL *sums = (REAL *) (four + 4 * vectors);
@@ -94,7 +96,7 @@ static void NAME(dual)(const lanes_problem *problem, const int32_t *rows, int co
     }
     NAME(solve)(problem, rows, count, n, c, inverse, h);
     for (int e = 0; e < n; e++) h[e] *= root[e];
-    if (few) NAME(combine_gathered)(n, ld, gathered, h, t);
+    if (few) NAME(combine_gathered)(group.d, ld, gathered, h, t);
     for (int lane = 0; lane < count; lane++) {
         VEC *mine = t + lane * vectors, *scale = problem->spectrum ? scales + lane * vectors : NULL;
         if (!few) {

@@ -69,73 +69,108 @@ static void NAME(gram)(const void *factors, int64_t rows, int k, int ld, int fir
     }
 }
 
+/* acc[r][q] += Σ over l from first to last of a[r][l] b[l][q], for vectors q of from .. to of n. */
+INLINE void NAME(multiply_span)(const int rows, const int from, const int to, const int n, int first,
+                                int last, const REAL *a, ptrdiff_t lda, const VEC *b,
+                                VEC acc[4][BLOCK_COLUMNS]) {
+    for (int l = first; l < last; l++)
+        _Pragma("GCC unroll 4")
+        for (int r = 0; r < rows; r++) {
+            REAL left = a[r * lda + l];
+            _Pragma("GCC unroll 4")
+            for (int q = from; q < to; q++) acc[r][q] += left * b[l * n + q];
+        }
+}
+
 /* out[r][..] = Σ over l of a[r][l] b[l][..] for ``rows`` rows and n vectors of columns, of which
- * ``width`` columns are stored. */
-INLINE void NAME(multiply_block)(const int rows, const int n, int k, const REAL *a, ptrdiff_t lda,
-                                 const VEC *b, REAL *out, ptrdiff_t ldc, int width) {
+ * ``width`` columns are stored. Vector q is not zero from l = range[2 q] to range[2 q + 1], neither of
+ * which falls with q: one vector after the other comes in, and goes. */
+INLINE void NAME(multiply_block)(const int rows, const int n, const int32_t *range, const REAL *a,
+                                 ptrdiff_t lda, const VEC *b, REAL *out, ptrdiff_t ldc, int width) {
     VEC acc[4][BLOCK_COLUMNS];
     _Pragma("GCC unroll 4")
     for (int r = 0; r < rows; r++)
         _Pragma("GCC unroll 4")
         for (int q = 0; q < n; q++) acc[r][q] = (VEC) {0};
-    for (int l = 0; l < k; l++, b += n)
-        _Pragma("GCC unroll 4")
-        for (int r = 0; r < rows; r++) {
-            REAL left = a[r * lda + l];
-            _Pragma("GCC unroll 4")
-            for (int q = 0; q < n; q++) acc[r][q] += left * b[q];
-        }
+#define SPAN(from, to, first, last) \
+    NAME(multiply_span)(rows, from, to, n, range[first], range[last], a, lda, b, acc)
+    _Pragma("GCC unroll 4")
+    for (int q = 1; q < n; q++) SPAN(0, q, 2 * q - 2, 2 * q);
+    SPAN(0, n, 2 * n - 2, 1);
+    _Pragma("GCC unroll 4")
+    for (int q = 1; q < n; q++) SPAN(q, n, 2 * q - 1, 2 * q + 1);
+#undef SPAN
     _Pragma("GCC unroll 4")
     for (int r = 0; r < rows; r++)
         if (width == n * LANES) memcpy(out + r * ldc, acc[r], n * sizeof(VEC));
         else memcpy(out + r * ldc, acc[r], width * sizeof(REAL));
 }
 
+/* Vectors of columns in the panel of which ``left`` columns and maybe more are left. */
 INLINE int NAME(panel_width)(int left) {
-    return left > (BLOCK_COLUMNS - 1) * LANES ? BLOCK_COLUMNS : 1;
+    return left > (BLOCK_COLUMNS - 1) * LANES ? BLOCK_COLUMNS : (left + LANES - 1) / LANES;
 }
 
-/* b (k, m) in panels of columns, which stand one after the other; rows range[0] .. range[1] of each
- * panel are not zero: half of them where b is triangular. */
+/* b (k, m) in panels of n vectors of columns, which stand one after the other; for each vector the
+ * rows that multiply_block takes: half of them where b is triangular. */
 static void NAME(pack)(int k, int m, const void *right, void *panels, int32_t *range) {
     const REAL *b = right;
     REAL *to = panels;
-    for (int j = 0, n; j < m; j += n * LANES, range += 2) {
+    for (int j = 0, n; j < m; j += n * LANES, range += 2 * n) {
         n = NAME(panel_width)(m - j);
         int width = m - j < n * LANES ? m - j : n * LANES;
-        range[0] = k;
-        range[1] = 0;
+        for (int q = 0; q < n; q++) range[2 * q] = k, range[2 * q + 1] = 0;
         for (int l = 0; l < k; l++, to += n * LANES) {
-            int filled = 0;
             memset(to, 0, n * sizeof(VEC));
-            for (int q = 0; q < width; q++) {
-                to[q] = b[(ptrdiff_t) l * m + j + q];
-                filled |= to[q] != 0;
+            for (int c = 0; c < width; c++) {
+                to[c] = b[(ptrdiff_t) l * m + j + c];
+                if (to[c] == 0) continue;
+                int32_t *mine = range + c / LANES * 2;
+                if (l < mine[0]) mine[0] = l;
+                mine[1] = l + 1;
             }
-            if (filled && l < range[0]) range[0] = l;
-            if (filled) range[1] = l + 1;
         }
+        for (int q = n - 2; q >= 0; q--)
+            if (range[2 * q] > range[2 * q + 2]) range[2 * q] = range[2 * q + 2];
+        if (range[1] < range[2 * n - 2]) range[1] = range[2 * n - 2];
+        for (int q = 1; q < n; q++)
+            if (range[2 * q + 1] < range[2 * q - 1]) range[2 * q + 1] = range[2 * q - 1];
     }
+}
+
+/* Four rows of ``width`` elements come nearer. */
+INLINE void NAME(fetch)(const REAL *a, ptrdiff_t lda, int width, const int to_write) {
+    for (int r = 0; r < 4; r++)
+        for (int l = 0; l < width; l += 64 / sizeof(REAL))
+            __builtin_prefetch(a + r * lda + l, to_write);
 }
 
 /* out = a b for ``rows`` rows, b (k, m) packed. */
 static void NAME(multiply)(int64_t rows, int k, int m, const void *left, ptrdiff_t lda,
                            const void *panels, const int32_t *range, void *result, ptrdiff_t ldc) {
     const VEC *panel = panels;
-    for (int j = 0, n; j < m; j += n * LANES, panel += (ptrdiff_t) k * n, range += 2) {
+    const REAL *a = left;
+    for (int j = 0, n; j < m; j += n * LANES, panel += (ptrdiff_t) k * n, range += 2 * n) {
         n = NAME(panel_width)(m - j);
-        int width = m - j < n * LANES ? m - j : n * LANES, first = range[0];
-        const REAL *a = (const REAL *) left + first;
+        int width = m - j < n * LANES ? m - j : n * LANES;
         REAL *out = (REAL *) result + j;
         int64_t r = 0;
-#define MULTIPLY(rows, n) \
-    NAME(multiply_block)(rows, n, range[1] - first, a + r * lda, lda, panel + (ptrdiff_t) first * n, \
-                         out + r * ldc, ldc, width)
-        for (; r + 4 <= rows; r += 4)
-            if (n > 1) MULTIPLY(4, BLOCK_COLUMNS); else MULTIPLY(4, 1);
-        for (; r < rows; r++)
-            if (n > 1) MULTIPLY(1, BLOCK_COLUMNS); else MULTIPLY(1, 1);
+        for (; r + 4 <= rows; r += 4) {
+            /* The CPU does not foresee the way through rows of which a panel takes a piece; of
+             * short rows it takes all. */
+            if (m > width && !j && r + 16 <= rows) NAME(fetch)(a + (r + 12) * lda, lda, k, 0);
+            if (m > width && r + 8 <= rows) NAME(fetch)(out + (r + 4) * ldc, ldc, width, 1);
+#define MULTIPLY(n) \
+    NAME(multiply_block)(4, n, range, a + r * lda, lda, panel, out + r * ldc, ldc, width)
+            BY_WIDTH(n, MULTIPLY)
 #undef MULTIPLY
+        }
+        for (; r < rows; r++) {
+#define MULTIPLY(n) \
+    NAME(multiply_block)(1, n, range, a + r * lda, lda, panel, out + r * ldc, ldc, width)
+            BY_WIDTH(n, MULTIPLY)
+#undef MULTIPLY
+        }
     }
 }
 
@@ -239,10 +274,10 @@ static void NAME(accumulate)(const lanes_problem *problem, const int32_t *column
 }
 
 /* The scaled y's of each lane's row, s[e ld + l]; past the end of a row its last. */
-static void NAME(gather)(const lanes_problem *problem, const NAME(group) *group, int n,
+static void NAME(gather)(const lanes_problem *problem, const NAME(group) *group,
                          const VEC *scale, VEC *s) {
     int vectors = problem->ld / LANES;
-    for (int e = 0; e < n; e++) {
+    for (int e = 0; e < group->d; e++) {
         const VEC *y[LANES];
         for (int lane = 0; lane < LANES; lane++) {
             /* A lane without a row has the first lane's. */

@@ -7,21 +7,37 @@ INLINE ptrdiff_t NAME(start)(int i) {
     return 8 * q * (q + 1) + (i % 4) * 4 * (q + 1);
 }
 
-/* acc[i][j] += sum over l of a_i[l] b_j[l]. */
-INLINE void NAME(block)(VEC acc[4][BLOCK_COLUMNS], const VEC *a, ptrdiff_t a_row, const VEC *b,
-                        ptrdiff_t b_row, int n) {
+/* acc[i][j] += sum over l of a_i[l] b_j[l] for i < rows and j <= i + within: all of the block where
+ * it lies below the diagonal, and else no more than reaches it. */
+#define BELOW 4
+INLINE void NAME(block)(const int rows, const int within, VEC acc[4][BLOCK_COLUMNS], const VEC *a,
+                        ptrdiff_t a_row, const VEC *b, ptrdiff_t b_row, int n) {
     for (int l = 0; l < n; l++, a++, b++) {
         VEC right[BLOCK_COLUMNS];
         _Pragma("GCC unroll 4")
-        for (int j = 0; j < BLOCK_COLUMNS; j++) right[j] = b[j * b_row];
+        for (int j = 0; j < BLOCK_COLUMNS; j++)
+            if (j < rows + within) right[j] = b[j * b_row];
         _Pragma("GCC unroll 4")
-        for (int i = 0; i < 4; i++) {
+        for (int i = 0; i < rows; i++) {
             VEC left = a[i * a_row];
             _Pragma("GCC unroll 4")
-            for (int j = 0; j < BLOCK_COLUMNS; j++) acc[i][j] += left * right[j];
+            for (int j = 0; j < BLOCK_COLUMNS; j++)
+                if (j <= i + within) acc[i][j] += left * right[j];
         }
     }
 }
+
+/* ``call`` with the block's shape as constants: as many rows from i as are less than ``end``, and where
+ * its columns, from j, stop. */
+#define BY_SHAPE(i, j, end, call) \
+    switch ((end) - (i)) { \
+        case 1: BY_PLACE(i, j, 1, call) break; \
+        case 2: BY_PLACE(i, j, 2, call) break; \
+        case 3: BY_PLACE(i, j, 3, call) break; \
+        default: BY_PLACE(i, j, 4, call) \
+    }
+#define BY_PLACE(i, j, rows, call) \
+    if ((j) < (i)) call(rows, BELOW); else if ((j) == (i)) call(rows, 0); else call(rows, -BLOCK_COLUMNS);
 
 /* C = L L' in place, row block by row block; inverse[i] = 1 / L[i][i]. Returns the least pivot of
  * each lane; every exact pivot is at least 1, since C is I plus a Gram matrix. */
@@ -36,31 +52,38 @@ static VEC NAME(cholesky)(int n, VEC *c, VEC *inverse) {
             VEC acc[4][BLOCK_COLUMNS];
             for (int a = 0; a < 4; a++)
                 for (int b = 0; b < BLOCK_COLUMNS; b++) acc[a][b] = -ci[a * length + j + b];
-            NAME(block)(acc, ci, length, cj, other, j);
+            NAME(block)(4, BELOW, acc, ci, length, cj, other, j);
+            _Pragma("GCC unroll 4")
             for (int b = 0; b < BLOCK_COLUMNS; b++)
+                _Pragma("GCC unroll 4")
                 for (int a = 0; a < 4; a++) {
-                    VEC value = -acc[a][b];
-                    for (int m = 0; m < b; m++)
-                        value -= ci[a * length + j + m] * cj[b * other + j + m];
-                    ci[a * length + j + b] = value * inverse[j + b];
+                    _Pragma("GCC unroll 4")
+                    for (int m = 0; m < b; m++) acc[a][b] += acc[a][m] * cj[b * other + j + m];
+                    acc[a][b] *= -inverse[j + b];
+                    ci[a * length + j + b] = acc[a][b];
                 }
         }
         for (int j = i; j < i + 4; j += BLOCK_COLUMNS) {
             VEC acc[4][BLOCK_COLUMNS];
             for (int a = 0; a < 4; a++)
                 for (int b = 0; b < BLOCK_COLUMNS; b++) acc[a][b] = -ci[a * length + j + b];
-            NAME(block)(acc, ci, length, ci + (j - i) * length, length, i);
+            NAME(block)(4, BELOW, acc, ci, length, ci + (j - i) * length, length, i);
             for (int a = 0; a < 4; a++)
                 for (int b = 0; b < BLOCK_COLUMNS; b++) ci[a * length + j + b] = -acc[a][b];
         }
+        VEC own[4][4];
+        _Pragma("GCC unroll 4")
         for (int j = 0; j < 4; j++) {
-            for (int a = j; a < 4; a++)
-                for (int m = i; m < i + j; m++)
-                    ci[a * length + i + j] -= ci[a * length + m] * ci[j * length + m];
-            VEC pivot = ci[j * length + i + j];
-            worst = NAME(least)(pivot, worst);
-            inverse[i + j] = NAME(fill)(1) / NAME(root)(pivot);
-            for (int a = j; a < 4; a++) ci[a * length + i + j] *= inverse[i + j];
+            _Pragma("GCC unroll 4")
+            for (int a = j; a < 4; a++) {
+                own[a][j] = ci[a * length + i + j];
+                _Pragma("GCC unroll 4")
+                for (int m = 0; m < j; m++) own[a][j] -= own[a][m] * own[j][m];
+            }
+            worst = NAME(least)(own[j][j], worst);
+            inverse[i + j] = NAME(fill)(1) / NAME(root)(own[j][j]);
+            _Pragma("GCC unroll 4")
+            for (int a = j; a < 4; a++) ci[a * length + i + j] = own[a][j] *= inverse[i + j];
         }
     }
     return worst;
