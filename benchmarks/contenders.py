@@ -59,8 +59,8 @@ class Ours:
     shared: Mapping[str, Any] = {
         "factors": FACTORS,
         "alpha0": Range(0.003, 0.5, log=True),
-        "strength": Range(0.0005, 0.05, log=True),
-        "nu": Range(0.5, 1.5),
+        "strength": Range(0.0002, 0.05, log=True),
+        "nu": Range(0.0, 1.5),
         "values": ["binary", "log", "damped"],
     }
     space: Mapping[str, Any] = {**shared, "solver": ["exact", "cg 2", "cg 3"]}
@@ -71,6 +71,9 @@ class Ours:
          "solver": "cg 3"},
         # What gowalla was best with, rounded.
         {"factors": 512, "alpha0": 0.025, "strength": 0.0025, "nu": 1.0, "values": "binary",
+         "solver": "cg 3"},
+        # The model of 2008, the same λ for every row: implicit's.
+        {"factors": 512, "alpha0": 0.025, "strength": 0.0005, "nu": 0.0, "values": "binary",
          "solver": "cg 3"},
     )
 

@@ -47,6 +47,8 @@ cdef extern from "_lanes.h" nogil:
                     int first, int last, double *sums, void *scratch)
     void lanes_pack(int path, int is_double, int k, int m, const void *matrix, void *panels,
                     int32_t *range)
+    void lanes_pack_rows(int path, int is_double, int k, int m, const void *rows,
+                         const int32_t *order, void *panels)
     void lanes_multiply(int path, int is_double, int64_t rows, int k, int m, const void *left,
                         ptrdiff_t lda, const void *panels, const int32_t *range, void *result,
                         ptrdiff_t ldc)
@@ -504,6 +506,19 @@ def multiply(
             gemm(m, rows, k, &b[0, 0], m, &a[block * rows_of_block, 0], lda,
                  &out[block * rows_of_block, 0], ldc)
         lanes_restore_subnormals(before)
+
+
+cdef void pack_rows(
+    int path, bint is_double, int k, int m, const void *rows, const int32_t *order, void *panels
+) noexcept nogil:
+    lanes_pack_rows(path, is_double, k, m, rows, order, panels)
+
+
+cdef void multiply_packed(
+    int path, bint is_double, int64_t rows, int k, int m, const void *left, const void *panels,
+    void *result, ptrdiff_t ldc
+) noexcept nogil:
+    lanes_multiply(path, is_double, rows, k, m, left, k, panels, NULL, result, ldc)
 
 
 def gram_parts(

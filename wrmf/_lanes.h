@@ -253,7 +253,13 @@ static void lanes_pack(int path, int is_double, int k, int m, const void *matrix
     LANES_CALL(pack, (k, m, matrix, panels, range))
 }
 
-/* result = left · the packed matrix. */
+/* The same of the transpose of a matrix (m, k) whose rows are ``order``'s of those given. */
+static void lanes_pack_rows(int path, int is_double, int k, int m, const void *rows,
+                            const int32_t *order, void *panels) {
+    LANES_CALL(pack_rows, (k, m, rows, order, panels))
+}
+
+/* result = left · the packed matrix, of which ``range`` is NULL where all is wanted. */
 static void lanes_multiply(int path, int is_double, int64_t rows, int k, int m, const void *left,
                            ptrdiff_t lda, const void *panels, const int32_t *range, void *result,
                            ptrdiff_t ldc) {

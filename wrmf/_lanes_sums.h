@@ -138,6 +138,28 @@ static void NAME(pack)(int k, int m, const void *right, void *panels, int32_t *r
     }
 }
 
+/* As ``pack`` of the transposed rows[order[0]] .. rows[order[m - 1]], k elements each. */
+static void NAME(pack_rows)(int k, int m, const void *rows, const int32_t *order, void *panels) {
+    VEC *to = panels;
+    for (int j = 0, n; j < m; j += n * LANES, to += (ptrdiff_t) k * n) {
+        n = NAME(panel_width)(m - j);
+        for (int q = 0; q < n; q++)
+            for (int l = 0; l < k; l += LANES) {
+                int some = k - l < LANES ? k - l : LANES;
+                VEC v[LANES];
+                for (int lane = 0, c = j + q * LANES; lane < LANES; lane++, c++) {
+                    v[lane] = (VEC) {0};
+                    if (c >= m) continue;
+                    const REAL *row = (const REAL *) rows + (size_t) order[c] * k + l;
+                    if (some == LANES) memcpy(&v[lane], row, sizeof(VEC));
+                    else memcpy(&v[lane], row, some * sizeof(REAL));
+                }
+                NAME(transpose)(v);
+                for (int i = 0; i < some; i++) to[(l + i) * n + q] = v[i];
+            }
+    }
+}
+
 /* Four rows of ``width`` elements come nearer. */
 INLINE void NAME(fetch)(const REAL *a, ptrdiff_t lda, int width, const int to_write) {
     for (int r = 0; r < 4; r++)
@@ -145,13 +167,16 @@ INLINE void NAME(fetch)(const REAL *a, ptrdiff_t lda, int width, const int to_wr
             __builtin_prefetch(a + r * lda + l, to_write);
 }
 
-/* out = a b for ``rows`` rows, b (k, m) packed. */
+/* out = a b for ``rows`` rows, b (k, m) packed, all of it where ``range`` is NULL. */
 static void NAME(multiply)(int64_t rows, int k, int m, const void *left, ptrdiff_t lda,
                            const void *panels, const int32_t *range, void *result, ptrdiff_t ldc) {
     const VEC *panel = panels;
     const REAL *a = left;
-    for (int j = 0, n; j < m; j += n * LANES, panel += (ptrdiff_t) k * n, range += 2 * n) {
+    int32_t whole[2 * BLOCK_COLUMNS];
+    for (int q = 0; q < BLOCK_COLUMNS; q++) whole[2 * q] = 0, whole[2 * q + 1] = k;
+    for (int j = 0, n; j < m; j += n * LANES, panel += (ptrdiff_t) k * n) {
         n = NAME(panel_width)(m - j);
+        const int32_t *mine = range ? range + 2 * (j / LANES) : whole;
         int width = m - j < n * LANES ? m - j : n * LANES;
         REAL *out = (REAL *) result + j;
         int64_t r = 0;
@@ -161,13 +186,13 @@ static void NAME(multiply)(int64_t rows, int k, int m, const void *left, ptrdiff
             if (m > width && !j && r + 16 <= rows) NAME(fetch)(a + (r + 12) * lda, lda, k, 0);
             if (m > width && r + 8 <= rows) NAME(fetch)(out + (r + 4) * ldc, ldc, width, 1);
 #define MULTIPLY(n) \
-    NAME(multiply_block)(4, n, range, a + r * lda, lda, panel, out + r * ldc, ldc, width)
+    NAME(multiply_block)(4, n, mine, a + r * lda, lda, panel, out + r * ldc, ldc, width)
             BY_WIDTH(n, MULTIPLY)
 #undef MULTIPLY
         }
         for (; r < rows; r++) {
 #define MULTIPLY(n) \
-    NAME(multiply_block)(1, n, range, a + r * lda, lda, panel, out + r * ldc, ldc, width)
+    NAME(multiply_block)(1, n, mine, a + r * lda, lda, panel, out + r * ldc, ldc, width)
             BY_WIDTH(n, MULTIPLY)
 #undef MULTIPLY
         }

@@ -11,6 +11,7 @@ from libc.math cimport INFINITY
 from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.string cimport memcpy
 
+from wrmf._als cimport multiply_packed, pack_rows
 from wrmf._blas cimport gemm_transposed
 
 import numpy as np
@@ -280,6 +281,18 @@ cdef void close_list(
             w.ranks[low] = place
 
 
+cdef void pack_tile(
+    int path, const floating *items, const int32_t *order, int width, int k, floating *to
+) noexcept nogil:
+    """The factors of a tile's items as its product wants them."""
+    cdef int j
+    if path:
+        pack_rows(path, floating is double, k, width, items, order, to)
+        return
+    for j in range(width):
+        memcpy(to + <size_t> j * k, items + <size_t> order[j] * k, k * sizeof(floating))
+
+
 cdef void rank_block(
     const Work *w, Scratch *s, int64_t first_user, int64_t last_user, floating *held_scores
 ) noexcept nogil:
@@ -333,9 +346,7 @@ cdef void rank_block(
             columns = <const floating *> w.packed + first * w.k
         else:
             columns = <const floating *> s.columns
-            for j in range(width):
-                memcpy(<floating *> s.columns + <size_t> j * w.k,
-                       items + <size_t> w.order[first + j] * w.k, w.k * sizeof(floating))
+            pack_tile[floating](w.path, items, w.order + first, width, w.k, <floating *> s.columns)
         start = 0
         while start < n_active:
             count = min(w.group, n_active - start)
@@ -343,7 +354,11 @@ cdef void rank_block(
                 memcpy(rows + <size_t> i * w.k,
                        users + <size_t> (first_user + s.active[start + i]) * w.k,
                        w.k * sizeof(floating))
-            gemm_transposed(width, count, w.k, columns, w.k, rows, w.k, scores, w.tile)
+            if w.path:
+                multiply_packed(w.path, w.is_double, count, w.k, width, rows, columns, scores,
+                                w.tile)
+            else:
+                gemm_transposed(width, count, w.k, columns, w.k, rows, w.k, scores, w.tile)
             for i in range(count):
                 slot = s.active[start + i]
                 user = first_user + slot
@@ -370,13 +385,23 @@ cdef void rank_block(
                                      <floating *> w.list_scores)
 
 
+def pack(int path, const floating[:, ::1] items, const int32_t[::1] order, int tile,
+         floating[::1] packed, int n_threads):
+    """Fill ``packed``, which begins on a 64-byte boundary, with the first whole tiles of items."""
+    cdef int k = items.shape[1], width
+    cdef int64_t t, size = <int64_t> tile * k
+    for t in prange(packed.shape[0] // size, nogil=True, num_threads=n_threads):
+        width = <int> min(<int64_t> tile, order.shape[0] - t * tile)
+        pack_tile[floating](path, &items[0, 0], &order[t * tile], width, k, &packed[t * size])
+
+
 def rank(
     int path,
     const floating[:, ::1] users,
     const floating[:, ::1] items,
     const int32_t[::1] order,
     const int32_t[::1] position,
-    const floating[:, ::1] packed,
+    const floating[::1] packed,
     const double[::1] user_norms,
     const double[::1] tile_norms,
     double relative_error,
@@ -407,7 +432,7 @@ def rank(
     path : int, 0 or a path of _lanes.h that the CPU has.
     users, items : (m, k), (n_items, k).
     order : int32, the items to rank, norms falling; ``position`` its inverse, −1 elsewhere.
-    packed : (n_packed, k), items[order[:n_packed]], n_packed a multiple of ``tile`` or all.
+    packed : the first tiles of items, as ``pack`` fills it.
     user_norms, tile_norms : float64, not below the users' norms and the largest of each tile.
     relative_error, smallest : a tile's score is off by ≤ relative_error ‖x‖ ‖y‖ + smallest.
     tile, group : items and users of one product; ``tile`` a multiple of RUN.
@@ -437,10 +462,11 @@ def rank(
     w.path, w.is_double = path, floating is double
     w.k, w.n, w.tile, w.group, w.block = users.shape[1], n, tile, group, largest
     w.n_sides, w.n_tiles = side_masked.shape[0], tile_norms.shape[0]
-    w.n_users, w.n_order, w.n_packed = users.shape[0], order.shape[0], packed.shape[0]
+    w.n_users, w.n_order = users.shape[0], order.shape[0]
+    w.n_packed = packed.shape[0] // w.k
     w.relative_error, w.smallest = relative_error, smallest
     w.users, w.items = &users[0, 0], &items[0, 0]
-    w.packed = &packed[0, 0] if packed.shape[0] else NULL
+    w.packed = &packed[0] if packed.shape[0] else NULL
     w.order, w.position = &order[0], &position[0]
     w.user_norms, w.tile_norms = &user_norms[0], &tile_norms[0]
     w.masked_indptr = &masked_indptr[0] if masked_indptr.shape[0] else NULL

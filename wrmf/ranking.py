@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-from wrmf._ranking import NEVER, rank, rank_listed
+from wrmf._ranking import NEVER, pack, rank, rank_listed
 from wrmf.sweep import PATHS, kernel_path
 from wrmf.threads import kernel_threads, single_threaded_blas
 
@@ -72,8 +72,6 @@ class _Tiles:
         self.position[self.order] = np.arange(len(self.order), dtype=np.int32)
         self.tile_norms = norms[self.order[::TILE]]
         k = users.shape[1]
-        packed = PACKED_BYTES // max(1, k * dtype.itemsize) // TILE * TILE
-        self.packed = self.items[self.order[:packed]]
         # k roundings of the sum, however it is ordered; see docs/ranking.md.
         self.relative_error = 1.01 * (k + 8) * float(np.finfo(dtype).eps) / 2
         self.smallest = (k + 8) * float(np.finfo(dtype).tiny)
@@ -110,16 +108,29 @@ class _Tiles:
         edges = np.array(blocks, dtype=np.int64)
         most_masked = int(np.diff(masked_indptr[edges]).max(initial=0))
         at_once = max(threads, int(CHUNK_FLOPS / (2 * most * len(self.order) * k + 1)))
+        path = PATHS.index(kernel_path())
+        packed = self._packed(path, threads)
         with single_threaded_blas():
             for first in range(0, len(edges) - 1, at_once):
                 rank(
-                    PATHS.index(kernel_path()), self.users, self.items, self.order,
-                    self.position, self.packed, self.user_norms, self.tile_norms,
+                    path, self.users, self.items, self.order,
+                    self.position, packed, self.user_norms, self.tile_norms,
                     self.relative_error, self.smallest, TILE, GROUP,
                     edges[first : first + at_once + 1], most_masked, n, masked_indptr, masked,
                     np.array(side_masked, dtype=np.uint8), held_indptr, held_indices, *outputs,
                     threads,
                 )  # fmt: skip
+
+    def _packed(self, path: int, threads: int) -> np.ndarray:
+        """Return the first tiles' factors, on a 64-byte boundary."""
+        tile = TILE * self.items.shape[1]
+        size = min(len(self.tile_norms), PACKED_BYTES // max(1, tile * self.items.itemsize)) * tile
+        room = np.empty(size * self.items.itemsize + 64, dtype=np.uint8)
+        start = -room.ctypes.data % 64
+        packed = room[start : start + size * self.items.itemsize].view(self.items.dtype)
+        if size:
+            pack(path, self.items, self.order, TILE, packed, threads)
+        return packed
 
 
 def _norms(factors: np.ndarray) -> np.ndarray:
