@@ -159,7 +159,7 @@ def main() -> None:
         if seconds:
             found[name] = {"minutes": seconds / 60, "cpu_minutes": used / 60}
             line = f"whole grid, {name}: {seconds / 60:.1f} min ({used / 60:.1f} CPU min)"
-            if not options.no_peer:
+            if not options.no_peer and name != names[1]:
                 ratio = scale * sums[1] / (seconds, used)
                 line += f"; implicit takes {ratio[0]:.1f} ({ratio[1]:.1f}) times as long"
             print(line)

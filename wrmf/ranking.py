@@ -16,7 +16,7 @@ import numpy as np
 from scipy import sparse
 
 from wrmf._ranking import NEVER, pack, rank, rank_listed
-from wrmf.sweep import PATHS, kernel_path
+from wrmf.sweep import PATHS, aligned_bytes, kernel_path
 from wrmf.threads import kernel_threads, single_threaded_blas
 
 __all__ = ["NEVER", "Ranks", "rank_held_out", "top_n", "top_n_of"]
@@ -125,9 +125,7 @@ class _Tiles:
         """Return the first tiles' factors, on a 64-byte boundary."""
         tile = TILE * self.items.shape[1]
         size = min(len(self.tile_norms), PACKED_BYTES // max(1, tile * self.items.itemsize)) * tile
-        room = np.empty(size * self.items.itemsize + 64, dtype=np.uint8)
-        start = -room.ctypes.data % 64
-        packed = room[start : start + size * self.items.itemsize].view(self.items.dtype)
+        packed = aligned_bytes(size * self.items.itemsize).view(self.items.dtype)
         if size:
             pack(path, self.items, self.order, TILE, packed, threads)
         return packed

@@ -44,6 +44,13 @@ def kernel_path() -> str:
     return wanted
 
 
+def aligned_bytes(size: int) -> np.ndarray:
+    """Return uint8 (size,), its content undefined, beginning on a 64-byte boundary."""
+    room = np.empty(size + 64, dtype=np.uint8)
+    start = -room.ctypes.data % 64
+    return room[start : start + size]
+
+
 @dataclass(frozen=True)
 class Side:
     """The rows of one side as the kernels want them: CSR, weights, λ of each row, visiting order.
@@ -102,10 +109,9 @@ class Side:
         """Return a kept array, its content undefined, beginning on a 64-byte boundary."""
         size = int(np.prod(shape)) * np.dtype(dtype).itemsize
         kept = self.workspace.get(name)
-        if kept is None or kept.nbytes < size + 64:
-            kept = self.workspace[name] = np.empty(size + 64, dtype=np.uint8)
-        start = -kept.ctypes.data % 64
-        return kept[start : start + size].view(dtype).reshape(shape)
+        if kept is None or kept.nbytes < size:
+            kept = self.workspace[name] = aligned_bytes(size)
+        return kept[:size].view(dtype).reshape(shape)
 
 
 def half_sweep(
