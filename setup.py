@@ -35,7 +35,9 @@ class BuildExtensions(build_ext):
 
     def build_extensions(self):
         msvc = self.compiler.compiler_type == "msvc"
-        compile_args = ["/O2"] if msvc else ["-O3", "-fno-math-errno"]
+        # -fwrapv is Python's own flag, which CFLAGS in the environment may drop: without it GCC
+        # indexes the primal sums' vectors another way, 1.8 times slower.
+        compile_args = ["/O2"] if msvc else ["-O3", "-fno-math-errno", "-fwrapv"]
         link_args = []
         if switch("WRMF_SANITIZE"):
             compile_args += ["-g", "-O1", "-fsanitize=address,undefined"]

@@ -35,8 +35,14 @@ INLINE VEC NAME(root)(VEC a) {
 
 /* ---- Transposition: lane p of vector q to lane q of vector p, by butterflies. ---- */
 
-#define EVEN(p, h) (((p) & (h)) ? LANES + (p) - (h) : (p))
-#define ODD(p, h) (((p) & (h)) ? LANES + (p) : (p) + (h))
+/* Lane p of the even pieces of a and those of b: pieces of one number among PIECE of them as long as
+ * h is below that, then of PIECE among all lanes, for either of which CPUs have an instruction. */
+#define PIECE (16 / (int) sizeof(REAL))
+#define PICK(p, part, all, odd) \
+    ((p) / (all) * (all) + (p) % ((all) / 2) / (part) * 2 * (part) + (p) % (part) + (odd) * (part) \
+     + ((p) % (all) < (all) / 2 ? 0 : LANES))
+#define EVEN(p, h) ((h) < PIECE ? PICK(p, 1, PIECE, 0) : PICK(p, PIECE, LANES, 0))
+#define ODD(p, h) ((h) < PIECE ? PICK(p, 1, PIECE, 1) : PICK(p, PIECE, LANES, 1))
 #define LIST2(f, h, o) f(o, h), f(o + 1, h)
 #define LIST4(f, h, o) LIST2(f, h, o), LIST2(f, h, o + 2)
 #define LIST8(f, h, o) LIST4(f, h, o), LIST4(f, h, o + 4)
@@ -171,6 +177,8 @@ static void NAME(store)(const lanes_problem *problem, int row, const VEC *scale,
 #undef VEC
 #undef MASK
 #undef INLINE
+#undef PIECE
+#undef PICK
 #undef EVEN
 #undef ODD
 #undef LIST2

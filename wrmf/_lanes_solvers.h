@@ -74,8 +74,11 @@ static void NAME(dual)(const lanes_problem *problem, const int32_t *rows, int co
     VEC *c = scratch, *h = c + size, *root = h + n, *inverse = root + n;
     VEC *scales = inverse + n, *across = scales + ld, *t = across + ld, *gathered = t + ld;
     NAME(open_targets)(problem, &group, n, h, root);
-    for (int lane = 0; lane < count; lane++)
+    for (int lane = 0; lane < count; lane++) {
         NAME(scales)(problem, rows[lane], scales + lane * vectors);
+        const REAL *out = (const REAL *) problem->out + (size_t) rows[lane] * ld;
+        for (int l = 0; l < ld; l += 64 / sizeof(REAL)) __builtin_prefetch(out + l, 1);
+    }
     if (few) {
         for (int l = 0; l < ld && problem->spectrum; l++)
             for (int lane = 0; lane < LANES; lane++)
