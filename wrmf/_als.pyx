@@ -417,15 +417,14 @@ def solve_rows(
     scratch = <uint8_t *> ((<size_t> &room[0] + 63) // 64 * 64)
 
     if path and part_entries:
-        entries = np.diff(indptr)[rows]
-        parts = -(-entries // part_entries)
-        part_start = np.concatenate(([0], np.cumsum(parts))).astype(np.int64)
+        begin, end = np.asarray(indptr)[rows], np.asarray(indptr)[np.asarray(rows) + 1]
+        parts = -(-(end - begin) // part_entries)
+        part_start = np.concatenate(([0], np.cumsum(parts)))
         n_parts = part_start[n]
         owner = np.repeat(rows, parts)
-        offsets = np.arange(n_parts) - np.repeat(np.asarray(part_start)[:-1], parts)
-        first = np.asarray(indptr)[owner] + offsets * part_entries
-        ends = np.asarray(indptr)[np.asarray(owner) + 1]
-        last = np.minimum(np.asarray(first) + part_entries, ends)
+        offsets = np.arange(n_parts) - np.repeat(part_start[:n], parts)
+        first = np.repeat(begin, parts) + offsets * part_entries
+        last = np.minimum(np.asarray(first) + part_entries, np.repeat(end, parts))
         size = lanes_part_size(path, is_double, k, ld) * fixed.itemsize
         part_room = np.empty(n_parts * size + 64, dtype=np.uint8)
         sums = <uint8_t *> ((<size_t> &part_room[0] + 63) // 64 * 64)
@@ -521,11 +520,11 @@ cdef void multiply_packed(
     lanes_multiply(path, is_double, rows, k, m, left, k, panels, NULL, result, ldc)
 
 
-def gram_parts(
+def sum_gram(
     int path, const floating[:, ::1] factors, Py_ssize_t rows_of_part, double[:, :, ::1] parts,
     int n_threads
 ):
-    """Add to ``parts[p]`` the lower triangle of the Gram of the p-th ``rows_of_part``.
+    """Set ``parts[0]`` to the Gram of all factors; ``parts``: zeros, one for ``rows_of_part`` each.
 
     By a path of _lanes.h, in its precision over LANES_SUMMED rows and in float64 beyond; with path
     0 by BLAS in float64. Parts times panels of columns are what threads share.
@@ -560,3 +559,10 @@ def gram_parts(
                 syrk_upper[double](k, rows, block, k, &parts[part, 0, 0], k)
                 row = row + rows
         lanes_restore_subnormals(before)
+    for part in range(1, parts.shape[0]):
+        for i in range(k):
+            for j in range(i + 1):
+                parts[0, i, j] += parts[part, i, j]
+    for i in range(k):
+        for j in range(i):
+            parts[0, j, i] = parts[0, i, j]

@@ -53,9 +53,15 @@ static void NAME(gram)(const void *factors, int64_t rows, int k, int ld, int fir
                    (k - first) * sizeof(REAL));
             memset(f + r * stride + k, 0, (ld - k) * sizeof(REAL));
         }
+        /* Meanwhile the next rows come nearer, an equal share with each block. */
+        int64_t ahead = rows - row - some, fetched = 0;
+        if (ahead > some) ahead = some;
         for (int j = first; j < last; j += BLOCK_COLUMNS * LANES)
             for (int i = j; i < k; i += 4) {
                 int n = NAME(block_width)(i, j);
+                for (; fetched * (k - first) < ahead * (i + 4 - first); fetched++)
+                    for (int l = first; l < k; l += 64 / sizeof(REAL))
+                        __builtin_prefetch((const REAL *) factors + (row + some + fetched) * k + l);
                 VEC total[4 * BLOCK_COLUMNS] = {{0}};
 #define OUTER(n) NAME(outer)(n, some, f, stride, i, j, total)
                 BY_WIDTH(n, OUTER)

@@ -19,7 +19,7 @@ from wrmf.interactions import Interactions
 from wrmf.objective import Objective, gram
 from wrmf.questions import Questions
 from wrmf.recommendations import Recommendations
-from wrmf.sweep import SOLVERS, Side, half_sweep
+from wrmf.sweep import SOLVERS, Side, half_sweep, single_threaded_blas
 
 __all__ = ["WRMF"]
 
@@ -335,8 +335,9 @@ class WRMF(Questions):
             # Half a sweep more, and the first items have users to answer to that are not noise.
             half_sweep(*from_items, *how)
         for _ in tqdm(range(iterations), desc="WRMF", unit="sweep", disable=hidden):
-            half_sweep(*from_users, *how)
-            half_sweep(*from_items, *how)
+            with single_threaded_blas():
+                half_sweep(*from_users, *how)
+                half_sweep(*from_items, *how)
             self.iterations_done += 1
             if callback is not None and callback(self, self.iterations_done):
                 break

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from wrmf._als import best_path, gram_parts
+from wrmf._als import best_path, sum_gram
 from wrmf._ranking import entry_scores
 from wrmf.threads import kernel_threads, single_threaded_blas
 
@@ -27,11 +27,10 @@ def gram(factors: np.ndarray, num_threads: int = 0, path: int = 0) -> np.ndarray
     """
     k = factors.shape[1]
     rows = max(GRAM_ROWS, -(-len(factors) // (GRAM_PARTS if k <= 128 else FEW_PARTS)))
-    parts = np.zeros((-(-len(factors) // rows), k, k))
+    parts = np.zeros((max(1, -(-len(factors) // rows)), k, k))
     with single_threaded_blas():
-        gram_parts(path, np.ascontiguousarray(factors), rows, parts, kernel_threads(num_threads))
-    lower = np.tril(parts.sum(axis=0))
-    return lower + np.tril(lower, -1).T
+        sum_gram(path, np.ascontiguousarray(factors), rows, parts, kernel_threads(num_threads))
+    return parts[0]
 
 
 def observed_scores(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import os
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from scipy.linalg import cholesky, eigh, solve_triangular
+from scipy.linalg import eigh
+from scipy.linalg.lapack import dpotrf, dtrtri
 
 from wrmf import _als
 from wrmf.objective import Objective, gram
@@ -107,7 +109,7 @@ class Side:
 
     def array(self, name: str, shape: tuple[int, int], dtype: Any) -> np.ndarray:
         """Return a kept array, its content undefined, beginning on a 64-byte boundary."""
-        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        size = math.prod(shape) * np.dtype(dtype).itemsize
         kept = self.workspace.get(name)
         if kept is None or kept.nbytes < size:
             kept = self.workspace[name] = aligned_bytes(size)
@@ -194,14 +196,11 @@ class _Frame:
         none = np.empty(0)
         least, most = regularization.min(initial=np.inf), regularization.max(initial=0)
         if least == most and least > 0:
-            try:
-                lower = cholesky(base + least * np.eye(len(base)), lower=True)
-            except np.linalg.LinAlgError:
-                pass
-            else:
-                if np.diag(lower).min() ** 2 > 1e-12 * np.diag(lower).max() ** 2:
-                    inverse = solve_triangular(lower, np.eye(len(base)), lower=True)
-                    return cls(inverse.T, lower, none)
+            lower, failed = dpotrf(base + least * np.eye(len(base)), lower=True)
+            pivots = np.diag(lower) ** 2
+            if not failed and pivots.min() > 1e-12 * pivots.max():
+                inverse, _ = dtrtri(lower, lower=True)
+                return cls(inverse.T, lower, none)
         values, vectors = eigh(base)
         noise = len(base) * np.finfo(dtype).eps if least == 0 else 0.0
         values = np.where(values > noise * max(values[-1], 0.0), np.maximum(values, 0.0), 0.0)
