@@ -12,7 +12,7 @@ FLOORS = [
     {"checks", "threads", "plots"},
     {"objective", "interactions"},
     {"reading", "recommendations", "sweep", "split", "synthetic"},
-    {"ranking"},
+    {"ranking", "training"},
     {"questions"},
     {"model", "datasets", "metrics", "versions"},
     {"persistence", "selection", "space"},

@@ -13,6 +13,7 @@ from wrmf import WRMF, Range, datasets, learning_curve, leave_k_out
 from wrmf.halving import rungs
 from wrmf.journal import read_journal
 from wrmf.space import drawn_settings
+from wrmf.training import Training
 
 EPOCHS = [1, 2, 3, 4]
 SPACE = {"factors": [2, 4, 8], "alpha": [1.0, 20.0], "regularization": [0.1, 100.0]}
@@ -326,13 +327,13 @@ def test_the_better_half_goes_on(split, model):
 
 def test_halving_trains_no_epoch_twice(split, model, monkeypatch):
     done = []
-    train = WRMF._train
+    run = Training.run
 
-    def counted(self, objective, iterations, *rest):
+    def counted(self, iterations, *rest, **named):
         done.append(iterations)
-        return train(self, objective, iterations, *rest)
+        return run(self, iterations, *rest, **named)
 
-    monkeypatch.setattr(WRMF, "_train", counted)
+    monkeypatch.setattr(Training, "run", counted)
     result = halving(model, split)
     assert sum(done) == sum(curve.epochs[-1] for curve in result.curves)
 

@@ -43,8 +43,8 @@ cdef extern from "_lanes.h" nogil:
                     int64_t first, int64_t last, void *sums, void *scratch)
     void lanes_join(int path, int is_double, const lanes_problem *problem, const int32_t *rows,
                     int count, const void *sums, const int64_t *parts, void *scratch)
-    void lanes_gram(int path, int is_double, const void *factors, int64_t rows, int k, int ld,
-                    int first, int last, double *sums, void *scratch)
+    void lanes_gram(int path, int is_double, const void *factors, int are_floats, int64_t rows,
+                    int k, int ld, int first, int last, double *sums, void *scratch)
     void lanes_pack(int path, int is_double, int k, int m, const void *matrix, void *panels,
                     int32_t *range)
     void lanes_pack_rows(int path, int is_double, int k, int m, const void *rows,
@@ -521,16 +521,17 @@ cdef void multiply_packed(
 
 
 def sum_gram(
-    int path, const floating[:, ::1] factors, Py_ssize_t rows_of_part, double[:, :, ::1] parts,
-    int n_threads
+    int path, bint in_double, const floating[:, ::1] factors, Py_ssize_t rows_of_part,
+    double[:, :, ::1] parts, int n_threads
 ):
     """Set ``parts[0]`` to the Gram of all factors; ``parts``: zeros, one for ``rows_of_part`` each.
 
-    By a path of _lanes.h, in its precision over LANES_SUMMED rows and in float64 beyond; with path
-    0 by BLAS in float64. Parts times panels of columns are what threads share.
+    By a path of _lanes.h, in the factors' precision over LANES_SUMMED rows unless ``in_double``, and
+    in float64 beyond; with path 0 by BLAS in float64. Parts times panels of columns are what
+    threads share.
     """
     cdef Py_ssize_t n = factors.shape[0], part, row, last
-    cdef bint is_double = floating is double
+    cdef bint is_double = in_double or floating is double
     cdef int k = factors.shape[1], ld = (k + 15) // 16 * 16, first, work, rows, i, j
     cdef int panel = GRAM_PANEL if path else k
     cdef int panels = (k + panel - 1) // panel
@@ -548,8 +549,8 @@ def sum_gram(
             row = part * rows_of_part
             last = min(n, row + rows_of_part)
             if path:
-                lanes_gram(path, is_double, &factors[row, 0], last - row, k, ld, first,
-                           min(first + panel, k), &parts[part, 0, 0], block)
+                lanes_gram(path, is_double, &factors[row, 0], floating is float, last - row, k, ld,
+                           first, min(first + panel, k), &parts[part, 0, 0], block)
                 continue
             while row < last:
                 rows = <int> min(<Py_ssize_t> LANES_SUMMED, last - row)

@@ -240,10 +240,11 @@ static void lanes_solve(int path, int is_double, int method, const lanes_problem
     }
 }
 
-/* Add columns first .. last, multiples of 64, of the lower triangle of the Gram of rows. */
-static void lanes_gram(int path, int is_double, const void *factors, int64_t rows, int k, int ld,
-                       int first, int last, double *sums, void *scratch) {
-    LANES_CALL(gram, (factors, rows, k, ld, first, last, sums, scratch))
+/* Add columns first .. last, multiples of 64, of the lower triangle of the Gram of rows, summed in
+ * the precision of is_double; the factors' own may be float32. */
+static void lanes_gram(int path, int is_double, const void *factors, int are_floats, int64_t rows,
+                       int k, int ld, int first, int last, double *sums, void *scratch) {
+    LANES_CALL(gram, (factors, are_floats, rows, k, ld, first, last, sums, scratch))
 }
 
 /* A matrix (k, m) as lanes_multiply wants it: room for k (m + 64) elements, and for two numbers for

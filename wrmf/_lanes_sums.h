@@ -39,18 +39,22 @@ INLINE int NAME(block_width)(int i, int j) {
 #define BY_WIDTH(n, call) if ((n) == 1) { call(1); } else { call(2); }
 #endif
 
-/* Add the Gram of ``rows`` rows of k factors to ``sums`` (k, k), columns first .. last, on and
- * below the diagonal: in REAL over LANES_SUMMED rows, which ``scratch`` holds, and so to float64. */
-static void NAME(gram)(const void *factors, int64_t rows, int k, int ld, int first, int last,
-                       double *sums, void *scratch) {
+/* Add the Gram of ``rows`` rows of k factors, floats or REAL, to ``sums`` (k, k), columns first ..
+ * last, on and below the diagonal: in REAL over LANES_SUMMED rows, which ``scratch`` holds, and so to
+ * float64. */
+static void NAME(gram)(const void *factors, int are_floats, int64_t rows, int k, int ld, int first,
+                       int last, double *sums, void *scratch) {
     REAL *f = scratch;
     /* One more line than the factors: else rows that are a power of two apart share cache sets. */
     ptrdiff_t stride = ld + 16;
+    size_t size = are_floats ? sizeof(float) : sizeof(REAL);
     for (int64_t row = 0; row < rows; row += LANES_SUMMED) {
         int some = rows - row < LANES_SUMMED ? (int) (rows - row) : LANES_SUMMED;
         for (int r = 0; r < some; r++) {
-            memcpy(f + r * stride + first, (const REAL *) factors + (row + r) * k + first,
-                   (k - first) * sizeof(REAL));
+            const char *from = (const char *) factors + (row + r) * k * size;
+            if (are_floats)
+                for (int l = first; l < k; l++) f[r * stride + l] = ((const float *) from)[l];
+            else memcpy(f + r * stride + first, from + first * size, (k - first) * size);
             memset(f + r * stride + k, 0, (ld - k) * sizeof(REAL));
         }
         /* Meanwhile the next rows come nearer, an equal share with each block. */
@@ -60,8 +64,9 @@ static void NAME(gram)(const void *factors, int64_t rows, int k, int ld, int fir
             for (int i = j; i < k; i += 4) {
                 int n = NAME(block_width)(i, j);
                 for (; fetched * (k - first) < ahead * (i + 4 - first); fetched++)
-                    for (int l = first; l < k; l += 64 / sizeof(REAL))
-                        __builtin_prefetch((const REAL *) factors + (row + some + fetched) * k + l);
+                    for (size_t at = first * size; at < k * size; at += 64)
+                        __builtin_prefetch((const char *) factors
+                            + (row + some + fetched) * k * size + at);
                 VEC total[4 * BLOCK_COLUMNS] = {{0}};
 #define OUTER(n) NAME(outer)(n, some, f, stride, i, j, total)
                 BY_WIDTH(n, OUTER)

@@ -5,28 +5,21 @@ from __future__ import annotations
 import inspect
 import math
 import os
-import warnings
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
-from tqdm.auto import tqdm
 
 from wrmf.checks import as_csr, as_generator, as_positive_int, as_real
 from wrmf.interactions import Interactions
 from wrmf.objective import Objective, gram
 from wrmf.questions import Questions
 from wrmf.recommendations import Recommendations
-from wrmf.sweep import SOLVERS, Side, half_sweep, single_threaded_blas
+from wrmf.sweep import SOLVERS, Side, half_sweep
+from wrmf.training import Callback, Training
 
 __all__ = ["WRMF"]
-
-Callback = Callable[["WRMF", int], Any]
-
-# Factors below this are on their way to zero.
-VANISHED = 1e-12
 
 CHOICES = {
     "objective": ("wrmf", "ials"),
@@ -255,8 +248,13 @@ class WRMF(Questions):
         >>> losses == sorted(losses, reverse=True)
         True
         """
-        objective = self._objective()
         iterations = as_positive_int(self.iterations, "iterations")
+        self._begin(data).run(iterations, callback, progress)
+        return self
+
+    def _begin(self, data: Any) -> Training:
+        """Draw fresh factors; return what trains them."""
+        objective = self._objective()
         data = _as_interactions(data)
         generator = as_generator(self.random_state)
         dtype, k = np.dtype(self.dtype), self.factors
@@ -269,8 +267,7 @@ class WRMF(Questions):
         self.users, self.items = data.users, data.items
         self.train_matrix = data.matrix
         self.iterations_done = 0
-        self._train(objective, iterations, callback, progress)
-        return self
+        return Training(self, objective, self._regularization())
 
     def partial_fit(
         self,
@@ -298,12 +295,13 @@ class WRMF(Questions):
         if iterations is None:
             iterations = self.iterations
         iterations = as_positive_int(iterations, "iterations")
+        self._training(data).run(iterations, callback, progress)
+        return self
+
+    def _training(self, data: Any) -> Training:
+        """Return what trains the model on from its factors, fresh ones where it has none."""
         if not self._is_fitted:
-            asked, self.iterations = self.iterations, iterations
-            try:
-                return self.fit(data, callback, progress)
-            finally:
-                self.iterations = asked
+            return self._begin(data)
         objective = self._objective()
         if self.user_factors.shape[1] != self.factors or self.user_factors.dtype != self.dtype:
             raise ValueError(
@@ -312,40 +310,7 @@ class WRMF(Questions):
                 "for: call fit"
             )
         self.train_matrix = self._matching(data)
-        self._train(objective, iterations, callback, progress)
-        return self
-
-    def _train(
-        self,
-        objective: Objective,
-        iterations: int,
-        callback: Callback | None,
-        progress: bool | None,
-    ) -> None:
-        dtype = self.user_factors.dtype
-        of_users, of_items = self._regularization()
-        users = Side.of(self.train_matrix, objective, of_users, dtype)
-        items = Side.of(self.train_matrix.T.tocsr(), objective, of_items, dtype, users.workspace)
-        solver = "exact" if self.solver == "auto" else self.solver
-        hidden = None if progress is None else not progress
-        from_users = items, self.user_factors, self.item_factors
-        from_items = users, self.item_factors, self.user_factors
-        how = solver, self.num_threads, self.cg_steps
-        if self.iterations_done == 0 and self.init_scale is None:
-            # Half a sweep more, and the first items have users to answer to that are not noise.
-            half_sweep(*from_items, *how)
-        for _ in tqdm(range(iterations), desc="WRMF", unit="sweep", disable=hidden):
-            with single_threaded_blas():
-                half_sweep(*from_users, *how)
-                half_sweep(*from_items, *how)
-            self.iterations_done += 1
-            if callback is not None and callback(self, self.iterations_done):
-                break
-        if self.train_matrix.nnz and not np.abs(self.item_factors).max() > VANISHED:
-            warnings.warn(
-                f"every factor is zero: regularization={self.regularization} outweighs this data; "
-                "lower it, or raise alpha", stacklevel=3,
-            )  # fmt: skip
+        return Training(self, objective, self._regularization())
 
     def _matching(self, data: Any) -> sparse.csr_matrix:
         """Return the matrix of data that must have the model's own users and items."""

@@ -19,17 +19,20 @@ __all__ = ["Objective", "gram", "observed_scores", "squared_errors"]
 GRAM_PARTS, FEW_PARTS, GRAM_ROWS = 16, 4, 2048
 
 
-def gram(factors: np.ndarray, num_threads: int = 0, path: int = 0) -> np.ndarray:
+def gram(factors: np.ndarray, num_threads: int = 0, path: int | None = None) -> np.ndarray:
     """Return factorsᵀ factors, (k, k) float64, summed over fixed blocks of rows in order.
 
-    ``path`` is a kernel's: with 0 all is summed in float64; others sum a few float32 rows in
-    float32, to some 1e-8 of the norm.
+    All in float64; by a kernel's ``path``, a few rows in the factors' own precision, to some 1e-8
+    of the norm in float32.
     """
     k = factors.shape[1]
     rows = max(GRAM_ROWS, -(-len(factors) // (GRAM_PARTS if k <= 128 else FEW_PARTS)))
     parts = np.zeros((max(1, -(-len(factors) // rows)), k, k))
     with single_threaded_blas():
-        sum_gram(path, np.ascontiguousarray(factors), rows, parts, kernel_threads(num_threads))
+        sum_gram(
+            best_path() if path is None else path, path is None, np.ascontiguousarray(factors),
+            rows, parts, kernel_threads(num_threads),
+        )  # fmt: skip
     return parts[0]
 
 

@@ -173,6 +173,7 @@ class Search:
                 self.bar.update(self.cost(curve.params, epoch - passed))
             passed = epoch
             pruned = prune is not None and prune(curve, len(curve.epochs) - 1)
+        run.rest()
         self.expect(-self.cost(curve.params, epochs[-1] - passed))
         return pruned
 

@@ -17,6 +17,7 @@ from wrmf.checks import as_generator, as_positive_int
 from wrmf.metrics import Evaluation, check_metrics, evaluate_both
 from wrmf.model import WRMF
 from wrmf.split import Split, check_split
+from wrmf.training import Training
 
 __all__ = ["CurveRun", "LearningCurve", "learning_curve", "rank_curves"]
 
@@ -181,6 +182,7 @@ class CurveRun:
     ) -> None:
         params = model.get_params()
         self.models = [WRMF(**{**params, "random_state": seed}) for seed in seeds]
+        self.trainings: list[Training] = []
         self.split, self.metrics, self.exclude_seen = split, tuple(metrics), exclude_seen
         self.metric = metric or self.metrics[0]
         self.patience = None if patience is None else as_positive_int(patience, "patience")
@@ -213,11 +215,15 @@ class CurveRun:
                 raise InterruptedError("the search was interrupted")
 
         start = time.perf_counter()
-        for model in self.models:
-            model.partial_fit(
-                self.split.train, epoch - model.iterations_done, callback=watch, progress=False
-            )
+        if not self.trainings:
+            self.trainings = [model._training(self.split.train) for model in self.models]
+        for training in self.trainings:
+            training.run(epoch - training.model.iterations_done, watch, progress=False)
         return time.perf_counter() - start
+
+    def rest(self) -> None:
+        """Let go of what only training needs, until it goes on."""
+        self.trainings = []
 
     def advance(self, epoch: int) -> list[Any]:
         """Train to ``epoch`` and measure; return the new row of the log table."""
