@@ -526,8 +526,8 @@ def sum_gram(
 ):
     """Set ``parts[0]`` to the Gram of all factors; ``parts``: zeros, one for ``rows_of_part`` each.
 
-    By a path of _lanes.h, in the factors' precision over LANES_SUMMED rows unless ``in_double``, and
-    in float64 beyond; with path 0 by BLAS in float64. Parts times panels of columns are what
+    By a path of _lanes.h, in the factors' precision over LANES_SUMMED rows unless ``in_double``,
+    and in float64 beyond; with path 0 by BLAS in float64. Parts times panels of columns are what
     threads share.
     """
     cdef Py_ssize_t n = factors.shape[0], part, row, last
