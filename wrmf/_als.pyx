@@ -353,7 +353,10 @@ def solve_rows(
     const floating[::1] regularization,
     const floating[:, ::1] start,
     int steps,
-    int64_t part_entries,
+    const int32_t[::1] owner,
+    const int64_t[::1] first,
+    const int64_t[::1] last,
+    const int64_t[::1] part_start,
     floating[:, ::1] out,
     uint8_t[::1] failed,
     int n_threads,
@@ -372,8 +375,9 @@ def solve_rows(
     indptr, indices, weights : CSR of all rows.
     fixed : (n_columns, ld), ld a multiple of 16, zeros from column k.
     start : (n_rows, ld), where CG begins; otherwise not read.
-    part_entries : int, 0, or the length of the parts that PRIMAL splits rows in, for rows so long
-        that one would hold up the others.
+    owner, first, last : (n_parts,), the parts that PRIMAL splits long rows in, so that none holds
+        up the others: the row, the first entry and the one after the last; or empty.
+    part_start : int64 (n + 1,), the parts of the g-th of ``rows`` are part_start[g] … [g + 1] − 1.
     out : (n_rows, ld), written in the given rows only.
     failed : uint8 (n_rows,), set to 1 where the system was singular to working precision.
     n_threads : int ≥ 1, never changes a result.
@@ -381,12 +385,11 @@ def solve_rows(
     cdef bint is_double = floating is double
     cdef int ld = fixed.shape[1], width = lanes(path, is_double), count, next_count
     cdef Py_ssize_t next_
-    cdef Py_ssize_t n = rows.shape[0], g, n_groups = (n + width - 1) // width, n_parts, size
+    cdef Py_ssize_t n = rows.shape[0], g, n_groups = (n + width - 1) // width, size
+    cdef Py_ssize_t n_parts = owner.shape[0]
     cdef lanes_problem problem
     dtype = np.float64 if is_double else np.float32
     cdef floating tolerance = np.finfo(dtype).eps * k
-    cdef int64_t[::1] first, last, part_start
-    cdef int32_t[::1] owner
     cdef uint8_t[::1] room, part_room
     cdef uint8_t *sums
     cdef uint8_t *scratch
@@ -416,15 +419,7 @@ def solve_rows(
     room = np.empty(n_threads * bytes + 64, dtype=np.uint8)
     scratch = <uint8_t *> ((<size_t> &room[0] + 63) // 64 * 64)
 
-    if path and part_entries:
-        begin, end = np.asarray(indptr)[rows], np.asarray(indptr)[np.asarray(rows) + 1]
-        parts = -(-(end - begin) // part_entries)
-        part_start = np.concatenate(([0], np.cumsum(parts)))
-        n_parts = part_start[n]
-        owner = np.repeat(rows, parts)
-        offsets = np.arange(n_parts) - np.repeat(part_start[:n], parts)
-        first = np.repeat(begin, parts) + offsets * part_entries
-        last = np.minimum(np.asarray(first) + part_entries, np.repeat(end, parts))
+    if path and n_parts:
         size = lanes_part_size(path, is_double, k, ld) * fixed.itemsize
         part_room = np.empty(n_parts * size + 64, dtype=np.uint8)
         sums = <uint8_t *> ((<size_t> &part_room[0] + 63) // 64 * 64)

@@ -36,6 +36,7 @@ CG_ABOVE = 16
 # Rows this many times the lanes long are summed in parts, one row over all lanes.
 PARTS_FROM = 64
 PART_ENTRIES = 8192
+NO_PARTS = (np.empty(0, dtype=np.int32), *(np.empty(0, dtype=np.int64),) * 3)
 
 
 def kernel_path() -> str:
@@ -162,16 +163,17 @@ def half_sweep(
             _als.multiply(path, out, _padded(frame.inverse, width, out.dtype), start, threads)
         failed = np.zeros(len(out), dtype=np.uint8)
         filled, runs = side.plan(len(base), solver, path, out.dtype)
-        for one_path, method, part_entries, rows in runs:
+        for one_path, method, rows, parts in runs:
             # Python looks at its signals between two calls: that is where Ctrl-C is heard.
             _als.solve_rows(
                 one_path, method, rows, side.indptr, side.indices, side.weights,
                 side.target_shift, whitened, len(base), frame.spectrum, side.regularization,
-                start, cg_steps, part_entries, solved, failed, threads,
+                start, cg_steps, *parts, solved, failed, threads,
             )  # fmt: skip
-        solved[side.order[filled:]] = 0
         hard = np.flatnonzero(failed).astype(np.int32)
-        solved[hard] = 0
+        for unsolved in (side.order[filled:], hard):
+            if len(unsolved):
+                solved[unsolved] = 0
         back = np.ascontiguousarray(frame.forward.T.astype(out.dtype))
         _als.multiply(path, solved[:, : len(base)], back, out, threads)
         if len(hard):
@@ -218,7 +220,7 @@ def _padded(matrix: np.ndarray, width: int, dtype: Any) -> np.ndarray:
 
 
 def _plan(side, filled, k, solver, path, dtype):
-    """Yield (path, method, part_entries, rows): runs of rows that are solved the same way."""
+    """Yield (path, method, rows, parts): runs of rows that are solved the same way."""
     lanes = _als.lanes(path, dtype == np.float64)
     order = side.order[:filled]
     counts = np.diff(side.indptr)[order]
@@ -228,7 +230,7 @@ def _plan(side, filled, k, solver, path, dtype):
 
     if solver == "cg":
         short = longer(min(CG_ABOVE + 1, k))
-        runs = [(path, _als.CG, 0, 0, short), (path, _als.DUAL, 0, short, filled)]
+        runs = [(path, _als.CG, False, 0, short), (path, _als.DUAL, False, short, filled)]
         flops = counts * (20.0 * k)
     else:
         in_lanes = path if k <= _als.ORDER_IN_LANES else 0
@@ -236,20 +238,32 @@ def _plan(side, filled, k, solver, path, dtype):
         heavy = min(primal, longer(PARTS_FROM * lanes)) if in_lanes else 0
         large = max(primal, longer(_als.ORDER_IN_LANES + 1))
         runs = [
-            (in_lanes, _als.PRIMAL, PART_ENTRIES, 0, heavy),
-            (in_lanes, _als.PRIMAL, 0, heavy, primal),
-            (0, _als.DUAL, 0, primal, large),
-            (path, _als.DUAL, 0, large, filled),
+            (in_lanes, _als.PRIMAL, True, 0, heavy),
+            (in_lanes, _als.PRIMAL, False, heavy, primal),
+            (0, _als.DUAL, False, primal, large),
+            (path, _als.DUAL, False, large, filled),
         ]
         short = np.minimum(counts, k).astype(float)
         flops = short * short * np.maximum(counts, k) + short**3 / 3 + 10.0 * counts * k
     done = np.concatenate(([0.0], np.cumsum(flops)))
-    for one_path, method, part_entries, first, last in runs:
+    for one_path, method, in_parts, first, last in runs:
         while first < last:
             stop = int(np.searchsorted(done, done[first] + CHUNK_FLOPS))
             stop = min(last, max(first + lanes, first + (stop - first) // lanes * lanes))
-            yield one_path, method, part_entries, order[first:stop]
+            rows = order[first:stop]
+            yield one_path, method, rows, _parts(side.indptr, rows) if in_parts else NO_PARTS
             first = stop
+
+
+def _parts(indptr: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Return (owner, first, last, part_start) of rows in parts of PART_ENTRIES."""
+    begin, end = indptr[rows], indptr[rows + 1]
+    counts = -(-(end - begin) // PART_ENTRIES)
+    start = np.concatenate(([0], np.cumsum(counts)))
+    offsets = np.arange(start[-1]) - np.repeat(start[:-1], counts)
+    first = np.repeat(begin, counts) + PART_ENTRIES * offsets
+    last = np.minimum(first + PART_ENTRIES, np.repeat(end, counts))
+    return np.repeat(rows, counts), first, last, start
 
 
 def _solve_in_double(side, rows, fixed, base, threads):
