@@ -69,7 +69,7 @@ def timed(matrix, k: int, solver: str, threads: int, cg_steps: int, sweeps: int 
         return call
 
     def _phase(arguments):
-        method, parts = arguments[1], len(arguments[13])
+        method, parts = arguments[1], len(arguments[12])
         return {_als.DUAL: "dual", _als.CG: "cg"}.get(method) or (
             "primal, in parts" if parts else "primal")  # fmt: skip
 

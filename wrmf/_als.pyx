@@ -27,7 +27,6 @@ cdef extern from "_lanes.h" nogil:
         int ld
         const double *spectrum
         const void *regularization
-        const void *start
         int steps
         void *out
         uint8_t *failed
@@ -279,8 +278,7 @@ cdef bint conjugate_row(
 
     row_scales(problem, row, scale)
     for f in range(k):
-        t[f] = (<const floating *> problem.start)[<size_t> row * problem.ld + f]
-        t[f] = t[f] / scale[f] if scale[f] > 1e-30 else 0
+        t[f] = out[f] / scale[f] if scale[f] > 1e-30 else 0
         r[f] = -t[f]
     for e in range(problem.indptr[row], problem.indptr[row + 1]):
         y = (<const floating *> problem.fixed) + <size_t> problem.indices[e] * problem.ld
@@ -351,7 +349,6 @@ def solve_rows(
     int k,
     const double[::1] spectrum,
     const floating[::1] regularization,
-    const floating[:, ::1] start,
     int steps,
     const int32_t[::1] owner,
     const int64_t[::1] first,
@@ -374,11 +371,10 @@ def solve_rows(
     rows : int32 (n,), rows with entries; for DUAL and PRIMAL in lanes of order ≤ ORDER_IN_LANES.
     indptr, indices, weights : CSR of all rows.
     fixed : (n_columns, ld), ld a multiple of 16, zeros from column k.
-    start : (n_rows, ld), where CG begins; otherwise not read.
     owner, first, last : (n_parts,), the parts that PRIMAL splits long rows in, so that none holds
         up the others: the row, the first entry and the one after the last; or empty.
     part_start : int64 (n + 1,), the parts of the g-th of ``rows`` are part_start[g] … [g + 1] − 1.
-    out : (n_rows, ld), written in the given rows only.
+    out : (n_rows, ld), written in the given rows only; CG begins with what is there.
     failed : uint8 (n_rows,), set to 1 where the system was singular to working precision.
     n_threads : int ≥ 1, never changes a result.
     """
@@ -408,7 +404,6 @@ def solve_rows(
     problem.ld = ld
     problem.spectrum = &spectrum[0] if spectrum.shape[0] else NULL
     problem.regularization = &regularization[0]
-    problem.start = &start[0, 0] if start.shape[0] else NULL
     problem.steps = steps
     problem.out = &out[0, 0]
     problem.failed = &failed[0]
@@ -466,39 +461,61 @@ def solve_rows(
 
 
 def multiply(
-    int path, const floating[:, :] a, const floating[:, ::1] b, floating[:, :] out, int n_threads
+    int path, const floating[:, :] a, const floating[:, ::1] b, floating[:, :] out, int n_threads,
+    const int32_t[::1] chosen=None
 ):
-    """Set ``out = a @ b``, over blocks of rows; rows of a and out are contiguous within.
+    """Set ``out = a @ b``, of the ``chosen`` rows alone where they are given.
 
-    By a path of _lanes.h, which skips the zeros of a triangular b, or with path 0 by BLAS.
+    By a path of _lanes.h, which skips the zeros of a triangular b, or with path 0 by BLAS; over
+    blocks of rows, which are contiguous within.
     """
     # 256 rows stay in level 2 from panel to panel. BLAS wants with few factors so few that it packs
     # nothing, with many so many that packing is soon paid.
-    cdef Py_ssize_t n = a.shape[0], block, rows_of_block = 256
-    cdef int m = b.shape[1], k = b.shape[0], rows
+    cdef int rows_of_block = 256 if path else 128 if b.shape[0] <= 64 else 1024
+    cdef Py_ssize_t n = a.shape[0] if chosen is None else chosen.shape[0], block
+    cdef int m = b.shape[1], k = b.shape[0], rows, row
     cdef uint64_t before
     cdef int lda = a.strides[0] // a.itemsize, ldc = out.strides[0] // out.itemsize
+    cdef const int32_t *row_of = NULL
     cdef int32_t[::1] range_ = np.empty(m + 64, dtype=np.int32)
     cdef uint8_t[::1] room = np.empty(<size_t> k * (m + 64) * a.itemsize + 64, dtype=np.uint8)
     cdef uint8_t *panels = <uint8_t *> ((<size_t> &room[0] + 63) // 64 * 64)
+    # A block of the chosen rows, and what becomes of them.
+    cdef floating[:, :, ::1] left, right
+    cdef const floating *from_
+    cdef floating *to
     if n == 0:
         return
-    if not path:
-        rows_of_block = 128 if k <= 64 else 1024
-    else:
+    dtype = np.float64 if floating is double else np.float32
+    left = np.empty((n_threads, rows_of_block if chosen is not None else 1, k), dtype=dtype)
+    right = np.empty((n_threads, left.shape[1], m), dtype=dtype)
+    if chosen is not None:
+        row_of = &chosen[0]
+        lda, ldc = k, m
+    if path:
         lanes_pack(path, floating is double, k, m, &b[0, 0], panels, &range_[0])
     with nogil, parallel(num_threads=n_threads):
         before = lanes_flush_subnormals()
         for block in prange((n + rows_of_block - 1) // rows_of_block, schedule="dynamic",
                             chunksize=1):
-            rows = <int> min(rows_of_block, n - block * rows_of_block)
+            rows = <int> min(<Py_ssize_t> rows_of_block, n - block * rows_of_block)
+            if row_of != NULL:
+                from_, to = &left[threadid(), 0, 0], &right[threadid(), 0, 0]
+                for row in range(rows):
+                    memcpy(&left[threadid(), row, 0], &a[row_of[block * rows_of_block + row], 0],
+                           k * sizeof(floating))
+            else:
+                from_, to = &a[block * rows_of_block, 0], &out[block * rows_of_block, 0]
             if path:
-                lanes_multiply(path, floating is double, rows, k, m, &a[block * rows_of_block, 0],
-                               lda, panels, &range_[0], &out[block * rows_of_block, 0], ldc)
-                continue
-            # Row-major, so the transposes are multiplied.
-            gemm(m, rows, k, &b[0, 0], m, &a[block * rows_of_block, 0], lda,
-                 &out[block * rows_of_block, 0], ldc)
+                lanes_multiply(path, floating is double, rows, k, m, from_, lda, panels,
+                               &range_[0], to, ldc)
+            else:
+                # Row-major, so the transposes are multiplied.
+                gemm(m, rows, k, &b[0, 0], m, from_, lda, to, ldc)
+            if row_of != NULL:
+                for row in range(rows):
+                    memcpy(&out[row_of[block * rows_of_block + row], 0],
+                           &right[threadid(), row, 0], m * sizeof(floating))
         lanes_restore_subnormals(before)
 
 

@@ -53,9 +53,8 @@ typedef struct {
     int k, ld;                  /* ld: k rounded up to a multiple of 16, zeros behind k */
     const double *spectrum;     /* (k) eigenvalues, or NULL where fixed is whitened already */
     const void *regularization; /* (n_rows), read with spectrum only */
-    const void *start;          /* (n_rows, ld): where conjugate gradients begin */
     int steps;
-    void *out;                  /* (n_rows, ld) */
+    void *out;                  /* (n_rows, ld); conjugate gradients begin with what is there */
     uint8_t *failed;            /* (n_rows) */
 } lanes_problem;
 

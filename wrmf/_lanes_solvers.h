@@ -267,7 +267,7 @@ INLINE void NAME(all_entries)(const lanes_problem *problem, int step, int row, c
 /* a / b, and 0 where b has vanished: 0/0 is no step. */
 INLINE REAL NAME(quotient)(REAL a, REAL b) { return b > (REAL) 1e-30 ? a / b : 0; }
 
-/* Conjugate gradients on (I + S'S) t = S'c from problem->start. */
+/* Conjugate gradients on (I + S'S) t = S'c from what stands in the row's place. */
 static void NAME(conjugate)(const lanes_problem *problem, const int32_t *rows, int count,
                             void *scratch) {
     int vectors = problem->ld / LANES;
@@ -275,7 +275,7 @@ static void NAME(conjugate)(const lanes_problem *problem, const int32_t *rows, i
     VEC *spare = ap + vectors, *scaled = spare + vectors;
     for (int i = 0; i < count; i++) {
         int row = rows[i];
-        memcpy(t, (const REAL *) problem->start + (size_t) row * problem->ld, vectors * sizeof(VEC));
+        memcpy(t, (const REAL *) problem->out + (size_t) row * problem->ld, vectors * sizeof(VEC));
         const VEC *scale = NAME(scales)(problem, row, spare);
         for (int l = 0; l < problem->ld && scale; l++)
             ((REAL *) t)[l] = NAME(quotient)(((REAL *) t)[l], ((const REAL *) scale)[l]);

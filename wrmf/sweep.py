@@ -71,7 +71,7 @@ class Side:
     target_shift: float
     unobserved_weight: float
     workspace: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
-    plans: dict[tuple, tuple[int, list]] = field(default_factory=dict, repr=False, compare=False)
+    plans: dict[tuple, Any] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def of(
@@ -100,12 +100,17 @@ class Side:
             workspace={} if workspace is None else workspace,
         )
 
-    def plan(self, k: int, solver: str, path: int, dtype: np.dtype) -> tuple[int, list]:
-        """Return how many rows have entries, and the runs in which those are solved."""
+    def plan(
+        self, k: int, solver: str, path: int, dtype: np.dtype
+    ) -> tuple[int, np.ndarray, list]:
+        """Return how many rows have entries, those of conjugate gradients, and the runs."""
         key = k, solver, path, dtype
         if key not in self.plans:
             filled = int(np.count_nonzero(np.diff(self.indptr)))
-            self.plans[key] = filled, list(_plan(self, filled, *key))
+            runs = list(_plan(self, filled, *key))
+            stepped = [rows for _, method, rows, _ in runs if method == _als.CG]
+            none = np.empty(0, dtype=np.int32)
+            self.plans[key] = filled, np.sort(np.concatenate([none, *stepped])), runs
         return self.plans[key]
 
     def array(self, name: str, shape: tuple[int, int], dtype: Any) -> np.ndarray:
@@ -144,8 +149,8 @@ def half_sweep(
     one of least norm is taken. A row whose system float32 cannot resolve (large α beside small λ)
     is solved again in float64, and by its eigenvalues if that fails, too.
 
-    An interrupted half-sweep leaves ``out`` as it was. Extra memory: one copy of each side (two of
-    ``out`` with "cg"), columns padded to a multiple of 16, and some 5 MB of scratch a thread.
+    An interrupted half-sweep leaves ``out`` as it was. Extra memory: one copy of each side, columns
+    padded to a multiple of 16, and some 5 MB of scratch a thread.
     """
     work = fixed.shape[1] * (len(side.indices) + fixed.shape[1] * (len(out) + len(fixed)))
     threads = kernel_threads(num_threads if work > LEAST_WORK else 1)
@@ -157,18 +162,17 @@ def half_sweep(
         whitened = side.array("fixed", (len(fixed), width), fixed.dtype)
         solved = side.array("out", (len(out), width), out.dtype)
         _als.multiply(path, fixed, _padded(frame.forward, width, fixed.dtype), whitened, threads)
-        start = np.empty((0, width), dtype=out.dtype)
-        if solver == "cg":
-            start = side.array("start", (len(out), width), out.dtype)
-            _als.multiply(path, out, _padded(frame.inverse, width, out.dtype), start, threads)
         failed = np.zeros(len(out), dtype=np.uint8)
-        filled, runs = side.plan(len(base), solver, path, out.dtype)
+        filled, stepped, runs = side.plan(len(base), solver, path, out.dtype)
+        if len(stepped):
+            inverse = _padded(frame.inverse, width, out.dtype)
+            _als.multiply(path, out, inverse, solved, threads, stepped)
         for one_path, method, rows, parts in runs:
             # Python looks at its signals between two calls: that is where Ctrl-C is heard.
             _als.solve_rows(
                 one_path, method, rows, side.indptr, side.indices, side.weights,
                 side.target_shift, whitened, len(base), frame.spectrum, side.regularization,
-                start, cg_steps, *parts, solved, failed, threads,
+                cg_steps, *parts, solved, failed, threads,
             )  # fmt: skip
         hard = np.flatnonzero(failed).astype(np.int32)
         for unsolved in (side.order[filled:], hard):
@@ -203,7 +207,7 @@ class _Frame:
             if not failed and pivots.min() > 1e-12 * pivots.max():
                 inverse, _ = dtrtri(lower, lower=True)
                 return cls(inverse.T, lower, none)
-        values, vectors = eigh(base)
+        values, vectors = eigh(base, driver="evd")
         noise = len(base) * np.finfo(dtype).eps if least == 0 else 0.0
         values = np.where(values > noise * max(values[-1], 0.0), np.maximum(values, 0.0), 0.0)
         if least < most:
