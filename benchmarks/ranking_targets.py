@@ -132,9 +132,10 @@ def at_the_articles_size(rounds):
     model = wrmf.WRMF(40, 0.1, 50.0, iterations=4, random_state=0, num_threads=THREADS)
     model.fit(split.train)
     metrics = ("precision@5", "mse")
+    training = model._training(split.train)
     found = compare(
         {
-            "one exact sweep": lambda: model.partial_fit(split.train, iterations=1),
+            "one exact sweep": lambda: training.run(1, progress=False),
             "test": lambda: wrmf.evaluate(model, split, metrics, num_threads=THREADS),
             "train and test": lambda: wrmf.metrics.evaluate_both(
                 model, split, metrics, num_threads=THREADS

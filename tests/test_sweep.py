@@ -227,7 +227,8 @@ def test_squared_error_equals_the_dense_one(matrix):
     generator = np.random.default_rng(4)
     x, y = (generator.standard_normal((n, 4)) for n in matrix.shape)
     dense = np.sum((matrix.toarray() - x @ y.T) ** 2)
-    assert squared_errors([matrix], x, y) == [pytest.approx(dense, rel=1e-10, abs=1e-9)]
+    found = squared_errors([observed_scores(matrix, x, y)], x, y)
+    assert found == [pytest.approx(dense, rel=1e-10, abs=1e-9)]
 
 
 def test_gram_is_the_plain_product_over_many_blocks():

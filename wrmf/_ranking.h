@@ -114,6 +114,11 @@ static void list_scan(int path, int is_double, ranked_list *list, const void *sc
     RANKING_CALL(scan, (list, scores, width, items));
 }
 
+static double list_nth(int path, int is_double, ranked_list *list, const void *scores,
+                       int64_t count) {
+    return RANKING_CALL(nth, (list, scores, count));
+}
+
 /* Offer the items themselves. */
 static void list_offer(int path, int is_double, ranked_list *list, const int32_t *items,
                        int64_t count) {

@@ -37,6 +37,7 @@ cdef extern from "_ranking.h" nogil:
     void fetch_item(const void *items, size_t bytes, int32_t item)
     void list_scan(int path, int is_double, ranked_list *list, const void *scores, int width,
                    const int32_t *items)
+    double list_nth(int path, int is_double, ranked_list *list, const void *scores, int64_t count)
     void list_offer(int path, int is_double, ranked_list *list, const int32_t *items,
                     int64_t count)
     int32_t list_finish(int path, int is_double, ranked_list *list)
@@ -94,7 +95,7 @@ cdef struct Work:
 
 
 # One thread's scratch: a tile of scores, the factors that it is the product of, the lists of a
-# block of users and the positions of their masked items.
+# block of users, which of them are live, and the positions of their masked items.
 cdef struct Scratch:
     uint8_t *scores
     uint8_t *rows
@@ -102,6 +103,7 @@ cdef struct Scratch:
     uint8_t *heaps
     uint8_t *candidates
     ranked_list *lists
+    uint8_t *live
     int32_t *active
     int32_t *left
     int64_t *left_start
@@ -128,6 +130,8 @@ cdef size_t lay_out(const Work *w, int64_t most_masked, uint8_t *start, Scratch 
     at += aligned(lists * (2 * <size_t> w.n + 64) * list_candidate_size(w.is_double) if w.n else 0)
     s.lists = <ranked_list *> (start + at)
     at += aligned(lists * sizeof(ranked_list))
+    s.live = start + at
+    at += aligned(lists)
     s.active = <int32_t *> (start + at)
     at += aligned(w.block * sizeof(int32_t))
     s.left = <int32_t *> (start + at)
@@ -156,28 +160,21 @@ cdef void open_list(const Work *w, Scratch *s, int64_t user, int slot, int side)
     one.candidates = s.candidates + at * one.capacity * list_candidate_size(w.is_double)
 
 
-cdef void score_held(
-    const Work *w, Scratch *s, int64_t user, int slot, int side, floating *scores
+cdef void mask_held(
+    const Work *w, int64_t user, int side, floating *scores
 ) noexcept nogil:
-    """Score a user's held-out items; −∞ for those that are masked or not ranked at all."""
+    """Score with −∞ a user's held-out items that are masked or not ranked at all."""
     cdef int64_t entry, row = side * w.n_users + user
     cdef int64_t masked = w.masked_indptr[user], masked_end = w.masked_indptr[user + 1]
-    cdef const floating *x = <const floating *> w.users + <size_t> user * w.k
     cdef int32_t item
     if not w.side_masked[side]:
         masked = masked_end
     for entry in range(w.held_indptr[row], w.held_indptr[row + 1]):
-        if entry + AHEAD < w.held_indptr[row + 1]:
-            fetch_item(w.items, w.k * sizeof(floating), w.held[entry + AHEAD])
         item = w.held[entry]
         while masked < masked_end and w.masked[masked] < item:
             masked += 1
         if w.position[item] < 0 or (masked < masked_end and w.masked[masked] == item):
             scores[entry] = -INFINITY
-        else:
-            scores[entry] = <floating> exact_score(
-                w.path, w.is_double, x, <const floating *> w.items + <size_t> item * w.k, w.k
-            )
 
 
 cdef bint is_live(
@@ -201,6 +198,11 @@ cdef bint is_live(
                     return True
             return False
         bar = list_lowest(w.is_double, one) - one.margin
+        if one.floor == -INFINITY:
+            # At the beginning only the held-out items themselves can beat each other.
+            entry = w.held_indptr[row]
+            bar = list_nth(w.path, w.is_double, one, scores + entry,
+                           w.held_indptr[row + 1] - entry)
         if one.floor == -INFINITY or bar > one.floor:
             for entry in range(w.held_indptr[row], w.held_indptr[row + 1]):
                 if scores[entry] > -INFINITY and scores[entry] >= bar and scores[entry] < low:
@@ -320,7 +322,7 @@ cdef void rank_block(
         for side in range(w.n_sides):
             open_list(w, s, user, slot, side)
             if w.held_indptr != NULL:
-                score_held[floating](w, s, user, slot, side, held_scores)
+                mask_held[floating](w, user, side, held_scores)
         s.active[slot] = slot
         n_active += 1
 
@@ -334,7 +336,9 @@ cdef void rank_block(
             reach = w.user_norms[user] * w.tile_norms[t] * (1 + w.relative_error) + w.smallest
             live = False
             for side in range(w.n_sides):
-                if is_live[floating](w, s, user, s.active[i], side, reach, held_scores):
+                s.live[s.active[i] * w.n_sides + side] = is_live[floating](
+                    w, s, user, s.active[i], side, reach, held_scores)
+                if s.live[s.active[i] * w.n_sides + side]:
                     live = True
             if live:
                 s.active[kept] = s.active[i]
@@ -366,6 +370,8 @@ cdef void rank_block(
                 for j in range(width, padded):
                     tile[j] = -INFINITY
                 for side in range(w.n_sides):
+                    if not s.live[slot * w.n_sides + side]:
+                        continue
                     if w.side_masked[side]:
                         mask_tile[floating](s, slot, first, first + width, tile)
                     if w.n:
@@ -442,7 +448,7 @@ def rank(
     masked_indptr, masked : CSR, sorted rows; empty for none.
     side_masked : uint8 (n_sides,), whether masked items are left out; those that are come last.
     held_indptr, held : CSR of n_sides · m rows, one side after the other; empty for lists.
-    held_scores : (n_entries,), set to exact scores, −∞ where masked or not in ``order``.
+    held_scores : (n_entries,), exact scores; set to −∞ where masked or not in ``order``.
     ranks : set where a held-out item stands among the first n; with n = 0 counts are added.
     list_items, list_scores, list_counts : (m, n), (m, n), (m,), set for the lists.
     n_threads : int ≥ 1, never changes a result.

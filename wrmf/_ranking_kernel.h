@@ -58,6 +58,15 @@ static void NAME(remember)(ranked_list *list, REAL score) {
         list->threshold = (double) heap[0] - 2 * list->margin;
 }
 
+/* The n-th best of some scores, -INFINITY where they are fewer; the list is empty before and after. */
+static double NAME(nth)(ranked_list *list, const void *scores, int64_t count) {
+    for (int64_t i = 0; i < count; i++) NAME(remember)(list, ((const REAL *) scores)[i]);
+    double lowest = list->filled < list->n ? -INFINITY : *(const REAL *) list->heap;
+    list->filled = 0;
+    list->threshold = -INFINITY;
+    return lowest;
+}
+
 /* ---- Candidates. ---- */
 
 /* Heapsort, the best first. */

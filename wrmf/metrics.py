@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from wrmf.objective import squared_errors
+from wrmf.objective import observed_scores, squared_errors
 from wrmf.ranking import NEVER, Ranks, rank_held_out
 from wrmf.split import Split, check_split
 
@@ -226,18 +226,20 @@ def evaluate_sides(
     whole = None in cutoffs
     cutoff = None if whole else max((k for k in cutoffs if k is not None), default=1)
 
+    scores = {on: observed_scores(held[on], user_factors, item_factors, num_threads)
+              for on in dict.fromkeys(on for on, _ in sides)}  # fmt: skip
     ranked: list[Ranks | None] = [None] * len(sides)
     if ranked_metrics:
         wanted = [(held[on], on == "test" and exclude_seen) for on, exclude_seen in sides]
         ranked = list(
-            rank_held_out(user_factors, item_factors, wanted, known, cutoff, num_threads)
-        )
+            rank_held_out(user_factors, item_factors, wanted, known, cutoff, num_threads,
+                          [scores[on] for on, _ in sides])
+        )  # fmt: skip
     errors = dict.fromkeys(held, math.nan)
     if "mse" in (kind for kind, _ in parsed.values()):
-        asked = list(dict.fromkeys(on for on, _ in sides))
-        found = squared_errors([held[on] for on in asked], user_factors, item_factors, num_threads)
+        found = squared_errors(scores.values(), user_factors, item_factors, num_threads)
         cells = len(users) * len(item_factors)
-        errors |= {on: each / cells for on, each in zip(asked, found, strict=True)}
+        errors |= {on: each / cells for on, each in zip(scores, found, strict=True)}
     ids = split.train.users[users]
     return [_summarise(ranks, held[on], parsed, ids, per_user, errors[on])
             for (on, _), ranks in zip(sides, ranked, strict=True)]  # fmt: skip

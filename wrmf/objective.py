@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,18 +55,16 @@ def observed_scores(
 
 
 def squared_errors(
-    matrices: Sequence[Any], row_factors: np.ndarray, column_factors: np.ndarray,
+    scores: Iterable[np.ndarray], row_factors: np.ndarray, column_factors: np.ndarray,
     num_threads: int = 0,
 ) -> list[float]:  # fmt: skip
-    """Return each matrix's sum of (p − x·y)² over all cells, p = 1 where stored, else 0.
+    """Return the sum of (p − x·y)² over all cells, p = 1 where stored, else 0.
 
-    By the trace form nnz − 2 Σ_S x·y + ⟨XᵀX, YᵀY⟩, so the cells are never written out.
+    For each matrix whose stored entries have the given ``observed_scores``; by the trace form
+    nnz − 2 Σ_S x·y + ⟨XᵀX, YᵀY⟩, so the cells are never written out.
     """
     product = float(np.sum(gram(row_factors, num_threads) * gram(column_factors, num_threads)))
-    sums = [float(observed_scores(matrix, row_factors, column_factors, num_threads).sum())
-            for matrix in matrices]  # fmt: skip
-    return [max(0.0, matrix.nnz - 2.0 * total + product)
-            for matrix, total in zip(matrices, sums, strict=True)]  # fmt: skip
+    return [max(0.0, len(each) - 2.0 * float(each.sum()) + product) for each in scores]
 
 
 @dataclass(frozen=True)

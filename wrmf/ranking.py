@@ -16,6 +16,7 @@ import numpy as np
 from scipy import sparse
 
 from wrmf._ranking import NEVER, pack, rank, rank_listed
+from wrmf.objective import observed_scores
 from wrmf.sweep import PATHS, aligned_bytes, kernel_path
 from wrmf.threads import kernel_threads, single_threaded_blas
 
@@ -67,7 +68,7 @@ class _Tiles:
         self.users = np.ascontiguousarray(users, dtype=dtype)
         self.items = np.ascontiguousarray(items, dtype=dtype)
         among = np.arange(len(items)) if allowed is None else np.flatnonzero(allowed)
-        self.order = among[np.argsort(-norms[among], kind="stable")].astype(np.int32)
+        self.order = among[np.argsort(-norms[among])].astype(np.int32)
         self.position = np.full(len(items), -1, dtype=np.int32)
         self.position[self.order] = np.arange(len(self.order), dtype=np.int32)
         self.tile_norms = norms[self.order[::TILE]]
@@ -224,6 +225,7 @@ def rank_held_out(
     masked: sparse.csr_matrix,
     cutoff: int | None,
     num_threads: int = 0,
+    scores: Sequence[np.ndarray] | None = None,
 ) -> list[Ranks]:
     """Return the ranks of held-out items, of all sides in one pass.
 
@@ -234,8 +236,11 @@ def rank_held_out(
         ``masked`` items are left out of their ranking
     masked : CSR (m, n_items)
     cutoff : int, or None to count to the end
+    scores : what ``observed_scores`` gives for each side's matrix, where it is there already
     """
     tiles = _Tiles(user_factors, item_factors, None)
+    if scores is None:
+        scores = [observed_scores(one, tiles.users, tiles.items, num_threads) for one, _ in sides]
     # Masking a tile of scores cannot be undone, so the sides without it go first.
     by_mask = sorted(range(len(sides)), key=lambda side: sides[side][1])
     held = [sides[side][0] for side in by_mask]
@@ -243,11 +248,12 @@ def rank_held_out(
     n = 0 if cutoff is None else cutoff
     counts = [np.zeros(entries if n == 0 else 0, dtype=np.int32) for _ in range(2)]
     ranks = np.full(entries, NEVER if n else 0, dtype=np.int32)
-    scores = np.full(entries, -np.inf, dtype=tiles.users.dtype)
-    no_lists = (np.empty((0, 0), np.int32), np.empty((0, 0), scores.dtype), np.empty(0, np.int64))
+    of_held = [np.empty(0), *(scores[side] for side in by_mask)]
+    exact = np.concatenate(of_held).astype(tiles.users.dtype)
+    no_lists = (np.empty((0, 0), np.int32), np.empty((0, 0), exact.dtype), np.empty(0, np.int64))
     tiles.run(
         n, masked, [sides[side][1] for side in by_mask], held,
-        (scores, ranks, *counts, *no_lists), num_threads,
+        (exact, ranks, *counts, *no_lists), num_threads,
     )  # fmt: skip
     results: dict[int, Ranks] = {}
     start = 0
@@ -257,9 +263,9 @@ def rank_held_out(
         start += one.nnz
         auc = None
         if n == 0:
-            ranks[mine][scores[mine] == -np.inf] = NEVER
+            ranks[mine][exact[mine] == -np.inf] = NEVER
             left = len(item_factors) - np.diff(masked.indptr) * leaves_out
-            auc = _auc(one.indptr, scores[mine], counts[0][mine], counts[1][mine], left)
+            auc = _auc(one.indptr, exact[mine], counts[0][mine], counts[1][mine], left)
         results[side] = Ranks(ranks[mine], auc)
     return [results[side] for side in range(len(sides))]
 
