@@ -192,10 +192,9 @@ static void NAME(multiply)(int64_t rows, int k, int m, const void *left, ptrdiff
         REAL *out = (REAL *) result + j;
         int64_t r = 0;
         for (; r + 4 <= rows; r += 4) {
-            /* The CPU does not foresee the way through rows of which a panel takes a piece; of
-             * short rows it takes all. */
-            if (m > width && !j && r + 16 <= rows) NAME(fetch)(a + (r + 12) * lda, lda, k, 0);
-            if (m > width && r + 8 <= rows) NAME(fetch)(out + (r + 4) * ldc, ldc, width, 1);
+            /* The CPU does not foresee all of the way, nor that the result is written over. */
+            if (!j && r + 16 <= rows) NAME(fetch)(a + (r + 12) * lda, lda, k, 0);
+            if (r + 8 <= rows) NAME(fetch)(out + (r + 4) * ldc, ldc, width, 1);
 #define MULTIPLY(n) \
     NAME(multiply_block)(4, n, mine, a + r * lda, lda, panel, out + r * ldc, ldc, width)
             BY_WIDTH(n, MULTIPLY)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -100,6 +101,14 @@ class Side:
             workspace={} if workspace is None else workspace,
         )
 
+    @cached_property
+    def bounds(self) -> tuple[float, float]:
+        """The least and the largest λ of a row."""
+        return (
+            float(self.regularization.min(initial=np.inf)),
+            float(self.regularization.max(initial=0)),
+        )
+
     def plan(
         self, k: int, solver: str, path: int, dtype: np.dtype
     ) -> tuple[int, np.ndarray, list]:
@@ -157,7 +166,7 @@ def half_sweep(
     path = PATHS.index(kernel_path())
     with single_threaded_blas():
         base = side.unobserved_weight * gram(fixed, threads, path)
-        frame = _Frame.of(base, side.regularization, fixed.dtype)
+        frame = _Frame.of(base, side.bounds, fixed.dtype)
         width = -(-fixed.shape[1] // 16) * 16
         whitened = side.array("fixed", (len(fixed), width), fixed.dtype)
         solved = side.array("out", (len(out), width), out.dtype)
@@ -198,9 +207,9 @@ class _Frame:
     spectrum: np.ndarray
 
     @classmethod
-    def of(cls, base: np.ndarray, regularization: np.ndarray, dtype: Any) -> _Frame:
+    def of(cls, base: np.ndarray, bounds: tuple[float, float], dtype: Any) -> _Frame:
         none = np.empty(0)
-        least, most = regularization.min(initial=np.inf), regularization.max(initial=0)
+        least, most = bounds
         if least == most and least > 0:
             lower, failed = dpotrf(base + least * np.eye(len(base)), lower=True)
             pivots = np.diag(lower) ** 2
