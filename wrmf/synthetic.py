@@ -214,15 +214,22 @@ def _exactly(
         keys = np.union1d(keys, extra)
     while len(keys) > n_likes:
         users, items = keys // n_items, keys % n_items
-        spare = (np.bincount(users, minlength=n_users)[users] > LEAST) & (
-            np.bincount(items, minlength=n_items)[items] > LEAST
+        of_users, of_items = (
+            np.bincount(side, minlength=n) for side, n in ((users, n_users), (items, n_items))
         )
+        spare = (of_users[users] > LEAST) & (of_items[items] > LEAST)
         order = generator.permutation(np.flatnonzero(spare))
         # One a user and one an item in a round, so that the counts above stay true.
         order = order[np.sort(np.unique(users[order], return_index=True)[1])]
         order = order[np.sort(np.unique(items[order], return_index=True)[1])]
         if not len(order):
-            raise ValueError(f"{n_likes} likes cannot be reached; ask for more")
+            # Items with likes to spare have users without: one takes another's like for its own.
+            own = generator.choice(np.flatnonzero(of_items[items] > LEAST))
+            other = generator.choice(np.flatnonzero(of_users > LEAST))
+            item = generator.choice(np.setdiff1d(items[users == other], items[users == users[own]]))
+            gone = [keys[own], other * n_items + item]
+            keys = np.union1d(np.setdiff1d(keys, gone), users[own] * n_items + item)
+            continue
         keys = np.delete(keys, order[: len(keys) - n_likes])
     return keys
 
