@@ -173,9 +173,11 @@ static void NAME(pack_rows)(int k, int m, const void *rows, const int32_t *order
 
 /* Four rows of ``width`` elements come nearer. */
 INLINE void NAME(fetch)(const REAL *a, ptrdiff_t lda, int width, const int to_write) {
-    for (int r = 0; r < 4; r++)
+    for (int r = 0; r < 4; r++, a += lda)
         for (int l = 0; l < width; l += 64 / sizeof(REAL))
-            __builtin_prefetch(a + r * lda + l, to_write);
+            /* clang wants a literal there. */
+            if (to_write) __builtin_prefetch(a + l, 1);
+            else __builtin_prefetch(a + l, 0);
 }
 
 /* out = a b for ``rows`` rows, b (k, m) packed, all of it where ``range`` is NULL. */
