@@ -136,6 +136,22 @@ def test_strong_generalisation_folds_users_in(likes):
     assert dict(evaluate(model, split, metrics)) == dict(evaluate(stand_in, weak, metrics))
 
 
+@pytest.mark.parametrize("dtypes", ["f8 f4", "f4 f8", "i8 i4", "f2 f4"])
+def test_factors_of_any_real_dtype_are_evaluated(dtypes):
+    generator = np.random.default_rng(0)
+    train = generator.random((20, 15)) < 0.3
+    split = wrmf.Split(train.astype(int), ((generator.random((20, 15)) < 0.3) & ~train).astype(int))
+    # Small whole numbers: every dtype holds the same.
+    both = [generator.integers(-3, 4, (n, 4)) for n in train.shape]
+    metrics = ["ndcg@5", "auc", "mse"]
+    found, plain = (
+        wrmf.evaluate(SimpleNamespace(user_factors=x, item_factors=y), split, metrics)
+        for x, y in ([each.astype(dtype) for each, dtype in zip(both, dtypes.split(), strict=True)],
+                     [each.astype(float) for each in both])
+    )  # fmt: skip
+    assert dict(found) == dict(plain)
+
+
 def test_a_held_out_item_that_is_also_masked_is_never_found():
     split = Split(np.array([[1, 1, 0]]), np.array([[1, 0, 0]]))
     model = SimpleNamespace(user_factors=np.ones((1, 1)), item_factors=np.array([[3.0], [2], [1]]))

@@ -9,6 +9,7 @@ from scipy import sparse
 
 import wrmf
 from wrmf import _ranking, ranking
+from wrmf.objective import observed_scores
 from wrmf.sweep import PATHS
 
 
@@ -60,6 +61,10 @@ def test_pruned_lists_equal_the_plain_order_of_exact_scores(drawn, n, mask):
     check_lists(x, y, n, ~lists, np.ones(len(y), dtype=bool), found)
 
 
+def scored(x, y, sides):
+    return [(held, observed_scores(held, x, y), leaves_out) for held, leaves_out in sides]
+
+
 @given(drawn=factors(max_users=15), cutoff=st.sampled_from([None, 1, 3, 20, 600]))
 def test_ranks_equal_the_plain_order_of_exact_scores(drawn, cutoff):
     x, y, generator = drawn
@@ -68,7 +73,7 @@ def test_ranks_equal_the_plain_order_of_exact_scores(drawn, cutoff):
         sparse.csr_matrix(generator.random(shape) < share) for share in (0.05, 0.2, 0.3)
     )
     sides = [(held, True), (other, False), (held, False)]
-    found = ranking.rank_held_out(x, y, sides, blocked, cutoff)
+    found = ranking.rank_held_out(x, y, scored(x, y, sides), blocked, cutoff)
     dense = exact(x, y)
     for (matrix, leaves_out), got in zip(sides, found, strict=True):
         for user in range(shape[0]):
@@ -121,7 +126,7 @@ def test_neither_tiles_nor_paths_nor_threads_change_a_result(constants, path, mo
         ranks = [
             part.ranks
             for cutoff in (15, None)
-            for part in ranking.rank_held_out(x, y, sides, seen, cutoff, threads)
+            for part in ranking.rank_held_out(x, y, scored(x, y, sides), seen, cutoff, threads)
         ]
         return [*lists, *ranks]
 

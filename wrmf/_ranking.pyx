@@ -334,14 +334,13 @@ cdef void rank_block(
         for i in range(n_active):
             user = first_user + s.active[i]
             reach = w.user_norms[user] * w.tile_norms[t] * (1 + w.relative_error) + w.smallest
-            live = False
+            slot, live = s.active[i], False
             for side in range(w.n_sides):
-                s.live[s.active[i] * w.n_sides + side] = is_live[floating](
-                    w, s, user, s.active[i], side, reach, held_scores)
-                if s.live[s.active[i] * w.n_sides + side]:
-                    live = True
+                s.live[slot * w.n_sides + side] = is_live[floating](
+                    w, s, user, slot, side, reach, held_scores)
+                live = live or s.live[slot * w.n_sides + side]
             if live:
-                s.active[kept] = s.active[i]
+                s.active[kept] = slot
                 kept += 1
         n_active = kept
         if n_active == 0:

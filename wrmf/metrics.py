@@ -230,11 +230,12 @@ def evaluate_sides(
               for on in dict.fromkeys(on for on, _ in sides)}  # fmt: skip
     ranked: list[Ranks | None] = [None] * len(sides)
     if ranked_metrics:
-        wanted = [(held[on], on == "test" and exclude_seen) for on, exclude_seen in sides]
+        wanted = [
+            (held[on], scores[on], on == "test" and exclude_seen) for on, exclude_seen in sides
+        ]
         ranked = list(
-            rank_held_out(user_factors, item_factors, wanted, known, cutoff, num_threads,
-                          [scores[on] for on, _ in sides])
-        )  # fmt: skip
+            rank_held_out(user_factors, item_factors, wanted, known, cutoff, num_threads)
+        )
     errors = dict.fromkeys(held, math.nan)
     if "mse" in (kind for kind, _ in parsed.values()):
         found = squared_errors(scores.values(), user_factors, item_factors, num_threads)
@@ -277,7 +278,7 @@ def _summarise(
 def _factors(
     model: Any, split: Split, known: sparse.csr_matrix
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the factors of the split's users and of all items, checked."""
+    """Return the factors of the split's users and of all items, checked and of one dtype."""
     if not (hasattr(model, "user_factors") and hasattr(model, "item_factors")):
         raise ValueError("the model has no factors: fit it on split.train first")
     shape = len(model.user_factors), len(model.item_factors)
@@ -295,4 +296,5 @@ def _factors(
     for factors, side in ((user_factors, "user"), (item_factors, "item")):
         if not np.isfinite(factors).all():
             raise ValueError(f"the model's {side} factors hold NaN or infinite values")
-    return user_factors, item_factors
+    dtype = np.result_type(user_factors, item_factors, np.float32)
+    return user_factors.astype(dtype, copy=False), item_factors.astype(dtype, copy=False)

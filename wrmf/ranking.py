@@ -16,7 +16,6 @@ import numpy as np
 from scipy import sparse
 
 from wrmf._ranking import NEVER, pack, rank, rank_listed
-from wrmf.objective import observed_scores
 from wrmf.sweep import PATHS, aligned_bytes, kernel_path
 from wrmf.threads import kernel_threads, single_threaded_blas
 
@@ -221,44 +220,40 @@ def _as_asked(
 def rank_held_out(
     user_factors: np.ndarray,
     item_factors: np.ndarray,
-    sides: Sequence[tuple[sparse.csr_matrix, bool]],
+    sides: Sequence[tuple[sparse.csr_matrix, np.ndarray, bool]],
     masked: sparse.csr_matrix,
     cutoff: int | None,
     num_threads: int = 0,
-    scores: Sequence[np.ndarray] | None = None,
 ) -> list[Ranks]:
     """Return the ranks of held-out items, of all sides in one pass.
 
     Parameters
     ----------
     user_factors, item_factors : (m, k), (n_items, k)
-    sides : pairs of a CSR matrix (m, n_items) of held-out items, with sorted rows, and whether
-        ``masked`` items are left out of their ranking
+    sides : CSR matrices (m, n_items) of held-out items, rows sorted, their ``observed_scores``,
+        and whether ``masked`` items are left out of their ranking
     masked : CSR (m, n_items)
     cutoff : int, or None to count to the end
-    scores : what ``observed_scores`` gives for each side's matrix, where it is there already
     """
     tiles = _Tiles(user_factors, item_factors, None)
-    if scores is None:
-        scores = [observed_scores(one, tiles.users, tiles.items, num_threads) for one, _ in sides]
     # Masking a tile of scores cannot be undone, so the sides without it go first.
-    by_mask = sorted(range(len(sides)), key=lambda side: sides[side][1])
+    by_mask = sorted(range(len(sides)), key=lambda side: sides[side][2])
     held = [sides[side][0] for side in by_mask]
     entries = sum(one.nnz for one in held)
     n = 0 if cutoff is None else cutoff
     counts = [np.zeros(entries if n == 0 else 0, dtype=np.int32) for _ in range(2)]
     ranks = np.full(entries, NEVER if n else 0, dtype=np.int32)
-    of_held = [np.empty(0), *(scores[side] for side in by_mask)]
-    exact = np.concatenate(of_held).astype(tiles.users.dtype)
+    exact = np.concatenate([np.empty(0), *(sides[side][1] for side in by_mask)])
+    exact = exact.astype(tiles.users.dtype)
     no_lists = (np.empty((0, 0), np.int32), np.empty((0, 0), exact.dtype), np.empty(0, np.int64))
     tiles.run(
-        n, masked, [sides[side][1] for side in by_mask], held,
+        n, masked, [sides[side][2] for side in by_mask], held,
         (exact, ranks, *counts, *no_lists), num_threads,
     )  # fmt: skip
     results: dict[int, Ranks] = {}
     start = 0
     for side in by_mask:
-        one, leaves_out = sides[side]
+        one, _, leaves_out = sides[side]
         mine = slice(start, start + one.nnz)
         start += one.nnz
         auc = None
