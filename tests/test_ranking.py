@@ -196,3 +196,17 @@ def test_metrics_equal_those_of_ir_measures(likes):
     expected = measures.calc_aggregate(theirs, truth, run)
     for name, measure in zip(names, theirs, strict=True):
         assert ours[name] == pytest.approx(expected[measure], abs=1e-9), name
+
+
+@given(st.integers(0, 2**31), st.sampled_from([np.float32, np.float64]),
+       st.integers(-150, 150))  # fmt: skip
+def test_norms_that_prune_are_never_below_the_true_ones(seed, dtype, exponent):
+    generator = np.random.default_rng(seed)
+    n, k = generator.integers(1, 50), generator.integers(1, 200)
+    scale = 2.0 ** np.clip(exponent, -140, 120)  # within float32, its smallest numbers included
+    rows = (generator.standard_normal((n, k)) * scale).astype(dtype)
+    true = np.sqrt(np.sum(rows.astype(np.longdouble) ** 2, axis=1))
+    found = ranking._norms(rows)
+    assert found.dtype == np.float64 and (found >= true).all()
+    if 2.0**-40 <= scale:
+        assert (found <= true * 1.0001).all()

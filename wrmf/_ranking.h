@@ -38,6 +38,10 @@ typedef struct {
 #define RANKING_JOIN(a, b, c) RANKING_JOIN_(a, b, c)
 #define NAME(what) RANKING_JOIN(what, REAL, PATH)
 
+#if defined(__GNUC__)
+typedef double wide_four __attribute__((vector_size(32)));
+#endif
+
 /* The precisions differ in nothing but the type: products of float32 are exact in float64. */
 #define PATH baseline
 #define REAL float

@@ -121,7 +121,7 @@ cdef size_t lay_out(const Work *w, int64_t most_masked, uint8_t *start, Scratch 
     s.scores = start
     at += aligned(<size_t> w.group * w.tile * real)
     s.rows = start + at
-    at += aligned(<size_t> w.group * w.k * real)
+    at += aligned(<size_t> w.block * w.k * real)
     s.columns = start + at
     at += aligned(<size_t> w.tile * w.k * real)
     s.heaps = start + at
@@ -259,9 +259,13 @@ cdef void close_list(
 ) noexcept nogil:
     """Write out a list, or the ranks of the held-out items that stand in it."""
     cdef ranked_list *one = s.lists + (<size_t> slot * w.n_sides + side)
-    cdef int32_t item, place, count = list_finish(w.path, w.is_double, one)
+    cdef int32_t item, place, count
     cdef int64_t row = side * w.n_users + user, low, high, middle, end
     cdef double score
+    if one.floor == INFINITY:
+        # All held-out items were given up.
+        return
+    count = list_finish(w.path, w.is_double, one)
     if w.held_indptr == NULL:
         w.list_counts[user] = count
         for place in range(count):
@@ -308,6 +312,7 @@ cdef void rank_block(
     cdef const floating *columns
     cdef floating *scores = <floating *> s.scores
     cdef floating *rows = <floating *> s.rows
+    cdef floating *part
     cdef floating *tile
 
     for slot in range(<int> (last_user - first_user)):
@@ -325,6 +330,7 @@ cdef void rank_block(
                 mask_held[floating](w, user, side, held_scores)
         s.active[slot] = slot
         n_active += 1
+    memcpy(rows, users + <size_t> first_user * w.k, <size_t> n_active * w.k * sizeof(floating))
 
     for t in range(w.n_tiles):
         first = <int64_t> t * w.tile
@@ -340,7 +346,10 @@ cdef void rank_block(
                     w, s, user, slot, side, reach, held_scores)
                 live = live or s.live[slot * w.n_sides + side]
             if live:
-                s.active[kept] = slot
+                if kept < i:
+                    s.active[kept] = slot
+                    memcpy(rows + <size_t> kept * w.k, rows + <size_t> i * w.k,
+                           w.k * sizeof(floating))
                 kept += 1
         n_active = kept
         if n_active == 0:
@@ -353,15 +362,12 @@ cdef void rank_block(
         start = 0
         while start < n_active:
             count = min(w.group, n_active - start)
-            for i in range(count):
-                memcpy(rows + <size_t> i * w.k,
-                       users + <size_t> (first_user + s.active[start + i]) * w.k,
-                       w.k * sizeof(floating))
+            part = rows + <size_t> start * w.k
             if w.path:
-                multiply_packed(w.path, w.is_double, count, w.k, width, rows, columns, scores,
+                multiply_packed(w.path, w.is_double, count, w.k, width, part, columns, scores,
                                 w.tile)
             else:
-                gemm_transposed(width, count, w.k, columns, w.k, rows, w.k, scores, w.tile)
+                gemm_transposed(width, count, w.k, columns, w.k, part, w.k, scores, w.tile)
             for i in range(count):
                 slot = s.active[start + i]
                 user = first_user + slot

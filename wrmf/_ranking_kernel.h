@@ -7,17 +7,51 @@ typedef struct {
 } NAME(candidate);
 
 /* x.y, in 16 interleaved float64 sums that are added pairwise: the same on every path. */
+#if defined(__GNUC__)
+/* As vectors of four: as an array, the sums went through memory. */
+typedef REAL NAME(four) __attribute__((vector_size(4 * sizeof(REAL))));
+
+static inline void NAME(add_eight)(wide_four *low, wide_four *high, const REAL *x, const REAL *y) {
+    NAME(four) a, b;
+    memcpy(&a, x, sizeof a), memcpy(&b, y, sizeof b);
+    *low += __builtin_convertvector(a, wide_four) * __builtin_convertvector(b, wide_four);
+    memcpy(&a, x + 4, sizeof a), memcpy(&b, y + 4, sizeof b);
+    *high += __builtin_convertvector(a, wide_four) * __builtin_convertvector(b, wide_four);
+}
+
+static inline void NAME(add_some)(wide_four *low, wide_four *high, const REAL *x, const REAL *y,
+                                  int count) {
+    REAL a[8] = {0}, b[8] = {0};
+    for (int q = 0; q < count; q++) a[q] = x[q], b[q] = y[q];
+    NAME(add_eight)(low, high, a, b);
+}
+
+static double NAME(exact)(const void *left, const void *right, int k) {
+    const REAL *x = left, *y = right;
+    wide_four first = {0}, second = {0}, third = {0}, fourth = {0};
+    int l = 0;
+    for (; l + 16 <= k; l += 16) {
+        NAME(add_eight)(&first, &second, x + l, y + l);
+        NAME(add_eight)(&third, &fourth, x + l + 8, y + l + 8);
+    }
+    if (k - l >= 8) {
+        NAME(add_eight)(&first, &second, x + l, y + l);
+        if (k % 8) NAME(add_some)(&third, &fourth, x + l + 8, y + l + 8, k % 8);
+    } else if (k % 8)
+        NAME(add_some)(&first, &second, x + l, y + l, k % 8);
+    first += third, second += fourth, first += second;
+    return (first[0] + first[2]) + (first[1] + first[3]);
+}
+#else
 static double NAME(exact)(const void *left, const void *right, int k) {
     const REAL *x = left, *y = right;
     double sums[16] = {0};
-    int l = 0;
-    for (; l + 16 <= k; l += 16)
-        for (int q = 0; q < 16; q++) sums[q] += (double) x[l + q] * (double) y[l + q];
-    for (int q = 0; l + q < k; q++) sums[q] += (double) x[l + q] * (double) y[l + q];
+    for (int l = 0; l < k; l++) sums[l % 16] += (double) x[l] * (double) y[l];
     for (int half = 8; half; half /= 2)
         for (int q = 0; q < half; q++) sums[q] += sums[q + half];
     return sums[0];
 }
+#endif
 
 static REAL NAME(score_of)(const ranked_list *list, int32_t item) {
     const REAL *items = list->items;
@@ -139,14 +173,16 @@ static void NAME(scan)(ranked_list *list, const void *tile, int width, const int
     REAL threshold = NAME(at_most)(list->threshold);
     for (int start = 0; start < width; start += RANKING_RUN) {
         const REAL *run = scores + start;
-        int found = 0;
-        for (int j = 0; j < RANKING_RUN; j++) found += run[j] >= threshold;
-        for (int j = 0; found && j < RANKING_RUN; j++)
-            if (run[j] >= threshold) {
-                found--;
-                if (run[j] >= list->threshold && run[j] > -INFINITY)
-                    NAME(add)(list, run[j], items[start + j]);
-            }
+        int found = 0, places[RANKING_RUN];
+        for (int j = 0; j < RANKING_RUN; j++) found |= run[j] >= threshold;
+        if (!found) continue;
+        found = 0;
+        for (int j = 0; j < RANKING_RUN; j++) places[found] = j, found += run[j] >= threshold;
+        for (int at = 0; at < found; at++) {
+            REAL score = run[places[at]];
+            if (score >= list->threshold && score > -INFINITY)
+                NAME(add)(list, score, items[start + places[at]]);
+        }
         threshold = NAME(at_most)(list->threshold);
     }
 }

@@ -133,9 +133,15 @@ class _Tiles:
 
 def _norms(factors: np.ndarray) -> np.ndarray:
     """Return the rows' norms, float64, not below the true ones."""
+    info = np.finfo(np.result_type(factors, np.float32))
     with np.errstate(over="ignore", invalid="ignore"):
-        squares = np.einsum("ij,ij->i", factors, factors, dtype=np.float64)
-    return np.sqrt(squares) * (1 + 1e-9)
+        squares = np.einsum("ij,ij->i", factors, factors, dtype=info.dtype)
+        if not np.isfinite(squares.max(initial=0)):
+            squares = np.einsum("ij,ij->i", factors, factors, dtype=np.float64)
+    k = factors.shape[1]
+    # A product and k − 1 sums are rounded, or lost below the smallest number.
+    error, lost = 1 + (k + 8) * float(info.eps), k * float(info.tiny)
+    return np.sqrt(squares.astype(np.float64) * error + lost)
 
 
 def _sorted_rows(matrix: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
