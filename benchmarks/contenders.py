@@ -77,6 +77,8 @@ class Ours:
         # The model of 2008, the same λ for every row: implicit's.
         {"factors": 512, "alpha0": 0.05, "strength": 0.0003, "nu": 0.0, "values": "damped",
          "solver": "cg 3", "init": 6.0},
+        {"factors": 512, "alpha0": 0.025, "strength": 0.0025, "nu": 1.0, "values": "binary",
+         "solver": "cg 3", "init": None},
         {"factors": 512, "alpha0": 0.025, "strength": 0.0025, "nu": 1.0, "values": "damped",
          "solver": "cg 3", "init": 2.0},
     )
@@ -148,6 +150,7 @@ class Implicit:
         {"factors": 128, "alpha": 20.0, "regularization": 3.0, "values": "damped"},
         {"factors": 256, "alpha": 50.0, "regularization": 5.0, "values": "binary"},
         {"factors": 512, "alpha": 20.0, "regularization": 3.5, "values": "damped"},
+        {"factors": 512, "alpha": 40.0, "regularization": 5.0, "values": "binary"},
     )
 
     def curve(self, params, split, checkpoints=CHECKPOINTS):

@@ -1,7 +1,7 @@
 """The leaderboard: everybody tuned with the same budget, tested once.
 
-    python -m benchmarks.leaderboard                       # all sets, both protocols: 15 to 20 min
-    python -m benchmarks.leaderboard --sets citeulike_a --protocols weak --seconds 60
+    python -m benchmarks.leaderboard                       # all sets, both protocols: half an hour
+    python -m benchmarks.leaderboard --sets citeulike_a --protocols weak --seconds 20
     python -m benchmarks.leaderboard --show                # the tables again, from the results
 
 A budget is so many trials and so many seconds (training and evaluation on validation), whichever
@@ -121,8 +121,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--sets", nargs="+", default=SETS, choices=SETS)
     parser.add_argument("--protocols", nargs="+", default=PROTOCOLS, choices=PROTOCOLS)
     parser.add_argument("--contenders", nargs="+", default=list(CONTENDERS), choices=CONTENDERS)
-    parser.add_argument("--trials", type=int, default=20)
-    parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--trials", type=int, default=60)
+    parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="folder of the results")
     parser.add_argument("--show", action="store_true", help="only print the tables of results")

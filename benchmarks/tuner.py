@@ -16,6 +16,8 @@ import numpy as np
 from wrmf import Range
 
 Space = Mapping[str, Any]
+# Checkpoints that a trial is believed to go on gaining as it did last.
+PACE = 4
 
 
 @dataclass
@@ -124,7 +126,8 @@ def search(
     starts : settings that are tried first
     before : trials of an earlier search, whose best are gone on from; not part of the budget
     explore : float, the share of the budget that is spent on random draws
-    patience : int, checkpoints without a better score after which a trial stops
+    patience : int, checkpoints without a better score after which a trial stops; it also stops
+        where ``PACE`` more checkpoints, each with the gain of its last, would not reach the best
     """
     generator = np.random.default_rng(seed)
     found: list[Trial] = []
@@ -148,7 +151,8 @@ def search(
                 stale += 1
                 if scores[metric] > trial.score:
                     trial.score, trial.epoch, stale = scores[metric], epoch, 0
-                if stale >= patience or time.perf_counter() - began > seconds:
+                if (stale >= patience or _hopeless(trial, found, metric)
+                        or time.perf_counter() - began > seconds):  # fmt: skip
                     break
         except (ValueError, ArithmeticError, MemoryError, np.linalg.LinAlgError) as error:
             trial.failed = f"{type(error).__name__}: {error}"
@@ -159,6 +163,14 @@ def search(
             log(f"{len(found):3d} {trial.score:.5f} at {trial.epoch:2d}, "
                 f"{trial.seconds:5.1f} s: {told} {trial.failed}")  # fmt: skip
     return sorted([*before, *found], key=lambda trial: -trial.score)
+
+
+def _hopeless(trial: Trial, others: Sequence[Trial], metric: str) -> bool:
+    """Whether a trial still rises, but too slowly; one that falls is for patience to judge."""
+    scores = [each[metric] for _, each in trial.curve]
+    best = max((other.score for other in others), default=-np.inf)
+    return (len(scores) > 2 and scores[-1] == trial.score
+            and scores[-1] + PACE * (scores[-1] - scores[-2]) < best)  # fmt: skip
 
 
 def _short(value: Any) -> str:

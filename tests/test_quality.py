@@ -200,3 +200,13 @@ def test_pictures_are_drawn_from_recorded_results(tmp_path, capsys):
     assert len(list((tmp_path / "docs").glob("tuning_*.png"))) == 3
     quality_plots.main([str(tmp_path / "docs"), "--out", str(tmp_path / "docs")])
     assert "no results for it" in capsys.readouterr().out
+
+
+def test_a_trial_that_cannot_catch_up_stops():
+    def run(params):
+        for epoch in range(1, 20):
+            yield epoch, {"score": params["end"] * (1 - 0.5**epoch)}
+
+    found = search(run, {"end": [1.0]}, "score", 3, starts=[{"end": each} for each in (1, 0.5, 2)])
+    epochs = {trial.params["end"]: len(trial.curve) for trial in found}
+    assert epochs == {1: 19, 0.5: 3, 2: 19}

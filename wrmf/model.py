@@ -72,7 +72,8 @@ class WRMF(Questions):
     init_scale : float > 0, optional
         Standard deviation of the random factors that both sides start from. By default 0.1/√k, as
         Rendle et al. 2021, and users are solved from items once more before the first iteration:
-        ranking is then good some iterations earlier. The first studies began with 1.
+        ranking is then good some iterations earlier. The first studies began with 1. Where users
+        are few, 2/√k to 6/√k may rank better (docs/tuning.md).
 
     Attributes
     ----------
