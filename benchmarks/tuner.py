@@ -151,7 +151,7 @@ def search(
                 stale += 1
                 if scores[metric] > trial.score:
                     trial.score, trial.epoch, stale = scores[metric], epoch, 0
-                if (stale >= patience or _hopeless(trial, found, metric)
+                if (stale >= patience or _hopeless(trial, [*before, *found], metric)
                         or time.perf_counter() - began > seconds):  # fmt: skip
                     break
         except (ValueError, ArithmeticError, MemoryError, np.linalg.LinAlgError) as error:

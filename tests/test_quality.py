@@ -210,3 +210,6 @@ def test_a_trial_that_cannot_catch_up_stops():
     found = search(run, {"end": [1.0]}, "score", 3, starts=[{"end": each} for each in (1, 0.5, 2)])
     epochs = {trial.params["end"]: len(trial.curve) for trial in found}
     assert epochs == {1: 19, 0.5: 3, 2: 19}
+    ahead = Trial({"end": 2.0}, score=2.0)
+    (_, behind) = search(run, {"end": [0.5]}, "score", 1, before=[ahead])
+    assert len(behind.curve) == 3

@@ -94,8 +94,8 @@ cdef struct Work:
     int64_t *list_counts
 
 
-# One thread's scratch: a tile of scores, the factors that it is the product of, the lists of a
-# block of users, which of them are live, and the positions of their masked items.
+# One thread's scratch: a tile of scores and its items' factors; of a block of users the factors
+# of those still active, the lists, which of them are live, and the positions of masked items.
 cdef struct Scratch:
     uint8_t *scores
     uint8_t *rows

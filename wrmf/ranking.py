@@ -139,8 +139,8 @@ def _norms(factors: np.ndarray) -> np.ndarray:
         if not np.isfinite(squares.max(initial=0)):
             squares = np.einsum("ij,ij->i", factors, factors, dtype=np.float64)
     k = factors.shape[1]
-    # A product and k − 1 sums are rounded, or lost below the smallest number.
-    error, lost = 1 + (k + 8) * float(info.eps), k * float(info.tiny)
+    # k products and their sums are each rounded, or lost below the smallest number.
+    error, lost = 1 + (k + 8) * float(info.eps), 2 * k * float(info.tiny)
     return np.sqrt(squares.astype(np.float64) * error + lost)
 
 
