@@ -22,7 +22,7 @@ lint: $(VENV)/.lint
 
 # Timings beside other libraries, in an environment of their own; everything with FULL=1.
 bench: $(BENCH_VENV)/.built
-	$(BENCH_VENV)/bin/python -m benchmarks $(if $(FULL),--full)
+	$(BENCH_VENV)/bin/python -m benchmarks.speed $(if $(FULL),--full)
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \

@@ -79,9 +79,13 @@ debug = switch("WRMF_DEBUG")
 setup(
     ext_modules=cythonize(
         [
-            Extension(f"wrmf.{name}", [f"wrmf/{name}.pyx"], include_dirs=["wrmf"],
-                      define_macros=[("NPY_NO_DEPRECATED_API", "1")],
-                      depends=[str(path) for path in sorted(Path("wrmf").glob(f"{header}*.h"))])
+            Extension(
+                f"wrmf.{name}",
+                [f"wrmf/{name}.pyx"],
+                include_dirs=["wrmf"],
+                define_macros=[("NPY_NO_DEPRECATED_API", "1")],
+                depends=[str(path) for path in sorted(Path("wrmf").glob(f"{header}*.h"))],
+            )
             for name, header in (("_als", "_lanes"), ("_ranking", "_ranking"))
         ],
         compiler_directives={"boundscheck": True, "initializedcheck": True} if debug else {},

@@ -1,9 +1,9 @@
 """Data sets by name, as users × items CSR matrices, kept as files that a worker reads fast.
 
-    synthetic, synthetic-4x, synthetic-16x …   rows and entries grow together
-    synthetic-4e                               the same rows, four times the entries
-    gowalla, mtg_players, lastfm_hetrec2k, citeulike_a   where WRMF_BENCH_DATA or ../shared/data is
-    movielens-1m …, lastfm-360k                once fetched by wrmf.datasets
+synthetic, synthetic-4x, synthetic-16x …   rows and entries grow together
+synthetic-4e                               the same rows, four times the entries
+gowalla, mtg_players, lastfm_hetrec2k, citeulike_a   where WRMF_BENCH_DATA or ../shared/data is
+movielens-1m …, lastfm-360k                once fetched by wrmf.datasets
 """
 
 from __future__ import annotations
@@ -45,8 +45,10 @@ def prepare(name: str, folder: Path) -> Path:
         arrays = {}
         for part, matrix in (("train", train), ("test", test)):
             if matrix is not None:
-                arrays |= {f"{part}_{field}": getattr(matrix, field)
-                           for field in ("data", "indices", "indptr")}  # fmt: skip
+                arrays |= {
+                    f"{part}_{field}": getattr(matrix, field)
+                    for field in ("data", "indices", "indptr")
+                }
         folder.mkdir(parents=True, exist_ok=True)
         temporary = folder / f".{name}.{os.getpid()}.npz"
         np.savez(temporary, shape=train.shape, **arrays)
@@ -102,8 +104,11 @@ def _cached(file: str, name: str) -> None:
 
 
 def _of_pairs(frame, transform):
-    values = transform(frame["value"].to_numpy(np.float32)) if "value" in frame else (
-        np.ones(len(frame), dtype=np.float32))  # fmt: skip
+    values = (
+        transform(frame["value"].to_numpy(np.float32))
+        if "value" in frame
+        else (np.ones(len(frame), dtype=np.float32))
+    )
     rows, columns = frame["user"].to_numpy(), frame["item"].to_numpy()
     shape = rows.max() + 1, columns.max() + 1
     held = frame["test"].to_numpy().astype(bool) if "test" in frame else np.zeros(len(rows), bool)

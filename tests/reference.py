@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 
-def dense_weights(matrix, alpha, unobserved_weight=1.0, objective="wrmf", confidence="linear",
-                  epsilon=1.0):  # fmt: skip
+def dense_weights(
+    matrix, alpha, unobserved_weight=1.0, objective="wrmf", confidence="linear", epsilon=1.0
+):
     """Return (quadratic, linear, constant): L = Σ_cells q p² − 2 b p + c, before regularisation."""
     counts = np.asarray(matrix.todense() if hasattr(matrix, "todense") else matrix, dtype=float)
     stored = counts > 0

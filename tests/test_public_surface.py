@@ -15,7 +15,7 @@ FUNCTIONS = {
     "split_users": "data n_test fold_in random_state",
     "Split": "train test users",
     "WRMF": "factors regularization alpha iterations unobserved_weight regularization_exponent "
-            "objective confidence solver dtype num_threads random_state",
+    "objective confidence solver dtype num_threads random_state",
     "load": "path",
     "evaluate": "model split metrics exclude_seen per_user",
     "learning_curve": "model split epochs metrics",
@@ -50,7 +50,7 @@ FUNCTIONS = {
     "SearchResult.to_frame": "self",
     "SearchResult.plot": "self",
     "Recommendations.to_frame": "self",
-}  # fmt: skip
+}
 DEFAULTS = {
     "read_interactions": {"user": "user", "item": "item", "value": None, "duplicates": "sum"},
     "Interactions.k_core": {"user_min": 5, "item_min": 5},
@@ -61,18 +61,24 @@ DEFAULTS = {
     "evaluate": {"exclude_seen": True, "per_user": False},
     "learning_curve": {"epochs": range(2, 40, 2), "metrics": ("precision@5", "mse")},
     "grid_search": {"metric": "precision@5", "journal": None},
-    "datasets.synthetic_likes": {"n_users": 15274, "n_items": 25655, "n_likes": 547_000,
-                                 "random_state": 0},
+    "datasets.synthetic_likes": {
+        "n_users": 15274,
+        "n_items": 25655,
+        "n_likes": 547_000,
+        "random_state": 0,
+    },
     "datasets.fetch_movielens": {"size": "20m"},
-}  # fmt: skip
+}
 DOCUMENTED = [
     *wrmf.__all__,
     *(f"datasets.{name}" for name in wrmf.datasets.__all__),
-    *(f"{kind}.{name}" for kind in ("WRMF", "Interactions", "LearningCurve", "SearchResult",
-                                    "Recommendations")
-      for name, member in vars(getattr(wrmf, kind)).items()
-      if not name.startswith("_") and callable(getattr(wrmf, kind).__dict__[name])),
-]  # fmt: skip
+    *(
+        f"{kind}.{name}"
+        for kind in ("WRMF", "Interactions", "LearningCurve", "SearchResult", "Recommendations")
+        for name, member in vars(getattr(wrmf, kind)).items()
+        if not name.startswith("_") and callable(getattr(wrmf, kind).__dict__[name])
+    ),
+]
 
 
 def named(path):

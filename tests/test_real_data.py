@@ -5,8 +5,8 @@ import pytest
 from scipy import sparse
 
 from wrmf import Interactions, read_interactions
-from wrmf.objective import Objective
-from wrmf.sweep import Side, half_sweep
+from wrmf.numerics.objective import Objective
+from wrmf.numerics.sweep import Side, half_sweep
 
 OBJECTIVE = Objective(10.0, 1.0, "wrmf", "linear", 1.0, 0.0)
 

@@ -1,20 +1,20 @@
 """Weighted regularised matrix factorisation for implicit feedback."""
 
 from wrmf import datasets
-from wrmf.halving import halving_search
-from wrmf.interactions import Interactions
-from wrmf.metrics import Evaluation, evaluate
-from wrmf.model import WRMF
-from wrmf.persistence import load
-from wrmf.reading import read_interactions
-from wrmf.recommendations import Recommendations
-from wrmf.report import write_report
-from wrmf.search import grid_search, random_search
-from wrmf.search_result import SearchResult
-from wrmf.selection import LearningCurve, learning_curve
-from wrmf.space import Range
-from wrmf.split import Split, leave_k_out, split_by_time, split_interactions, split_users
-from wrmf.tuning import tune
+from wrmf.data.interactions import Interactions
+from wrmf.data.reading import read_interactions
+from wrmf.data.splitting import Split, leave_k_out, split_by_time, split_interactions, split_users
+from wrmf.evaluation.evaluate import Evaluation, evaluate
+from wrmf.model.persistence import load
+from wrmf.model.recommendations import Recommendations
+from wrmf.model.wrmf import WRMF
+from wrmf.report.page import write_report
+from wrmf.search.grid import grid_search, random_search
+from wrmf.search.halving import halving_search
+from wrmf.search.learning_curve import LearningCurve, learning_curve
+from wrmf.search.result import SearchResult
+from wrmf.search.space import Range
+from wrmf.search.tune import tune
 from wrmf.versions import show_versions
 
 __version__ = "0.1.0"

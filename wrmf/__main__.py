@@ -2,7 +2,7 @@
 
 import sys
 
-from wrmf.cli import main
+from wrmf.cli.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

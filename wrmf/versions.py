@@ -8,8 +8,8 @@ import sys
 
 from threadpoolctl import threadpool_info
 
-from wrmf.sweep import PATHS, kernel_path
-from wrmf.threads import available_threads
+from wrmf.numerics.sweep import PATHS, kernel_path
+from wrmf.numerics.threads import available_threads
 
 __all__ = ["show_versions", "versions"]
 

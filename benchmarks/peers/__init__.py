@@ -69,7 +69,9 @@ PEERS = {
     "implicit-cg": Peer("implicit", False, {"use_cg": True}),
     "cmfrec-cholesky": Peer("cmfrec", True, {"use_cg": False}),
     "cmfrec-cg": Peer(
-        "cmfrec", False, {"use_cg": True},
+        "cmfrec",
+        False,
+        {"use_cg": True},
         unproved="its conjugate gradients (3.5.1) settle some 4 % above the minimum that its own "
         "Cholesky solver reaches; more steps, more sweeps or float64 do not change that",
     ),

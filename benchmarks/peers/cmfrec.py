@@ -30,11 +30,19 @@ def train(matrix, setting, recorder):
     def fit(sweeps):
         nonlocal model
         model = CMF_implicit(
-            k=setting.factors, lambda_=setting.regularization, alpha=setting.alpha, niter=sweeps,
-            use_float=setting.dtype == "float32", finalize_chol=False,
-            precompute_for_predictions=False, produce_dicts=False, random_state=setting.seed + 1,
-            nthreads=setting.threads, verbose=False, **setting.options,
-        ).fit(entries)  # fmt: skip
+            k=setting.factors,
+            lambda_=setting.regularization,
+            alpha=setting.alpha,
+            niter=sweeps,
+            use_float=setting.dtype == "float32",
+            finalize_chol=False,
+            precompute_for_predictions=False,
+            produce_dicts=False,
+            random_state=setting.seed + 1,
+            nthreads=setting.threads,
+            verbose=False,
+            **setting.options,
+        ).fit(entries)
         return model.A_, model.B_
 
     recorder.fits(fit)

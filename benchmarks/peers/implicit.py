@@ -35,10 +35,16 @@ def train(matrix, setting, recorder):
     values = confidence(matrix, setting.alpha)
     recorder.start()
     model = AlternatingLeastSquares(
-        factors=setting.factors, regularization=setting.regularization, alpha=1.0,
-        dtype=np.dtype(setting.dtype), use_native=True, iterations=setting.sweeps,
-        num_threads=setting.threads, random_state=setting.seed, **setting.options,
-    )  # fmt: skip
+        factors=setting.factors,
+        regularization=setting.regularization,
+        alpha=1.0,
+        dtype=np.dtype(setting.dtype),
+        use_native=True,
+        iterations=setting.sweeps,
+        num_threads=setting.threads,
+        random_state=setting.seed,
+        **setting.options,
+    )
     model.fit(
         values,
         show_progress=False,
@@ -50,8 +56,9 @@ def train(matrix, setting, recorder):
 def evaluate(model, train, test, setting):
     from implicit.evaluation import ranking_metrics_at_k
 
-    found = ranking_metrics_at_k(model, train, test, K=20, show_progress=False,
-                                 num_threads=setting.threads)  # fmt: skip
+    found = ranking_metrics_at_k(
+        model, train, test, K=20, show_progress=False, num_threads=setting.threads
+    )
     # Its "precision" divides by min(k, held-out), so it is capped_recall; recall it has not.
     return {"capped_recall@20": found["precision"], "ndcg@20": found["ndcg"]}
 

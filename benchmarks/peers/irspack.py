@@ -24,10 +24,16 @@ def train(matrix, setting, recorder):
 
     recorder.start()
     model = IALSRecommender(
-        matrix, n_components=setting.factors, alpha0=1 / setting.alpha,
-        reg=setting.regularization / setting.alpha, nu=0.0, loss_type="ORIGINAL",
-        random_seed=setting.seed, n_threads=setting.threads, **setting.options,
-    )  # fmt: skip
+        matrix,
+        n_components=setting.factors,
+        alpha0=1 / setting.alpha,
+        reg=setting.regularization / setting.alpha,
+        nu=0.0,
+        loss_type="ORIGINAL",
+        random_seed=setting.seed,
+        n_threads=setting.threads,
+        **setting.options,
+    )
     model.start_learning()
     for _ in range(setting.sweeps):
         model.run_epoch()

@@ -36,13 +36,20 @@ def train(matrix, setting, recorder):
 
         def fit(sweeps):
             subprocess.run(
-                ["wals", f"--train_dataset={data}", f"--user_factors={users}",
-                 f"--item_factors={items}", f"--nfactors={setting.factors}",
-                 f"--regularization_lambda={setting.regularization}",
-                 f"--confidence_weight={setting.alpha}", f"--nepochs={sweeps}",
-                 f"--nthreads={setting.threads}"],
-                check=True, capture_output=True,
-            )  # fmt: skip
+                [
+                    "wals",
+                    f"--train_dataset={data}",
+                    f"--user_factors={users}",
+                    f"--item_factors={items}",
+                    f"--nfactors={setting.factors}",
+                    f"--regularization_lambda={setting.regularization}",
+                    f"--confidence_weight={setting.alpha}",
+                    f"--nepochs={sweeps}",
+                    f"--nthreads={setting.threads}",
+                ],
+                check=True,
+                capture_output=True,
+            )
             return _dense(users, matrix.shape[0]), _dense(items, matrix.shape[1])
 
         recorder.fits(fit)

@@ -56,7 +56,8 @@ def train(matrix, setting, recorder):
                     factors[side] = solve_rows(sides[side], fixed, setting.regularization)
                     continue
                 bounds = np.linspace(0, len(factors[side]), 8 * processes + 1).astype(int)
-                parts = [(sides[side][a:b], fixed, setting.regularization)
-                         for a, b in pairwise(bounds)]  # fmt: skip
+                parts = [
+                    (sides[side][a:b], fixed, setting.regularization) for a, b in pairwise(bounds)
+                ]
                 factors[side] = np.concatenate(pool.starmap(solve_rows, parts, chunksize=1))
             recorder.sweep(lambda: tuple(factors))

@@ -43,33 +43,52 @@ def train(matrix, setting, recorder):
     from pyspark.sql import SparkSession
 
     spark = (
-        SparkSession.builder.master(f"local[{setting.threads}]").appName("benchmark")
-        .config("spark.driver.memory", "4g").config("spark.ui.enabled", "false")
-        .config("spark.driver.host", "127.0.0.1").config("spark.driver.bindAddress", "127.0.0.1")
+        SparkSession.builder.master(f"local[{setting.threads}]")
+        .appName("benchmark")
+        .config("spark.driver.memory", "4g")
+        .config("spark.ui.enabled", "false")
+        .config("spark.driver.host", "127.0.0.1")
+        .config("spark.driver.bindAddress", "127.0.0.1")
         .config("spark.sql.shuffle.partitions", str(setting.threads))
-        .config("spark.log.level", "ERROR").getOrCreate()
-    )  # fmt: skip
+        .config("spark.log.level", "ERROR")
+        .getOrCreate()
+    )
     entries = matrix.tocoo()
     with tempfile.TemporaryDirectory() as folder:
         # Without checkpoints the plan of a hundred sweeps overflows the stack.
         spark.sparkContext.setCheckpointDir(f"file://{folder}/checkpoints")
         path = Path(folder, "entries.parquet")
-        pd.DataFrame({"user": entries.row.astype(np.int32), "item": entries.col.astype(np.int32),
-                      "rating": entries.data.astype(np.float32)}).to_parquet(path)  # fmt: skip
+        pd.DataFrame(
+            {
+                "user": entries.row.astype(np.int32),
+                "item": entries.col.astype(np.int32),
+                "rating": entries.data.astype(np.float32),
+            }
+        ).to_parquet(path)
         frame = spark.read.parquet(f"file://{path}").repartition(setting.threads).cache()
         frame.count()
 
         def fit(sweeps):
             model = ALS(
-                rank=setting.factors, maxIter=sweeps, regParam=setting.regularization,
-                alpha=setting.alpha, implicitPrefs=True, seed=setting.seed,
-                numUserBlocks=setting.threads, numItemBlocks=setting.threads,
-                userCol="user", itemCol="item", ratingCol="rating", checkpointInterval=10,
-            ).fit(frame)  # fmt: skip
+                rank=setting.factors,
+                maxIter=sweeps,
+                regParam=setting.regularization,
+                alpha=setting.alpha,
+                implicitPrefs=True,
+                seed=setting.seed,
+                numUserBlocks=setting.threads,
+                numItemBlocks=setting.threads,
+                userCol="user",
+                itemCol="item",
+                ratingCol="rating",
+                checkpointInterval=10,
+            ).fit(frame)
             # Lazy until asked for.
             model.itemFactors.count()
-            return (_dense(model.userFactors, matrix.shape[0], setting.factors),
-                    _dense(model.itemFactors, matrix.shape[1], setting.factors))  # fmt: skip
+            return (
+                _dense(model.userFactors, matrix.shape[0], setting.factors),
+                _dense(model.itemFactors, matrix.shape[1], setting.factors),
+            )
 
         fit(1)  # the virtual machine compiles what it runs
         recorder.fits(fit)

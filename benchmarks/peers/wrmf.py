@@ -27,18 +27,25 @@ def train(matrix, setting, recorder):
 
     recorder.start()
     model = wrmf.WRMF(
-        setting.factors, setting.regularization, setting.alpha, iterations=setting.sweeps,
-        dtype=setting.dtype, num_threads=setting.threads, random_state=setting.seed,
-        init_scale=INIT_SCALE, **setting.options,
-    )  # fmt: skip
+        setting.factors,
+        setting.regularization,
+        setting.alpha,
+        iterations=setting.sweeps,
+        dtype=setting.dtype,
+        num_threads=setting.threads,
+        random_state=setting.seed,
+        init_scale=INIT_SCALE,
+        **setting.options,
+    )
     return model.fit(matrix, after, progress=False)
 
 
 def evaluate(model, train, test, setting):
     import wrmf
 
-    found = wrmf.evaluate(model, wrmf.Split(train, test), ("recall@20", "ndcg@20"),
-                          num_threads=setting.threads)  # fmt: skip
+    found = wrmf.evaluate(
+        model, wrmf.Split(train, test), ("recall@20", "ndcg@20"), num_threads=setting.threads
+    )
     return dict(found)
 
 

@@ -1,0 +1,1 @@
+"""Guards against regressions: kernels, preparation, bitwise results."""

@@ -1,0 +1,1 @@
+"""Ranking quality of tuned models beside other libraries."""

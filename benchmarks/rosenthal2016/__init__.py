@@ -1,0 +1,1 @@
+"""The published table and grid of Rosenthal 2016."""

@@ -1,0 +1,1 @@
+"""Speed of training and ranking beside other libraries: ``python -m benchmarks.speed``."""

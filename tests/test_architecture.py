@@ -1,0 +1,129 @@
+"""Packages import only from packages below them, modules never in circles."""
+
+import ast
+import re
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+import wrmf
+
+# A package imports only from floors below its own; within a package, see the test for circles.
+FLOORS = [
+    {"_blas", "files"},
+    {"_als"},
+    {"_ranking"},
+    {"numerics", "data"},
+    {"model", "datasets"},
+    {"evaluation"},
+    {"search", "pictures", "versions"},
+    {"report"},
+    {"cli"},
+    {"__main__", "__init__"},
+]
+FLOOR = {name: height for height, names in enumerate(FLOORS) for name in names}
+ROOT = Path(wrmf.__file__).parent
+SOURCES = sorted(path for ending in ("py", "pyx", "pxd") for path in ROOT.rglob(f"*.{ending}"))
+COMPILED = {"_als", "_ranking", "_blas"}
+
+
+def module_of(path):
+    """Return the dotted name of a source file within ``wrmf``."""
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {module_of(path) for path in SOURCES}
+PACKAGES = {module.split(".")[0] for module in MODULES if "." in module}
+
+
+def imported_names(path):
+    """Yield (module, name or None) for every import of a source file, inside functions, too."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix != ".py":
+        for base, names in re.findall(r"^\s*from ([\w.]+) c?import \(?([^)#\n]+)", text, re.M):
+            yield from ((base, name.split(" as ")[0].strip()) for name in names.split(","))
+        for modules in re.findall(r"^\s*c?import ([\w.]+)", text, re.M):
+            yield modules, None
+        return
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, None) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            package = ["wrmf", *path.relative_to(ROOT).parts][: -node.level] if node.level else []
+            base = ".".join([*package, *filter(None, [node.module])])
+            yield from ((base, alias.name) for alias in node.names)
+
+
+def imports(path):
+    """Yield (module within wrmf, name or None): a submodule's import names the submodule."""
+    for base, name in imported_names(path):
+        if base != "wrmf" and not base.startswith("wrmf."):
+            continue
+        inner = base.removeprefix("wrmf").removeprefix(".")
+        below = f"{inner}.{name}".removeprefix(".")
+        yield (below, None) if below in MODULES else (inner or "__init__", name)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module_of)
+def test_packages_import_only_from_packages_below(path):
+    own = module_of(path).split(".")[0]
+    assert own in FLOOR, f"give {own} a floor"
+    for module, _ in imports(path):
+        other = module.split(".")[0]
+        if other != own and other in FLOOR:
+            assert FLOOR[other] < FLOOR[own], f"{module_of(path)} imports {module}"
+
+
+def test_no_modules_import_each_other():
+    graph = defaultdict(set)
+    for path in SOURCES:
+        own = module_of(path)
+        graph[own] |= {module for module, _ in imports(path) if module in MODULES and module != own}
+    done, open_ = set(), []
+
+    def visit(module):
+        assert module not in open_, " → ".join([*open_[open_.index(module) :], module])
+        if module in done:
+            return
+        open_.append(module)
+        for other in sorted(graph[module]):
+            visit(other)
+        open_.pop()
+        done.add(module)
+
+    for module in sorted(graph):
+        visit(module)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module_of)
+def test_no_underscore_name_is_taken_from_another_package(path):
+    own = module_of(path).split(".")[0]
+    for module, name in imports(path):
+        if module.split(".")[0] != own and name is not None:
+            assert not name.startswith("_") or name == "__version__", f"{module}: {name}"
+    if path.suffix != ".py":
+        return
+    taken = {
+        alias.asname or alias.name
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("wrmf")
+        for alias in node.names
+    }
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if (
+            isinstance(node, ast.Attribute)
+            and isinstance(node.value, ast.Name)
+            and node.value.id in taken
+        ):
+            private = node.attr.startswith("_") and not node.attr.startswith("__")
+            assert not private, f"{module_of(path)} takes {node.value.id}.{node.attr}"
+
+
+def test_importing_it_loads_no_extra():
+    import subprocess
+    import sys
+
+    code = "import sys, wrmf; print({'matplotlib', 'pyarrow', 'optuna', 'dask'} & set(sys.modules))"
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.strip() in ("set()", "{'pyarrow'}")

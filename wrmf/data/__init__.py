@@ -1,0 +1,1 @@
+"""Interactions: checks, reading, splitting."""

@@ -1,0 +1,1 @@
+"""Metrics and their evaluation on a split."""

@@ -1,0 +1,69 @@
+"""Writing files in one step, and the folder of downloads."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+__all__ = ["cache_folder", "replacing", "write_atomically"]
+
+
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """Open a binary file that takes the place of ``path`` when the block ends.
+
+    The file is written beside its target, flushed to disk and renamed, so a reader sees the old
+    content or the new one. If the block raises, the target stays as it was and nothing is left
+    behind. The file gets the permissions that the process gives to new files.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError
+        If the folder of ``path`` does not exist, or ``path`` is a folder.
+    OSError
+        If the file cannot be written.
+    """
+    target = Path(path).absolute()
+    if not target.parent.is_dir():
+        raise FileNotFoundError(f"no such folder: {target.parent}")
+    if target.is_dir():
+        raise IsADirectoryError(f"{path} is a folder: name a file in it")
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".tmp", dir=target.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        # mkstemp makes files that only their owner can read.
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:
+    """Write ``content`` to ``path`` in one step; see :func:`replacing`."""
+    with replacing(path) as file:
+        file.write(content)
+
+
+def cache_folder() -> Path:
+    """Return the folder of downloads: ``WRMF_DATA`` if set, else one in the user's cache folder."""
+    if os.environ.get("WRMF_DATA"):
+        return Path(os.environ["WRMF_DATA"])
+    if sys.platform == "win32":
+        base = os.environ.get("LOCALAPPDATA", str(Path.home()))
+    elif sys.platform == "darwin":
+        base = str(Path.home() / "Library" / "Caches")
+    else:
+        base = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(base) / "wrmf"

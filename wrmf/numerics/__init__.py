@@ -1,0 +1,1 @@
+"""The mathematics over arrays: objective, half-sweeps, ranking, threads."""

@@ -1,0 +1,1 @@
+"""Learning curves and searches over parameters."""
