@@ -1,13 +1,15 @@
-"""Extension flags and switches only; everything else is in pyproject.toml.
+"""Extension modules, their flags and switches; everything else is in pyproject.toml.
 
-Switches (environment variables, set to 1): WRMF_NO_OPENMP builds without threads, WRMF_DEBUG
-checks every array index, WRMF_SANITIZE adds the address and undefined-behaviour sanitizers.
+Switches (environment variables, set to 1): ``WRMF_NO_OPENMP`` builds without threads,
+``WRMF_NO_VECTORS`` without vector types (as MSVC does), ``WRMF_DEBUG`` checks every array index and
+the kernels' scratch, ``WRMF_SANITIZE`` adds the address and undefined-behaviour sanitizers.
 """
 
 import os
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from Cython.Build import cythonize
@@ -16,10 +18,11 @@ from setuptools.command.build_ext import build_ext
 
 
 def switch(name):
+    """Return whether an environment variable switches something on."""
     return os.environ.get(name, "0") not in ("", "0")
 
 
-# Compile and link flags for OpenMP, the first pair that works is taken.
+# Compile and link flags for OpenMP; the first pair that works is used.
 OPENMP_FLAGS = {
     "msvc": [(["/openmp"], [])],
     "unix": [
@@ -28,30 +31,46 @@ OPENMP_FLAGS = {
         (["-Xpreprocessor", "-fopenmp"], ["-lomp"]),
     ],
 }
+# -fwrapv is Python's own flag, which CFLAGS in the environment may drop: without it GCC indexes
+# the primal sums' vectors another way, 1.8 times slower.
+UNIX_FLAGS = ["-O3", "-fno-math-errno", "-fwrapv", "-Wno-psabi"]
+SANITIZE_FLAGS = ["-g", "-O1", "-fsanitize=address,undefined"]
+# Exact scores must round in the same way on every CPU, also those that fuse by default.
+RANKING_FLAGS = ["-ffp-contract=off"]
 
 
 class BuildExtensions(build_ext):
-    """build_ext that adds OpenMP where the compiler has it."""
+    """build_ext that compiles files in parallel and adds OpenMP if the compiler has it."""
 
     def build_extensions(self):
         msvc = self.compiler.compiler_type == "msvc"
-        # -fwrapv is Python's own flag, which CFLAGS in the environment may drop: without it GCC
-        # indexes the primal sums' vectors another way, 1.8 times slower.
-        compile_args = ["/O2"] if msvc else ["-O3", "-fno-math-errno", "-fwrapv"]
-        link_args = []
+        compile_args, link_args = (["/O2"], []) if msvc else (UNIX_FLAGS, [])
         if switch("WRMF_SANITIZE"):
-            compile_args += ["-g", "-O1", "-fsanitize=address,undefined"]
-            link_args += ["-fsanitize=address,undefined"]
+            compile_args, link_args = compile_args + SANITIZE_FLAGS, SANITIZE_FLAGS[-1:]
         if not switch("WRMF_NO_OPENMP"):
-            compile_args, link_args = self.with_openmp(
-                compile_args, link_args, OPENMP_FLAGS["msvc" if msvc else "unix"]
-            )
+            candidates = OPENMP_FLAGS["msvc" if msvc else "unix"]
+            compile_args, link_args = self.with_openmp(compile_args, link_args, candidates)
         for extension in self.extensions:
-            extension.extra_compile_args = compile_args
+            own = RANKING_FLAGS if extension.name == "wrmf._ranking" and not msvc else []
+            extension.extra_compile_args = compile_args + own
             extension.extra_link_args = link_args
+        self.parallel = self.parallel or os.cpu_count() or 1
+        self.compile_in_parallel()
         super().build_extensions()
 
+    def compile_in_parallel(self):
+        """Let the compiler take the files of an extension at the same time."""
+        compile_files = self.compiler.compile
+
+        def compile_all(sources, **options):
+            with ThreadPoolExecutor(self.parallel) as pool:
+                objects = pool.map(lambda source: compile_files([source], **options), sources)
+                return [path for paths in objects for path in paths]
+
+        self.compiler.compile = compile_all
+
     def with_openmp(self, compile_args, link_args, candidates):
+        """Return flags with those of OpenMP, or as they are if there is none."""
         for compile_flags, link_flags in candidates:
             if self.links(compile_args + compile_flags, link_args + link_flags):
                 return compile_args + compile_flags, link_args + link_flags
@@ -59,6 +78,7 @@ class BuildExtensions(build_ext):
         return compile_args, link_args
 
     def links(self, compile_args, link_args):
+        """Return whether a program that uses OpenMP compiles and links."""
         source = "#include <omp.h>\nint main(void) { return omp_get_max_threads() < 1; }\n"
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "probe.c")
@@ -75,20 +95,27 @@ class BuildExtensions(build_ext):
         return True
 
 
-debug = switch("WRMF_DEBUG")
+KERNELS = Path("wrmf", "kernels")
+MACROS = [("NPY_NO_DEPRECATED_API", "1")]
+MACROS += [(name, "1") for name in ("WRMF_DEBUG", "WRMF_NO_VECTORS") if switch(name)]
+
+
+def extension(name, prefix):
+    """Return an extension module, with one C file for each instruction set."""
+    return Extension(
+        f"wrmf.{name}",
+        [f"wrmf/{name}.pyx", *map(str, sorted(KERNELS.glob(f"{prefix}_*.c")))],
+        include_dirs=[str(KERNELS)],
+        define_macros=MACROS,
+        depends=list(map(str, sorted(KERNELS.glob("*.h")))),
+    )
+
+
+DEBUG_DIRECTIVES = {"boundscheck": True, "initializedcheck": True}
 setup(
     ext_modules=cythonize(
-        [
-            Extension(
-                f"wrmf.{name}",
-                [f"wrmf/{name}.pyx"],
-                include_dirs=["wrmf"],
-                define_macros=[("NPY_NO_DEPRECATED_API", "1")],
-                depends=[str(path) for path in sorted(Path("wrmf").glob(f"{header}*.h"))],
-            )
-            for name, header in (("_als", "_lanes"), ("_ranking", "_ranking"))
-        ],
-        compiler_directives={"boundscheck": True, "initializedcheck": True} if debug else {},
+        [extension("_als", "als"), extension("_ranking", "rank")],
+        compiler_directives=DEBUG_DIRECTIVES if switch("WRMF_DEBUG") else {},
         show_all_warnings=False,
     ),
     cmdclass={"build_ext": BuildExtensions},

@@ -1,15 +1,81 @@
-"""What other compiled modules use of the kernels: products of tiles."""
+"""Declarations of als.h, and the kernels of an instruction set for other compiled modules."""
 from libc.stddef cimport ptrdiff_t
-from libc.stdint cimport int32_t, int64_t
+from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 
-# Rows order[0] .. order[m - 1] of k elements, packed as multiply_packed wants them: k · m elements,
-# m rounded up to a vector, from a 64-byte boundary. ``path``: one of _lanes.h, not 0.
-cdef void pack_rows(
-    int path, bint is_double, int k, int m, const void *rows, const int32_t *order, void *panels
-) noexcept nogil
 
-# result (rows, m) = left (rows, k) · the transpose of m packed rows; ldc: the stride of the result.
-cdef void multiply_packed(
-    int path, bint is_double, int64_t rows, int k, int m, const void *left, const void *panels,
-    void *result, ptrdiff_t ldc
-) noexcept nogil
+cdef extern from "als.h" nogil:
+    ctypedef struct als_problem:
+        const int64_t *indptr
+        const int32_t *indices
+        const void *weights
+        double target_shift
+        const void *fixed
+        int k
+        int ld
+        const double *spectrum
+        const void *regularization
+        int steps
+        void *out
+        uint8_t *failed
+        size_t scratch_bytes
+
+    ctypedef struct als_batch:
+        const int32_t *rows
+        int count
+        const void *sums
+        const int64_t *part_start
+
+    ctypedef struct als_part:
+        int32_t row
+        int64_t first
+        int64_t last
+
+    ctypedef struct als_factors:
+        const void *rows
+        int are_floats
+        int64_t count
+        int k
+        int ld
+
+    ctypedef struct als_product:
+        int64_t rows
+        int k
+        int m
+        const void *left
+        ptrdiff_t left_stride
+        const void *panels
+        const int32_t *range
+        void *result
+        ptrdiff_t result_stride
+
+    ctypedef void (*als_solve)(const als_problem *, const als_batch *, void *) noexcept nogil
+    ctypedef struct als_kernels:
+        int lanes
+        als_solve *solve
+        ptrdiff_t (*part_size)(const als_problem *) noexcept nogil
+        void (*sum_part)(const als_problem *, const als_part *, void *, void *) noexcept nogil
+        void (*gram)(const als_factors *, int, int, double *, void *) noexcept nogil
+        void (*pack)(int, int, const void *, void *, int32_t *) noexcept nogil
+        void (*pack_rows)(int, int, const void *, const int32_t *, void *) noexcept nogil
+        void (*multiply)(const als_product *) noexcept nogil
+
+    const int ISA_blas, ALS_METHOD_COUNT, ALS_dual, ALS_cg, ALS_GRAM_ROWS, ALS_MOST_ORDER
+    const char **isa_names
+    const char **als_method_names
+    int isa_best()
+    uint64_t isa_flush_subnormals()
+    void isa_restore_subnormals(uint64_t before)
+    const als_kernels *als_kernels_of(int isa, int is_double)
+    size_t als_scratch_bytes(const als_kernels *kernels, int is_double, int ld)
+    void als_prefetch(const als_problem *problem, int is_double, const int32_t *rows, int count)
+
+# The kernels of an instruction set that the CPU has, NULL for "blas": other modules have no tables
+# of their own.
+cdef const als_kernels *kernels_of(int isa, bint is_double) noexcept nogil
+
+
+cdef class Room:
+    """Memory that begins on a 64-byte boundary."""
+
+    cdef object memory
+    cdef uint8_t *start

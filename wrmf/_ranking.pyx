@@ -1,9 +1,13 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 # cython: initializedcheck=False
-"""Compiled ranking: tiles of scores by GEMM, lists and counts while they go by. Arrays only.
+"""Compiled ranking: tiles of scores by matrix products, lists and counts while they are scanned.
 
-``ranking.py`` has checked every index and shape and sized every array. A block of users runs on
-one thread, from its first tile of items to its last, so no result depends on their number.
+Arrays only: ``wrmf.numerics.ranking`` has checked every index and shape and sized every array. A
+block of users runs on one thread, from its first tile of items to its last, so no result depends
+on the number of threads.
+
+Arguments that belong together are passed as one object; ``wrmf.numerics.ranking`` has them as
+``Tiles``, ``Masks``, ``HeldOut`` and ``Lists``, where their arrays are described.
 """
 from cython cimport floating
 from cython.parallel cimport prange, threadid
@@ -11,165 +15,191 @@ from libc.math cimport INFINITY
 from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.string cimport memcpy
 
-from wrmf._als cimport multiply_packed, pack_rows
+from wrmf._als cimport Room, als_kernels, als_product, kernels_of
 from wrmf._blas cimport gemm_transposed
 
-import numpy as np
 
-
-cdef extern from "_ranking.h" nogil:
-    ctypedef struct ranked_list:
-        const void *row
+cdef extern from "ranking.h" nogil:
+    ctypedef struct rank_list:
+        const void *user
         const void *items
         int k
         int32_t n
         int32_t capacity
-        int32_t filled
-        int32_t count
+        int32_t n_scores
+        int32_t n_candidates
         double margin
         double floor
         double threshold
         void *heap
         void *candidates
 
-    const int RANKING_RUN
-    double exact_score(int path, int is_double, const void *x, const void *y, int k)
-    void fetch_item(const void *items, size_t bytes, int32_t item)
-    void list_scan(int path, int is_double, ranked_list *list, const void *scores, int width,
-                   const int32_t *items)
-    double list_nth(int path, int is_double, ranked_list *list, const void *scores, int64_t count)
-    void list_offer(int path, int is_double, ranked_list *list, const int32_t *items,
-                    int64_t count)
-    int32_t list_finish(int path, int is_double, ranked_list *list)
-    int32_t count_above(int path, int is_double, const void *scores, int width, double score,
-                        double margin, int32_t *above)
-    void count_near(int path, int is_double, const void *scores, int width, const int32_t *items,
-                    const ranked_list *list, double score, int32_t item, int32_t *counts)
-    double list_entry(int is_double, const ranked_list *list, int32_t place, int32_t *item)
-    double list_lowest(int is_double, const ranked_list *list)
-    size_t list_candidate_size(int is_double)
+    ctypedef struct rank_tile:
+        const void *scores
+        const int32_t *items
+        int width
+
+    ctypedef struct rank_counts:
+        int32_t above
+        int32_t equal
+        int32_t equal_before
+
+    ctypedef struct rank_kernels:
+        double (*exact_score)(const void *, const void *, int) noexcept nogil
+        void (*scan)(rank_list *, const rank_tile *) noexcept nogil
+        void (*add_items)(rank_list *, const int32_t *, int64_t) noexcept nogil
+        int32_t (*finish)(rank_list *) noexcept nogil
+        double (*nth_best)(rank_list *, const void *, int64_t) noexcept nogil
+        int32_t (*count_above)(
+            const rank_list *, const rank_tile *, double, int32_t *) noexcept nogil
+        void (*count_close)(
+            const rank_list *, const rank_tile *, double, int32_t, rank_counts *) noexcept nogil
+
+    const int RANK_RUN
+    const rank_kernels *rank_kernels_of(int isa, int is_double)
+    void rank_prefetch(const void *items, size_t row_bytes, int32_t item)
+    size_t rank_candidate_size(int is_double)
+    double rank_entry(const rank_list *list, int is_double, int32_t place, int32_t *item)
+    double rank_lowest(const rank_list *list, int is_double)
+
 
 # Widths of tiles are multiples of this.
-RUN = RANKING_RUN
-# Entries from one whose factors are fetched to one that is scored.
+RUN = RANK_RUN
+# Factors are prefetched this many entries ahead.
 cdef enum:
     AHEAD = 8
 # The rank of an item that is masked, or lies beyond the cut-off.
 NEVER = 2**31 - 1
 
-# What one call works on; the arrays are described in `rank`.
+
+# What one call works on: the arrays of Tiles, Masks, HeldOut and Lists.
 cdef struct Work:
-    int path
-    int is_double
+    const rank_kernels *kernels
+    const als_kernels *products  # NULL: products by BLAS
+    bint is_double
+    size_t real                  # bytes of a number
     int k
-    int n
-    int tile
-    int group
-    int block
-    int n_sides
-    int n_tiles
+    int n                        # the cut-off, 0 to count without one
+    int block                    # most users of a block
+    int64_t most_masked          # most masked entries of a block
+    # Tiles
+    const void *users
+    const void *items
+    const int32_t *order
+    const int32_t *position
+    const void *packed
+    const double *user_norms
+    const double *tile_norms
+    double relative_error
+    double absolute_error
     int64_t n_users
     int64_t n_order
     int64_t n_packed
-    double relative_error
-    double smallest
-    const void *users
-    const void *items
-    const void *packed
-    const int32_t *order
-    const int32_t *position
-    const double *user_norms
-    const double *tile_norms
+    int n_tiles
+    int width
+    int group
+    # Masks
     const int64_t *masked_indptr
     const int32_t *masked
     const uint8_t *side_masked
+    int n_sides
+    # HeldOut
     const int64_t *held_indptr
     const int32_t *held
     void *held_scores
     int32_t *ranks
     int32_t *above
     int32_t *equal
+    # Lists
     int32_t *list_items
     void *list_scores
     int64_t *list_counts
 
 
-# One thread's scratch: a tile of scores and its items' factors; of a block of users the factors
-# of those still active, the lists, which of them are live, and the positions of masked items.
+# One thread's scratch for a block of users.
 cdef struct Scratch:
-    uint8_t *scores
-    uint8_t *rows
-    uint8_t *columns
+    uint8_t *scores      # of a group of users and a tile of items
+    uint8_t *rows        # factors of the users who are still active
+    uint8_t *columns     # factors of a tile of items, unless they are packed
     uint8_t *heaps
     uint8_t *candidates
-    ranked_list *lists
-    uint8_t *live
-    int32_t *active
-    int32_t *left
-    int64_t *left_start
-    int64_t *left_count
+    rank_list *lists     # one for each user and side
+    uint8_t *live        # whether a list can still change
+    int32_t *active      # the users who have a live list, by their position in the block
+    int32_t *masked      # positions of masked items that are still to come
+    int64_t *masked_start
+    int64_t *masked_count
 
 
-cdef size_t aligned(size_t size) noexcept nogil:
-    return (size + 63) // 64 * 64
+# One user on one side: ``slot`` is the position in the block, ``row`` that of the held-out items.
+cdef struct Query:
+    int64_t user
+    int slot
+    int side
+    int64_t row
 
 
-cdef size_t lay_out(const Work *w, int64_t most_masked, uint8_t *start, Scratch *s) noexcept nogil:
+cdef size_t take(size_t *at, size_t size) noexcept nogil:
+    """Return where the next ``size`` bytes of a scratch begin, on a 64-byte boundary."""
+    cdef size_t start = at[0]
+    at[0] += (size + 63) // 64 * 64
+    return start
+
+
+cdef size_t lay_out(const Work *w, uint8_t *start, Scratch *s) noexcept nogil:
     """Place the scratch at ``start``; return its bytes."""
-    cdef size_t real = 8 if w.is_double else 4, lists = <size_t> w.block * w.n_sides
-    cdef size_t at = 0
-    s.scores = start
-    at += aligned(<size_t> w.group * w.tile * real)
-    s.rows = start + at
-    at += aligned(<size_t> w.block * w.k * real)
-    s.columns = start + at
-    at += aligned(<size_t> w.tile * w.k * real)
-    s.heaps = start + at
-    at += aligned(lists * w.n * real)
-    s.candidates = start + at
-    at += aligned(lists * (2 * <size_t> w.n + 64) * list_candidate_size(w.is_double) if w.n else 0)
-    s.lists = <ranked_list *> (start + at)
-    at += aligned(lists * sizeof(ranked_list))
-    s.live = start + at
-    at += aligned(lists)
-    s.active = <int32_t *> (start + at)
-    at += aligned(w.block * sizeof(int32_t))
-    s.left = <int32_t *> (start + at)
-    at += aligned(most_masked * sizeof(int32_t))
-    s.left_start = <int64_t *> (start + at)
-    at += aligned(w.block * sizeof(int64_t))
-    s.left_count = <int64_t *> (start + at)
-    at += aligned(w.block * sizeof(int64_t))
+    cdef size_t lists = <size_t> w.block * w.n_sides, at = 0
+    cdef size_t candidates = (2 * <size_t> w.n + 64) * rank_candidate_size(w.is_double)
+    s.scores = start + take(&at, <size_t> w.group * w.width * w.real)
+    s.rows = start + take(&at, <size_t> w.block * w.k * w.real)
+    s.columns = start + take(&at, <size_t> w.width * w.k * w.real)
+    s.heaps = start + take(&at, lists * w.n * w.real)
+    s.candidates = start + take(&at, lists * candidates if w.n else 0)
+    s.lists = <rank_list *> (start + take(&at, lists * sizeof(rank_list)))
+    s.live = start + take(&at, lists)
+    s.active = <int32_t *> (start + take(&at, w.block * sizeof(int32_t)))
+    s.masked = <int32_t *> (start + take(&at, w.most_masked * sizeof(int32_t)))
+    s.masked_start = <int64_t *> (start + take(&at, w.block * sizeof(int64_t)))
+    s.masked_count = <int64_t *> (start + take(&at, w.block * sizeof(int64_t)))
     return at
 
 
-cdef void open_list(const Work *w, Scratch *s, int64_t user, int slot, int side) noexcept nogil:
-    cdef size_t real = 8 if w.is_double else 4, at = <size_t> slot * w.n_sides + side
-    cdef ranked_list *one = s.lists + at
-    one.row = <const uint8_t *> w.users + <size_t> user * w.k * real
-    one.items = w.items
-    one.k = w.k
-    one.n = w.n
-    one.capacity = 2 * w.n + 64
-    one.filled = 0
-    one.count = 0
-    one.margin = w.relative_error * w.user_norms[user] * w.tile_norms[0] + w.smallest
-    one.floor = -INFINITY
-    one.threshold = -INFINITY
-    one.heap = s.heaps + at * w.n * real
-    one.candidates = s.candidates + at * one.capacity * list_candidate_size(w.is_double)
+cdef Query query_of(const Work *w, int64_t first_user, int slot, int side) noexcept nogil:
+    cdef Query q
+    q.user, q.slot, q.side = first_user + slot, slot, side
+    q.row = side * w.n_users + q.user
+    return q
 
 
-cdef void mask_held(
-    const Work *w, int64_t user, int side, floating *scores
-) noexcept nogil:
-    """Score with −∞ a user's held-out items that are masked or not ranked at all."""
-    cdef int64_t entry, row = side * w.n_users + user
-    cdef int64_t masked = w.masked_indptr[user], masked_end = w.masked_indptr[user + 1]
+cdef rank_list *list_of(const Work *w, Scratch *s, const Query *q) noexcept nogil:
+    return s.lists + (<size_t> q.slot * w.n_sides + q.side)
+
+
+cdef void start_list(const Work *w, Scratch *s, const Query *q) noexcept nogil:
+    cdef size_t at = <size_t> q.slot * w.n_sides + q.side
+    cdef rank_list *entry = s.lists + at
+    entry.user = <const uint8_t *> w.users + <size_t> q.user * w.k * w.real
+    entry.items = w.items
+    entry.k = w.k
+    entry.n = w.n
+    entry.capacity = 2 * w.n + 64
+    entry.n_scores = 0
+    entry.n_candidates = 0
+    entry.margin = w.relative_error * w.user_norms[q.user] * w.tile_norms[0] + w.absolute_error
+    entry.floor = -INFINITY
+    entry.threshold = -INFINITY
+    entry.heap = s.heaps + at * w.n * w.real
+    entry.candidates = s.candidates + at * entry.capacity * rank_candidate_size(w.is_double)
+
+
+cdef void mask_held_out(const Work *w, const Query *q, floating *scores) noexcept nogil:
+    """Set the scores of a user's held-out items to −∞ if they are masked or not ranked at all."""
+    cdef int64_t entry
+    cdef int64_t masked = w.masked_indptr[q.user], masked_end = w.masked_indptr[q.user + 1]
     cdef int32_t item
-    if not w.side_masked[side]:
+    if not w.side_masked[q.side]:
         masked = masked_end
-    for entry in range(w.held_indptr[row], w.held_indptr[row + 1]):
+    for entry in range(w.held_indptr[q.row], w.held_indptr[q.row + 1]):
         item = w.held[entry]
         while masked < masked_end and w.masked[masked] < item:
             masked += 1
@@ -177,106 +207,110 @@ cdef void mask_held(
             scores[entry] = -INFINITY
 
 
-cdef bint is_live(
-    const Work *w, Scratch *s, int64_t user, int slot, int side, double reach,
-    const floating *scores
-) noexcept nogil:
-    """Whether an item of norm ``reach / ‖x‖`` can still change a list, or the ranks wanted of it.
+cdef double largest_score(const Work *w, int64_t user, int tile) noexcept nogil:
+    """Return a bound of the scores in this tile and all later ones, by Cauchy–Schwarz."""
+    return (w.user_norms[user] * w.tile_norms[tile] * (1 + w.relative_error)
+            + w.absolute_error)
 
-    A held-out item that n others surely beat is given up; the lowest that is left is the floor.
+
+cdef bint is_live(
+    const Work *w, Scratch *s, const Query *q, double largest, const floating *scores
+) noexcept nogil:
+    """Whether a score up to ``largest`` can still change a list, or the ranks wanted of it.
+
+    A held-out item is given up once n items surely have higher scores; the lowest score of those
+    that are left is the list's floor.
     """
-    cdef ranked_list *one = s.lists + (<size_t> slot * w.n_sides + side)
-    cdef int64_t entry, row = side * w.n_users + user
+    cdef rank_list *entry = list_of(w, s, q)
+    cdef int64_t held, first, last
     cdef double bar, low = INFINITY
-    if w.held_indptr != NULL:
-        if w.n == 0:
-            # Counting: whoever stands above all that is to come has been counted.
-            bar = -reach
-            one.floor = INFINITY
-            for entry in range(w.held_indptr[row], w.held_indptr[row + 1]):
-                if scores[entry] > -INFINITY and scores[entry] <= reach:
-                    return True
+    if w.held_indptr == NULL:
+        return largest >= entry.threshold
+    first, last = w.held_indptr[q.row], w.held_indptr[q.row + 1]
+    if w.n == 0:
+        # Counting: an item above all that is to come has been counted.
+        entry.floor = INFINITY
+        for held in range(first, last):
+            if scores[held] > -INFINITY and scores[held] <= largest:
+                return True
+        return False
+    bar = rank_lowest(entry, w.is_double) - entry.margin
+    if entry.floor == -INFINITY:
+        # At first, only the held-out items themselves can take each other's places.
+        bar = w.kernels.nth_best(entry, scores + first, last - first)
+    if entry.floor == -INFINITY or bar > entry.floor:
+        for held in range(first, last):
+            if scores[held] > -INFINITY and scores[held] >= bar and scores[held] < low:
+                low = scores[held]
+        entry.floor = low
+        if low == INFINITY:
             return False
-        bar = list_lowest(w.is_double, one) - one.margin
-        if one.floor == -INFINITY:
-            # At the beginning only the held-out items themselves can beat each other.
-            entry = w.held_indptr[row]
-            bar = list_nth(w.path, w.is_double, one, scores + entry,
-                           w.held_indptr[row + 1] - entry)
-        if one.floor == -INFINITY or bar > one.floor:
-            for entry in range(w.held_indptr[row], w.held_indptr[row + 1]):
-                if scores[entry] > -INFINITY and scores[entry] >= bar and scores[entry] < low:
-                    low = scores[entry]
-            one.floor = low
-            if low == INFINITY:
-                return False
-            if low - one.margin > one.threshold:
-                one.threshold = low - one.margin
-        elif one.floor == INFINITY:
-            return False
-    return reach >= one.threshold
+        if low - entry.margin > entry.threshold:
+            entry.threshold = low - entry.margin
+    elif entry.floor == INFINITY:
+        return False
+    return largest >= entry.threshold
 
 
 cdef void count_tile(
-    const Work *w, Scratch *s, int64_t user, int slot, int side, double reach,
-    const floating *tile, int width, const int32_t *items, const floating *scores
+    const Work *w, Scratch *s, const Query *q, double largest, const rank_tile *tile,
+    const floating *scores
 ) noexcept nogil:
     """Add a tile's items to the counts of those above, equal, and equal but earlier."""
-    cdef ranked_list *one = s.lists + (<size_t> slot * w.n_sides + side)
-    cdef int64_t entry, row = side * w.n_users + user
-    cdef int32_t counts[3]
-    for entry in range(w.held_indptr[row], w.held_indptr[row + 1]):
-        if scores[entry] == -INFINITY or scores[entry] > reach:
+    cdef rank_list *entry = list_of(w, s, q)
+    cdef int64_t held
+    cdef rank_counts counts
+    for held in range(w.held_indptr[q.row], w.held_indptr[q.row + 1]):
+        if scores[held] == -INFINITY or scores[held] > largest:
             continue
-        counts[0] = counts[1] = counts[2] = 0
-        if count_above(w.path, w.is_double, tile, width, scores[entry], one.margin, &counts[0]):
-            count_near(w.path, w.is_double, tile, width, items, one, scores[entry],
-                       w.held[entry], counts)
-        w.above[entry] += counts[0]
-        w.equal[entry] += counts[1]
-        w.ranks[entry] += counts[0] + counts[2]
+        counts.above = counts.equal = counts.equal_before = 0
+        if w.kernels.count_above(entry, tile, scores[held], &counts.above):
+            w.kernels.count_close(entry, tile, scores[held], w.held[held], &counts)
+        w.above[held] += counts.above
+        w.equal[held] += counts.equal
+        w.ranks[held] += counts.above + counts.equal_before
 
 
 cdef void mask_tile(
-    Scratch *s, int slot, int64_t first, int64_t stop, floating *tile
+    Scratch *s, int slot, int64_t first, int64_t last, floating *scores
 ) noexcept nogil:
-    """Set a user's masked items in this tile to −∞, and forget them."""
-    cdef int32_t *left = s.left + s.left_start[slot]
-    cdef int64_t i = 0, count = s.left_count[slot]
+    """Set the scores of a user's masked items in this tile to −∞, and drop these items."""
+    cdef int32_t *masked = s.masked + s.masked_start[slot]
+    cdef int64_t i = 0, count = s.masked_count[slot]
     while i < count:
-        if left[i] < stop:
-            if left[i] >= first:
-                tile[left[i] - first] = -INFINITY
+        if masked[i] < last:
+            if masked[i] >= first:
+                scores[masked[i] - first] = -INFINITY
             count -= 1
-            left[i] = left[count]
+            masked[i] = masked[count]
         else:
             i += 1
-    s.left_count[slot] = count
+    s.masked_count[slot] = count
 
 
-cdef void close_list(
-    const Work *w, Scratch *s, int64_t user, int slot, int side, floating *list_scores
+cdef void store_list(
+    const Work *w, Scratch *s, const Query *q, floating *list_scores
 ) noexcept nogil:
-    """Write out a list, or the ranks of the held-out items that stand in it."""
-    cdef ranked_list *one = s.lists + (<size_t> slot * w.n_sides + side)
+    """Write out a finished list, or the ranks of the held-out items that are in it."""
+    cdef rank_list *entry = list_of(w, s, q)
     cdef int32_t item, place, count
-    cdef int64_t row = side * w.n_users + user, low, high, middle, end
+    cdef int64_t low, high, middle, end
     cdef double score
-    if one.floor == INFINITY:
+    if entry.floor == INFINITY:
         # All held-out items were given up.
         return
-    count = list_finish(w.path, w.is_double, one)
+    count = w.kernels.finish(entry)
     if w.held_indptr == NULL:
-        w.list_counts[user] = count
+        w.list_counts[q.user] = count
         for place in range(count):
-            score = list_entry(w.is_double, one, place, &item)
-            w.list_items[user * w.n + place] = item
-            list_scores[user * w.n + place] = <floating> score
+            score = rank_entry(entry, w.is_double, place, &item)
+            w.list_items[q.user * w.n + place] = item
+            list_scores[q.user * w.n + place] = <floating> score
         return
-    end = w.held_indptr[row + 1]
+    end = w.held_indptr[q.row + 1]
     for place in range(count):
-        list_entry(w.is_double, one, place, &item)
-        low, high = w.held_indptr[row], end
+        rank_entry(entry, w.is_double, place, &item)
+        low, high = w.held_indptr[q.row], end
         while low < high:
             middle = (low + high) // 2
             if w.held[middle] < item:
@@ -288,267 +322,303 @@ cdef void close_list(
 
 
 cdef void pack_tile(
-    int path, const floating *items, const int32_t *order, int width, int k, floating *to
+    const als_kernels *kernels, const floating *items, const int32_t *order, int width, int k,
+    floating *to
 ) noexcept nogil:
-    """The factors of a tile's items as its product wants them."""
+    """Copy the factors of a tile's items as its product reads them."""
     cdef int j
-    if path:
-        pack_rows(path, floating is double, k, width, items, order, to)
+    if kernels != NULL:
+        kernels.pack_rows(k, width, items, order, to)
         return
     for j in range(width):
         memcpy(to + <size_t> j * k, items + <size_t> order[j] * k, k * sizeof(floating))
 
 
+cdef void score_tile(
+    const Work *w, const floating *rows, int count, const floating *columns, int width,
+    floating *scores
+) noexcept nogil:
+    """Multiply the factors of some users and of a tile's items."""
+    cdef als_product product
+    if w.products == NULL:
+        gemm_transposed(width, count, w.k, columns, w.k, rows, w.k, scores, w.width)
+        return
+    product.rows, product.k, product.m = count, w.k, width
+    product.left, product.left_stride = rows, w.k
+    product.panels, product.range = columns, NULL
+    product.result, product.result_stride = scores, w.width
+    w.products.multiply(&product)
+
+
+cdef int start_block(
+    const Work *w, Scratch *s, int64_t first_user, int count, floating *held_scores
+) noexcept nogil:
+    """Start the lists of a block's users; return how many users are active: all."""
+    cdef int slot, side
+    cdef int64_t entry, masked = 0
+    cdef Query q
+    for slot in range(count):
+        s.masked_start[slot] = masked
+        if w.masked_indptr != NULL:
+            for entry in range(w.masked_indptr[first_user + slot],
+                               w.masked_indptr[first_user + slot + 1]):
+                if w.position[w.masked[entry]] >= 0:
+                    s.masked[masked] = w.position[w.masked[entry]]
+                    masked += 1
+        s.masked_count[slot] = masked - s.masked_start[slot]
+        for side in range(w.n_sides):
+            q = query_of(w, first_user, slot, side)
+            start_list(w, s, &q)
+            if w.held_indptr != NULL:
+                mask_held_out[floating](w, &q, held_scores)
+        s.active[slot] = slot
+    memcpy(s.rows, <const uint8_t *> w.users + <size_t> first_user * w.k * w.real,
+           <size_t> count * w.k * w.real)
+    return count
+
+
+cdef int keep_active(
+    const Work *w, Scratch *s, int64_t first_user, int n_active, int tile,
+    const floating *held_scores
+) noexcept nogil:
+    """Drop users whom this tile and later ones cannot change; return how many are left."""
+    cdef int i, slot, side, kept = 0
+    cdef double largest
+    cdef bint live
+    cdef Query q
+    for i in range(n_active):
+        slot = s.active[i]
+        largest = largest_score(w, first_user + slot, tile)
+        live = False
+        for side in range(w.n_sides):
+            q = query_of(w, first_user, slot, side)
+            s.live[slot * w.n_sides + side] = is_live[floating](w, s, &q, largest, held_scores)
+            live = live or s.live[slot * w.n_sides + side]
+        if live:
+            if kept < i:
+                s.active[kept] = slot
+                memcpy(s.rows + <size_t> kept * w.k * w.real, s.rows + <size_t> i * w.k * w.real,
+                       w.k * w.real)
+            kept += 1
+    return kept
+
+
 cdef void rank_block(
     const Work *w, Scratch *s, int64_t first_user, int64_t last_user, floating *held_scores
 ) noexcept nogil:
-    """All tiles of items for one block of users, who leave when nothing can change for them."""
-    cdef int slot, side, i, j, t, width, padded, n_active = 0, kept, count, start
-    cdef int64_t user, entry, masked = 0, first
-    cdef double reach
-    cdef bint live
-    cdef const floating *users = <const floating *> w.users
-    cdef const floating *items = <const floating *> w.items
+    """Scan all tiles of items for a block of users, who leave once nothing can change for them."""
+    cdef int slot, side, i, j, t, width, padded, count, start
+    cdef int n_active = start_block[floating](
+        w, s, first_user, <int> (last_user - first_user), held_scores)
+    cdef int64_t first
     cdef const floating *columns
-    cdef floating *scores = <floating *> s.scores
-    cdef floating *rows = <floating *> s.rows
-    cdef floating *part
-    cdef floating *tile
-
-    for slot in range(<int> (last_user - first_user)):
-        user = first_user + slot
-        s.left_start[slot] = masked
-        if w.masked_indptr != NULL:
-            for entry in range(w.masked_indptr[user], w.masked_indptr[user + 1]):
-                if w.position[w.masked[entry]] >= 0:
-                    s.left[masked] = w.position[w.masked[entry]]
-                    masked += 1
-        s.left_count[slot] = masked - s.left_start[slot]
-        for side in range(w.n_sides):
-            open_list(w, s, user, slot, side)
-            if w.held_indptr != NULL:
-                mask_held[floating](w, user, side, held_scores)
-        s.active[slot] = slot
-        n_active += 1
-    memcpy(rows, users + <size_t> first_user * w.k, <size_t> n_active * w.k * sizeof(floating))
+    cdef floating *scores
+    cdef rank_tile tile
+    cdef Query q
 
     for t in range(w.n_tiles):
-        first = <int64_t> t * w.tile
-        width = <int> min(<int64_t> w.tile, w.n_order - first)
-        padded = (width + RANKING_RUN - 1) // RANKING_RUN * RANKING_RUN
-        kept = 0
-        for i in range(n_active):
-            user = first_user + s.active[i]
-            reach = w.user_norms[user] * w.tile_norms[t] * (1 + w.relative_error) + w.smallest
-            slot, live = s.active[i], False
-            for side in range(w.n_sides):
-                s.live[slot * w.n_sides + side] = is_live[floating](
-                    w, s, user, slot, side, reach, held_scores)
-                live = live or s.live[slot * w.n_sides + side]
-            if live:
-                if kept < i:
-                    s.active[kept] = slot
-                    memcpy(rows + <size_t> kept * w.k, rows + <size_t> i * w.k,
-                           w.k * sizeof(floating))
-                kept += 1
-        n_active = kept
+        n_active = keep_active[floating](w, s, first_user, n_active, t, held_scores)
         if n_active == 0:
             break
+        first = <int64_t> t * w.width
+        width = <int> min(<int64_t> w.width, w.n_order - first)
+        padded = (width + RANK_RUN - 1) // RANK_RUN * RANK_RUN
+        tile.width, tile.items = padded, w.order + first
         if first + width <= w.n_packed:
             columns = <const floating *> w.packed + first * w.k
         else:
             columns = <const floating *> s.columns
-            pack_tile[floating](w.path, items, w.order + first, width, w.k, <floating *> s.columns)
+            pack_tile[floating](w.products, <const floating *> w.items, w.order + first, width,
+                                w.k, <floating *> s.columns)
         start = 0
         while start < n_active:
             count = min(w.group, n_active - start)
-            part = rows + <size_t> start * w.k
-            if w.path:
-                multiply_packed(w.path, w.is_double, count, w.k, width, part, columns, scores,
-                                w.tile)
-            else:
-                gemm_transposed(width, count, w.k, columns, w.k, part, w.k, scores, w.tile)
+            score_tile[floating](w, <const floating *> s.rows + <size_t> start * w.k, count,
+                                 columns, width, <floating *> s.scores)
             for i in range(count):
                 slot = s.active[start + i]
-                user = first_user + slot
-                tile = scores + <size_t> i * w.tile
+                scores = <floating *> s.scores + <size_t> i * w.width
+                tile.scores = scores
                 for j in range(width, padded):
-                    tile[j] = -INFINITY
+                    scores[j] = -INFINITY
                 for side in range(w.n_sides):
                     if not s.live[slot * w.n_sides + side]:
                         continue
                     if w.side_masked[side]:
-                        mask_tile[floating](s, slot, first, first + width, tile)
+                        mask_tile[floating](s, slot, first, first + width, scores)
+                    q = query_of(w, first_user, slot, side)
                     if w.n:
-                        list_scan(w.path, w.is_double, s.lists + (slot * w.n_sides + side), tile,
-                                  padded, w.order + first)
+                        w.kernels.scan(list_of(w, s, &q), &tile)
                     else:
-                        reach = (w.user_norms[user] * w.tile_norms[t] * (1 + w.relative_error)
-                                 + w.smallest)
-                        count_tile[floating](w, s, user, slot, side, reach, tile, padded,
-                                             w.order + first, held_scores)
+                        count_tile[floating](w, s, &q, largest_score(w, q.user, t), &tile,
+                                             held_scores)
             start += count
 
     if w.n:
         for slot in range(<int> (last_user - first_user)):
             for side in range(w.n_sides):
-                close_list[floating](w, s, first_user + slot, slot, side,
-                                     <floating *> w.list_scores)
+                q = query_of(w, first_user, slot, side)
+                store_list[floating](w, s, &q, <floating *> w.list_scores)
 
 
-def pack(int path, const floating[:, ::1] items, const int32_t[::1] order, int tile,
+def pack(int isa, const floating[:, ::1] items, const int32_t[::1] order, int width,
          floating[::1] packed, int n_threads):
     """Fill ``packed``, which begins on a 64-byte boundary, with the first whole tiles of items."""
-    cdef int k = items.shape[1], width
-    cdef int64_t t, size = <int64_t> tile * k
+    cdef const als_kernels *kernels = kernels_of(isa, floating is double)
+    cdef int k = items.shape[1]
+    cdef int64_t t, size = <int64_t> width * k
     for t in prange(packed.shape[0] // size, nogil=True, num_threads=n_threads):
-        width = <int> min(<int64_t> tile, order.shape[0] - t * tile)
-        pack_tile[floating](path, &items[0, 0], &order[t * tile], width, k, &packed[t * size])
+        pack_tile[floating](kernels, &items[0, 0], &order[t * width],
+                            <int> min(<int64_t> width, order.shape[0] - t * width), k,
+                            &packed[t * size])
+
+
+# Addresses of arrays, NULL if empty. Their owners outlive the call.
+
+
+cdef const floating *reals(const floating[::1] array) noexcept:
+    return &array[0] if array.shape[0] else NULL
+
+
+cdef const floating *matrix(const floating[:, ::1] array) noexcept:
+    return &array[0, 0] if array.shape[0] else NULL
+
+
+cdef const int32_t *int32s(const int32_t[::1] array) noexcept:
+    return &array[0] if array.shape[0] else NULL
+
+
+cdef const int64_t *int64s(const int64_t[::1] array) noexcept:
+    return &array[0] if array.shape[0] else NULL
+
+
+cdef const uint8_t *bytes_(const uint8_t[::1] array) noexcept:
+    return &array[0] if array.shape[0] else NULL
+
+
+cdef set_tiles(Work *w, const floating[:, ::1] users, tiles):
+    cdef int isa = tiles.isa
+    w.kernels = rank_kernels_of(isa, floating is double)
+    w.products = kernels_of(isa, floating is double)
+    w.is_double, w.real, w.k = floating is double, sizeof(floating), <int> users.shape[1]
+    w.users, w.items = matrix[floating](users), matrix[floating](tiles.items)
+    w.order, w.position = int32s(tiles.order), int32s(tiles.position)
+    w.packed, w.n_packed = reals[floating](tiles.packed), len(tiles.packed) // w.k
+    w.user_norms = reals[double](tiles.user_norms)
+    w.tile_norms = reals[double](tiles.tile_norms)
+    w.relative_error, w.absolute_error = tiles.relative_error, tiles.absolute_error
+    w.n_users, w.n_order = users.shape[0], len(tiles.order)
+    w.n_tiles, w.width, w.group = len(tiles.tile_norms), tiles.width, tiles.group
+
+
+cdef set_held_out(Work *w, const floating[:, ::1] users, masks, held_out):
+    w.masked_indptr, w.masked = int64s(masks.indptr), int32s(masks.indices)
+    w.side_masked, w.n_sides = bytes_(masks.sides), len(masks.sides)
+    w.held_indptr, w.held = int64s(held_out.indptr), int32s(held_out.indices)
+    w.held_scores = <void *> reals[floating](held_out.scores)
+    w.ranks = <int32_t *> int32s(held_out.ranks)
+    w.above, w.equal = <int32_t *> int32s(held_out.above), <int32_t *> int32s(held_out.equal)
+
+
+cdef set_lists(Work *w, const floating[:, ::1] users, lists):
+    cdef const int32_t[:, ::1] items = lists.items
+    w.list_items = <int32_t *> &items[0, 0] if items.shape[0] else NULL
+    w.list_scores = <void *> matrix[floating](lists.scores)
+    w.list_counts = <int64_t *> int64s(lists.counts)
 
 
 def rank(
-    int path,
     const floating[:, ::1] users,
-    const floating[:, ::1] items,
-    const int32_t[::1] order,
-    const int32_t[::1] position,
-    const floating[::1] packed,
-    const double[::1] user_norms,
-    const double[::1] tile_norms,
-    double relative_error,
-    double smallest,
-    int tile,
-    int group,
-    const int64_t[::1] blocks,
-    int64_t most_masked,
     int n,
-    const int64_t[::1] masked_indptr,
-    const int32_t[::1] masked,
-    const uint8_t[::1] side_masked,
-    const int64_t[::1] held_indptr,
-    const int32_t[::1] held,
-    floating[::1] held_scores,
-    int32_t[::1] ranks,
-    int32_t[::1] above,
-    int32_t[::1] equal,
-    int32_t[:, ::1] list_items,
-    floating[:, ::1] list_scores,
-    int64_t[::1] list_counts,
+    tiles,
+    masks,
+    held_out,
+    lists,
+    const int64_t[::1] blocks,
     int n_threads,
 ):
     """Fill lists of the n best items, or ranks of held-out items, for blocks of users.
 
     Parameters
     ----------
-    path : int, 0 or a path of _lanes.h that the CPU has.
-    users, items : (m, k), (n_items, k).
-    order : int32, the items to rank, norms falling; ``position`` its inverse, −1 elsewhere.
-    packed : the first tiles of items, as ``pack`` fills it.
-    user_norms, tile_norms : float64, not below the users' norms and the largest of each tile.
-    relative_error, smallest : a tile's score is off by ≤ relative_error ‖x‖ ‖y‖ + smallest.
-    tile, group : items and users of one product; ``tile`` a multiple of RUN.
-    blocks : int64, block b is users blocks[b] … blocks[b + 1] − 1.
-    most_masked : int, the most masked entries of any block.
-    n : int, the cut-off, or 0 to count ``ranks``, ``above`` and ``equal`` without one.
-    masked_indptr, masked : CSR, sorted rows; empty for none.
-    side_masked : uint8 (n_sides,), whether masked items are left out; those that are come last.
-    held_indptr, held : CSR of n_sides · m rows, one side after the other; empty for lists.
-    held_scores : (n_entries,), exact scores; set to −∞ where masked or not in ``order``.
-    ranks : set where a held-out item stands among the first n; with n = 0 counts are added.
-    list_items, list_scores, list_counts : (m, n), (m, n), (m,), set for the lists.
-    n_threads : int ≥ 1, never changes a result.
+    users : (m, k), the users' factors; all factors and scores have their dtype
+    n : int, the cut-off, or 0 to count ``ranks``, ``above`` and ``equal`` without one
+    tiles, masks : Tiles, Masks
+    held_out : HeldOut, empty to fill ``lists``
+    lists : Lists, empty to rank held-out items
+    blocks : int64, block b is the users blocks[b] … blocks[b + 1] − 1
+    n_threads : int ≥ 1, never changes a result
     """
     cdef Work w
     cdef Scratch s
-    cdef int64_t b, n_blocks = blocks.shape[0] - 1, largest = 0
+    cdef Room scratch
     cdef size_t bytes
-    cdef uint8_t[::1] room
-    cdef uint8_t *scratch
-    cdef floating *scores
+    cdef int64_t b, n_blocks = blocks.shape[0] - 1
 
-    if n_blocks < 1 or order.shape[0] == 0:
+    if n_blocks < 1 or len(tiles.order) == 0:
         return
+    w.n, w.block, w.most_masked = n, 0, 0
+    set_tiles[floating](&w, users, tiles)
+    set_held_out[floating](&w, users, masks, held_out)
+    set_lists[floating](&w, users, lists)
     for b in range(n_blocks):
-        largest = max(largest, blocks[b + 1] - blocks[b])
-    w.path, w.is_double = path, floating is double
-    w.k, w.n, w.tile, w.group, w.block = users.shape[1], n, tile, group, largest
-    w.n_sides, w.n_tiles = side_masked.shape[0], tile_norms.shape[0]
-    w.n_users, w.n_order = users.shape[0], order.shape[0]
-    w.n_packed = packed.shape[0] // w.k
-    w.relative_error, w.smallest = relative_error, smallest
-    w.users, w.items = &users[0, 0], &items[0, 0]
-    w.packed = &packed[0] if packed.shape[0] else NULL
-    w.order, w.position = &order[0], &position[0]
-    w.user_norms, w.tile_norms = &user_norms[0], &tile_norms[0]
-    w.masked_indptr = &masked_indptr[0] if masked_indptr.shape[0] else NULL
-    w.masked = &masked[0] if masked.shape[0] else NULL
-    w.side_masked = &side_masked[0]
-    w.held_indptr = &held_indptr[0] if held_indptr.shape[0] else NULL
-    w.held = &held[0] if held.shape[0] else NULL
-    scores = &held_scores[0] if held_scores.shape[0] else NULL
-    w.held_scores = scores
-    w.ranks = &ranks[0] if ranks.shape[0] else NULL
-    w.above = &above[0] if above.shape[0] else NULL
-    w.equal = &equal[0] if equal.shape[0] else NULL
-    w.list_items = &list_items[0, 0] if list_items.shape[0] else NULL
-    w.list_scores = &list_scores[0, 0] if list_scores.shape[0] else NULL
-    w.list_counts = &list_counts[0] if list_counts.shape[0] else NULL
-
+        w.block = max(w.block, <int> (blocks[b + 1] - blocks[b]))
+        if w.masked_indptr != NULL:
+            w.most_masked = max(
+                w.most_masked, w.masked_indptr[blocks[b + 1]] - w.masked_indptr[blocks[b]])
     n_threads = <int> min(<int64_t> n_threads, n_blocks)
-    bytes = lay_out(&w, most_masked, NULL, &s)
-    room = np.empty(n_threads * bytes + 64, dtype=np.uint8)
-    scratch = <uint8_t *> aligned(<size_t> &room[0])
+    bytes = lay_out(&w, NULL, &s)
+    scratch = Room(n_threads * bytes)
     for b in prange(n_blocks, nogil=True, schedule="dynamic", chunksize=1, num_threads=n_threads):
-        run_block[floating](&w, most_masked, scratch + threadid() * bytes, blocks[b],
-                            blocks[b + 1], scores)
+        run_block[floating](&w, scratch.start + threadid() * bytes, blocks[b], blocks[b + 1],
+                            <floating *> w.held_scores)
 
 
 cdef void run_block(
-    const Work *w, int64_t most_masked, uint8_t *scratch, int64_t first, int64_t last,
-    floating *held_scores
+    const Work *w, uint8_t *scratch, int64_t first, int64_t last, floating *held_scores
 ) noexcept nogil:
     cdef Scratch s
-    lay_out(w, most_masked, scratch, &s)
+    lay_out(w, scratch, &s)
     rank_block[floating](w, &s, first, last, held_scores)
 
 
 def rank_listed(
-    int path,
     const floating[:, ::1] users,
-    const floating[:, ::1] items,
-    const int64_t[::1] indptr,
-    const int32_t[::1] indices,
     int n,
-    int32_t[:, ::1] list_items,
-    floating[:, ::1] list_scores,
-    int64_t[::1] list_counts,
+    tiles,
+    allowed,
+    lists,
     int n_threads,
 ):
-    """Fill lists of the n best of the items that each user's row of a CSR matrix names."""
+    """Fill ``lists`` with the n best of the items that each user's row of ``allowed`` stores.
+
+    ``allowed`` has ``indptr`` int64 and ``indices`` int32; the rest is as in ``rank``, but no tile
+    is scored.
+    """
+    cdef const int64_t[::1] indptr = allowed.indptr
+    cdef const int32_t[::1] indices = allowed.indices
     cdef Work w
     cdef Scratch s
+    cdef Room scratch
     cdef int64_t user
     cdef size_t bytes
-    cdef uint8_t[::1] room
-    cdef uint8_t *scratch
-    cdef double[::1] zeros = np.zeros(max(users.shape[0], 1))
     if users.shape[0] == 0 or indices.shape[0] == 0:
         return
-    w.path, w.is_double = path, floating is double
-    w.k, w.n, w.tile, w.group, w.block, w.n_sides = users.shape[1], n, 0, 0, 1, 1
-    w.relative_error = w.smallest = 0
-    w.users, w.items = &users[0, 0], &items[0, 0]
-    w.user_norms = w.tile_norms = &zeros[0]
-    w.held_indptr, w.list_counts = NULL, &list_counts[0]
-    w.list_items, w.list_scores = &list_items[0, 0], &list_scores[0, 0]
-    bytes = lay_out(&w, 0, NULL, &s)
-    room = np.empty(n_threads * bytes + 64, dtype=np.uint8)
-    scratch = <uint8_t *> aligned(<size_t> &room[0])
+    set_tiles[floating](&w, users, tiles)
+    set_lists[floating](&w, users, lists)
+    # Every score is exact here, so no error bounds and no norms are needed.
+    w.relative_error = w.absolute_error = 0
+    w.tile_norms = w.user_norms
+    w.n, w.width, w.group, w.block, w.most_masked, w.n_sides = n, 0, 0, 1, 0, 1
+    w.held_indptr = NULL
+    bytes = lay_out(&w, NULL, &s)
+    scratch = Room(n_threads * bytes)
     for user in prange(users.shape[0], nogil=True, schedule="dynamic", chunksize=16,
                        num_threads=n_threads):
         if indptr[user + 1] > indptr[user]:
-            list_row[floating](&w, scratch + threadid() * bytes, user, &indices[indptr[user]],
-                               indptr[user + 1] - indptr[user], &list_scores[0, 0])
+            list_row[floating](&w, scratch.start + threadid() * bytes, user,
+                               &indices[indptr[user]], indptr[user + 1] - indptr[user],
+                               <floating *> w.list_scores)
 
 
 cdef void list_row(
@@ -556,24 +626,26 @@ cdef void list_row(
     floating *list_scores
 ) noexcept nogil:
     cdef Scratch s
-    lay_out(w, 0, scratch, &s)
-    open_list(w, &s, user, 0, 0)
-    list_offer(w.path, w.is_double, s.lists, items, count)
-    close_list[floating](w, &s, user, 0, 0, list_scores)
+    cdef Query q = query_of(w, user, 0, 0)
+    lay_out(w, scratch, &s)
+    start_list(w, &s, &q)
+    w.kernels.add_items(s.lists, items, count)
+    store_list[floating](w, &s, &q, list_scores)
 
 
-def exact_scores(int path, const floating[:, ::1] users, const floating[:, ::1] items,
+def exact_scores(int isa, const floating[:, ::1] users, const floating[:, ::1] items,
                  floating[:, ::1] out):
     """Set ``out`` (m, n_items) to the scores that decide every rank: for tests and small data."""
+    cdef const rank_kernels *kernels = rank_kernels_of(isa, floating is double)
+    cdef int k = <int> users.shape[1]
     cdef Py_ssize_t u, i
     for u in range(users.shape[0]):
         for i in range(items.shape[0]):
-            out[u, i] = <floating> exact_score(path, floating is double, &users[u, 0],
-                                               &items[i, 0], users.shape[1])
+            out[u, i] = <floating> kernels.exact_score(&users[u, 0], &items[i, 0], k)
 
 
 def entry_scores(
-    int path,
+    int isa,
     const int64_t[::1] indptr,
     const int32_t[::1] indices,
     const floating[:, ::1] row_factors,
@@ -583,9 +655,11 @@ def entry_scores(
 ):
     """Set ``out[e] = row_factors[r]·column_factors[indices[e]]`` for each CSR entry e of row r.
 
-    Summed in float64 as every score is, and not rounded. ``out`` is (n_entries,).
+    Summed in float64 as every exact score is, and not rounded. ``out`` is (n_entries,).
     """
+    cdef const rank_kernels *kernels = rank_kernels_of(isa, floating is double)
     cdef Py_ssize_t row, n_rows = row_factors.shape[0]
+    cdef int k = <int> row_factors.shape[1]
     cdef int64_t entry
     if indices.shape[0] == 0:
         return
@@ -593,7 +667,6 @@ def entry_scores(
                       num_threads=n_threads):
         for entry in range(indptr[row], indptr[row + 1]):
             if entry + AHEAD < indices.shape[0]:
-                fetch_item(&column_factors[0, 0], row_factors.shape[1] * sizeof(floating),
-                           indices[entry + AHEAD])
-            out[entry] = exact_score(path, floating is double, &row_factors[row, 0],
-                                     &column_factors[indices[entry], 0], row_factors.shape[1])
+                rank_prefetch(&column_factors[0, 0], k * sizeof(floating), indices[entry + AHEAD])
+            out[entry] = kernels.exact_score(&row_factors[row, 0],
+                                             &column_factors[indices[entry], 0], k)

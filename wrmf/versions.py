@@ -8,7 +8,7 @@ import sys
 
 from threadpoolctl import threadpool_info
 
-from wrmf.numerics.sweep import PATHS, kernel_path
+from wrmf.numerics.isa import ISAS, active_isa
 from wrmf.numerics.threads import available_threads
 
 __all__ = ["show_versions", "versions"]
@@ -25,7 +25,7 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             found[package] = "not installed"
     found["threads"] = str(available_threads())
-    found["kernels"] = f"{kernel_path()} of {', '.join(PATHS)}"
+    found["kernels"] = f"{active_isa()} of {', '.join(ISAS)}"
     for library in threadpool_info():
         name = f"{library['user_api']} ({library.get('prefix', '')})"
         details = [library.get("version"), library.get("architecture")]

@@ -10,7 +10,9 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from wrmf.numerics.objective import Objective
-from wrmf.numerics.sweep import Side, half_sweep, single_threaded_blas
+from wrmf.numerics.side import Side
+from wrmf.numerics.sweep import half_sweep
+from wrmf.numerics.threads import single_threaded_blas
 
 __all__ = ["Callback", "Trainer"]
 

@@ -17,7 +17,9 @@ from wrmf.model.recommendations import Recommendations
 from wrmf.model.recommender import Questions
 from wrmf.model.trainer import Callback, Trainer
 from wrmf.numerics.objective import Objective, gram
-from wrmf.numerics.sweep import SOLVERS, Side, half_sweep
+from wrmf.numerics.plan import SOLVERS
+from wrmf.numerics.side import Side
+from wrmf.numerics.sweep import half_sweep
 
 __all__ = ["WRMF"]
 

@@ -4,50 +4,52 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
+from scipy import sparse
 
-from wrmf._als import best_path, sum_gram
+from wrmf._als import sum_gram
 from wrmf._ranking import entry_scores
+from wrmf.numerics.isa import ISAS
 from wrmf.numerics.threads import kernel_threads, single_threaded_blas
 
 __all__ = ["Objective", "gram", "observed_scores", "squared_errors"]
 
-# A Gram is summed over at most this many parts of at least this many rows, few where one is large:
+# A Gram matrix is summed over at most this many parts of at least this many rows, few if it is large:
 # fixed by the factors' shape, so that the sum is the same at any thread count.
 GRAM_PARTS, FEW_PARTS, GRAM_ROWS = 16, 4, 2048
+# The fastest instruction set, where the result does not depend on it.
+BEST_ISA = len(ISAS) - 1
 
 
-def gram(factors: np.ndarray, num_threads: int = 0, path: int | None = None) -> np.ndarray:
+def gram(factors: np.ndarray, num_threads: int = 0, isa: int | None = None) -> np.ndarray:
     """Return factorsᵀ factors, (k, k) float64, summed over fixed blocks of rows in order.
 
-    All in float64; by a kernel's ``path``, a few rows in the factors' own precision, to some 1e-8
-    of the norm in float32.
+    All sums are in float64. With a kernel's ``isa``, a few rows at a time are summed in the
+    factors' own precision, which in float32 keeps about 1e-8 of the norm.
     """
-    k = factors.shape[1]
-    rows = max(GRAM_ROWS, -(-len(factors) // (GRAM_PARTS if k <= 128 else FEW_PARTS)))
-    parts = np.zeros((max(1, -(-len(factors) // rows)), k, k))
+    n, k = factors.shape
+    rows = max(GRAM_ROWS, -(-n // (GRAM_PARTS if k <= 128 else FEW_PARTS)))
+    parts = np.zeros((max(1, -(-n // rows)), k, k))
+    used, in_double = (BEST_ISA, True) if isa is None else (isa, False)
+    threads = kernel_threads(num_threads)
     with single_threaded_blas():
-        sum_gram(
-            best_path() if path is None else path,
-            path is None,
-            np.ascontiguousarray(factors),
-            rows,
-            parts,
-            kernel_threads(num_threads),
-        )
+        sum_gram(used, in_double, np.ascontiguousarray(factors), rows, parts, threads)
     return parts[0]
 
 
 def observed_scores(
-    matrix: Any, row_factors: np.ndarray, column_factors: np.ndarray, num_threads: int = 0
+    matrix: sparse.csr_matrix,
+    row_factors: np.ndarray,
+    column_factors: np.ndarray,
+    num_threads: int = 0,
 ) -> np.ndarray:
     """Return x·y for each stored entry of a CSR matrix, float64, in stored order."""
     out = np.empty(matrix.nnz)
-    # Every path gives the same bits.
+    # Every instruction set gives the same bits.
     entry_scores(
-        best_path(),
+        BEST_ISA,
         matrix.indptr.astype(np.int64, copy=False),
         matrix.indices.astype(np.int32, copy=False),
         np.ascontiguousarray(row_factors),
@@ -64,18 +66,18 @@ def squared_errors(
     column_factors: np.ndarray,
     num_threads: int = 0,
 ) -> list[float]:
-    """Return the sum of (p − x·y)² over all cells, p = 1 where stored, else 0.
+    """Return the sum of (p − x·y)² over all cells of some matrices, p being 1 if stored, else 0.
 
-    For each matrix whose stored entries have the given ``observed_scores``; by the trace form
-    nnz − 2 Σ_S x·y + ⟨XᵀX, YᵀY⟩, so the cells are never written out.
+    Each matrix is given by the ``observed_scores`` of its stored entries. The trace form
+    nnz − 2 Σ_S x·y + ⟨XᵀX, YᵀY⟩ is used, so no other cell is computed.
     """
     product = float(np.sum(gram(row_factors, num_threads) * gram(column_factors, num_threads)))
-    return [max(0.0, len(each) - 2.0 * float(each.sum()) + product) for each in scores]
+    return [max(0.0, len(entries) - 2.0 * float(entries.sum()) + product) for entries in scores]
 
 
 @dataclass(frozen=True)
 class Objective:
-    """One member of the family (S the stored pairs, p = x·y)
+    """A loss of the family (S the stored pairs, p = x·y)
 
         L = Σ_S [w p² − 2 b p + b] + α₀ Σ_all p² + Σ_u λ_u ‖x_u‖² + Σ_i λ_i ‖y_i‖²
 
@@ -97,7 +99,7 @@ class Objective:
     def target_shift(self) -> float:
         return self.unobserved_weight if self.kind == "wrmf" else 0.0
 
-    def weights(self, values: np.ndarray, dtype: Any) -> np.ndarray:
+    def weights(self, values: np.ndarray, dtype: DTypeLike) -> np.ndarray:
         """Return w = α·f(d) for stored counts d."""
         values = values.astype(np.float64)
         if self.confidence == "log":
@@ -113,7 +115,7 @@ class Objective:
 
     def loss(
         self,
-        matrix: Any,
+        matrix: sparse.csr_matrix,
         user_factors: np.ndarray,
         item_factors: np.ndarray,
         regularization: tuple[float, float],

@@ -1,0 +1,11 @@
+/* Kernels of alternating least squares. AVX-512: 32 registers hold a block of 4 by 4. */
+#include "als.h"
+
+#if ISA_X86
+ISA_BEGIN(ISA_AVX512_FEATURES)
+#define ALS_ISA avx512
+#define ALS_VECTOR_BYTES 64
+#define ALS_BLOCK_COLUMNS 4
+#include "als_isa.h"
+ISA_END
+#endif

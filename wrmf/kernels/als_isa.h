@@ -1,0 +1,53 @@
+/* All kernels of one instruction set, in both precisions, and their table.
+ *
+ * The including file defines ALS_ISA (the name), ALS_VECTOR_BYTES and ALS_BLOCK_COLUMNS: columns of
+ * the 4-row register block, 2 for 16 vector registers and 4 for 32.
+ */
+#ifndef ALS_ISA
+#error "include als_isa.h from the file of an instruction set only"
+#endif
+
+#define ALS_JOIN_(a, b) a##_##b
+#define ALS_JOIN(a, b) ALS_JOIN_(a, b)
+#define ALS_NAME(what) ALS_JOIN(what, ALS_REAL)
+
+#define ALS_REAL float
+#define ALS_REAL_BYTES 4
+#define ALS_EPSILON 1.1920929e-7
+#define ALS_SQRT sqrtf
+#include "als_real.h"
+#undef ALS_REAL
+#undef ALS_REAL_BYTES
+#undef ALS_EPSILON
+#undef ALS_SQRT
+
+#define ALS_REAL double
+#define ALS_REAL_BYTES 8
+#define ALS_EPSILON 2.220446049250313e-16
+#define ALS_SQRT sqrt
+#include "als_real.h"
+#undef ALS_REAL
+#undef ALS_REAL_BYTES
+#undef ALS_EPSILON
+#undef ALS_SQRT
+
+#define ALS_FLOAT_METHOD(number, name) name##_float,
+#define ALS_DOUBLE_METHOD(number, name) name##_double,
+const als_kernels ALS_JOIN(als_kernels, ALS_ISA)[2] = {
+    {ALS_VECTOR_BYTES / sizeof(float),
+     {ALS_METHODS(ALS_FLOAT_METHOD)},
+     part_size_float,
+     sum_part_float,
+     gram_float,
+     pack_float,
+     pack_rows_float,
+     multiply_float},
+    {ALS_VECTOR_BYTES / sizeof(double),
+     {ALS_METHODS(ALS_DOUBLE_METHOD)},
+     part_size_double,
+     sum_part_double,
+     gram_double,
+     pack_double,
+     pack_rows_double,
+     multiply_double},
+};

@@ -1,0 +1,15 @@
+/* The kernels in one precision: ALS_REAL. Included twice by als_isa.h. */
+#ifndef ALS_REAL
+#error "include als_real.h from als_isa.h only"
+#endif
+
+#include "vector.h"
+
+#include "rows.h"
+
+#include "gram.h"
+#include "product.h"
+
+#include "cholesky.h"
+
+#include "methods.h"

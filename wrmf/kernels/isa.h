@@ -1,0 +1,95 @@
+/* Instruction sets: which ones this compiler can build, and which one this CPU runs best. */
+#ifndef WRMF_KERNELS_ISA_H
+#define WRMF_KERNELS_ISA_H
+
+#include <math.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+/* Vector types with shuffles: GCC from 12 on, and clang. Without them (MSVC) rows are solved by
+ * BLAS, one at a time. */
+#if (defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 12)) && !defined(WRMF_NO_VECTORS)
+#define ISA_VECTORS 1
+#else
+#define ISA_VECTORS 0
+#endif
+
+#if ISA_VECTORS && defined(__x86_64__)
+#define ISA_X86 1
+#else
+#define ISA_X86 0
+#endif
+
+/* The table of instruction sets: X(number, name), in rising order of speed. ``blas`` stands for no
+ * kernels of our own; ``baseline`` is the architecture's: SSE2 or NEON. */
+#define ISA_TABLE(X) X(0, blas) X(1, baseline) X(2, avx2) X(3, avx512)
+
+#define ISA_MEMBER(number, name) ISA_##name = number,
+enum { ISA_TABLE(ISA_MEMBER) ISA_COUNT };
+#undef ISA_MEMBER
+
+#define ISA_NAME(number, name) #name,
+static const char *const isa_names[ISA_COUNT] = {ISA_TABLE(ISA_NAME)};
+#undef ISA_NAME
+
+/* Compile the functions between ISA_BEGIN and ISA_END for more than the architecture's baseline. */
+#define ISA_AVX2_FEATURES "avx2,fma"
+#define ISA_AVX512_FEATURES "avx512f,avx512dq,avx512vl,avx512bw,avx2,fma"
+#define ISA_PRAGMA(...) _Pragma(#__VA_ARGS__)
+#define ISA_PRAGMA_OF(...) ISA_PRAGMA(__VA_ARGS__)
+#if defined(__clang__)
+#define ISA_BEGIN(features)                                                                        \
+    ISA_PRAGMA_OF(clang attribute push(__attribute__((target(features))), apply_to = function))
+#define ISA_END ISA_PRAGMA_OF(clang attribute pop)
+#else
+#define ISA_BEGIN(features) ISA_PRAGMA_OF(GCC push_options) ISA_PRAGMA_OF(GCC target(features))
+#define ISA_END ISA_PRAGMA_OF(GCC pop_options)
+#endif
+
+/* Tables of functions are seen by the other files of an extension module, and by nobody else. */
+#if defined(__GNUC__)
+#define ISA_HIDDEN __attribute__((visibility("hidden")))
+#else
+#define ISA_HIDDEN
+#endif
+
+/* Return the fastest instruction set that this build and this CPU have. */
+static inline int isa_best(void) {
+#if ISA_X86
+    __builtin_cpu_init();
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw"))
+        return ISA_avx512;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return ISA_avx2;
+#endif
+    return ISA_VECTORS ? ISA_baseline : ISA_blas;
+}
+
+/* Arithmetic on subnormal numbers is a hundred times slower on some CPUs, and strong
+ * regularisation fills a model with them. Between these two calls they count as zero on the
+ * calling thread. */
+#if defined(__SSE2__) || defined(_M_X64)
+#include <xmmintrin.h>
+static inline uint64_t isa_flush_subnormals(void) {
+    unsigned before = _mm_getcsr();
+    _mm_setcsr(before | 0x8040);
+    return before;
+}
+static inline void isa_restore_subnormals(uint64_t before) { _mm_setcsr((unsigned)before); }
+#elif defined(__aarch64__) && defined(__GNUC__)
+static inline uint64_t isa_flush_subnormals(void) {
+    uint64_t before;
+    __asm__ __volatile__("mrs %0, fpcr" : "=r"(before));
+    __asm__ __volatile__("msr fpcr, %0" : : "r"(before | (UINT64_C(1) << 24)));
+    return before;
+}
+static inline void isa_restore_subnormals(uint64_t before) {
+    __asm__ __volatile__("msr fpcr, %0" : : "r"(before));
+}
+#else
+static inline uint64_t isa_flush_subnormals(void) { return 0; }
+static inline void isa_restore_subnormals(uint64_t before) { (void)before; }
+#endif
+
+#endif

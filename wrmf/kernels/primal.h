@@ -1,0 +1,207 @@
+/* The primal solver: (I + S'S) t = S'c, of the order of the factors.
+ *
+ * S'S is summed row by row, the lanes along the factors; then the systems of a batch stand side by
+ * side, one in each lane. Long rows are summed in parts, which threads share.
+ */
+#ifndef ALS_REAL
+#error "include primal.h from als_real.h only"
+#endif
+
+/* Return the vectors that the sums S'S take: rows in blocks of 4, each up to the vector that holds
+ * the diagonal. */
+static int ALS_NAME(sums_vectors)(int n) {
+    int vectors = 0;
+    for (int i = 0; i < n; i += 4) vectors += 4 * ((i + 4 + ALS_LANES - 1) / ALS_LANES);
+    return vectors;
+}
+
+/* Entries of a row that are loaded at a time, and their targets b and roots of weights. */
+typedef struct {
+    const int32_t *columns;
+    int length;
+    ALS_REAL target[ALS_ENTRIES], root[ALS_ENTRIES];
+} ALS_NAME(chunk);
+
+ALS_INLINE void ALS_NAME(load_chunk)(const als_problem *problem, const ALS_NAME(entries) *entries,
+                                     int64_t first, ALS_NAME(chunk) *chunk) {
+    int64_t left = entries->length - first;
+    chunk->columns = entries->columns + first;
+    chunk->length = left < ALS_ENTRIES ? (int)left : ALS_ENTRIES;
+    for (int e = 0; e < chunk->length; e += ALS_LANES) {
+        int count = chunk->length - e < ALS_LANES ? chunk->length - e : ALS_LANES;
+        ALS_VEC w = {0}, root;
+        memcpy(&w, entries->weights + first + e, count * sizeof(ALS_REAL));
+        root = ALS_NAME(square_root)(w);
+        w += (ALS_REAL)problem->target_shift;
+        memcpy(chunk->target + e, &w, sizeof w);
+        memcpy(chunk->root + e, &root, sizeof root);
+    }
+}
+
+/* target[l] += sum of b_e y_e[l], and panel[e][l] = root_e y_e[l] scale[l], for the entries e of a
+ * chunk and n vectors of factors from l on. */
+ALS_INLINE void ALS_NAME(load_panel)(const als_problem *problem, const int n,
+                                     const ALS_NAME(chunk) *chunk, const ALS_VEC *scales, int l,
+                                     ALS_VEC *target, ALS_VEC *panel) {
+    int vectors = problem->ld / ALS_LANES;
+    ALS_VEC sums[4], scale[4];
+    for (int q = 0; q < n; q++) {
+        sums[q] = target[l + q];
+        scale[q] = scales ? scales[l + q] : ALS_NAME(fill)(1);
+    }
+    panel += l;
+    for (int e = 0; e < chunk->length; e++, panel += vectors) {
+        const ALS_VEC *y = ALS_NAME(fixed_row)(problem, chunk->columns[e]) + l;
+        ALS_UNROLL(4)
+        for (int q = 0; q < n; q++) {
+            sums[q] += chunk->target[e] * y[q];
+            panel[q] = chunk->root[e] * y[q] * scale[q];
+        }
+    }
+    for (int q = 0; q < n; q++) target[l + q] = sums[q];
+}
+
+/* Where the sums of one row go, and what they need on the way. */
+typedef struct {
+    const ALS_VEC *scales; /* the row's, or NULL */
+    ALS_VEC *panel;        /* ALS_ENTRIES rows of factors */
+    ALS_VEC *square;       /* S'S */
+    ALS_VEC *target;       /* sum of b y */
+} ALS_NAME(sums);
+
+/* Add the entries of one row to its sums. Prefetch those of the row that comes next, which may be
+ * without entries. */
+static void ALS_NAME(sum_entries)(const als_problem *problem, const ALS_NAME(entries) *entries,
+                                  const ALS_NAME(entries) *next, int n,
+                                  const ALS_NAME(sums) *sums) {
+    int vectors = problem->ld / ALS_LANES;
+    for (int64_t first = 0; first < entries->length; first += ALS_ENTRIES) {
+        ALS_NAME(chunk) chunk;
+        ALS_NAME(load_chunk)(problem, entries, first, &chunk);
+        int l = 0;
+#define ALS_LOAD(n)                                                                                \
+    ALS_NAME(load_panel)(problem, n, &chunk, sums->scales, l, sums->target, sums->panel)
+        for (; l + 4 <= vectors; l += 4) ALS_LOAD(4);
+        for (; l + 2 <= vectors; l += 2) ALS_LOAD(2);
+        for (; l < vectors; l++) ALS_LOAD(1);
+#undef ALS_LOAD
+        /* Prefetch the next entries meanwhile, an equal share with each row of blocks. */
+        int64_t left = entries->length - first - chunk.length;
+        const int32_t *ahead = left > 0 ? chunk.columns + chunk.length : next->columns;
+        int64_t to_fetch = left > 0 ? left : next->length;
+        if (to_fetch > ALS_ENTRIES) to_fetch = ALS_ENTRIES;
+        ALS_VEC *to = sums->square;
+        for (int i = 0, fetched = 0; i < n; i += 4) {
+            for (; fetched * n < to_fetch * (i + 4); fetched++)
+                for (l = 0; l < vectors; l++)
+                    __builtin_prefetch(ALS_NAME(fixed_row)(problem, ahead[fetched]) + l);
+            for (int j = 0; j < i + 4; j += ALS_BLOCK_COLUMNS * ALS_LANES) {
+                int width = ALS_NAME(block_width)(i, j);
+#define ALS_ADD(n)                                                                                 \
+    ALS_NAME(add_outer_products)                                                                   \
+    (n, chunk.length, (const ALS_REAL *)sums->panel, problem->ld, i, j, to)
+                ALS_BY_WIDTH(width, ALS_ADD)
+#undef ALS_ADD
+                to += 4 * width;
+            }
+        }
+    }
+}
+
+/* Assemble C = I + S'S and the targets r from the sums of each lane's row. */
+static void ALS_NAME(assemble_primal)(int n, int vectors, const ALS_VEC *sums, ptrdiff_t size,
+                                      ALS_VEC *c, ALS_VEC *r) {
+    ALS_VEC v[ALS_LANES];
+    for (int i = 0; i < n; i += 4)
+        for (int j = 0; j < i + 4; j += ALS_BLOCK_COLUMNS * ALS_LANES) {
+            int width = ALS_NAME(block_width)(i, j);
+            for (int p = 0; p < 4 * width; p++, sums++) {
+                int row = i + p / width, first = j + p % width * ALS_LANES;
+                for (int lane = 0; lane < ALS_LANES; lane++) v[lane] = sums[lane * size];
+                ALS_NAME(transpose)(v);
+                for (int q = 0; q < ALS_LANES && first + q < i + 4; q++)
+                    c[ALS_NAME(row_start)(row) + first + q] = first + q == row ? v[q] + 1 : v[q];
+            }
+        }
+    for (int l = 0; l < vectors; l++, sums++) {
+        for (int lane = 0; lane < ALS_LANES; lane++) v[lane] = sums[lane * size];
+        ALS_NAME(transpose)(v);
+        memcpy(r + l * ALS_LANES, v, sizeof v);
+    }
+}
+
+/* The scratch of the primal solver. */
+typedef struct {
+    ALS_VEC *system, *solution, *inverse, *scales, *sums, *panel;
+} ALS_NAME(primal_scratch);
+
+static ALS_NAME(primal_scratch)
+    ALS_NAME(lay_out_primal)(const als_problem *problem, int n, ptrdiff_t size, void *scratch) {
+    ALS_VEC *next = scratch;
+    ALS_NAME(primal_scratch) s;
+    s.system = ALS_NAME(take)(&next, als_triangle(n));
+    s.solution = ALS_NAME(take)(&next, problem->ld);
+    s.inverse = ALS_NAME(take)(&next, n);
+    s.scales = ALS_NAME(take)(&next, problem->ld);
+    s.sums = ALS_NAME(take)(&next, ALS_LANES * size);
+    s.panel = ALS_NAME(take)(&next, ALS_ENTRIES * (problem->ld / ALS_LANES));
+    ALS_CHECK_SCRATCH(problem, scratch, next)
+    return s;
+}
+
+/* Solve a batch of rows, from the sums of their parts if these are given. */
+static void ALS_NAME(primal)(const als_problem *problem, const als_batch *batch, void *scratch) {
+    int n = (problem->k + 3) / 4 * 4, vectors = problem->ld / ALS_LANES;
+    ptrdiff_t square = ALS_NAME(sums_vectors)(n), size = square + vectors;
+    ALS_NAME(primal_scratch) s = ALS_NAME(lay_out_primal)(problem, n, size, scratch);
+    memset(s.sums, 0, ALS_LANES * size * sizeof(ALS_VEC));
+    for (int lane = 0; lane < batch->count; lane++) {
+        int32_t row = batch->rows[lane];
+        ALS_VEC *own = s.sums + lane * size;
+        const ALS_VEC *scales = ALS_NAME(load_scales)(problem, row, s.scales + lane * vectors);
+        ALS_NAME(sums) sums = {scales, s.panel, own, own + square};
+        if (batch->sums) {
+            const ALS_VEC *parts = batch->sums;
+            for (int64_t p = batch->part_start[lane]; p < batch->part_start[lane + 1]; p++)
+                for (int i = 0; i < size; i++) own[i] += parts[p * size + i];
+        } else {
+            ALS_NAME(entries) entries = ALS_NAME(row_entries)(problem, row);
+            ALS_NAME(entries)
+            next = ALS_NAME(row_entries)(problem,
+                                         batch->rows[lane + 1 < batch->count ? lane + 1 : 0]);
+            ALS_NAME(sum_entries)(problem, &entries, &next, n, &sums);
+        }
+        for (int l = 0; l < vectors && scales; l++) sums.target[l] *= scales[l];
+    }
+    ALS_NAME(assemble_primal)(n, vectors, s.sums, size, s.system, s.solution);
+    ALS_NAME(solve_systems)(problem, batch, n, s.system, s.inverse, s.solution);
+    for (int l = n; l < problem->ld; l++) s.solution[l] = (ALS_VEC){0};
+    /* A row's factors stand side by side again. */
+    ALS_VEC *t = s.sums;
+    for (int l = 0; l < vectors; l++) {
+        ALS_VEC *v = s.solution + l * ALS_LANES;
+        ALS_NAME(transpose)(v);
+        for (int lane = 0; lane < batch->count; lane++) t[lane * vectors + l] = v[lane];
+    }
+    for (int lane = 0; lane < batch->count; lane++)
+        ALS_NAME(store_row)
+        (problem, batch->rows[lane], problem->spectrum ? s.scales + lane * vectors : NULL,
+         t + lane * vectors);
+}
+
+static ptrdiff_t ALS_NAME(part_size)(const als_problem *problem) {
+    return ALS_NAME(sums_vectors)((problem->k + 3) / 4 * 4) * ALS_LANES + problem->ld;
+}
+
+/* Sum a slice of the entries of one row: its share of S'S and of the target. */
+static void ALS_NAME(sum_part)(const als_problem *problem, const als_part *part, void *sums,
+                               void *scratch) {
+    int n = (problem->k + 3) / 4 * 4, vectors = problem->ld / ALS_LANES;
+    ptrdiff_t square = ALS_NAME(sums_vectors)(n);
+    memset(sums, 0, (square + vectors) * sizeof(ALS_VEC));
+    const ALS_VEC *scales = ALS_NAME(load_scales)(problem, part->row, scratch);
+    ALS_NAME(sums) to = {scales, (ALS_VEC *)scratch + vectors, sums, (ALS_VEC *)sums + square};
+    ALS_NAME(entries) entries = ALS_NAME(entries_of)(problem, part->first, part->last);
+    ALS_NAME(entries) none = ALS_NAME(entries_of)(problem, 0, 0);
+    ALS_NAME(sum_entries)(problem, &entries, &none, n, &to);
+}

@@ -1,0 +1,45 @@
+/* The ranking kernels of one instruction set, in both precisions, and their table.
+ *
+ * The including file defines RANK_ISA (the name) and, where there is one, RANK_FUSED: the sum of a
+ * vector of four and the product of two others, as one instruction.
+ */
+#ifndef RANK_ISA
+#error "include rank_isa.h from the file of an instruction set only"
+#endif
+
+#define RANK_JOIN_(a, b) a##_##b
+#define RANK_JOIN(a, b) RANK_JOIN_(a, b)
+#define RANK_NAME(what) RANK_JOIN(what, RANK_REAL)
+
+#if defined(__GNUC__)
+typedef double rank_four __attribute__((vector_size(32)));
+#endif
+
+#define RANK_REAL float
+#define RANK_ULPS 1e-6
+/* Products of float32 are exact in float64, so the fused instruction rounds as two do. */
+#ifdef RANK_FUSED
+#define RANK_MULTIPLY_ADD RANK_FUSED
+#else
+#define RANK_MULTIPLY_ADD(sum, a, b) ((sum) + (a) * (b))
+#endif
+#include "topk.h"
+#undef RANK_REAL
+#undef RANK_ULPS
+#undef RANK_MULTIPLY_ADD
+
+#define RANK_REAL double
+#define RANK_ULPS 1e-15
+/* A fused instruction would round otherwise than the baseline; see -ffp-contract in setup.py. */
+#define RANK_MULTIPLY_ADD(sum, a, b) ((sum) + (a) * (b))
+#include "topk.h"
+#undef RANK_REAL
+#undef RANK_ULPS
+#undef RANK_MULTIPLY_ADD
+
+const rank_kernels RANK_JOIN(rank_kernels, RANK_ISA)[2] = {
+    {exact_score_float, scan_float, add_items_float, finish_float, nth_best_float,
+     count_above_float, count_close_float},
+    {exact_score_double, scan_double, add_items_double, finish_double, nth_best_double,
+     count_above_double, count_close_double},
+};

@@ -1,0 +1,84 @@
+/* Loading rows into lanes, and storing their solutions. */
+#ifndef ALS_REAL
+#error "include rows.h from als_real.h only"
+#endif
+
+/* Entries of one row. */
+typedef struct {
+    const int32_t *columns;
+    const ALS_REAL *weights;
+    int64_t length;
+} ALS_NAME(entries);
+
+ALS_INLINE ALS_NAME(entries)
+    ALS_NAME(entries_of)(const als_problem *problem, int64_t first, int64_t last) {
+    return (ALS_NAME(entries)){problem->indices + first,
+                               (const ALS_REAL *)problem->weights + first, last - first};
+}
+
+ALS_INLINE ALS_NAME(entries) ALS_NAME(row_entries)(const als_problem *problem, int32_t row) {
+    return ALS_NAME(entries_of)(problem, problem->indptr[row], problem->indptr[row + 1]);
+}
+
+/* The rows of a batch. Lanes past ``count`` are without entries. */
+typedef struct {
+    int count, longest; /* rows; entries of the longest */
+    ALS_NAME(entries) lane[ALS_LANES];
+} ALS_NAME(rows);
+
+static void ALS_NAME(load_rows)(const als_problem *problem, const als_batch *batch,
+                                ALS_NAME(rows) *rows) {
+    rows->count = batch->count;
+    rows->longest = 0;
+    for (int lane = 0; lane < ALS_LANES; lane++) {
+        rows->lane[lane] = lane < batch->count
+                               ? ALS_NAME(row_entries)(problem, batch->rows[lane])
+                               : ALS_NAME(entries_of)(problem, 0, 0);
+        if (rows->lane[lane].length > rows->longest) rows->longest = (int)rows->lane[lane].length;
+    }
+}
+
+/* Load the weights of entries e .. e + ALS_LANES - 1: vector q has entry e + q of each lane's row,
+ * zeros past the end of a row. */
+ALS_INLINE void ALS_NAME(load_weights)(const ALS_NAME(rows) *rows, int e, ALS_VEC w[ALS_LANES]) {
+    for (int lane = 0; lane < ALS_LANES; lane++) {
+        int left = (int)rows->lane[lane].length - e;
+        w[lane] = (ALS_VEC){0};
+        if (left >= ALS_LANES) memcpy(&w[lane], rows->lane[lane].weights + e, sizeof(ALS_VEC));
+        else if (left > 0)
+            memcpy(&w[lane], rows->lane[lane].weights + e, left * sizeof(ALS_REAL));
+    }
+    ALS_NAME(transpose)(w);
+}
+
+/* Load (spectrum[l] + lambda of the row)^(-1/2) for each factor l: 0 in directions that have
+ * neither, and in the padding. NULL if all scales are 1, since ``fixed`` is whitened. */
+ALS_INLINE const ALS_VEC *ALS_NAME(load_scales)(const als_problem *problem, int row,
+                                                ALS_VEC *scales) {
+    if (!problem->spectrum) return NULL;
+    for (int l = 0; l < problem->ld; l++) {
+        double sum = l < problem->k ? problem->spectrum[l] +
+                                          ((const ALS_REAL *)problem->regularization)[row]
+                                    : 0;
+        ((ALS_REAL *)scales)[l] = sum > 0 ? (ALS_REAL)(1 / sqrt(sum)) : 0;
+    }
+    return scales;
+}
+
+ALS_INLINE const ALS_VEC *ALS_NAME(fixed_row)(const als_problem *problem, int32_t column) {
+    return (const ALS_VEC *)((const ALS_REAL *)problem->fixed +
+                             (size_t)(uint32_t)column * (uint32_t)problem->ld);
+}
+
+/* Store a row's solution t, scaled; report the row as failed if it is not finite. */
+static void ALS_NAME(store_row)(const als_problem *problem, int row, const ALS_VEC *scales,
+                                ALS_VEC *t) {
+    int vectors = problem->ld / ALS_LANES;
+    ALS_VEC finite = {0};
+    for (int l = 0; l < vectors; l++) {
+        if (scales) t[l] *= scales[l];
+        finite += t[l] * 0;
+    }
+    memcpy((ALS_REAL *)problem->out + (size_t)row * problem->ld, t, vectors * sizeof(ALS_VEC));
+    if (!(ALS_NAME(total)(finite) == 0)) problem->failed[row] = 1;
+}

@@ -1,0 +1,52 @@
+"""Rows that the kernels cannot resolve: float64, and the least-norm minimum if that fails, too."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from wrmf._als import solve_exact
+from wrmf.numerics.side import Side
+
+__all__ = ["solve_in_double"]
+
+
+def solve_in_double(
+    side: Side, rows: np.ndarray, fixed: np.ndarray, base: np.ndarray, n_threads: int
+) -> np.ndarray:
+    """Return the minimum of the loss over each of some rows, (n, k) float64.
+
+    Solves the normal equations in float64; if they are singular even then, takes the minimum of
+    least norm by their eigenvalues.
+
+    Parameters
+    ----------
+    side : Side
+    rows : int32 (n,)
+    fixed : (n_columns, k), the other side's factors
+    base : float64 (k, k), the common part of all systems without λ
+    """
+    fixed = fixed.astype(np.float64)
+    side = dataclasses.replace(
+        side,
+        weights=side.weights.astype(np.float64),
+        regularization=side.regularization.astype(np.float64),
+    )
+    out = np.zeros((len(side.order), len(base)))
+    failed = np.zeros(len(out), dtype=np.uint8)
+    solve_exact(rows, side, fixed, base, out, failed, n_threads)
+    for row in np.flatnonzero(failed):
+        out[row] = _least_norm(side, int(row), fixed, base)
+    return out[rows]
+
+
+def _least_norm(side: Side, row: int, fixed: np.ndarray, base: np.ndarray) -> np.ndarray:
+    """Return the minimum of least norm of one row, whose system is singular to rounding error."""
+    entries = slice(side.indptr[row], side.indptr[row + 1])
+    y, weights = fixed[side.indices[entries]], side.weights[entries]
+    system = base + (y.T * weights) @ y + side.regularization[row] * np.eye(len(base))
+    target = (weights + side.target_shift) @ y
+    values, vectors = np.linalg.eigh(system)
+    kept = values > len(base) * np.finfo(np.float64).eps * values[-1]
+    return vectors[:, kept] @ ((vectors[:, kept].T @ target) / values[kept])

@@ -1,0 +1,213 @@
+"""Which rows are solved by which kernel: the solvers, and their batches of rows.
+
+A solver is one record of ``SOLVERS``. Its plan cuts the rows of a side, sorted by falling number of
+entries, into ranges that are solved alike.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from wrmf._als import METHODS, MOST_ORDER, lanes
+
+__all__ = ["SOLVERS", "Batch", "Parts", "Plan", "Rows", "Solver", "plan_batches"]
+
+DUAL, PRIMAL, CG = METHODS["dual"], METHODS["primal"], METHODS["cg"]
+BLAS = 0
+
+# Flops between two checks for Ctrl-C: a fraction of a second on any machine.
+CHUNK_FLOPS = 4e9
+# Measured (docs/solver.md): with fewer than this share of k entries, the dual system is cheaper.
+DUAL_BELOW = 1.0
+# "cg" solves rows with up to so many entries exactly, since that costs less than its steps.
+CG_ABOVE = 16
+# Rows with this many times the number of lanes entries are summed in parts, a row over all lanes.
+PARTS_FROM = 64
+PART_ENTRIES = 8192
+
+
+class Parts(NamedTuple):
+    """Long rows cut into parts: row g of a batch has the parts ``start[g]`` … ``start[g + 1]`` − 1.
+
+    Attributes
+    ----------
+    owner : int32 (n_parts,), the row of each part
+    first, last : int64 (n_parts,), its first entry and the one after its last
+    start : int64 (n_rows + 1,)
+    """
+
+    owner: np.ndarray
+    first: np.ndarray
+    last: np.ndarray
+    start: np.ndarray
+
+
+NO_PARTS = Parts(np.empty(0, dtype=np.int32), *(np.empty(0, dtype=np.int64) for _ in range(3)))
+
+
+class Batch(NamedTuple):
+    """Rows that one call of the kernels solves.
+
+    Attributes
+    ----------
+    isa : int, the instruction set; 0 solves row by row with BLAS
+    method : int, one of ``wrmf._als.METHODS``
+    rows : int32, the rows in the order in which threads take them
+    parts : Parts, empty unless the rows are so long that they are summed in parts
+    """
+
+    isa: int
+    method: int
+    rows: np.ndarray
+    parts: Parts
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a side that have entries, by falling number of entries.
+
+    Attributes
+    ----------
+    order : int32 (n,), the rows
+    counts : int64 (n,), their entries
+    k : int, number of factors
+    isa : int, instruction set
+    lanes : int, rows that this instruction set solves at once
+    """
+
+    order: np.ndarray
+    counts: np.ndarray
+    k: int
+    isa: int
+    lanes: int
+
+    def at_least(self, entries: int) -> int:
+        """Return how many rows have at least so many entries."""
+        return int(np.searchsorted(-self.counts, -entries, side="right"))
+
+
+class Range(NamedTuple):
+    """Rows ``first`` … ``last`` − 1 of the order, solved by one method."""
+
+    method: int
+    first: int
+    last: int
+    isa: int
+    in_parts: bool = False
+
+
+def plan_exact(rows: Rows) -> list[Range]:
+    """Return the ranges of "exact": primal for rows with k entries and more, else dual."""
+    isa = rows.isa if rows.k <= MOST_ORDER else BLAS
+    primal = rows.at_least(max(1, math.ceil(DUAL_BELOW * rows.k)))
+    in_parts = min(primal, rows.at_least(PARTS_FROM * rows.lanes)) if isa else 0
+    large = max(primal, rows.at_least(MOST_ORDER + 1))
+    return [
+        Range(PRIMAL, 0, in_parts, isa, in_parts=True),
+        Range(PRIMAL, in_parts, primal, isa),
+        Range(DUAL, primal, large, BLAS),
+        Range(DUAL, large, len(rows.order), rows.isa),
+    ]
+
+
+def exact_flops(rows: Rows) -> np.ndarray:
+    """Return about how many flops each row takes by the cheaper of primal and dual."""
+    order = np.minimum(rows.counts, rows.k).astype(float)
+    squares = order * order * np.maximum(rows.counts, rows.k)
+    return squares + order**3 / 3 + 10.0 * rows.counts * rows.k
+
+
+def plan_cg(rows: Rows) -> list[Range]:
+    """Return the ranges of "cg": its steps, and dual for rows that this solves for less."""
+    short = rows.at_least(min(CG_ABOVE + 1, rows.k))
+    return [
+        Range(CG, 0, short, rows.isa),
+        Range(DUAL, short, len(rows.order), rows.isa),
+    ]
+
+
+def cg_flops(rows: Rows) -> np.ndarray:
+    """Return about how many flops each row takes by conjugate gradients."""
+    return rows.counts * (20.0 * rows.k)
+
+
+@dataclass(frozen=True)
+class Solver:
+    """A way of solving rows.
+
+    Attributes
+    ----------
+    ranges : which rows are solved by which method, for rows by falling number of entries
+    flops : (n_rows,) about what each row costs, to look for Ctrl-C in time
+    """
+
+    ranges: Callable[[Rows], Sequence[Range]]
+    flops: Callable[[Rows], np.ndarray]
+
+
+# The solvers by the name that users give.
+SOLVERS = {
+    "exact": Solver(plan_exact, exact_flops),
+    "cg": Solver(plan_cg, cg_flops),
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the rows of a side are solved.
+
+    Attributes
+    ----------
+    n_filled : int, rows with entries; they come first in the side's order
+    started : int32, rows whose solution starts from the present factors
+    batches : list of Batch
+    """
+
+    n_filled: int
+    started: np.ndarray
+    batches: list[Batch]
+
+
+def plan_batches(
+    indptr: np.ndarray, order: np.ndarray, k: int, solver: str, isa: int, dtype: np.dtype
+) -> Plan:
+    """Return how to solve the rows of a side, ``order`` being by falling number of entries."""
+    counts = np.diff(indptr)[order]
+    n_filled = int(np.count_nonzero(counts))
+    rows = Rows(order[:n_filled], counts[:n_filled], k, isa, lanes(isa, dtype == np.float64))
+    batches = list(_batches(indptr, rows, SOLVERS[solver]))
+    started = [batch.rows for batch in batches if batch.method == CG]
+    return Plan(
+        n_filled, np.sort(np.concatenate([np.empty(0, dtype=np.int32), *started])), batches
+    )
+
+
+def _batches(indptr: np.ndarray, rows: Rows, solver: Solver) -> Iterator[Batch]:
+    """Yield batches of whole groups of lanes, each of about ``CHUNK_FLOPS``."""
+    done = np.concatenate(([0.0], np.cumsum(solver.flops(rows))))
+    for part in solver.ranges(rows):
+        first = part.first
+        while first < part.last:
+            stop = int(np.searchsorted(done, done[first] + CHUNK_FLOPS))
+            groups = max(1, (stop - first) // rows.lanes)
+            stop = min(part.last, first + groups * rows.lanes)
+            chosen = rows.order[first:stop]
+            parts = _cut(indptr, chosen) if part.in_parts else NO_PARTS
+            yield Batch(part.isa, part.method, chosen, parts)
+            first = stop
+
+
+def _cut(indptr: np.ndarray, rows: np.ndarray) -> Parts:
+    """Return rows cut into parts of ``PART_ENTRIES``."""
+    begin, end = indptr[rows], indptr[rows + 1]
+    counts = -(-(end - begin) // PART_ENTRIES)
+    start = np.concatenate(([0], np.cumsum(counts)))
+    offsets = np.arange(start[-1]) - np.repeat(start[:-1], counts)
+    first = np.repeat(begin, counts) + PART_ENTRIES * offsets
+    last = np.minimum(first + PART_ENTRIES, np.repeat(end, counts))
+    return Parts(np.repeat(rows, counts), first, last, start)

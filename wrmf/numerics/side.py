@@ -1,0 +1,97 @@
+"""The rows of one side as the kernels read them."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import DTypeLike
+from scipy import sparse
+
+from wrmf.numerics.layout import aligned_bytes
+from wrmf.numerics.objective import Objective
+from wrmf.numerics.plan import Plan, plan_batches
+
+__all__ = ["Side"]
+
+
+@dataclass(frozen=True)
+class Side:
+    """The rows of one side: CSR, weights, λ of each row, and the order to solve them in.
+
+    ``order`` is by falling number of entries, so that no long row is left for the end, and rows of
+    about the same length are neighbours. ``workspace`` keeps the arrays of a sweep for the next
+    one, ``plans`` which rows are solved how.
+
+    Attributes
+    ----------
+    indptr : int64 (n_rows + 1,)
+    indices : int32 (n_entries,)
+    weights : (n_entries,) of the factors' dtype
+    regularization : (n_rows,) of the factors' dtype
+    order : int32 (n_rows,)
+    target_shift, unobserved_weight : float, as in Objective
+    """
+
+    indptr: np.ndarray
+    indices: np.ndarray
+    weights: np.ndarray
+    regularization: np.ndarray
+    order: np.ndarray
+    target_shift: float
+    unobserved_weight: float
+    workspace: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
+    plans: dict[tuple[int, str, int, np.dtype], Plan] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    @classmethod
+    def of(
+        cls,
+        matrix: sparse.csr_matrix,
+        objective: Objective,
+        regularization: float,
+        dtype: DTypeLike,
+        workspace: dict[str, np.ndarray] | None = None,
+    ) -> Side:
+        """Return the side whose rows are the rows of a canonical CSR matrix.
+
+        Two sides that are solved in turn may share a ``workspace``.
+        """
+        counts = np.diff(matrix.indptr)
+        strengths = objective.row_regularization(regularization, counts, matrix.shape[1])
+        return cls(
+            indptr=matrix.indptr.astype(np.int64, copy=False),
+            indices=matrix.indices.astype(np.int32, copy=False),
+            weights=objective.weights(matrix.data, dtype),
+            regularization=strengths.astype(dtype),
+            order=np.argsort(-counts, kind="stable").astype(np.int32),
+            target_shift=objective.target_shift,
+            unobserved_weight=objective.unobserved_weight,
+            workspace={} if workspace is None else workspace,
+        )
+
+    @cached_property
+    def bounds(self) -> tuple[float, float]:
+        """The smallest and the largest λ of a row."""
+        return (
+            float(self.regularization.min(initial=np.inf)),
+            float(self.regularization.max(initial=0)),
+        )
+
+    def plan(self, k: int, solver: str, isa: int, dtype: np.dtype) -> Plan:
+        """Return which rows are solved how, planned once for each set of arguments."""
+        key = k, solver, isa, dtype
+        if key not in self.plans:
+            self.plans[key] = plan_batches(self.indptr, self.order, *key)
+        return self.plans[key]
+
+    def array(self, name: str, shape: tuple[int, int], dtype: DTypeLike) -> np.ndarray:
+        """Return a kept array, its content undefined, beginning on a 64-byte boundary."""
+        size = math.prod(shape) * np.dtype(dtype).itemsize
+        kept = self.workspace.get(name)
+        if kept is None or kept.nbytes < size:
+            kept = self.workspace[name] = aligned_bytes(size)
+        return kept[:size].view(dtype).reshape(shape)

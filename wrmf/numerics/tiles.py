@@ -1,0 +1,115 @@
+"""Items cut into tiles for ranking, by falling norm, and bounds of the scores' errors."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+
+from wrmf._ranking import pack
+from wrmf.numerics.isa import isa_number
+from wrmf.numerics.layout import aligned_bytes
+
+__all__ = ["Tiles"]
+
+# Items and users of one product: with its factors about half a level-2 cache.
+TILE, GROUP = 256, 256
+# Items of large norm, which are needed most, are packed up to these bytes.
+PACKED_BYTES = 2**26
+
+
+@dataclass(frozen=True)
+class Tiles:
+    """Items by falling norm, cut into tiles, and how far the scores of a tile may be off.
+
+    A tile's score is off by at most relative_error ‖x‖ ‖y‖ + absolute_error.
+
+    Attributes
+    ----------
+    users, items : (m, k), (n_items, k), of one dtype
+    order : int32, the items to rank
+    position : int32 (n_items,), the inverse of ``order``, −1 for items that are not ranked
+    user_norms, tile_norms : float64, not below the users' norms and the largest of each tile
+    packed : the factors of the first tiles, in the layout that products read
+    isa : int, the instruction set
+    width, group : items and users of one product
+    """
+
+    users: np.ndarray
+    items: np.ndarray
+    order: np.ndarray
+    position: np.ndarray
+    user_norms: np.ndarray
+    tile_norms: np.ndarray
+    relative_error: float
+    absolute_error: float
+    packed: np.ndarray
+    isa: int
+    width: int
+    group: int
+
+    @classmethod
+    def of(cls, users: np.ndarray, items: np.ndarray, allowed: np.ndarray | None = None) -> Tiles:
+        """Return tiles of the ``allowed`` items, all by default; nothing is packed yet.
+
+        Raises
+        ------
+        ValueError
+            If the factors are not finite, or so large that scores overflow.
+        """
+        norms, user_norms = _norms(items), _norms(users)
+        dtype = _ranking_dtype(users, items, norms.max(initial=0) * user_norms.max(initial=0))
+        candidates = np.arange(len(items)) if allowed is None else np.flatnonzero(allowed)
+        order = candidates[np.argsort(-norms[candidates])].astype(np.int32)
+        position = np.full(len(items), -1, dtype=np.int32)
+        position[order] = np.arange(len(order), dtype=np.int32)
+        k = users.shape[1]
+        return cls(
+            users=np.ascontiguousarray(users, dtype=dtype),
+            items=np.ascontiguousarray(items, dtype=dtype),
+            order=order,
+            position=position,
+            user_norms=user_norms,
+            tile_norms=norms[order[::TILE]],
+            # k roundings of the sum, in whatever order; see docs/ranking.md.
+            relative_error=1.01 * (k + 8) * float(np.finfo(dtype).eps) / 2,
+            absolute_error=(k + 8) * float(np.finfo(dtype).tiny),
+            packed=np.empty(0, dtype),
+            isa=isa_number(),
+            width=TILE,
+            group=GROUP,
+        )
+
+    def with_packed(self, threads: int) -> Tiles:
+        """Return the tiles with the factors of the first ones packed, on a 64-byte boundary."""
+        tile = self.width * self.items.shape[1]
+        n_tiles = min(len(self.tile_norms), PACKED_BYTES // max(1, tile * self.items.itemsize))
+        packed = aligned_bytes(n_tiles * tile * self.items.itemsize).view(self.items.dtype)
+        if n_tiles:
+            pack(self.isa, self.items, self.order, self.width, packed, threads)
+        return dataclasses.replace(self, packed=packed)
+
+
+def _ranking_dtype(users: np.ndarray, items: np.ndarray, largest: float) -> np.dtype:
+    """Return the dtype of scores, the largest of which is at most ``largest``."""
+    if not np.isfinite(largest) or largest > 1e300:
+        raise ValueError(
+            "the factors hold NaN, infinite or huge values, so nothing can be ranked: "
+            "train with more regularization or a smaller alpha"
+        )
+    # Sums in float32 could overflow.
+    return np.dtype(np.float64) if largest > 1e37 else np.result_type(users, items, np.float32)
+
+
+def _norms(factors: np.ndarray) -> np.ndarray:
+    """Return the rows' norms, float64, not below the true ones."""
+    info = np.finfo(np.result_type(factors, np.float32))
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = np.einsum("ij,ij->i", factors, factors, dtype=info.dtype)
+        if not np.isfinite(squares.max(initial=0)):
+            squares = np.einsum("ij,ij->i", factors, factors, dtype=np.float64)
+    k = factors.shape[1]
+    # k products and their sums are each rounded, or lost below the smallest number.
+    error, lost = 1 + (k + 8) * float(info.eps), 2 * k * float(info.tiny)
+    return np.sqrt(squares.astype(np.float64) * error + lost)
