@@ -6,7 +6,8 @@ from scipy import sparse
 
 from wrmf import Interactions, read_interactions
 from wrmf.numerics.objective import Objective
-from wrmf.numerics.sweep import Side, half_sweep
+from wrmf.numerics.side import Side
+from wrmf.numerics.sweep import half_sweep
 
 OBJECTIVE = Objective(10.0, 1.0, "wrmf", "linear", 1.0, 0.0)
 

@@ -9,14 +9,14 @@ from scipy import sparse
 
 import wrmf
 from wrmf import _ranking
-from wrmf.numerics import ranking
+from wrmf.numerics import ranking, tiles
+from wrmf.numerics.isa import ISAS
 from wrmf.numerics.objective import observed_scores
-from wrmf.numerics.sweep import PATHS
 
 
-def exact(x, y, path=0):
+def exact(x, y, isa=0):
     out = np.empty((len(x), len(y)), dtype=x.dtype)
-    _ranking.exact_scores(path, x, y, out)
+    _ranking.exact_scores(isa, x, y, out)
     return out
 
 
@@ -90,11 +90,11 @@ def test_ranks_equal_the_plain_order_of_exact_scores(drawn, cutoff):
 
 
 @given(drawn=factors(max_users=5, max_items=50))
-def test_exact_scores_are_rounded_once_and_the_same_on_every_path(drawn):
+def test_exact_scores_are_rounded_once_and_the_same_on_every_isa(drawn):
     x, y, _ = drawn
     scores = exact(x, y)
-    for path in range(len(PATHS)):
-        assert np.array_equal(scores, exact(x, y, path))
+    for isa in range(len(ISAS)):
+        assert np.array_equal(scores, exact(x, y, isa))
     if x.dtype == np.float32:
         wide = x.astype(np.float64) @ y.astype(np.float64).T
         slack = 1e-13 * np.linalg.norm(x, axis=1)[:, None] * np.linalg.norm(y, axis=1)
@@ -115,8 +115,8 @@ def some_factors(m=700, n=3000, k=20, seed=0):
         {"PACKED_BYTES": 0, "BLOCK_MASKED": 1},
     ],
 )
-@pytest.mark.parametrize("path", PATHS)
-def test_neither_tiles_nor_paths_nor_threads_change_a_result(constants, path, monkeypatch):
+@pytest.mark.parametrize("isa", ISAS)
+def test_neither_tiles_nor_isas_nor_threads_change_a_result(constants, isa, monkeypatch):
     x, y = some_factors()
     seen = sparse.random(len(x), len(y), 0.01, "csr", random_state=0)
     held = sparse.random(len(x), len(y), 0.01, "csr", random_state=1)
@@ -133,8 +133,8 @@ def test_neither_tiles_nor_paths_nor_threads_change_a_result(constants, path, mo
 
     expected = everything(1)
     for name, value in constants.items():
-        monkeypatch.setattr(ranking, name, value)
-    monkeypatch.setenv("WRMF_PATH", path)
+        monkeypatch.setattr(tiles if hasattr(tiles, name) else ranking, name, value)
+    monkeypatch.setenv("WRMF_ISA", isa)
     for threads in (1, 3):
         for ours, theirs in zip(expected, everything(threads), strict=True):
             np.testing.assert_array_equal(ours, theirs)
@@ -210,7 +210,7 @@ def test_norms_that_prune_are_never_below_the_true_ones(seed, dtype, exponent):
     scale = 2.0 ** np.clip(exponent, -140, 120)  # within float32, its smallest numbers included
     rows = (generator.standard_normal((n, k)) * scale).astype(dtype)
     true = np.sqrt(np.sum(rows.astype(np.longdouble) ** 2, axis=1))
-    found = ranking._norms(rows)
+    found = tiles.norm_bounds(rows)
     assert found.dtype == np.float64 and (found >= true).all()
     if scale >= 2.0**-40:
         assert (found <= true * 1.0001).all()

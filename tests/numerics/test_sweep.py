@@ -13,16 +13,19 @@ from scipy import sparse
 from strategies import interactions, objectives
 
 from wrmf import _als
-from wrmf.numerics import sweep
+from wrmf.numerics import plan
+from wrmf.numerics.isa import ISAS, active_isa
 from wrmf.numerics.objective import Objective, gram, observed_scores, squared_errors
-from wrmf.numerics.sweep import CG_ABOVE, PATHS, SOLVERS, Side, half_sweep, kernel_path
+from wrmf.numerics.plan import CG_ABOVE, SOLVERS
+from wrmf.numerics.side import Side
+from wrmf.numerics.sweep import half_sweep
 
 TOLERANCE = {"float32": 1e-3, "float64": 1e-8}
 # Each solver on each instruction set that this CPU has, down to BLAS row by row. "steps": conjugate
 # gradients for short rows, too.
 every_solver = pytest.mark.parametrize(
     "solver",
-    [f"{solver} {path}" for solver, path in itertools.product((*SOLVERS, "steps"), PATHS)],
+    [f"{solver} {isa}" for solver, isa in itertools.product((*SOLVERS, "steps"), ISAS)],
 )
 # Enough for conjugate gradients to reach the exact answer.
 CG_STEPS = 300
@@ -45,12 +48,12 @@ def solve(matrix, fixed, regularization, solver="exact", num_threads=1, exponent
         matrix, as_objective(**objective, exponent=exponent), regularization, fixed.dtype
     )
     out = np.full((matrix.shape[0], fixed.shape[1]), np.nan, dtype=fixed.dtype)
-    solver, _, path = solver.partition(" ")
+    solver, _, isa = solver.partition(" ")
     above = 0 if solver == "steps" else CG_ABOVE
     if solver != "exact":
         solver = "cg"
         out[:] = 0.1
-    with mock.patch.dict(os.environ, WRMF_PATH=path), mock.patch.object(sweep, "CG_ABOVE", above):
+    with mock.patch.dict(os.environ, WRMF_ISA=isa), mock.patch.object(plan, "CG_ABOVE", above):
         half_sweep(side, fixed, out, solver, num_threads, CG_STEPS)
     return out
 
@@ -143,12 +146,12 @@ def test_huge_counts_and_a_vanishing_regularisation_stay_finite(solver, dtype, s
         assert np.isfinite(solve(matrix, fixed, 1e-8, solver, alpha=1e6)).all()
 
 
-def test_an_unknown_path_is_refused():
+def test_an_unknown_isa_is_refused():
     with (
-        mock.patch.dict(os.environ, WRMF_PATH="sse9"),
-        pytest.raises(ValueError, match="WRMF_PATH is 'sse9'; this CPU and build have blas"),
+        mock.patch.dict(os.environ, WRMF_ISA="sse9"),
+        pytest.raises(ValueError, match="WRMF_ISA is 'sse9'; this CPU and build have blas"),
     ):
-        kernel_path()
+        active_isa()
 
 
 @every_solver
@@ -245,22 +248,22 @@ def test_gram_is_the_plain_product_over_many_blocks():
     np.testing.assert_allclose(gram(factors), expected, rtol=1e-12)
 
 
-@pytest.mark.parametrize("path", [None, *range(len(PATHS))], ids=["in float64", *PATHS])
+@pytest.mark.parametrize("isa", [None, *range(len(ISAS))], ids=["in float64", *ISAS])
 @pytest.mark.parametrize("k", [1, 6, 20, 64, 150, 300])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_gram_of_each_path_is_the_plain_product(path, k, dtype):
+def test_gram_of_each_isa_is_the_plain_product(isa, k, dtype):
     factors = np.random.default_rng(k).standard_normal((5000, k)).astype(dtype)
     expected = factors.T.astype(float) @ factors.astype(float)
-    error = np.linalg.norm(gram(factors, 2, path) - expected, 2) / np.linalg.norm(expected, 2)
-    assert error < (1e-7 if dtype == "float32" and path is not None else 1e-14)
-    assert np.array_equal(gram(factors, 1, path), gram(factors, 3, path))
+    error = np.linalg.norm(gram(factors, 2, isa) - expected, 2) / np.linalg.norm(expected, 2)
+    assert error < (1e-7 if dtype == "float32" and isa is not None else 1e-14)
+    assert np.array_equal(gram(factors, 1, isa), gram(factors, 3, isa))
 
 
-@pytest.mark.parametrize("path", range(len(PATHS)), ids=PATHS)
+@pytest.mark.parametrize("isa", range(len(ISAS)), ids=ISAS)
 @pytest.mark.parametrize("k", [1, 6, 16, 50, 100, 150])
 @pytest.mark.parametrize("shape", ["full", "upper", "lower", "zero"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_multiply_of_each_path_is_the_plain_product(path, k, shape, dtype):
+def test_multiply_of_each_isa_is_the_plain_product(isa, k, shape, dtype):
     generator = np.random.default_rng(k)
     wide = generator.standard_normal((531, k + 3)).astype(dtype)
     matrix = generator.standard_normal((k, k)).astype(dtype)
@@ -268,7 +271,7 @@ def test_multiply_of_each_path_is_the_plain_product(path, k, shape, dtype):
     matrix = shapes[shape](matrix)
     out = [np.full((531, k + 1), np.nan, dtype) for _ in range(3)]
     for each, threads in zip(out, (1, 2, 3), strict=True):
-        _als.multiply(path, wide[:, 1 : k + 1], np.ascontiguousarray(matrix), each[:, :k], threads)
+        _als.multiply(isa, wide[:, 1 : k + 1], np.ascontiguousarray(matrix), each[:, :k], threads)
     expected = wide[:, 1 : k + 1].astype(float) @ matrix.astype(float)
     error = np.linalg.norm(out[0][:, :k] - expected) / max(np.linalg.norm(expected), 1)
     assert error < (2e-6 if dtype == "float32" else 1e-14)
@@ -276,8 +279,8 @@ def test_multiply_of_each_path_is_the_plain_product(path, k, shape, dtype):
     assert np.isnan(out[0][:, k]).all()
     # A row is the same wherever it stands.
     alone = np.empty((1, k), dtype)
-    if path:
-        _als.multiply(path, wide[530:, 1 : k + 1], np.ascontiguousarray(matrix), alone, 1)
+    if isa:
+        _als.multiply(isa, wide[530:, 1 : k + 1], np.ascontiguousarray(matrix), alone, 1)
         assert np.array_equal(alone[0], out[0][530, :k])
 
 

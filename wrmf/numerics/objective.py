@@ -16,8 +16,8 @@ from wrmf.numerics.threads import kernel_threads, single_threaded_blas
 
 __all__ = ["Objective", "gram", "observed_scores", "squared_errors"]
 
-# A Gram matrix is summed over at most this many parts of at least this many rows, few if it is large:
-# fixed by the factors' shape, so that the sum is the same at any thread count.
+# A Gram matrix is summed over at most this many parts of at least this many rows, few if it is
+# large: fixed by the factors' shape, so that the sum is the same at any thread count.
 GRAM_PARTS, FEW_PARTS, GRAM_ROWS = 16, 4, 2048
 # The fastest instruction set, where the result does not depend on it.
 BEST_ISA = len(ISAS) - 1

@@ -182,9 +182,7 @@ def plan_batches(
     rows = Rows(order[:n_filled], counts[:n_filled], k, isa, lanes(isa, dtype == np.float64))
     batches = list(_batches(indptr, rows, SOLVERS[solver]))
     started = [batch.rows for batch in batches if batch.method == CG]
-    return Plan(
-        n_filled, np.sort(np.concatenate([np.empty(0, dtype=np.int32), *started])), batches
-    )
+    return Plan(n_filled, np.sort(np.concatenate([np.empty(0, dtype=np.int32), *started])), batches)
 
 
 def _batches(indptr: np.ndarray, rows: Rows, solver: Solver) -> Iterator[Batch]:

@@ -83,9 +83,7 @@ class HeldOut(NamedTuple):
     def none(cls, dtype: np.dtype) -> HeldOut:
         """Return no held-out items."""
         no_ints = np.empty(0, np.int32)
-        return cls(
-            np.empty(0, np.int64), no_ints, np.empty(0, dtype), no_ints, no_ints, no_ints
-        )
+        return cls(np.empty(0, np.int64), no_ints, np.empty(0, dtype), no_ints, no_ints, no_ints)
 
 
 class Lists(NamedTuple):
@@ -225,9 +223,7 @@ def top_n_of(
     n = min(n, len(item_factors))
     tiles = Tiles.of(user_factors, item_factors, np.zeros(len(item_factors), dtype=bool))
     lists = Lists.empty(len(tiles.users), n, tiles.users.dtype)
-    rank_listed(
-        tiles.users, n, tiles, _Rows.of(allowed), lists, kernel_threads(num_threads)
-    )
+    rank_listed(tiles.users, n, tiles, _Rows.of(allowed), lists, kernel_threads(num_threads))
     return lists.as_arrays(user_factors.dtype)
 
 

@@ -11,7 +11,7 @@ from wrmf._ranking import pack
 from wrmf.numerics.isa import isa_number
 from wrmf.numerics.layout import aligned_bytes
 
-__all__ = ["Tiles"]
+__all__ = ["Tiles", "norm_bounds"]
 
 # Items and users of one product: with its factors about half a level-2 cache.
 TILE, GROUP = 256, 256
@@ -58,7 +58,7 @@ class Tiles:
         ValueError
             If the factors are not finite, or so large that scores overflow.
         """
-        norms, user_norms = _norms(items), _norms(users)
+        norms, user_norms = norm_bounds(items), norm_bounds(users)
         dtype = _ranking_dtype(users, items, norms.max(initial=0) * user_norms.max(initial=0))
         candidates = np.arange(len(items)) if allowed is None else np.flatnonzero(allowed)
         order = candidates[np.argsort(-norms[candidates])].astype(np.int32)
@@ -102,7 +102,7 @@ def _ranking_dtype(users: np.ndarray, items: np.ndarray, largest: float) -> np.d
     return np.dtype(np.float64) if largest > 1e37 else np.result_type(users, items, np.float32)
 
 
-def _norms(factors: np.ndarray) -> np.ndarray:
+def norm_bounds(factors: np.ndarray) -> np.ndarray:
     """Return the rows' norms, float64, not below the true ones."""
     info = np.finfo(np.result_type(factors, np.float32))
     with np.errstate(over="ignore", invalid="ignore"):

@@ -19,8 +19,8 @@ LEAST_PIVOT = 1e-12
 class Frame:
     """The change of basis for a half-sweep.
 
-    ``forward`` T takes a fixed row y to Tᵀy, and a solution t to x = T t; ``inverse`` takes a row of
-    x to that of t, x · inverse. ``spectrum`` is empty if the common part becomes the identity.
+    ``forward`` T takes a fixed row y to Tᵀy, and a solution t to x = T t; ``inverse`` takes a row
+    of x to that of t, x · inverse. ``spectrum`` is empty if the common part becomes the identity.
     Otherwise it holds the eigenvalues of α₀G, to which each row adds its own λ.
 
     Attributes
