@@ -1,35 +1,64 @@
-"""Checks of what comes from outside: every index, shape, weight and number, once."""
+"""Validate the numbers, random states and matrices that callers pass in.
+
+Every function returns its argument in one canonical form or raises an error that names it.
+"""
 
 from __future__ import annotations
 
 import math
 import numbers
-from typing import Any
+from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 from scipy import sparse
 
-__all__ = ["as_csr", "as_generator", "as_positive_int", "as_real", "is_number", "is_sorted_csr"]
+__all__ = [
+    "MatrixLike",
+    "RandomState",
+    "as_csr",
+    "as_generator",
+    "as_positive_int",
+    "as_real",
+    "as_share",
+    "is_integer",
+    "is_number",
+]
+
+MatrixLike: TypeAlias = "sparse.spmatrix | sparse.sparray | np.ndarray"
+RandomState: TypeAlias = int | np.random.Generator | np.random.RandomState | None
+
+# Column indices are int32 in the kernels.
+MAX_LENGTH = 2**31 - 1
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: object) -> TypeGuard[float]:
     """Return whether ``value`` is a real number; bools are not."""
     return isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))
 
 
-def as_positive_int(value: Any, name: str, minimum: int = 1) -> int:
-    """Return ``value`` as an int ≥ ``minimum``; bools, floats and strings are refused."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Integral):
-        raise TypeError(f"{name} must be a whole number, got {value!r} ({type(value).__name__})")
+def is_integer(value: object) -> TypeGuard[int]:
+    """Return whether ``value`` is a whole number of an integer type; bools are not."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, (bool, np.bool_))
+
+
+def _described(value: object) -> str:
+    """Return a value and its type for an error message."""
+    return f"{value!r} ({type(value).__name__})"
+
+
+def as_positive_int(value: object, name: str, minimum: int = 1) -> int:
+    """Return ``value`` as an int ≥ ``minimum``; bools, floats and strings are a TypeError."""
+    if not is_integer(value):
+        raise TypeError(f"{name} must be a whole number, got {_described(value)}")
     if value < minimum:
         raise ValueError(f"{name} must be at least {minimum}, got {value}")
     return int(value)
 
 
-def as_real(value: Any, name: str, minimum: float = 0.0, strict: bool = False) -> float:
-    """Return ``value`` as a finite float ≥ ``minimum`` (> ``minimum`` where strict)."""
-    if isinstance(value, (bool, np.bool_)) or not isinstance(value, numbers.Real):
-        raise TypeError(f"{name} must be a number, got {value!r} ({type(value).__name__})")
+def as_real(value: object, name: str, minimum: float = 0.0, strict: bool = False) -> float:
+    """Return ``value`` as a finite float ≥ ``minimum``, or > ``minimum`` if ``strict``."""
+    if not is_number(value):
+        raise TypeError(f"{name} must be a number, got {_described(value)}")
     number = float(value)
     if not math.isfinite(number) or number < minimum or (strict and number == minimum):
         bound = f"{'above' if strict else 'at least'} {minimum:g}"
@@ -37,37 +66,156 @@ def as_real(value: Any, name: str, minimum: float = 0.0, strict: bool = False) -
     return number
 
 
-def as_generator(random_state: Any) -> np.random.Generator:
-    """Return a Generator for None, an int, a Generator or a RandomState (which it advances)."""
+def as_share(value: object, name: str, *, include_one: bool = False) -> float:
+    """Return ``value`` as a float in (0, 1), or in (0, 1] if ``include_one``."""
+    if not is_number(value):
+        raise TypeError(f"{name} must be a share between 0 and 1, got {_described(value)}")
+    share = float(value)
+    if not (0 < share < 1 or (include_one and share == 1)):
+        bounds = f"between 0 and 1{', or 1' if include_one else ''}"
+        raise ValueError(f"{name} must be a share {bounds}, got {value!r}")
+    return share
+
+
+def as_generator(random_state: RandomState) -> np.random.Generator:
+    """Return a random generator seeded by ``random_state``.
+
+    Parameters
+    ----------
+    random_state : None, int ≥ 0, Generator or RandomState
+        None draws a seed from the operating system. A Generator is returned as it is; of a
+        RandomState the underlying bit generator is used, so drawing advances it.
+
+    Examples
+    --------
+    >>> int(as_generator(0).integers(100)) == int(as_generator(0).integers(100))
+    True
+    """
     if isinstance(random_state, np.random.Generator):
         return random_state
     if isinstance(random_state, np.random.RandomState):
         return np.random.Generator(random_state._bit_generator)
-    if random_state is not None and (
-        isinstance(random_state, (bool, np.bool_)) or not isinstance(random_state, numbers.Integral)
-    ):
+    if random_state is None:
+        return np.random.default_rng()
+    if not is_integer(random_state):
         raise TypeError(
             "random_state must be None, an int, a numpy Generator or a RandomState, "
-            f"got {random_state!r} ({type(random_state).__name__})"
+            f"got {_described(random_state)}"
         )
-    if random_state is not None and int(random_state) < 0:
+    if random_state < 0:
         raise ValueError(f"random_state must be at least 0, got {random_state}")
-    return np.random.default_rng(None if random_state is None else int(random_state))
+    return np.random.default_rng(int(random_state))
 
 
-def is_sorted_csr(matrix: Any) -> bool:
-    """Whether columns strictly rise within each row, so that no pair stands twice."""
-    if matrix.nnz < 2:
-        return True
-    rises = np.diff(matrix.indices) > 0
-    ends = matrix.indptr[1:-1]
-    ends = ends[(ends > 0) & (ends < matrix.nnz)]
-    rises[ends - 1] = True
-    return bool(rises.all())
+def as_csr(
+    matrix: MatrixLike, name: str = "interactions", *, allow_empty: bool = False
+) -> sparse.csr_matrix:
+    """Return a users × items matrix as validated, canonical float32 CSR.
+
+    Columns are sorted, entries of the same pair are added up and stored zeros are dropped. The
+    result shares no memory with the input, which is not changed.
+
+    Parameters
+    ----------
+    matrix : scipy.sparse matrix or array of any format, or ndarray of numbers, (n_users, n_items)
+        In a masked array, masked cells count as zeros.
+    name : str, default "interactions"
+        What error messages call the matrix.
+    allow_empty : bool, default False
+        Whether a matrix without any entry is accepted.
+
+    Raises
+    ------
+    TypeError
+        If it is not a matrix of real numbers.
+    ValueError
+        For broken or out-of-range indices, for NaN, infinite or negative values, for values
+        beyond the range of float32, and for an empty matrix.
+
+    Examples
+    --------
+    >>> from scipy import sparse
+    >>> as_csr(sparse.coo_array(([1, 2], ([0, 0], [1, 1])), shape=(1, 2))).toarray()
+    array([[0., 3.]], dtype=float32)
+    """
+    numeric = _as_sparse(matrix, name)
+    # SciPy's compiled conversions trust the indices, so validate these first.
+    _check_indices(numeric, name)
+    csr = numeric.tocsr()
+    n_entries = csr.indptr[-1]
+    _check_values(csr.data[:n_entries], name)
+
+    # Repeated pairs are added up in float64, so that the rounding to float32 happens once.
+    exact = sparse.csr_matrix(
+        (csr.data[:n_entries].astype(np.float64), csr.indices[:n_entries], csr.indptr),
+        shape=csr.shape,
+        copy=True,
+    )
+    if not _is_sorted(exact):
+        exact.sum_duplicates()
+    if not exact.data.all():
+        exact.eliminate_zeros()
+    if not allow_empty and exact.nnz == 0:
+        n_users, n_items = exact.shape
+        raise ValueError(f"{name} has no entries: its {n_users} × {n_items} cells are all zero")
+
+    indptr_type = np.int32 if exact.nnz <= MAX_LENGTH else np.int64
+    canonical = sparse.csr_matrix(
+        (
+            _as_float32(exact.data, name),
+            exact.indices.astype(np.int32),
+            exact.indptr.astype(indptr_type),
+        ),
+        shape=exact.shape,
+    )
+    canonical.has_sorted_indices = True
+    canonical.has_canonical_format = True
+    return canonical
+
+
+def _as_sparse(matrix: Any, name: str) -> Any:
+    """Return a 2-d matrix of real numbers in some scipy.sparse format."""
+    if not sparse.issparse(matrix) and not isinstance(matrix, np.ndarray):
+        raise TypeError(
+            f"{name} must be Interactions or a scipy.sparse users × items matrix, got "
+            f"{type(matrix).__name__}; read tables with wrmf.read_interactions"
+        )
+    if matrix.ndim != 2:
+        raise ValueError(f"{name} must be 2-d (users × items), got shape {matrix.shape}")
+    if matrix.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold real numbers, got dtype {matrix.dtype}")
+    if 0 in matrix.shape:
+        raise ValueError(f"{name} is empty: its shape is {matrix.shape} (users × items)")
+    if max(matrix.shape) > MAX_LENGTH:
+        raise ValueError(f"{name} is too large: shape {matrix.shape}, the limit is 2**31 - 1")
+    if sparse.issparse(matrix):
+        return matrix
+    if isinstance(matrix, np.ma.MaskedArray):
+        matrix = matrix.filled(0)
+    # SciPy has no sparse float16.
+    return sparse.csr_matrix(matrix.astype(np.float32) if matrix.dtype == np.float16 else matrix)
+
+
+def _check_indices(matrix: Any, name: str) -> None:
+    """Raise an error if an index leads outside the arrays of a sparse matrix."""
+    n_rows, n_columns = matrix.shape
+    if matrix.format == "csr":
+        _check_compressed(matrix, name, n_rows, n_columns)
+    elif matrix.format == "csc":
+        _check_compressed(matrix, name, n_columns, n_rows)
+    elif matrix.format == "bsr":
+        block_height, block_width = matrix.blocksize
+        _check_compressed(matrix, name, n_rows // block_height, n_columns // block_width)
+    elif matrix.format == "coo":
+        _check_range(matrix.row, name, n_rows)
+        _check_range(matrix.col, name, n_columns)
 
 
 def _check_compressed(matrix: Any, name: str, n_outer: int, n_inner: int) -> None:
-    """Raise where indptr or indices would lead outside the arrays."""
+    """Validate ``indptr`` and ``indices`` of a compressed format.
+
+    ``n_outer`` is the number of rows (in CSC of columns), ``n_inner`` that of the other axis.
+    """
     indptr, indices, values = matrix.indptr, matrix.indices, matrix.data
     for array, part in ((indptr, "indptr"), (indices, "indices")):
         if array.ndim != 1 or array.dtype.kind not in "iu":
@@ -96,102 +244,40 @@ def _check_range(indices: np.ndarray, name: str, n: int) -> None:
         )
 
 
-def as_csr(
-    matrix: Any, name: str = "interactions", *, allow_empty: bool = False
-) -> sparse.csr_matrix:
-    """Return a users × items matrix as checked, canonical float32 CSR; the input is not changed.
-
-    Columns are sorted, entries of the same pair summed, stored zeros dropped.
-
-    Parameters
-    ----------
-    matrix : scipy.sparse matrix or array of any format, or a 2-d numeric ndarray
-    name : str, what errors call it
-    allow_empty : bool, default False
-        Whether a matrix without any entry is accepted.
-
-    Raises
-    ------
-    TypeError
-        Where it is no matrix of real numbers.
-    ValueError
-        For broken or out-of-range indices, NaN, infinite or negative values, an empty matrix.
-
-    Examples
-    --------
-    >>> from scipy import sparse
-    >>> as_csr(sparse.coo_array(([1, 2], ([0, 0], [1, 1])), shape=(1, 2))).toarray()
-    array([[0., 3.]], dtype=float32)
-    """
-    if not sparse.issparse(matrix) and not isinstance(matrix, np.ndarray):
-        raise TypeError(
-            f"{name} must be Interactions or a scipy.sparse users × items matrix, got "
-            f"{type(matrix).__name__}; read tables with wrmf.read_interactions"
-        )
-    return _as_csr(matrix, name, allow_empty)
-
-
-def _as_csr(matrix: Any, name: str, allow_empty: bool) -> sparse.csr_matrix:
-    if matrix.ndim != 2:
-        raise ValueError(f"{name} must be 2-d (users × items), got shape {matrix.shape}")
-    if matrix.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must hold real numbers, got dtype {matrix.dtype}")
-    if not sparse.issparse(matrix):
-        if isinstance(matrix, np.ma.MaskedArray):
-            matrix = matrix.filled(0)
-        # scipy has no sparse float16.
-        matrix = sparse.csr_matrix(matrix.astype(np.float32) if matrix.dtype == "f2" else matrix)
-    n_rows, n_columns = matrix.shape
-    if n_rows == 0 or n_columns == 0:
-        raise ValueError(f"{name} is empty: its shape is {matrix.shape} (users × items)")
-    if n_columns >= 2**31 or n_rows >= 2**31:
-        raise ValueError(f"{name} is too large: shape {matrix.shape}, the limit is 2**31 - 1")
-
-    # scipy's compiled conversions trust the indices, so these come first.
-    if matrix.format == "csr":
-        _check_compressed(matrix, name, n_rows, n_columns)
-    elif matrix.format == "csc":
-        _check_compressed(matrix, name, n_columns, n_rows)
-    elif matrix.format == "bsr":
-        high, wide = matrix.blocksize
-        _check_compressed(matrix, name, n_rows // high, n_columns // wide)
-    elif matrix.format == "coo":
-        _check_range(matrix.row, name, n_rows)
-        _check_range(matrix.col, name, n_columns)
-    csr = matrix.tocsr()
-
-    values = csr.data[: csr.indptr[-1]]
+def _check_values(values: np.ndarray, name: str) -> None:
+    """Raise an error for values that are NaN, infinite or negative."""
     if values.dtype.kind == "f" and not np.isfinite(values).all():
-        bad = int(np.flatnonzero(~np.isfinite(values))[0])
-        raise ValueError(f"{name} holds {values[bad]} (stored entry {bad}): drop or replace it")
+        position = int(np.flatnonzero(~np.isfinite(values))[0])
+        raise ValueError(
+            f"{name} holds {values[position]} (stored entry {position}): drop or replace it"
+        )
     if len(values) and values.dtype.kind in "if" and values.min() < 0:
         raise ValueError(
             f"{name} holds a negative value ({values.min()}): implicit feedback counts are "
             "positive; drop these pairs or turn them into positive weights"
         )
-    result = sparse.csr_matrix(
-        (values.astype(np.float64), csr.indices[: csr.indptr[-1]], csr.indptr),
-        shape=csr.shape,
-        copy=True,
-    )
-    if not is_sorted_csr(result):
-        result.sum_duplicates()
-    if len(result.data) and not result.data.all():
-        result.eliminate_zeros()
-    if not allow_empty and result.nnz == 0:
-        raise ValueError(f"{name} has no entries: its {n_rows} × {n_columns} cells are all zero")
+
+
+def _is_sorted(matrix: sparse.csr_matrix) -> bool:
+    """Return whether columns strictly rise within each row, so that no pair is stored twice."""
+    if matrix.nnz < 2:
+        return True
+    rises = np.diff(matrix.indices) > 0
+    row_ends = matrix.indptr[1:-1]
+    row_ends = row_ends[(row_ends > 0) & (row_ends < matrix.nnz)]
+    # From the last column of a row to the first of the next one, any step is right.
+    rises[row_ends - 1] = True
+    return bool(rises.all())
+
+
+def _as_float32(values: np.ndarray, name: str) -> np.ndarray:
+    """Return positive float64 values as float32 values, all of them finite and above zero."""
     with np.errstate(over="ignore"):
-        single = result.data.astype(np.float32)
+        single: np.ndarray = values.astype(np.float32)
     if not np.isfinite(single).all():
         raise ValueError(
-            f"{name} holds {result.data.max():g}, beyond float32's range: scale the values down"
+            f"{name} holds {values.max():g}, beyond float32's range: scale the values down"
         )
     # A weight too small for float32 is still an interaction.
     np.maximum(single, np.finfo(np.float32).tiny, out=single)
-    index = np.int32 if result.nnz < 2**31 else np.int64
-    canonical = sparse.csr_matrix(
-        (single, result.indices.astype(np.int32), result.indptr.astype(index)), shape=result.shape
-    )
-    canonical.has_sorted_indices = True
-    canonical.has_canonical_format = True
-    return canonical
+    return single
