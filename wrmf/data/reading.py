@@ -1,18 +1,18 @@
-"""Reading interactions from text, parquet and data frames, the article's own file among them."""
+"""Read interactions from files and data frames."""
 
 from __future__ import annotations
 
-import csv
-import gzip
-import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
 from wrmf.data.checks import as_csr
+from wrmf.data.formats import read_table
 from wrmf.data.interactions import Interactions, object_array
 
 __all__ = ["read_interactions"]
@@ -20,8 +20,17 @@ __all__ = ["read_interactions"]
 DUPLICATES = ("sum", "drop", "error")
 
 
+@runtime_checkable
+class ConvertsToPandas(Protocol):
+    """A table of another library, such as a polars frame or an arrow table."""
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the table as a pandas frame."""
+        ...
+
+
 def read_interactions(
-    source: Any,
+    source: str | Path | pd.DataFrame | ConvertsToPandas,
     user: str = "user",
     item: str = "item",
     value: str | None = None,
@@ -30,27 +39,36 @@ def read_interactions(
     item_name: str | None = None,
     time: str | None = None,
 ) -> Interactions:
-    r"""Read interactions from a file or a data frame.
+    r"""Read interactions from a file or a data frame with one row for each.
 
     Parameters
     ----------
     source : path or data frame
-        csv, tsv, psv (pipes; the backslash quotes or escapes), each also as .gz; parquet (extra
-        ``parquet``); or a pandas, polars or arrow frame.
-    user, item : str, columns of the ids, which may be of any hashable type
-    value : str, optional, column of counts or weights; without it each row counts 1
-    sep : str, optional, the separator; by default from the file's ending
+        A file ending in .csv, .tsv or .psv (pipes; the backslash quotes or escapes), also gzipped,
+        or in .parquet (needs the extra ``parquet``); or a pandas, polars or arrow frame.
+    user, item : str, default "user", "item"
+        Columns of the ids, which may be of any hashable type. The axes of the result are in the
+        order of first appearance.
+    value : str, optional
+        Column of counts or weights, finite and ≥ 0; rows of value 0 are no interactions. By
+        default each row counts 1.
+    sep : str, optional
+        Separator of the fields of a text file; by default the one of the file's ending.
     duplicates : {"sum", "drop", "error"}, default "sum"
-        What becomes of rows that repeat a (user, item) pair: values added up, all but the first
-        dropped, or an error. Their number is in ``n_duplicates``.
-    item_name : str, optional, column of readable item names
-    time : str, optional, column of times, for :func:`wrmf.split_by_time`
+        What to do with rows that repeat a (user, item) pair: add up their values, keep the first
+        row only, or raise an error. Their number is in ``n_duplicates``.
+    item_name : str, optional
+        Column of readable item names; the name in an item's first row is taken.
+    time : str, optional
+        Column of times, for :func:`wrmf.split_by_time`; of a repeated pair the latest is kept.
 
     Raises
     ------
-    FileNotFoundError, ValueError, TypeError
-        For a missing file or column, null ids, values that are not finite numbers ≥ 0, no rows.
-        Rows of value 0 are left out.
+    FileNotFoundError
+        If there is no such file.
+    TypeError, ValueError
+        For a source that cannot be read or has no rows, a missing column, null ids, and values
+        that are not finite numbers ≥ 0.
 
     Examples
     --------
@@ -61,71 +79,71 @@ def read_interactions(
     """
     if duplicates not in DUPLICATES:
         raise ValueError(f"duplicates must be one of {DUPLICATES}, got {duplicates!r}")
-    columns = {"user": user, "item": item, "value": value, "item_name": item_name, "time": time}
-    wanted = [column for column in columns.values() if column is not None]
-    frame = _as_frame(source, sep)
-    missing = [column for column in wanted if column not in frame.columns]
-    if missing:
-        raise ValueError(
-            f"no column {missing[0]!r}; the columns are {list(frame.columns)}: "
-            "name them by user=, item=, value="
-        )
-    for column in wanted:
-        if (frame.columns == column).sum() > 1:
-            raise ValueError(f"two columns are called {column!r}: rename one")
+    frame = _load_frame(source, sep)
+    columns = [name for name in (user, item, value, item_name, time) if name is not None]
+    _check_columns(frame, columns)
     if not len(frame):
         raise ValueError("there are no rows to read")
 
-    row_codes, users = _factorize(frame[user], user)
-    column_codes, items = _factorize(frame[item], item)
-    values = _values(frame[value], value) if value is not None else np.ones(len(frame))
-    # Built by scipy in one pass over the rows, which also adds up repeated pairs.
+    row_codes, users = _encode_ids(frame[user], user)
+    column_codes, items = _encode_ids(frame[item], item)
+    values = np.ones(len(frame)) if value is None else _parse_values(frame[value], value)
+    # SciPy assembles the matrix in one pass over the rows, which also adds up repeated pairs.
     matrix = sparse.coo_matrix(
         (values, (row_codes, column_codes)), shape=(len(users), len(items))
     ).tocsr()
     n_duplicates = len(frame) - matrix.nnz
-    if n_duplicates and duplicates == "error":
-        again = int(pd.Series(row_codes * len(items) + column_codes).duplicated().argmax())
-        raise ValueError(
-            f"{n_duplicates} rows repeat a (user, item) pair, such as "
-            f"({frame[user].iloc[again]!r}, {frame[item].iloc[again]!r}); "
-            'pass duplicates="sum" or "drop"'
-        )
     times = None
-    if time is not None or (n_duplicates and duplicates == "drop"):
-        # A stable sort brings repeated pairs together, the first met in front.
-        keys = row_codes * len(items) + column_codes
-        order = np.argsort(keys, kind="stable")
-        keys = keys[order]
-        starts = np.flatnonzero(np.concatenate(([True], keys[1:] != keys[:-1])))
+    if time is not None or (n_duplicates and duplicates != "sum"):
+        groups = _PairGroups.of(row_codes, column_codes, len(items))
+        if n_duplicates and duplicates == "error":
+            repeat = groups.first_repeat()
+            raise ValueError(
+                f"{n_duplicates} rows repeat a (user, item) pair, such as "
+                f"({frame[user].iloc[repeat]!r}, {frame[item].iloc[repeat]!r}); "
+                'pass duplicates="sum" or "drop"'
+            )
         if duplicates == "drop":
-            matrix.data = values[order][starts]
+            matrix.data = groups.first(values)
         if time is not None:
-            stamps = frame[time].to_numpy()[order]
-            times = stamps[starts] if not n_duplicates else _latest(stamps, starts)
-            times = times[matrix.data > 0]
+            # as_csr drops pairs of value 0, so drop their times, too.
+            times = groups.latest(frame[time].to_numpy())[matrix.data > 0]
     names = None
     if item_name is not None:
-        firsts = np.unique(column_codes, return_index=True)[1]
-        names = object_array([str(name) for name in frame[item_name].iloc[firsts]])
-    return Interactions(
-        as_csr(matrix),
-        users,
-        items,
-        names,
-        times,
-        n_duplicates,
-    )
+        first_rows = np.unique(column_codes, return_index=True)[1]
+        names = object_array([str(name) for name in frame[item_name].iloc[first_rows]])
+    return Interactions(as_csr(matrix), users, items, names, times, n_duplicates)
 
 
-def _latest(stamps: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    if stamps.dtype.kind in "Mm":
-        return np.maximum.reduceat(stamps.astype(np.int64), starts).astype(stamps.dtype)
-    return np.maximum.reduceat(stamps, starts)
+def _load_frame(source: object, sep: str | None) -> pd.DataFrame:
+    """Return the source as a pandas frame."""
+    if isinstance(source, pd.DataFrame):
+        return source
+    if isinstance(source, ConvertsToPandas):
+        return source.to_pandas()
+    if not isinstance(source, (str, Path)):
+        raise TypeError(f"source must be a path or a data frame, got {type(source).__name__}")
+    return read_table(Path(source), sep)
 
 
-def _factorize(column: pd.Series, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return codes in order of first appearance, and the distinct ids."""
+def _check_columns(frame: pd.DataFrame, names: Sequence[str]) -> None:
+    """Raise an error for a named column that is missing or there twice."""
+    for name in names:
+        if name not in frame.columns:
+            raise ValueError(
+                f"no column {name!r}; the columns are {list(frame.columns)}: "
+                "name them by user=, item=, value="
+            )
+        if (frame.columns == name).sum() > 1:
+            raise ValueError(f"two columns are called {name!r}: rename one")
+
+
+def _encode_ids(column: pd.Series, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the code of each row's id, int64, and the distinct ids by code.
+
+    Codes count from 0 in the order of first appearance. Ids are int64 where the column is, else
+    objects.
+    """
     try:
         codes, ids = pd.factorize(column)
     except TypeError as error:
@@ -134,87 +152,66 @@ def _factorize(column: pd.Series, name: str) -> tuple[np.ndarray, np.ndarray]:
         raise ValueError(
             f"column {name!r} has a null id in row {int((codes < 0).argmax())}: drop these rows"
         )
+    codes = codes.astype(np.int64)
     if column.dtype.kind in "iu" and getattr(ids, "dtype", None) != np.uint64:
-        return codes.astype(np.int64), np.asarray(ids, dtype=np.int64)
-    return codes.astype(np.int64), object_array(list(ids))
+        return codes, np.asarray(ids, dtype=np.int64)
+    return codes, object_array(list(ids))
 
 
-def _values(column: pd.Series, name: str) -> np.ndarray:
+def _parse_values(column: pd.Series, name: str) -> np.ndarray:
+    """Return a column of counts or weights as finite float64 values ≥ 0."""
     try:
         values = pd.to_numeric(column).to_numpy(dtype=np.float64, na_value=np.nan)
     except (ValueError, TypeError) as error:
         raise ValueError(f"column {name!r} must hold numbers: {error}") from None
-    bad = ~np.isfinite(values) | (values < 0)
-    if bad.any():
-        row = int(bad.argmax())
+    invalid = ~np.isfinite(values) | (values < 0)
+    if invalid.any():
+        row = int(invalid.argmax())
         raise ValueError(
             f"column {name!r} must hold finite numbers ≥ 0, row {row} holds {values[row]}"
         )
     return values
 
 
-def _as_frame(source: Any, sep: str | None) -> pd.DataFrame:
-    if isinstance(source, pd.DataFrame):
-        return source
-    if hasattr(source, "to_pandas"):
-        return source.to_pandas()
-    if not isinstance(source, (str, Path)):
-        raise TypeError(f"source must be a path or a data frame, got {type(source).__name__}")
-    path = Path(source)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"{path} is a folder: name a file in it" if path.is_dir() else f"no such file: {path}"
-        )
-    if path.suffix == ".parquet":
-        try:
-            return pd.read_parquet(path)
-        except ImportError:
-            raise ImportError('parquet files need pyarrow: pip install "wrmf[parquet]"') from None
-    ending = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
-    sep = sep or {".tsv": "\t", ".psv": "|"}.get(ending, ",")
-    try:
-        return _read_text(path, sep)
-    except pd.errors.EmptyDataError:
-        raise ValueError(f"{path} is empty") from None
-    except (pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} cannot be read as text separated by {sep!r}: {error}") from None
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise ValueError(f"{path} cannot be unpacked: {error}") from None
+@dataclass(frozen=True)
+class _PairGroups:
+    """Rows of a table grouped by their (user, item) pair, in the order of a sorted CSR matrix.
 
+    Attributes
+    ----------
+    order : int array (n_rows,)
+        The rows, those of one pair beside each other in the order of the table.
+    starts : int array (n_pairs,)
+        Where each pair begins in ``order``.
+    """
 
-def _read_text(path: Path, sep: str) -> pd.DataFrame:
-    if sep != "|":
-        return _parse(path, sep)
-    # In pipe-separated files the backslash stands for quotes, or escapes: a wrong guess swallows
-    # or splits lines, so the reading that yields a row a line is right.
-    with (gzip.open if path.suffix == ".gz" else open)(path, "rb") as file:
-        lines = sum(1 for line in file if line.strip()) - 1
-    readings: list[dict[str, Any]] = [
-        {"quoting": csv.QUOTE_MINIMAL, "quotechar": "\\"},
-        {"quoting": csv.QUOTE_NONE, "escapechar": "\\"},
-    ]
-    parsed, error = [], None
-    for dialect in readings:
-        try:
-            frame = _parse(path, sep, **dialect)
-        except pd.errors.ParserError as problem:
-            error = error or problem
-            continue
-        if len(frame) == lines:
-            return frame
-        parsed.append(frame)
-    if not parsed:
-        assert error is not None
-        raise error
-    return parsed[0]
+    order: np.ndarray
+    starts: np.ndarray
 
+    @classmethod
+    def of(cls, row_codes: np.ndarray, column_codes: np.ndarray, n_items: int) -> _PairGroups:
+        """Group the rows by the codes of their users and items."""
+        pairs = row_codes * n_items + column_codes
+        order = np.argsort(pairs, kind="stable")
+        pairs = pairs[order]
+        return cls(order, np.flatnonzero(np.concatenate(([True], pairs[1:] != pairs[:-1]))))
 
-def _parse(path: Path, sep: str, **dialect: Any) -> pd.DataFrame:
-    # An empty field is a null; the words NA or null are ids like others. All columns are read:
-    # pandas overlooks a line with too many fields, whose ids would be wrong, where it reads some.
-    if len(sep) > 1:
-        dialect["engine"] = "python"
-    frame = pd.read_csv(path, sep=sep, keep_default_na=False, na_values=[""], **dialect)
-    if not isinstance(frame.index, pd.RangeIndex):
-        raise pd.errors.ParserError("lines hold more fields than the header has names")
-    return frame
+    def first_repeat(self) -> int:
+        """Return the first row whose pair stands in an earlier row."""
+        return int(np.delete(self.order, self.starts).min())
+
+    def first(self, values: np.ndarray) -> np.ndarray:
+        """Return the value in the first row of each pair."""
+        first: np.ndarray = values[self.order[self.starts]]
+        return first
+
+    def latest(self, times: np.ndarray) -> np.ndarray:
+        """Return the latest time of each pair."""
+        ordered: np.ndarray = times[self.order]
+        if len(self.starts) == len(self.order):
+            return ordered
+        if times.dtype.kind not in "Mm":
+            return np.asarray(np.maximum.reduceat(ordered, self.starts))
+        # As integers, missing times are the earliest; as datetimes they would be the latest.
+        latest: np.ndarray = np.maximum.reduceat(ordered.astype(np.int64), self.starts)
+        return latest.astype(times.dtype)
