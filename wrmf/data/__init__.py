@@ -1,1 +1,1 @@
-"""Interactions: checks, reading, splitting."""
+"""Interactions: validating, reading from files and frames, splitting."""
