@@ -1,0 +1,68 @@
+"""The Taste Profile of the Million Song Dataset: how often users played songs."""
+
+from __future__ import annotations
+
+import zipfile
+
+import pandas as pd
+
+from wrmf.data.interactions import Interactions
+from wrmf.data.reading import read_interactions
+from wrmf.datasets.download import archive_errors, download
+
+__all__ = ["fetch_msd"]
+
+URL = "http://millionsongdataset.com/sites/default/files/challenge/train_triplets.txt.zip"
+ARCHIVE = "train_triplets.txt.zip"
+MEMBER = "train_triplets.txt"
+N_TRIPLETS = 48_373_586  # as published on the page of the data set
+
+
+def fetch_msd(url: str = URL, md5: str | None = None, n_triplets: int = N_TRIPLETS) -> Interactions:
+    """Return the Taste Profile of the Million Song Dataset: plays by user id and song id.
+
+    The archive of about 500 MB is downloaded once. Reading it takes about 12 GB of memory.
+
+    Parameters
+    ----------
+    url : str
+        Address of the archive.
+    md5 : str, optional
+        Checksum to compare the download with. None is published, so the triplets are counted.
+    n_triplets : int, default 48,373,586
+        Number of (user, song, plays) triplets that there must be.
+
+    Raises
+    ------
+    OSError
+        If the archive cannot be downloaded or is not as expected.
+
+    References
+    ----------
+    Thierry Bertin-Mahieux, Daniel P. W. Ellis, Brian Whitman, Paul Lamere: The Million Song
+    Dataset. 2011.
+
+    Examples
+    --------
+    >>> import wrmf
+    >>> data = wrmf.datasets.fetch_msd()  # doctest: +SKIP
+    """
+    path = download(url, ARCHIVE, md5=md5)
+    with (
+        archive_errors(path, "triplets"),
+        zipfile.ZipFile(path) as archive,
+        archive.open(MEMBER) as file,
+    ):
+        plays = pd.read_csv(
+            file,
+            sep="\t",
+            header=None,
+            names=["user", "item", "plays"],
+            dtype={"user": "category", "item": "category", "plays": "int32"},
+        )
+    if len(plays) != n_triplets:
+        raise OSError(
+            f"{path} holds {len(plays)} triplets, not {n_triplets}: delete it, and it is fetched "
+            "again"
+        )
+    return read_interactions(plays, value="plays")
