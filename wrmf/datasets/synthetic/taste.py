@@ -1,6 +1,6 @@
 """Random taste: items belong to cells (a style within a theme), and users like a few cells.
 
-The first cell of a user is the one liked most, the next ones are styles of the same theme where
+On average, users like the first of their cells most. The others are styles of the same theme where
 there are items of them. A small share of likes follows popularity alone.
 """
 
@@ -38,7 +38,7 @@ class Taste:
     item_cells : int array (n_items,), ascending
         The cell of each item, theme · ``len(STYLES)`` + style.
     user_cells : int array (n_users, CELLS_PER_USER)
-        Cells that each user likes, the first one most.
+        Cells that each user likes, on average the first one most.
     """
 
     def __init__(self, n_users: int, n_items: int, generator: np.random.Generator) -> None:
