@@ -14,7 +14,7 @@ from scipy import sparse
 
 __all__ = [
     "MatrixLike",
-    "RandomState",
+    "RandomStateLike",
     "as_csr",
     "as_generator",
     "as_positive_int",
@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 MatrixLike: TypeAlias = "sparse.spmatrix | sparse.sparray | np.ndarray"
-RandomState: TypeAlias = int | np.random.Generator | np.random.RandomState | None
+RandomStateLike: TypeAlias = int | np.integer | np.random.Generator | np.random.RandomState | None
 
 # Column indices are int32 in the kernels.
 MAX_LENGTH = 2**31 - 1
@@ -77,7 +77,7 @@ def as_share(value: object, name: str, *, include_one: bool = False) -> float:
     return share
 
 
-def as_generator(random_state: RandomState) -> np.random.Generator:
+def as_generator(random_state: RandomStateLike) -> np.random.Generator:
     """Return a random generator seeded by ``random_state``.
 
     Parameters

@@ -17,7 +17,7 @@ from scipy import sparse
 
 from wrmf.data.checks import (
     MatrixLike,
-    RandomState,
+    RandomStateLike,
     as_generator,
     as_positive_int,
     as_share,
@@ -100,7 +100,7 @@ def leave_k_out(
     k: int = 5,
     fraction: float | None = None,
     min_interactions: int | None = None,
-    random_state: RandomState = None,
+    random_state: RandomStateLike = None,
 ) -> Split:
     """Move k random interactions of each test user to the test set.
 
@@ -161,7 +161,7 @@ def leave_k_out(
 def split_interactions(
     data: Interactions | MatrixLike,
     test_size: float | int = 0.2,
-    random_state: RandomState = None,
+    random_state: RandomStateLike = None,
 ) -> Split:
     """Move random interactions of any users to the test set.
 
@@ -265,7 +265,7 @@ def split_users(
     data: Interactions | MatrixLike,
     n_test: int | float,
     fold_in: float = 0.8,
-    random_state: RandomState = None,
+    random_state: RandomStateLike = None,
 ) -> Split:
     """Hold out whole users (strong generalisation, as Liang et al. 2018).
 

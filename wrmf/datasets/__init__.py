@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-from wrmf.data.checks import RandomState
+from wrmf.data.checks import RandomStateLike
 from wrmf.data.interactions import Interactions
 from wrmf.datasets.lastfm import fetch_lastfm
 from wrmf.datasets.million_songs import fetch_msd
@@ -58,7 +58,7 @@ class Dataset:
     loader: Callable[..., Interactions]
     is_generated: bool = False
 
-    def load(self, random_state: RandomState = 0) -> Interactions:
+    def load(self, random_state: RandomStateLike = 0) -> Interactions:
         """Generate or fetch the data; ``random_state`` matters only if it is generated."""
         if self.is_generated:
             return self.loader(random_state=random_state)

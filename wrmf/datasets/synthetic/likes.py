@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from wrmf.data.checks import RandomState, as_generator, as_positive_int
+from wrmf.data.checks import RandomStateLike, as_generator, as_positive_int
 from wrmf.data.interactions import Interactions
 from wrmf.datasets.synthetic.naming import draw_ids, draw_names
 from wrmf.datasets.synthetic.pairs import Pairs
@@ -28,7 +28,7 @@ def synthetic_likes(
     n_users: int = 15274,
     n_items: int = 25655,
     n_likes: int = 547_000,
-    random_state: RandomState = 0,
+    random_state: RandomStateLike = 0,
 ) -> Interactions:
     """Generate likes with the shape of the Sketchfab likes of Rosenthal 2016 after thresholding.
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from wrmf.data.checks import RandomState, as_generator
+from wrmf.data.checks import RandomStateLike, as_generator
 from wrmf.data.interactions import Interactions, entry_rows
 from wrmf.datasets.synthetic.likes import LEAST_LIKES, synthetic_likes
 from wrmf.datasets.synthetic.naming import draw_ids
@@ -23,7 +23,7 @@ RAW_USERS, RAW_ITEMS, RAW_LIKES = 62583, 28806, 631_845
 REPEATED_ROWS = 155
 
 
-def synthetic_raw_likes(random_state: RandomState = 0) -> pd.DataFrame:
+def synthetic_raw_likes(random_state: RandomStateLike = 0) -> pd.DataFrame:
     """Generate a table of raw likes around ``synthetic_likes(random_state=…)``, its core.
 
     Parameters
