@@ -5,9 +5,8 @@ from wrmf.data.interactions import Interactions
 from wrmf.data.reading import read_interactions
 from wrmf.data.splitting import Split, leave_k_out, split_by_time, split_interactions, split_users
 from wrmf.evaluation.evaluate import Evaluation, evaluate
-from wrmf.model.persistence import load
 from wrmf.model.recommendations import Recommendations
-from wrmf.model.wrmf import WRMF
+from wrmf.model.wrmf import WRMF, load
 from wrmf.report.page import write_report
 from wrmf.search.grid import grid_search, random_search
 from wrmf.search.halving import halving_search

@@ -12,15 +12,31 @@ __all__ = ["Recommendations"]
 
 @dataclass(frozen=True)
 class Recommendations:
-    """Ranked lists, best first, one row a query. Lists may be short: nothing is made up.
+    """Ranked lists, best first, one row for each query. Lists may be shorter than asked for.
 
     Attributes
     ----------
-    users : ndarray (n,), the ids asked for (items, where neighbours of items were asked for)
-    ids : ndarray (n, n_max), recommended ids; −1 (None for object ids) past the end of a list
-    scores : float32 (n, n_max), NaN past the end of a list
-    rows : int64 (n, n_max), positions of ``ids`` on the model's axis, −1 past the end
-    counts : int64 (n,), the length of each list
+    users : ndarray (n,)
+        The ids of the queries: users, or items if neighbours of items were asked for.
+    ids : ndarray (n, n_max)
+        Recommended ids; −1 (None for object ids) past the end of a list.
+    scores : float32 or float64 (n, n_max)
+        NaN past the end of a list.
+    rows : int64 (n, n_max)
+        Positions of ``ids`` on the model's axis; −1 past the end of a list.
+    counts : int64 (n,)
+        The length of each list.
+
+    Examples
+    --------
+    >>> import numpy as np, wrmf
+    >>> likes = np.indices((6, 6)).sum(axis=0) % 2
+    >>> model = wrmf.WRMF(factors=2, random_state=0).fit(likes)
+    >>> lists = model.recommend([0, 1], n=2, exclude_seen=False)
+    >>> len(lists), lists.ids.shape, lists.counts.tolist()
+    (2, (2, 2), [2, 2])
+    >>> list(lists.to_frame().columns)
+    ['user', 'item', 'score', 'rank']
     """
 
     users: np.ndarray
@@ -38,7 +54,7 @@ class Recommendations:
         scores: np.ndarray,
         counts: np.ndarray,
     ) -> Recommendations:
-        """Attach the ids of an axis to ranked positions."""
+        """Return the lists whose ids stand at ``rows`` of ``axis_ids``."""
         ids = axis_ids[np.maximum(rows, 0)]
         ids[rows < 0] = None if ids.dtype == object else -1
         return cls(users, ids, scores, rows, counts)
@@ -47,14 +63,15 @@ class Recommendations:
         return len(self.users)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return query, id, score and rank (1 is best), a row a recommendation."""
-        real = self.rows >= 0
-        query, position = np.nonzero(real)
-        return pd.DataFrame(
+        """Return user, item, score and rank (1 is best), one row for each recommendation."""
+        filled = self.rows >= 0
+        query, position = np.nonzero(filled)
+        frame: pd.DataFrame = pd.DataFrame(
             {
                 "user": self.users[query],
-                "item": self.ids[real],
-                "score": self.scores[real],
+                "item": self.ids[filled],
+                "score": self.scores[filled],
                 "rank": position + 1,
             }
         )
+        return frame

@@ -1,67 +1,129 @@
-"""A model in training: both sides of its matrix as the kernels want them, and the sweeps."""
+"""Alternating least squares: sweeps over the items and the users of a model in training."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import Any
+from dataclasses import replace
+from typing import Any, Protocol
 
 import numpy as np
 from tqdm.auto import tqdm
 
-from wrmf.numerics.objective import Objective
-from wrmf.numerics.side import Side
-from wrmf.numerics.sweep import half_sweep
+from wrmf.model.parameters import Parameters, SweepOptions
+from wrmf.model.state import Factors
+from wrmf.numerics.sweep import Side, half_sweep
 from wrmf.numerics.threads import single_threaded_blas
 
-__all__ = ["Callback", "Trainer"]
+__all__ = ["Callback", "Trainable", "Trainer"]
 
-# Called with the model and the iterations done.
+# Called with the model and the number of iterations done; True stops training.
 Callback = Callable[[Any, int], Any]
 
-# Factors below this are on their way to zero.
+# A model whose largest factor is below this is on its way to zero.
 VANISHED = 1e-12
 
 
-class Trainer:
-    """A WRMF with factors, and the matrix that it is trained on.
+class Trainable(Protocol):
+    """What a trainer uses of a model."""
 
-    One for several runs spares all but the first the transposition and sorting, and gives the
-    same factors. Between runs the model's solver and threads may change, its objective may not.
+    state: Factors
+    regularization: float | tuple[float, float]
+
+    @property
+    def iterations_done(self) -> int: ...
+
+    def check_params(self) -> Parameters: ...
+
+
+class Trainer:
+    """Trains a model in one run or in several, with its data prepared once for all of them.
+
+    Several runs give the same factors as one run of as many iterations. Between runs the model's
+    ``solver``, ``cg_steps`` and ``num_threads`` may change and count in the next run; a change of
+    the objective or of the regularization needs a new trainer.
+
+    Parameters
+    ----------
+    model : Trainable
+        With a state, whose ``train_matrix`` it is trained on and whose arrays are updated in
+        place.
+
+    Examples
+    --------
+    >>> import numpy as np, wrmf
+    >>> trainer = wrmf.WRMF(factors=2, random_state=0).trainer(np.eye(6))
+    >>> trainer.run(iterations=2)
+    >>> trainer.run(iterations=3)
+    >>> trainer.model.iterations_done
+    5
     """
 
-    def __init__(
-        self, model: Any, objective: Objective, regularization: tuple[float, float]
-    ) -> None:
-        matrix, dtype = model.train_matrix, model.user_factors.dtype
-        of_users, of_items = regularization
+    def __init__(self, model: Trainable) -> None:
+        params, state = model.check_params(), model.state
+        of_users, of_items = params.regularization
+        matrix, dtype = state.train_matrix, state.dtype
         self.model = model
-        self.users = Side.of(matrix, objective, of_users, dtype)
-        self.items = Side.of(matrix.T.tocsr(), objective, of_items, dtype, self.users.workspace)
+        self.users = Side.of(matrix, params.objective, of_users, dtype)
+        # The sides are solved in turn, so they can share their scratch arrays.
+        workspace = self.users.workspace
+        self.items = Side.of(matrix.T.tocsr(), params.objective, of_items, dtype, workspace)
 
     def run(
         self, iterations: int, callback: Callback | None = None, progress: bool | None = None
     ) -> None:
-        """Sweep ``iterations`` times, fewer where the callback returns True."""
+        """Train for some iterations.
+
+        Parameters
+        ----------
+        iterations : int
+        callback : callable(model, iterations_done), optional
+            Called after each iteration; training stops if it returns True.
+        progress : bool, optional
+            Whether to show a progress bar; by default if standard error is a terminal.
+
+        Warns
+        -----
+        UserWarning
+            If every factor has become zero.
+        """
         model = self.model
-        solver = "exact" if model.solver == "auto" else model.solver
-        hidden = None if progress is None else not progress
-        from_users = self.items, model.user_factors, model.item_factors
-        from_items = self.users, model.item_factors, model.user_factors
-        how = solver, model.num_threads, model.cg_steps
-        if model.iterations_done == 0 and model.init_scale is None:
-            # Half a sweep more, and the first items have users to answer to that are not noise.
-            half_sweep(*from_items, *how)
-        for _ in tqdm(range(iterations), desc="WRMF", unit="sweep", disable=hidden):
+        params = model.check_params()
+        if model.iterations_done == 0 and params.solve_users_first:
+            # The first items are then solved from users that fit them, not from random ones.
+            self._solve_users(model.state, params.sweep)
+        disable = None if progress is None else not progress
+        for _ in tqdm(range(iterations), desc="WRMF", unit="sweep", disable=disable):
             with single_threaded_blas():
-                half_sweep(*from_users, *how)
-                half_sweep(*from_items, *how)
-            model.iterations_done += 1
+                self._solve_items(model.state, params.sweep)
+                self._solve_users(model.state, params.sweep)
+            model.state = replace(model.state, iterations_done=model.iterations_done + 1)
             if callback is not None and callback(model, model.iterations_done):
                 break
-        if model.train_matrix.nnz and not np.abs(model.item_factors).max() > VANISHED:
+        state = model.state
+        if state.train_matrix.nnz and not np.abs(state.item_factors).max() > VANISHED:
             warnings.warn(
                 f"every factor is zero: regularization={model.regularization} outweighs this data; "
                 "lower it, or raise alpha",
                 stacklevel=3,
             )
+
+    def _solve_items(self, state: Factors, sweep: SweepOptions) -> None:
+        half_sweep(
+            self.items,
+            state.user_factors,
+            state.item_factors,
+            sweep.solver,
+            sweep.num_threads,
+            sweep.cg_steps,
+        )
+
+    def _solve_users(self, state: Factors, sweep: SweepOptions) -> None:
+        half_sweep(
+            self.users,
+            state.item_factors,
+            state.user_factors,
+            sweep.solver,
+            sweep.num_threads,
+            sweep.cg_steps,
+        )

@@ -1,98 +1,101 @@
-"""The model: parameters, training, folding in. What one asks of it is in ``questions.py``."""
+"""The model: its parameters, training, loss and file."""
 
 from __future__ import annotations
 
-import inspect
-import math
 import os
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from wrmf.data.checks import as_csr, as_generator, as_positive_int, as_real
-from wrmf.data.interactions import Interactions
-from wrmf.model.recommendations import Recommendations
-from wrmf.model.recommender import Questions
-from wrmf.model.trainer import Callback, Trainer
-from wrmf.numerics.objective import Objective, gram
-from wrmf.numerics.plan import SOLVERS
-from wrmf.numerics.side import Side
-from wrmf.numerics.sweep import half_sweep
+from wrmf.data.checks import as_generator, as_positive_int
+from wrmf.data.interactions import as_interactions, same_ids
+from wrmf.model.explain import explain_score
+from wrmf.model.fold_in import FoldIn
+from wrmf.model.persistence import explain_failures, read_model, write_model
+from wrmf.model.state import Factors
+from wrmf.model.trainer import Trainer
 
-__all__ = ["WRMF"]
-
-CHOICES = {
-    "objective": ("wrmf", "ials"),
-    "confidence": ("linear", "log"),
-    "solver": ("auto", *SOLVERS),
-    "dtype": ("float32", "float64"),
-}
+__all__ = ["WRMF", "load"]
 
 
-class WRMF(Questions):
+class WRMF(FoldIn):
     r"""Weighted regularised matrix factorisation by alternating least squares.
 
-    Minimises, over user factors x and item factors y (S the stored pairs, d their counts),
+    Minimises, over user factors x and item factors y,
 
     .. math:: \sum_S c_{ui}(1 - x_u y_i)^2 + \alpha_0 \sum_{\bar S} (x_u y_i)^2
               + \sum_u \lambda_u |x_u|^2 + \sum_i \lambda_i |y_i|^2, \quad
-              c_{ui} = \alpha_0 + \alpha f(d_{ui})
+              c_{ui} = \alpha_0 + \alpha f(d_{ui}),
 
-    Each iteration solves all items, then all users, exactly. So user factors are always the exact
-    answer to the item factors, and equal what ``fold_in_users`` gives for the same rows.
+    where S are the stored pairs and d their counts. Each iteration solves all items and then all
+    users exactly. User factors are therefore always the exact solution for the item factors, and
+    equal what ``fold_in_users`` returns for the same rows.
 
     Parameters
     ----------
     factors : int ≥ 1, default 128
         Dimensions k of the latent space.
     regularization : float ≥ 0, or (user, item), default 30
-        λ. With 0, the minimum of least norm is taken where there are many.
+        λ. With 0, the solution of least norm is taken if there are many.
     alpha : float ≥ 0, default 30.0
         How much one count adds to the confidence in a pair.
     iterations : int ≥ 1, default 10
     unobserved_weight : float > 0, default 1.0
         α₀, the confidence in pairs without interaction.
     regularization_exponent : float, default 0.0
-        ν in λ_u = λ (|S_u| + α₀ n_items)^ν; 1 scales with frequency.
+        ν in λ_u = λ (|S_u| + α₀ n_items)^ν; 1 scales λ with the number of interactions.
     objective : {"wrmf", "ials"}, default "wrmf"
-        "ials" takes the α₀ term over all pairs, as Rendle et al. 2021.
+        "ials" sums the α₀ term over all pairs, as Rendle et al. 2021.
     confidence : {"linear", "log"}, default "linear"
         f(d) = d, or log(1 + d/epsilon).
     solver : {"auto", "exact", "cg"}, default "auto"
-        "exact" minimises each row; "cg" takes ``cg_steps`` conjugate-gradient steps from the last
-        factors, and minimises rows so short that this costs less. "auto" is "exact".
-    cg_steps : int ≥ 1, default 2
+        "exact" minimises each row. "cg" takes ``cg_steps`` conjugate-gradient steps from the
+        previous factors, and minimises rows that are so short that this costs less. "auto" is
+        "exact".
     dtype : {"float32", "float64"}, default "float32"
     num_threads : int ≥ 0, default 0
-        0 uses every CPU this process may use. Results are bitwise the same for any number.
+        0 uses every CPU that this process may use. Results are bitwise the same for any number.
     random_state : None, int, numpy Generator or RandomState
         Seed of the initial factors.
     epsilon : float > 0, default 1.0
         Unit of counts in the logarithmic confidence.
     init_scale : float > 0, optional
-        Standard deviation of the random factors that both sides start from. By default 0.1/√k, as
-        Rendle et al. 2021, and users are solved from items once more before the first iteration:
-        ranking is then good some iterations earlier. The first studies began with 1. Where users
-        are few, 2/√k to 6/√k may rank better (docs/tuning.md).
+        Standard deviation of the random initial factors of both sides. By default 0.1/√k, as
+        Rendle et al. 2021, and users are solved once more before the first iteration, so that
+        good rankings are reached some iterations earlier. Rosenthal 2016 starts from 1. If there
+        are few users, 2/√k to 6/√k may rank better (docs/tuning.md).
+    cg_steps : int ≥ 1, default 2
 
     Attributes
     ----------
     user_factors, item_factors : ndarray (n_users, k), (n_items, k)
-    users, items : ids of their rows
+        Arrays of the same shape may be assigned.
+    users, items : ndarray (n_users,), (n_items,)
+        The ids of their rows.
     iterations_done : int
-    train_matrix : csr_matrix (n_users, n_items), what the model was last fitted to
+    train_matrix : csr_matrix (n_users, n_items)
+        The data that the model was last fitted to.
+    state : Factors
+        All of the above in one frozen record.
 
     References
     ----------
     Hu, Koren, Volinsky: Collaborative Filtering for Implicit Feedback Datasets. ICDM 2008.
 
+    Rendle, Krichene, Zhang, Koren: Revisiting the Performance of iALS on Item Recommendation
+    Benchmarks. 2021. arXiv:2110.14037.
+
+    Rosenthal: Intro to Implicit Matrix Factorization: Classic ALS with Sketchfab Models. 2016.
+
     Examples
     --------
     >>> import numpy as np, wrmf
-    >>> board = np.indices((6, 6)).sum(axis=0) % 2        # a checkerboard
-    >>> model = wrmf.WRMF(factors=2, regularization=0.1, random_state=0).fit(board)
+    >>> checkerboard = np.indices((6, 6)).sum(axis=0) % 2
+    >>> model = wrmf.WRMF(factors=2, regularization=0.1, random_state=0).fit(checkerboard)
     >>> abs(model.predict([0, 0], [1, 2])).round(1)
     array([1., 0.], dtype=float32)
     """
@@ -131,115 +134,72 @@ class WRMF(Questions):
         self.init_scale = init_scale
         self.cg_steps = cg_steps
 
-        self.user_factors: np.ndarray
-        self.item_factors: np.ndarray
-        self.users: np.ndarray
-        self.items: np.ndarray
-        self.train_matrix: sparse.csr_matrix
-        self.iterations_done = 0
-
-    # Parameters, with scikit-learn's habits
-
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """Return the constructor's parameters by name."""
-        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
-
-    def set_params(self, **params: Any) -> WRMF:
-        """Set parameters by name; they take effect at the next fit."""
-        valid = self.get_params()
-        for name, value in params.items():
-            if name not in valid:
-                raise ValueError(f"unknown parameter {name!r}; WRMF has {', '.join(valid)}")
-            setattr(self, name, value)
-        return self
-
-    def __repr__(self) -> str:
-        defaults = inspect.signature(type(self)).parameters
-        changed = (
-            f"{name}={value!r}"
-            for name, value in self.get_params().items()
-            if value is not defaults[name].default and value != defaults[name].default
-        )
-        return f"WRMF({', '.join(changed)})"
-
-    def check_params(self) -> None:
-        """Raise TypeError or ValueError where a parameter is not valid."""
-        self._objective()
-
-    def _objective(self) -> Objective:
-        """Check every parameter and return the loss they describe."""
-        as_positive_int(self.factors, "factors")
-        as_positive_int(self.num_threads, "num_threads", 0)
-        for name, choices in CHOICES.items():
-            value = getattr(self, name)
-            if name == "dtype":
-                value = self._dtype_name()
-            if value not in choices:
-                raise ValueError(f"{name} must be one of {choices}, got {value!r}")
-        self._regularization()
-        self._initial_scale()
-        return Objective(
-            alpha=as_real(self.alpha, "alpha"),
-            unobserved_weight=as_real(self.unobserved_weight, "unobserved_weight", strict=True),
-            kind=self.objective,
-            confidence=self.confidence,
-            epsilon=as_real(self.epsilon, "epsilon", strict=True),
-            regularization_exponent=as_real(
-                self.regularization_exponent, "regularization_exponent", minimum=-10.0
-            ),
-        )
-
-    def _initial_scale(self) -> float:
-        if self.init_scale is not None:
-            return as_real(self.init_scale, "init_scale", strict=True)
-        return 0.1 / math.sqrt(self.factors)
-
-    def _dtype_name(self) -> str:
-        try:
-            return np.dtype(self.dtype).name
-        except TypeError:
-            return str(self.dtype)
-
-    def _regularization(self) -> tuple[float, float]:
-        if isinstance(self.regularization, (tuple, list)):
-            if len(self.regularization) != 2:
-                raise ValueError(
-                    f"regularization must be a number or (user, item), got {self.regularization!r}"
-                )
-            users, items = self.regularization
-        else:
-            users = items = self.regularization
-        return as_real(users, "regularization"), as_real(items, "regularization")
-
-    # Training
-
-    def fit(
-        self, data: Any, callback: Callback | None = None, progress: bool | None = None
-    ) -> WRMF:
-        """Train from fresh random factors.
+    @classmethod
+    def from_factors(cls, factors: Factors, /, **params: Any) -> WRMF:
+        """Return a fitted model with the given state.
 
         Parameters
         ----------
-        data : Interactions, or a users × items scipy.sparse matrix (n_users, n_items)
+        factors : Factors
+            Training on updates its arrays in place.
+        **params
+            Parameters by name; ``factors`` and ``dtype`` default to those of the arrays.
+
+        Raises
+        ------
+        ValueError
+            If ``factors`` or ``dtype`` differ from those of the arrays, or a factor is not finite.
+
+        Examples
+        --------
+        >>> import numpy as np, wrmf
+        >>> from wrmf.model.state import Factors
+        >>> data = wrmf.Interactions.from_matrix(np.eye(3))
+        >>> factors = Factors(np.eye(3), np.eye(3), data.users, data.items, data.matrix)
+        >>> wrmf.WRMF.from_factors(factors, alpha=1.0).predict(0, [0, 1])
+        array([1., 0.])
+        """
+        model = cls(**{"factors": factors.k, "dtype": factors.dtype.name, **params})
+        if (factors.k, factors.dtype) != (model.factors, np.dtype(model.dtype)):
+            raise ValueError(
+                f"the state has {factors.k} factors of {factors.dtype}, but the parameters ask for "
+                f"{model.factors} of {np.dtype(model.dtype)}"
+            )
+        factors.check_finite()
+        model.state = factors
+        return model
+
+    def fit(
+        self,
+        data: Any,
+        callback: Callable[[WRMF, int], Any] | None = None,
+        progress: bool | None = None,
+    ) -> WRMF:
+        """Train from new random factors.
+
+        Parameters
+        ----------
+        data : Interactions, or a sparse or dense users × items matrix (n_users, n_items)
         callback : callable(model, iterations_done), optional
-            Called after each iteration; training stops early where it returns True.
+            Called after each iteration; training stops if it returns True.
         progress : bool, optional
-            Whether to show a bar; by default where standard error is a terminal.
+            Whether to show a progress bar; by default if standard error is a terminal.
 
         Returns
         -------
-        WRMF, itself
-
-        Notes
-        -----
-        Ctrl-C is heard within a second. The factors then hold what was reached, the model can be
-        used, and ``partial_fit`` goes on from there.
+        WRMF
+            The model itself.
 
         Raises
         ------
         TypeError, ValueError
-            For parameters out of bounds, and data that is no matrix of finite numbers ≥ 0 with at
-            least one entry.
+            For parameters out of bounds, and for data that is not a matrix of finite numbers ≥ 0
+            with at least one entry.
+
+        Notes
+        -----
+        Ctrl-C is noticed within a second. The model then keeps the factors reached so far, can be
+        used, and ``partial_fit`` continues from there.
 
         Examples
         --------
@@ -252,246 +212,193 @@ class WRMF(Questions):
         True
         """
         iterations = as_positive_int(self.iterations, "iterations")
-        self._begin(data).run(iterations, callback, progress)
+        self._start(data)
+        Trainer(self).run(iterations, callback, progress)
         return self
-
-    def _begin(self, data: Any) -> Trainer:
-        """Draw fresh factors; return what trains them."""
-        objective = self._objective()
-        data = _as_interactions(data)
-        generator = as_generator(self.random_state)
-        dtype, k = np.dtype(self.dtype), self.factors
-        scale = self._initial_scale()
-        # Drawn in float64, so that both dtypes start from the same point.
-        user_factors, item_factors = (
-            (generator.standard_normal((n, k)) * scale).astype(dtype) for n in data.shape
-        )
-        self.user_factors, self.item_factors = user_factors, item_factors
-        self.users, self.items = data.users, data.items
-        self.train_matrix = data.matrix
-        self.iterations_done = 0
-        return Trainer(self, objective, self._regularization())
 
     def partial_fit(
         self,
         data: Any,
         iterations: int | None = None,
-        callback: Callback | None = None,
+        callback: Callable[[WRMF, int], Any] | None = None,
         progress: bool | None = None,
     ) -> WRMF:
-        """Train on from the present factors; a model not yet fitted starts fresh.
+        """Train on from the present factors, or from new ones if the model is not fitted.
 
-        Ten iterations and then five give what fifteen at once give.
+        Ten iterations followed by five give the same factors as fifteen at once.
 
         Parameters
         ----------
-        data : Interactions or sparse (n_users, n_items), with the users and items of the fit
-        iterations : int ≥ 1, default the model's
+        data : Interactions, or a sparse or dense matrix (n_users, n_items)
+            With the same users and items as the data of the fit.
+        iterations : int ≥ 1, optional
+            By default the model's.
         callback, progress : as in ``fit``
-
-        Raises
-        ------
-        ValueError
-            For other users or items (use ``fit``, or ``fold_in_users`` for new ones), or another
-            number of factors or dtype than the model was fitted with.
-        """
-        if iterations is None:
-            iterations = self.iterations
-        iterations = as_positive_int(iterations, "iterations")
-        self.trainer(data).run(iterations, callback, progress)
-        return self
-
-    def trainer(self, data: Any) -> Trainer:
-        """Return what trains the model on from its factors, fresh ones where it has none."""
-        if not self._is_fitted:
-            return self._begin(data)
-        objective = self._objective()
-        if self.user_factors.shape[1] != self.factors or self.user_factors.dtype != self.dtype:
-            raise ValueError(
-                f"the model was fitted with {self.user_factors.shape[1]} factors of "
-                f"{self.user_factors.dtype}, now {self.factors} of {self._dtype_name()} are asked "
-                "for: call fit"
-            )
-        self.train_matrix = self._matching(data)
-        return Trainer(self, objective, self._regularization())
-
-    def _matching(self, data: Any) -> sparse.csr_matrix:
-        """Return the matrix of data that must have the model's own users and items."""
-        data = _as_interactions(data)
-        expected = (len(self.users), len(self.items))
-        if data.shape != expected:
-            raise ValueError(
-                f"the data is {data.shape[0]} users × {data.shape[1]} items, the model was fitted "
-                f"to {expected[0]} × {expected[1]}: call fit, or fold_in_users for new users"
-            )
-        same = (data.users is self.users or np.array_equal(data.users, self.users)) and (
-            data.items is self.items or np.array_equal(data.items, self.items)
-        )
-        if not same:
-            raise ValueError("the data has other user or item ids than the model was fitted to")
-        return data.matrix
-
-    def loss(self, data: Any) -> float:
-        """Return the loss on ``data`` (the model's own users × items), exact, in float64.
-
-        Costs O(n_interactions·k + (n_users + n_items)·k²); no cell without entry is visited.
-        """
-        self._check_fitted()
-        return self._objective().loss(
-            self._matching(data),
-            self.user_factors,
-            self.item_factors,
-            self._regularization(),
-            self.num_threads,
-        )
-
-    # New users and items
-
-    def fold_in_users(self, data: Any) -> np.ndarray:
-        """Return exact factors of users given by their rows, (n, k); the model stays as it is.
-
-        Parameters
-        ----------
-        data : sparse or dense (n, n_items), or Interactions whose item ids the model knows
 
         Returns
         -------
-        ndarray (n, k) of the model's dtype; a row without entries gives zeros
+        WRMF
+            The model itself.
 
         Raises
         ------
         ValueError
-            For another number of columns, unknown item ids, or values that are not finite and ≥ 0.
+            For other users or items (use ``fit``, or ``fold_in_users`` for new users), or if the
+            model was fitted with another number of factors or dtype.
 
         Examples
         --------
         >>> import numpy as np, wrmf
         >>> likes = np.indices((6, 6)).sum(axis=0) % 2
-        >>> model = wrmf.WRMF(factors=2, random_state=0).fit(likes)
-        >>> np.array_equal(model.fold_in_users(likes[:2]), model.user_factors[:2])
-        True
+        >>> model = wrmf.WRMF(factors=2, iterations=10, random_state=0).fit(likes)
+        >>> model.partial_fit(likes, iterations=5).iterations_done
+        15
         """
-        self._check_fitted()
-        matrix = self._known_items(data)
-        return self._fold_in(matrix, self.item_factors, self._regularization()[0])
+        iterations = self.iterations if iterations is None else iterations
+        iterations = as_positive_int(iterations, "iterations")
+        self.trainer(data).run(iterations, callback, progress)
+        return self
 
-    def fold_in_items(self, data: Any) -> np.ndarray:
-        """Return exact factors of items given as columns, (n, k); the model stays as it is.
+    def trainer(self, data: Any) -> Trainer:
+        """Return a trainer that trains this model on in several runs, preparing ``data`` once.
 
-        ``data`` is sparse or dense (n_users, n), rows in the order of ``model.users``. A column
-        without entries gives zeros; another number of rows is a ValueError.
+        A model that is not fitted starts from new random factors. ``data`` and errors are as in
+        ``partial_fit``.
         """
-        self._check_fitted()
-        matrix = data.matrix if isinstance(data, Interactions) else as_csr(data, allow_empty=True)
-        if matrix.shape[0] != len(self.users):
+        if not self.is_fitted:
+            self._start(data)
+            return Trainer(self)
+        state, params = self.state, self.check_params()
+        if (state.k, state.dtype) != (params.factors, params.dtype):
             raise ValueError(
-                f"data must be users × new items with {len(self.users)} rows, got {matrix.shape}"
+                f"the model was fitted with {state.k} factors of {state.dtype}, now "
+                f"{params.factors} of {params.dtype} are asked for: call fit"
             )
-        return self._fold_in(matrix.T.tocsr(), self.user_factors, self._regularization()[1])
+        self.state = replace(state, train_matrix=self._own_matrix(data))
+        return Trainer(self)
 
-    def _fold_in(
-        self, rows: sparse.csr_matrix, fixed: np.ndarray, regularization: float
-    ) -> np.ndarray:
-        side = Side.of(rows, self._objective(), regularization, fixed.dtype)
-        out = np.zeros((rows.shape[0], fixed.shape[1]), dtype=fixed.dtype)
-        half_sweep(side, fixed, out, num_threads=self.num_threads)
-        return out
-
-    def _known_items(self, data: Any) -> sparse.csr_matrix:
-        """Return rows over the model's items; ids are mapped where data has them."""
-        if isinstance(data, Interactions) and not (
-            data.items is self.items or np.array_equal(data.items, self.items)
-        ):
-            columns = self._find("items", data.items)
-            entries = data.matrix.tocoo()
-            data = sparse.coo_matrix(
-                (entries.data, (entries.row, columns[entries.col])),
-                shape=(data.n_users, len(self.items)),
+    def _start(self, data: Any) -> None:
+        """Replace the state by new random factors for ``data``."""
+        params = self.check_params()
+        data = as_interactions(data)
+        generator = as_generator(self.random_state)
+        # Drawn in float64, so that both dtypes start from the same point.
+        user_factors, item_factors = (
+            (generator.standard_normal((n, params.factors)) * params.init_scale).astype(
+                params.dtype
             )
-        matrix = data.matrix if isinstance(data, Interactions) else as_csr(data, allow_empty=True)
-        if matrix.shape[1] != len(self.items):
-            raise ValueError(
-                f"data must be users × items with {len(self.items)} columns, got {matrix.shape}"
-            )
-        return matrix
-
-    # Questions that need the objective
-
-    def recommend_new(
-        self,
-        interactions: Any,
-        n: int = 10,
-        exclude_seen: bool = True,
-        exclude: Any = None,
-        items: Any = None,
-    ) -> Recommendations:
-        """As ``recommend``, for users the model has not seen, by exact fold-in of their rows.
-
-        ``interactions`` is as in ``fold_in_users``; the users' ids are its own, or 0, 1, 2, ….
-        """
-        self._check_fitted()
-        matrix = self._known_items(interactions)
-        users = (
-            interactions.users
-            if isinstance(interactions, Interactions)
-            else np.arange(matrix.shape[0])
+            for n in data.shape
         )
-        factors = self.fold_in_users(matrix)
-        return self._rank(users, factors, matrix if exclude_seen else None, n, exclude, items)
+        self.state = Factors(user_factors, item_factors, data.users, data.items, data.matrix)
+
+    def _own_matrix(self, data: Any) -> sparse.csr_matrix:
+        """Return the matrix of ``data``, which must have the model's own users and items."""
+        state, data = self.state, as_interactions(data)
+        n_users, n_items = len(state.users), len(state.items)
+        if data.shape != (n_users, n_items):
+            raise ValueError(
+                f"the data is {data.n_users} users × {data.n_items} items, the model was fitted "
+                f"to {n_users} × {n_items}: call fit, or fold_in_users for new users"
+            )
+        if not (same_ids(data.users, state.users) and same_ids(data.items, state.items)):
+            raise ValueError(
+                "the data has other user or item ids than the model was fitted to: call fit, or "
+                "fold_in_users for new users"
+            )
+        return data.matrix
+
+    def loss(self, data: Any) -> float:
+        """Return the exact loss on ``data``, computed in float64.
+
+        It costs O(n_interactions·k + (n_users + n_items)·k²); cells without an entry are not
+        visited.
+
+        Parameters
+        ----------
+        data : Interactions, or a sparse or dense matrix (n_users, n_items)
+            With the model's own users and items.
+
+        Examples
+        --------
+        >>> import numpy as np, wrmf
+        >>> likes = np.indices((6, 6)).sum(axis=0) % 2
+        >>> model = wrmf.WRMF(factors=2, regularization=0.1, random_state=0).fit(likes)
+        >>> round(model.loss(likes), 1)
+        9.0
+        """
+        state, params = self.state, self.check_params()
+        return params.objective.loss(
+            self._own_matrix(data),
+            state.user_factors,
+            state.item_factors,
+            params.regularization,
+            params.sweep.num_threads,
+        )
 
     def explain(self, user: Any, item: Any, n: int = 10) -> pd.DataFrame:
-        """Return which of a user's interactions make up the score of an item.
+        """Return how much each of a user's interactions contributes to the score of an item.
 
-        The score is Σ_j b_j · y_itemᵀ A⁻¹ y_j over the user's own items j (Hu, Koren, Volinsky
-        2008, section 5), A being the user's system.
+        The score is a sum over the user's own items (Hu, Koren, Volinsky 2008, section 5).
+
+        Parameters
+        ----------
+        user, item : ids
+        n : int ≥ 1, default 10
+            The number of contributions to return.
 
         Returns
         -------
         DataFrame
-            item, contribution, largest first, at most n rows; ``attrs["score"]`` is what
-            ``predict`` gives, and ``attrs["rest"]`` what is missing to it: the rows left out and,
-            with "cg", how far the user's factors are from the minimum.
+            item and contribution, largest first, at most n rows. ``attrs["score"]`` is what
+            ``predict`` returns; ``attrs["rest"]`` is the score less the contributions shown: those
+            left out and, with "cg", the distance of the user's factors from the minimum.
+
+        Examples
+        --------
+        >>> import numpy as np, wrmf
+        >>> likes = np.indices((6, 6)).sum(axis=0) % 2
+        >>> model = wrmf.WRMF(factors=2, regularization=0.1, random_state=0).fit(likes)
+        >>> sorted(model.explain(user=0, item=1)["item"].tolist())
+        [1, 3, 5]
         """
-        self._check_fitted()
-        n = as_positive_int(n, "n")
-        rows, columns = self._find("users", user), self._find("items", item)
-        if len(rows) != 1 or len(columns) != 1:
-            raise ValueError(
-                f"explain takes one user and one item, got {len(rows)} and {len(columns)}"
-            )
-        row, column = rows[0], columns[0]
-        mine = self.train_matrix[[row]]
-        objective = self._objective()
-        y = self.item_factors[mine.indices].astype(np.float64)
-        weights = objective.weights(mine.data, np.float64)
-        regularization = objective.row_regularization(
-            self._regularization()[0], np.array([mine.nnz]), len(self.items)
-        )[0]
-        system = objective.unobserved_weight * gram(self.item_factors) + (y.T * weights) @ y
-        system += regularization * np.eye(len(system))
-        direction = np.linalg.pinv(system, hermitian=True) @ self.item_factors[column]
-        parts = (weights + objective.target_shift) * (y @ direction)
-        order = np.argsort(-parts, kind="stable")
-        frame = pd.DataFrame(
-            {"item": self.items[mine.indices[order[:n]]], "contribution": parts[order[:n]]}
-        )
-        score = float(self.user_factors[row].astype(np.float64) @ self.item_factors[column])
-        frame.attrs = {"score": score, "rest": score - float(parts[order[:n]].sum())}
-        return frame
+        state, params = self.state, self.check_params()
+        return explain_score(state, params.objective, params.regularization[0], user, item, n)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the fitted model to one file of plain arrays, at once or not at all.
+        """Write the fitted model to one file of plain arrays, completely or not at all.
 
-        Everything is kept that ``wrmf.load`` needs to go on: parameters, ids, factors and the
-        training data. A model that is not fitted is a ValueError, as is a folder that is not there
-        a FileNotFoundError; ids must be strings, numbers or tuples of them.
+        The file holds all that :func:`wrmf.load` needs to continue: parameters, ids, factors and
+        the training data. A ``random_state`` that is a generator is saved as None.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For ids that are not strings, numbers or tuples of them, and a model that is not
+            fitted.
+        FileNotFoundError, IsADirectoryError, OSError
+            If the file cannot be written.
         """
-        # Imported here because reading a file makes a model, so that module stands above.
-        from wrmf.model import persistence
-
-        self._check_fitted()
-        persistence.save(self, path)
+        write_model(path, self.get_params(), self.state)
 
 
-def _as_interactions(data: Any) -> Interactions:
-    return data if isinstance(data, Interactions) else Interactions.from_matrix(data)
+def load(path: str | os.PathLike[str]) -> WRMF:
+    """Return the model that :meth:`WRMF.save` wrote to ``path``.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        For a file that is truncated, damaged, not a model, or of a later format version.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np, wrmf
+    >>> path = tempfile.mkdtemp() + "/model.wrmf"
+    >>> wrmf.WRMF(factors=2, random_state=0).fit(np.eye(3)).save(path)
+    >>> wrmf.load(path)
+    WRMF(factors=2, random_state=0)
+    """
+    params, factors = read_model(path)
+    with explain_failures(path):
+        return WRMF.from_factors(factors, **params)

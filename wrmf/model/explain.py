@@ -1,0 +1,72 @@
+"""The score of an item as a sum of contributions of the user's own items.
+
+User factors that minimise the loss are x = A⁻¹ Σ_j b_j y_j, with A the user's system
+
+    A = α₀ YᵀY + Σ_j w_j y_j y_jᵀ + λ_u I
+
+and j the user's items (Hu, Koren, Volinsky 2008, section 5). So the score of an item i is
+x·y_i = Σ_j b_j · y_jᵀ A⁻¹ y_i, a sum with one term for each j.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from wrmf.data.checks import as_positive_int
+from wrmf.model.state import Factors
+from wrmf.numerics.objective import Objective, gram
+
+__all__ = ["contributions", "explain_score"]
+
+
+def contributions(
+    state: Factors, objective: Objective, regularization: float, row: int, column: int
+) -> np.ndarray:
+    """Return the terms b_j · y_jᵀ A⁻¹ y_i of the score of item ``column`` for user ``row``.
+
+    Parameters
+    ----------
+    state : Factors
+    objective : Objective
+    regularization : float
+        λ of users, before it is scaled to the user's number of items.
+    row, column : int
+
+    Returns
+    -------
+    float64 (n_items_of_the_user,)
+        In the order of the user's row of ``state.train_matrix``.
+    """
+    own = state.train_matrix[[row]]
+    y = state.item_factors[own.indices].astype(np.float64)
+    weights = objective.weights(own.data, np.float64)
+    user_regularization = objective.row_regularization(
+        regularization, np.array([own.nnz]), len(state.items)
+    )[0]
+    system = objective.unobserved_weight * gram(state.item_factors) + (y.T * weights) @ y
+    system += user_regularization * np.eye(len(system))
+    # The pseudo-inverse gives the least-norm solution if nothing regularises the system.
+    direction = np.linalg.pinv(system, hermitian=True) @ state.item_factors[column]
+    terms: np.ndarray = (weights + objective.target_shift) * (y @ direction)
+    return terms
+
+
+def explain_score(
+    state: Factors, objective: Objective, regularization: float, user: Any, item: Any, n: int
+) -> pd.DataFrame:
+    """Return the n largest contributions to a score; see ``WRMF.explain``."""
+    n = as_positive_int(n, "n")
+    rows, columns = state.find_users(user), state.find_items(item)
+    if len(rows) != 1 or len(columns) != 1:
+        raise ValueError(f"explain takes one user and one item, got {len(rows)} and {len(columns)}")
+    row, column = int(rows[0]), int(columns[0])
+    terms = contributions(state, objective, regularization, row, column)
+    largest = np.argsort(-terms, kind="stable")[:n]
+    items = state.items[state.train_matrix[[row]].indices[largest]]
+    frame: pd.DataFrame = pd.DataFrame({"item": items, "contribution": terms[largest]})
+    score = float(state.user_factors[row].astype(np.float64) @ state.item_factors[column])
+    frame.attrs = {"score": score, "rest": score - float(terms[largest].sum())}
+    return frame

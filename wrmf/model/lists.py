@@ -1,0 +1,136 @@
+"""Ranked lists of items for users, with items left out or allowed; nearest neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from wrmf.data.checks import as_positive_int
+from wrmf.model.recommendations import Recommendations
+from wrmf.model.state import Factors
+from wrmf.numerics import ranking
+
+__all__ = ["ItemFilter", "Query", "nearest_neighbours", "ranked_items"]
+
+
+@dataclass(frozen=True)
+class Query:
+    """Users that items are ranked for.
+
+    Attributes
+    ----------
+    users : ndarray (n,)
+        Their ids.
+    factors : ndarray (n, k)
+    seen : CSR (n, n_items), or None
+        Items to leave out, as each user has seen them.
+    """
+
+    users: np.ndarray
+    factors: np.ndarray
+    seen: sparse.csr_matrix | None
+
+
+@dataclass(frozen=True)
+class ItemFilter:
+    """Which items may be recommended.
+
+    Attributes
+    ----------
+    exclude, items : ids, or mapping of user id to ids, or None
+        Items never to recommend, and the only ones to choose from; for all users, or for each
+        user named.
+    """
+
+    exclude: Any = None
+    items: Any = None
+
+    def allowed(self, state: Factors) -> np.ndarray:
+        """Return bool (n_items,): the items that no filter for all users leaves out."""
+        if self.items is None or isinstance(self.items, Mapping):
+            allowed = np.ones(len(state.items), dtype=bool)
+        else:
+            allowed = np.zeros(len(state.items), dtype=bool)
+            allowed[state.find_items(self.items)] = True
+        if self.exclude is not None and not isinstance(self.exclude, Mapping):
+            allowed[state.find_items(self.exclude)] = False
+        return allowed
+
+    def blocked(self, state: Factors, query: Query) -> sparse.csr_matrix | None:
+        """Return bool CSR (n, n_items): items seen by a user or excluded for that user."""
+        blocked = None if query.seen is None else query.seen.astype(bool)
+        if isinstance(self.exclude, Mapping):
+            excluded = _lists_as_matrix(state, query.users, self.exclude)
+            blocked = excluded if blocked is None else (blocked + excluded).tocsr()
+        return blocked
+
+
+def ranked_items(
+    state: Factors, query: Query, n: int, filters: ItemFilter, num_threads: int = 0
+) -> Recommendations:
+    """Return the n items with the highest scores for each user of a query, best first."""
+    n = as_positive_int(n, "n")
+    allowed = filters.allowed(state)
+    blocked = filters.blocked(state, query)
+    rows, scores, counts = ranking.top_n(
+        query.factors, state.item_factors, n, blocked, allowed, num_threads
+    )
+    if isinstance(filters.items, Mapping):
+        # Users with a list of their own are ranked again, over that list alone.
+        named = np.flatnonzero([user in filters.items for user in query.users.tolist()])
+        lists = _lists_as_matrix(state, query.users, filters.items)[named]
+        if blocked is not None:
+            lists = lists > lists.multiply(blocked[named])
+        lists = sparse.csr_matrix(lists.multiply(allowed))
+        lists.eliminate_zeros()
+        rows[named], scores[named], counts[named] = ranking.top_n_of(
+            query.factors[named], state.item_factors, n, lists, num_threads
+        )
+    return Recommendations.of(query.users, state.items, rows, scores, counts)
+
+
+def _lists_as_matrix(
+    state: Factors, users: np.ndarray, lists: Mapping[Any, Any]
+) -> sparse.csr_matrix:
+    """Return ``{user id: item ids}`` as bool CSR (n_users, n_items)."""
+    user_ids = users.tolist()
+    columns_of = {user: state.find_items(lists[user]) for user in set(user_ids) if user in lists}
+    no_items = np.empty(0, dtype=np.int64)
+    columns = [columns_of.get(user, no_items) for user in user_ids]
+    indptr = np.concatenate(([0], np.cumsum([len(row) for row in columns])))
+    indices = np.concatenate([*columns, no_items])
+    matrix = sparse.csr_matrix(
+        (np.ones(len(indices), dtype=bool), indices, indptr),
+        shape=(len(users), len(state.items)),
+    )
+    matrix.sum_duplicates()
+    return matrix
+
+
+def nearest_neighbours(
+    ids: np.ndarray, factors: np.ndarray, rows: np.ndarray, n: int, num_threads: int = 0
+) -> Recommendations:
+    """Return the n other rows of ``factors`` with the highest cosine to each of ``rows``.
+
+    Parameters
+    ----------
+    ids : ndarray (m,)
+        The ids of the rows of ``factors``.
+    factors : ndarray (m, k)
+        Rows of zeros have no neighbours and are nobody's neighbour.
+    rows : int64 (n_queries,)
+    n : int ≥ 1
+    """
+    unit, has_length = ranking.unit_rows(factors)
+    itself = sparse.csr_matrix(
+        (np.ones(len(rows), dtype=bool), (np.arange(len(rows)), rows)),
+        shape=(len(rows), len(ids)),
+    )
+    neighbours, scores, counts = ranking.top_n(unit[rows], unit, n, itself, has_length, num_threads)
+    no_length = ~has_length[rows]
+    neighbours[no_length], scores[no_length], counts[no_length] = -1, np.nan, 0
+    return Recommendations.of(ids[rows], ids, neighbours, scores, counts)

@@ -1,0 +1,166 @@
+"""Validation of the model's parameters."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import numpy as np
+
+from wrmf.data.checks import as_positive_int, as_real
+from wrmf.numerics.objective import Objective
+from wrmf.numerics.sweep import SOLVERS
+
+__all__ = ["Parameters", "Parametrized", "SweepOptions", "validate_parameters"]
+
+CHOICES = {
+    "objective": ("wrmf", "ials"),
+    "confidence": ("linear", "log"),
+    "solver": ("auto", *SOLVERS),
+    "dtype": ("float32", "float64"),
+}
+
+Model = TypeVar("Model", bound="Parametrized")
+
+
+@dataclass(frozen=True)
+class SweepOptions:
+    """How a half-sweep is computed, as :func:`wrmf.numerics.sweep.half_sweep` takes it."""
+
+    solver: str
+    num_threads: int
+    cg_steps: int
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """The parameters of a model, validated and complete.
+
+    Attributes
+    ----------
+    factors : int
+    dtype : numpy dtype, float32 or float64
+    objective : Objective
+    regularization : tuple of float, λ of users and of items
+    init_scale : float
+        Standard deviation of the initial factors.
+    solve_users_first : bool
+        Whether users are solved once more before the first iteration.
+    sweep : SweepOptions
+    """
+
+    factors: int
+    dtype: np.dtype[Any]
+    objective: Objective
+    regularization: tuple[float, float]
+    init_scale: float
+    solve_users_first: bool
+    sweep: SweepOptions
+
+
+def validate_parameters(params: Mapping[str, Any]) -> Parameters:
+    """Return validated parameters, or raise for the first one that is out of bounds.
+
+    ``iterations`` and ``random_state`` are not among them: ``fit`` checks these where it uses
+    them.
+
+    Parameters
+    ----------
+    params : mapping of parameter name to value, as ``WRMF.get_params`` returns it
+
+    Raises
+    ------
+    TypeError, ValueError
+        With the parameter's name, its value and what was expected.
+
+    Examples
+    --------
+    >>> import wrmf
+    >>> validate_parameters(wrmf.WRMF(regularization=2).get_params()).regularization
+    (2.0, 2.0)
+    """
+    factors = as_positive_int(params["factors"], "factors")
+    num_threads = as_positive_int(params["num_threads"], "num_threads", 0)
+    for name, choices in CHOICES.items():
+        value = _dtype_name(params[name]) if name == "dtype" else params[name]
+        if value not in choices:
+            raise ValueError(f"{name} must be one of {choices}, got {value!r}")
+    regularization = _both_sides(params["regularization"])
+    scale = params["init_scale"]
+    objective = Objective(
+        alpha=as_real(params["alpha"], "alpha"),
+        unobserved_weight=as_real(params["unobserved_weight"], "unobserved_weight", strict=True),
+        kind=params["objective"],
+        confidence=params["confidence"],
+        epsilon=as_real(params["epsilon"], "epsilon", strict=True),
+        regularization_exponent=as_real(
+            params["regularization_exponent"], "regularization_exponent", minimum=-10.0
+        ),
+    )
+    return Parameters(
+        factors=factors,
+        dtype=np.dtype(params["dtype"]),
+        objective=objective,
+        regularization=regularization,
+        init_scale=(
+            0.1 / math.sqrt(factors) if scale is None else as_real(scale, "init_scale", strict=True)
+        ),
+        solve_users_first=scale is None,
+        sweep=SweepOptions(
+            solver="exact" if params["solver"] == "auto" else params["solver"],
+            num_threads=num_threads,
+            cg_steps=as_positive_int(params["cg_steps"], "cg_steps"),
+        ),
+    )
+
+
+def _dtype_name(dtype: Any) -> str:
+    try:
+        return str(np.dtype(dtype).name)
+    except TypeError:
+        return str(dtype)
+
+
+def _both_sides(regularization: Any) -> tuple[float, float]:
+    """Return λ of users and of items from one number or a pair."""
+    if not isinstance(regularization, (tuple, list)):
+        regularization = (regularization, regularization)
+    elif len(regularization) != 2:
+        raise ValueError(f"regularization must be a number or (user, item), got {regularization!r}")
+    of_users, of_items = regularization
+    return as_real(of_users, "regularization"), as_real(of_items, "regularization")
+
+
+class Parametrized:
+    """A model whose constructor's parameters are its attributes, as in scikit-learn."""
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """Return the constructor's parameters by name; ``deep`` changes nothing."""
+        return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
+
+    def set_params(self: Model, **params: Any) -> Model:
+        """Set parameters by name and return the model; they take effect at the next fit."""
+        valid = self.get_params()
+        for name, value in params.items():
+            if name not in valid:
+                raise ValueError(
+                    f"unknown parameter {name!r}; {type(self).__name__} has {', '.join(valid)}"
+                )
+            setattr(self, name, value)
+        return self
+
+    def __repr__(self) -> str:
+        defaults = inspect.signature(type(self)).parameters
+        changed = (
+            f"{name}={value!r}"
+            for name, value in self.get_params().items()
+            if value is not defaults[name].default and value != defaults[name].default
+        )
+        return f"{type(self).__name__}({', '.join(changed)})"
+
+    def check_params(self) -> Parameters:
+        """Return the validated parameters, or raise a TypeError or ValueError."""
+        return validate_parameters(self.get_params())

@@ -1,0 +1,187 @@
+"""The state of a fitted model: factors, ids and training data in one frozen record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from wrmf.data.interactions import find_ids
+
+__all__ = ["FactorModel", "Factors", "NotFittedError"]
+
+DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
+
+
+class NotFittedError(ValueError, AttributeError):
+    """Raised if a model is used before it is fitted.
+
+    It is also an ``AttributeError``, so that ``hasattr(model, "user_factors")`` is False.
+    """
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Factors:
+    """Everything that training gives a model. The record is frozen; training writes to its arrays.
+
+    Parameters
+    ----------
+    user_factors, item_factors : ndarray (n_users, k), (n_items, k)
+        Both float32 or both float64.
+    users, items : ndarray (n_users,), (n_items,), int64 or object
+        The external ids of the rows.
+    train_matrix : scipy.sparse.csr_matrix (n_users, n_items)
+        The data that the model was last fitted to.
+    iterations_done : int, default 0
+
+    Raises
+    ------
+    TypeError, ValueError
+        If shapes, lengths or dtypes do not go together.
+
+    Examples
+    --------
+    >>> import numpy as np, wrmf
+    >>> data = wrmf.Interactions.from_matrix(np.eye(3))
+    >>> Factors(np.ones((3, 2)), np.ones((3, 2)), data.users, data.items, data.matrix)
+    Factors(3 users × 3 items, k=2, float64, iterations_done=0)
+    """
+
+    user_factors: np.ndarray
+    item_factors: np.ndarray
+    users: np.ndarray
+    items: np.ndarray
+    train_matrix: sparse.csr_matrix
+    iterations_done: int = 0
+
+    def __post_init__(self) -> None:
+        if not sparse.issparse(self.train_matrix) or self.train_matrix.format != "csr":
+            raise TypeError(
+                f"train_matrix must be a CSR matrix, got {type(self.train_matrix).__name__}: "
+                "pass the matrix of an Interactions"
+            )
+        n_users, n_items = self.train_matrix.shape
+        for side, factors, ids, n_rows in (
+            ("user", self.user_factors, self.users, n_users),
+            ("item", self.item_factors, self.items, n_items),
+        ):
+            if factors.ndim != 2 or len(factors) != n_rows or factors.dtype not in DTYPES:
+                raise ValueError(
+                    f"{side} factors must be float32 or float64 of shape ({n_rows}, k), "
+                    f"got {factors.dtype} {factors.shape}"
+                )
+            if len(ids) != n_rows:
+                raise ValueError(f"there are {len(ids)} {side} ids for {n_rows} rows")
+        if (self.user_factors.shape[1], self.user_factors.dtype) != (self.k, self.dtype):
+            raise ValueError(
+                "both sides must have the same k and dtype, got "
+                f"{self.user_factors.shape[1]} factors of {self.user_factors.dtype} for users and "
+                f"{self.k} of {self.dtype} for items"
+            )
+
+    def __repr__(self) -> str:
+        return (
+            f"Factors({len(self.users)} users × {len(self.items)} items, k={self.k}, {self.dtype}, "
+            f"iterations_done={self.iterations_done})"
+        )
+
+    @property
+    def k(self) -> int:
+        """Number of latent dimensions."""
+        return int(self.item_factors.shape[1])
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The factors' dtype."""
+        return self.item_factors.dtype
+
+    def find_users(self, ids: Any) -> np.ndarray:
+        """Return the rows of one user id or several, int64; an unknown id is a ``ValueError``."""
+        return find_ids(pd.Index(self.users, tupleize_cols=False), ids, "users")
+
+    def find_items(self, ids: Any) -> np.ndarray:
+        """Return the rows of one item id or several, int64; an unknown id is a ``ValueError``."""
+        return find_ids(pd.Index(self.items, tupleize_cols=False), ids, "items")
+
+    def check_finite(self) -> None:
+        """Raise a ``ValueError`` if a factor is NaN or infinite."""
+        for side, factors in (("user", self.user_factors), ("item", self.item_factors)):
+            if not np.isfinite(factors).all():
+                raise ValueError(f"{side} factors hold NaN or infinite values")
+
+
+class FactorModel:
+    """A model whose fitted state is one :class:`Factors`, or nothing before the first fit."""
+
+    _state: Factors | None = None
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether the model has factors."""
+        return self._state is not None
+
+    @property
+    def state(self) -> Factors:
+        """The fitted state; a :class:`NotFittedError` before the first fit."""
+        if self._state is None:
+            raise NotFittedError("this model is not fitted yet: call fit(data) first")
+        return self._state
+
+    @state.setter
+    def state(self, state: Factors) -> None:
+        self._state = state
+
+    @property
+    def user_factors(self) -> np.ndarray:
+        """Factors of users, (n_users, k). An array of the same shape may be assigned."""
+        return self.state.user_factors
+
+    @user_factors.setter
+    def user_factors(self, factors: Any) -> None:
+        array = _as_replacement(factors, self.state.user_factors, "user_factors")
+        self.state = replace(self.state, user_factors=array)
+
+    @property
+    def item_factors(self) -> np.ndarray:
+        """Factors of items, (n_items, k). An array of the same shape may be assigned."""
+        return self.state.item_factors
+
+    @item_factors.setter
+    def item_factors(self, factors: Any) -> None:
+        array = _as_replacement(factors, self.state.item_factors, "item_factors")
+        self.state = replace(self.state, item_factors=array)
+
+    @property
+    def users(self) -> np.ndarray:
+        """User ids, (n_users,), in the order of ``user_factors``."""
+        return self.state.users
+
+    @property
+    def items(self) -> np.ndarray:
+        """Item ids, (n_items,), in the order of ``item_factors``."""
+        return self.state.items
+
+    @property
+    def train_matrix(self) -> sparse.csr_matrix:
+        """The data that the model was last fitted to, CSR (n_users, n_items)."""
+        return self.state.train_matrix
+
+    @property
+    def iterations_done(self) -> int:
+        """Iterations since the last fresh start; 0 before the first fit."""
+        return 0 if self._state is None else self._state.iterations_done
+
+
+def _as_replacement(factors: Any, current: np.ndarray, name: str) -> np.ndarray:
+    """Return ``factors`` as an array that the kernels can take in place of ``current``."""
+    # The next training run writes to the array, so a read-only one is copied.
+    array: np.ndarray = np.require(factors, current.dtype, ["C_CONTIGUOUS", "WRITEABLE"])
+    if array.shape != current.shape:
+        raise ValueError(
+            f"{name} must keep the shape {current.shape}, got {array.shape}: for other users or "
+            "items, make a model with WRMF.from_factors"
+        )
+    return array
