@@ -1,34 +1,72 @@
-"""Evaluating a model on a split: ranking metrics and mean squared error."""
+"""Evaluation of a model on a split, by ranking and error metrics."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
 from wrmf.data.splitting import Split, check_split
-from wrmf.evaluation.metrics import METRICS, Ranked, check_metrics
+from wrmf.evaluation.metrics import (
+    METRICS,
+    ErrorMetric,
+    NamedMetric,
+    Ranked,
+    RankingMetric,
+    check_metrics,
+)
 from wrmf.numerics.objective import observed_scores, squared_errors
-from wrmf.numerics.ranking import Ranks, rank_held_out
+from wrmf.numerics.ranking import rank_held_out
 
-__all__ = ["Evaluation", "evaluate", "evaluate_both", "evaluate_sides"]
+__all__ = ["Evaluation", "HasFactors", "evaluate", "evaluate_both", "evaluate_sides"]
+
+
+class HasFactors(Protocol):
+    """Anything that scores a user and an item by the product of their factors.
+
+    For a split that holds out whole users, it needs a method ``fold_in_users``, too, as of
+    :class:`wrmf.WRMF`.
+    """
+
+    @property
+    def user_factors(self) -> np.ndarray: ...
+
+    @property
+    def item_factors(self) -> np.ndarray: ...
+
+
+@runtime_checkable
+class _FoldsInUsers(Protocol):
+    def fold_in_users(self, data: sparse.csr_matrix) -> np.ndarray: ...
 
 
 @dataclass(frozen=True)
 class Evaluation(Mapping[str, float]):
-    """Metric values by name, averaged over users.
+    """Values by metric name. Ranking metrics are means over users.
 
     Attributes
     ----------
-    n_users : int, users that were averaged over
-    n_skipped : int, users left out because they have no held-out item
-    stderr : dict, standard error of each mean (not of mse)
-    per_user : DataFrame with user and a column for each metric (not mse), or None
+    values_by_name : dict of metric name to float
+    n_users : int
+        The users that were averaged over.
+    n_skipped : int
+        The users left out because they have no held-out item.
+    stderr : dict of metric name to float
+        The standard error of each mean; ranking metrics only.
+    per_user : DataFrame, or None
+        ``user`` and a column for each ranking metric.
+
+    Examples
+    --------
+    >>> evaluation = Evaluation({"mrr": 0.5}, n_users=2, n_skipped=0)
+    >>> evaluation["mrr"]
+    0.5
+    >>> evaluation
+    Evaluation(mrr=0.50000, n_users=2, n_skipped=0)
     """
 
     values_by_name: dict[str, float]
@@ -52,7 +90,7 @@ class Evaluation(Mapping[str, float]):
 
 
 def evaluate(
-    model: Any,
+    model: HasFactors,
     split: Split,
     metrics: Sequence[str] = ("precision@5", "recall@20", "ndcg@100", "mse"),
     exclude_seen: bool = True,
@@ -62,30 +100,38 @@ def evaluate(
 ) -> Evaluation:
     """Measure how well a model ranks held-out items.
 
-    With h the user's held-out items among the first k of all items, n of them held out in all:
-    ``precision@k`` = h/k; ``recall@k`` = h/n (as the Gowalla tables and trec_eval);
-    ``capped_recall@k`` = h/min(k, n) (as Liang et al. 2018); ``ndcg@k`` with binary gains, ideal
-    over min(k, n); ``map@k`` normalised by min(k, n); ``hit_rate@k``; ``mrr`` (of the first
-    held-out item, optionally @k); ``auc``; ``mse`` over all cells of the users' rows. All but mse
-    are means over users. Equal scores are ranked by the items' order.
+    The metrics are ``precision@k``, ``recall@k``, ``capped_recall@k``, ``ndcg@k`` (with binary
+    gains), ``map@k``, ``hit_rate@k``, ``mrr`` and ``mrr@k``, ``auc``, and ``mse`` over all cells
+    of the users' rows; ``wrmf.evaluation.metrics`` has their formulas. All but ``mse`` are means
+    over the users with a held-out item. Equal scores are ranked by the items' order.
 
     Parameters
     ----------
-    model : WRMF, or anything with user_factors (n_users, k) and item_factors (n_items, k)
+    model : WRMF, or any object with the attributes below
+        ``user_factors`` (n_users, k) and ``item_factors`` (n_items, k).
     split : Split
-        With ``fold_in``, users' factors come from ``model.fold_in_users``.
-    metrics : sequence of str, k from 1 to the number of items
+        With ``split.fold_in``, users' factors come from ``model.fold_in_users``.
+    metrics : sequence of str, default precision@5, recall@20, ndcg@100 and mse
+        k from 1 to the number of items.
     exclude_seen : bool, default True
         Whether training items are left out of the ranking on test. A held-out item that is also a
         training item of the same user then counts as never found.
     per_user : bool, default False
-    on : {"test", "train"}
-        "train" ranks the training items themselves, and nothing is left out.
+        Whether the result has the values of each user.
+    on : {"test", "train"}, default "test"
+        "train" ranks the training items themselves, and leaves nothing out.
+    num_threads : int ≥ 0, default 0
+        0 uses every CPU that this process may use.
+
+    Returns
+    -------
+    Evaluation
+        The values by name.
 
     Raises
     ------
-    ValueError
-        For unknown metrics, factors that do not fit the split, or no held-out item at all.
+    TypeError, ValueError
+        For unknown metrics, factors that do not fit the split, or if no user has a held-out item.
 
     Examples
     --------
@@ -103,113 +149,192 @@ def evaluate(
 
 
 def evaluate_both(
-    model: Any,
+    model: HasFactors,
     split: Split,
     metrics: Sequence[str],
     exclude_seen: bool = True,
     num_threads: int = 0,
 ) -> tuple[Evaluation, Evaluation]:
-    """Return what ``evaluate`` gives on train and on test, from one pass over the scores."""
+    """Return what ``evaluate`` returns on train and on test, from one pass over the scores."""
     sides = [("train", False), ("test", exclude_seen)]
     train, test = evaluate_sides(model, split, metrics, sides, num_threads=num_threads)
     return train, test
 
 
 def evaluate_sides(
-    model: Any,
+    model: HasFactors,
     split: Split,
     metrics: Sequence[str],
     sides: Sequence[tuple[str, bool]] = (("train", False), ("test", True), ("test", False)),
     per_user: bool = False,
     num_threads: int = 0,
 ) -> list[Evaluation]:
-    """Return what ``evaluate`` gives for each (on, exclude_seen), from one pass over the scores.
+    """Return what ``evaluate`` returns for each side, from one pass over the scores.
 
-    By default on train, on test, and on test with the training items in the ranking.
+    Parameters
+    ----------
+    model, split, metrics, per_user, num_threads : as in ``evaluate``
+    sides : sequence of (on, exclude_seen)
+        By default on train, on test, and on test with the training items in the ranking.
     """
     check_split(split)
     parsed = check_metrics(metrics, split.train.n_items)
-    users = split.users
-    if not len(users):
+    if not len(split.users):
         raise ValueError("the split has no test users, so there is nothing to evaluate")
-    known = (split.train if split.fold_in is None else split.fold_in).matrix[users]
-    held = {"train": known, "test": split.test.matrix[users]}
-    user_factors, item_factors = _factors(model, split, known)
-
-    ranked_metrics = {name: how for name, how in parsed.items() if how[0] != "mse"}
-    cutoffs = [k for _, k in ranked_metrics.values()]
-    whole = None in cutoffs
-    cutoff = None if whole else max((k for k in cutoffs if k is not None), default=1)
-
-    scores = {
-        on: observed_scores(held[on], user_factors, item_factors, num_threads)
+    known = (split.train if split.fold_in is None else split.fold_in).matrix[split.users]
+    x, y = _checked_factors(model, split, known)
+    matrices = {"train": known, "test": split.test.matrix[split.users]}
+    held_out = {
+        on: _HeldOut(matrices[on], observed_scores(matrices[on], x, y, num_threads))
         for on in dict.fromkeys(on for on, _ in sides)
     }
-    ranked: list[Ranks | None] = [None] * len(sides)
-    if ranked_metrics:
-        wanted = [
-            (held[on], scores[on], on == "test" and exclude_seen) for on, exclude_seen in sides
-        ]
-        ranked = list(rank_held_out(user_factors, item_factors, wanted, known, cutoff, num_threads))
-    errors = dict.fromkeys(held, math.nan)
-    if "mse" in (kind for kind, _ in parsed.values()):
-        found = squared_errors(scores.values(), user_factors, item_factors, num_threads)
-        cells = len(users) * len(item_factors)
-        errors |= {on: each / cells for on, each in zip(scores, found, strict=True)}
-    ids = split.train.users[users]
+    requests = [(held_out[on], on == "test" and exclude_seen) for on, exclude_seen in sides]
+    ranked = _rank(parsed, x, y, requests, known, num_threads)
+    overall = _measure_errors(parsed, x, y, held_out, num_threads)
+    ids = split.train.users[split.users]
     return [
-        _summarise(ranks, held[on], parsed, ids, per_user, errors[on])
-        for (on, _), ranks in zip(sides, ranked, strict=True)
+        _assemble(parsed, by_user, overall[on], ids[held_out[on].counts > 0], len(ids), per_user)
+        for (on, _), by_user in zip(sides, ranked, strict=True)
     ]
 
 
-def _summarise(
-    ranks: Ranks | None,
-    held: sparse.csr_matrix,
-    parsed: dict[str, tuple[str, int | None]],
-    ids: np.ndarray,
+@dataclass(frozen=True)
+class _HeldOut:
+    """Held-out items of the test users, (n, n_items), and the scores of the stored entries."""
+
+    matrix: sparse.csr_matrix
+    scores: np.ndarray
+
+    @property
+    def counts(self) -> np.ndarray:
+        counts: np.ndarray = np.diff(self.matrix.indptr)
+        return counts
+
+
+def _rank(
+    metrics: Mapping[str, NamedMetric],
+    x: np.ndarray,
+    y: np.ndarray,
+    requests: Sequence[tuple[_HeldOut, bool]],
+    known: sparse.csr_matrix,
+    num_threads: int,
+) -> list[dict[str, np.ndarray]]:
+    """Return, for each request, the values of the ranking metrics of users with held-out items.
+
+    A request is the held-out items, and whether ``known`` items are left out of their ranking.
+    x and y are the factors of the test users and of all items.
+    """
+    ranking = {
+        name: (metric.per_user, cutoff)
+        for name, (key, cutoff) in metrics.items()
+        if isinstance(metric := METRICS[key], RankingMetric)
+    }
+    if not ranking:
+        return [{} for _ in requests]
+    cutoffs = [cutoff for _, cutoff in ranking.values() if cutoff is not None]
+    # A single metric without a cut-off needs the ranks of all items.
+    last = max(cutoffs) if len(cutoffs) == len(ranking) else None
+    sides = [(held_out.matrix, held_out.scores, masked) for held_out, masked in requests]
+    results = []
+    for (held_out, _), ranks in zip(
+        requests, rank_held_out(x, y, sides, known, last, num_threads), strict=True
+    ):
+        counts = held_out.counts
+        tested = counts > 0
+        if not tested.any():
+            raise ValueError(
+                "no user has a held-out item, so there is nothing to rank: check split.test"
+            )
+        auc = None if ranks.auc is None else ranks.auc[tested]
+        ranked = Ranked.of(ranks.ranks, counts[tested], auc)
+        results.append({name: score(ranked, cutoff) for name, (score, cutoff) in ranking.items()})
+    return results
+
+
+def _measure_errors(
+    metrics: Mapping[str, NamedMetric],
+    x: np.ndarray,
+    y: np.ndarray,
+    held_out: Mapping[str, _HeldOut],
+    num_threads: int,
+) -> dict[str, dict[str, float]]:
+    """Return the values of the error metrics for each key of ``held_out``."""
+    errors = {
+        name: metric.overall
+        for name, (key, _) in metrics.items()
+        if isinstance(metric := METRICS[key], ErrorMetric)
+    }
+    if not errors:
+        return {on: {} for on in held_out}
+    n_cells = len(x) * len(y)
+    sums = squared_errors([part.scores for part in held_out.values()], x, y, num_threads)
+    return {
+        on: {name: overall(total, n_cells) for name, overall in errors.items()}
+        for on, total in zip(held_out, sums, strict=True)
+    }
+
+
+def _assemble(
+    names: Iterable[str],
+    by_user: Mapping[str, np.ndarray],
+    overall: Mapping[str, float],
+    tested_ids: np.ndarray,
+    n_test_users: int,
     per_user: bool,
-    mean_squared_error: float,
 ) -> Evaluation:
-    counts = np.diff(held.indptr)
-    some = counts > 0
-    n_users = int(some.sum())
-    if not n_users and ranks is not None:
-        raise ValueError("no user has a held-out item, so there is nothing to rank")
-    values, errors, columns = {}, {}, {}
-    if ranks is not None:
-        auc = None if ranks.auc is None else ranks.auc[some]
-        found = Ranked.of(ranks.ranks, counts[some], auc)
-    for name, (kind, k) in parsed.items():
-        if kind == "mse":
-            values[name] = mean_squared_error
-            continue
-        scores = METRICS[kind](found, k)
-        columns[name] = scores
-        values[name] = float(scores.mean())
-        errors[name] = float(scores.std(ddof=1) / np.sqrt(n_users)) if n_users > 1 else np.nan
-    frame = pd.DataFrame({"user": ids[some], **columns}) if per_user and columns else None
-    return Evaluation(values, n_users, len(counts) - n_users, errors, frame)
+    """Average the values of users and put all metrics in the order in which they were named."""
+    n_users = len(tested_ids)
+    means = {name: float(values.mean()) for name, values in by_user.items()}
+    values_by_name = {**means, **overall}
+    stderr = {
+        name: float(values.std(ddof=1) / np.sqrt(n_users)) if n_users > 1 else np.nan
+        for name, values in by_user.items()
+    }
+    return Evaluation(
+        values_by_name={name: values_by_name[name] for name in names},
+        n_users=n_users,
+        n_skipped=n_test_users - n_users,
+        stderr=stderr,
+        per_user=pd.DataFrame({"user": tested_ids, **by_user}) if per_user and by_user else None,
+    )
 
 
-def _factors(model: Any, split: Split, known: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
-    """Return the factors of the split's users and of all items, checked and of one dtype."""
-    if not (hasattr(model, "user_factors") and hasattr(model, "item_factors")):
-        raise ValueError("the model has no factors: fit it on split.train first")
-    shape = len(model.user_factors), len(model.item_factors)
-    expected = split.train.shape
+def _checked_factors(
+    model: HasFactors, split: Split, known: sparse.csr_matrix
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the factors of the split's users and of all items, checked and of one dtype.
+
+    Factors of users that the split holds out are folded in from their ``known`` interactions.
+    """
+    try:
+        user_factors, item_factors = np.asarray(model.user_factors), np.asarray(model.item_factors)
+    except AttributeError as error:
+        raise ValueError(
+            f"{type(model).__name__} has no user_factors and item_factors: fit it on split.train "
+            "first"
+        ) from error
+    shape, expected = (len(user_factors), len(item_factors)), split.train.shape
     if shape[1] != expected[1] or (split.fold_in is None and shape[0] != expected[0]):
         raise ValueError(
             f"the model has {shape[0]} users × {shape[1]} items, the split "
-            f"{split.train.n_users} × {split.train.n_items}: fit it on split.train"
+            f"{expected[0]} × {expected[1]}: fit it on split.train"
         )
-    if split.fold_in is None:
-        user_factors = np.asarray(model.user_factors)[split.users]
-    else:
-        user_factors = model.fold_in_users(known)
-    item_factors = np.asarray(model.item_factors)
+    folded_in = split.fold_in is not None
+    user_factors = _fold_in(model, known) if folded_in else user_factors[split.users]
     for factors, side in ((user_factors, "user"), (item_factors, "item")):
         if not np.isfinite(factors).all():
-            raise ValueError(f"the model's {side} factors hold NaN or infinite values")
+            raise ValueError(
+                f"the model's {side} factors hold NaN or infinite values: train with more "
+                "regularization or a smaller alpha"
+            )
     dtype = np.result_type(user_factors, item_factors, np.float32)
     return user_factors.astype(dtype, copy=False), item_factors.astype(dtype, copy=False)
+
+
+def _fold_in(model: HasFactors, known: sparse.csr_matrix) -> np.ndarray:
+    if not isinstance(model, _FoldsInUsers):
+        raise ValueError(
+            "the split holds out whole users, whose factors come from model.fold_in_users, but "
+            f"{type(model).__name__} has no such method"
+        )
+    return model.fold_in_users(known)

@@ -1,104 +1,246 @@
-"""Ranking metrics and mean squared error, on train and on test."""
+"""The metrics: a function and one row of ``METRICS`` each. Nothing else knows them.
+
+Ranking metrics score each user's held-out items by their ranks among all items; equal scores are
+ranked by the items' order. Error metrics measure all cells of the users' rows at once. To add a
+metric, write its function and add its row.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from wrmf.numerics.ranking import NEVER
 
-__all__ = ["METRICS", "Ranked", "check_metrics", "lower_is_better"]
+__all__ = [
+    "METRICS",
+    "ErrorMetric",
+    "NamedMetric",
+    "Ranked",
+    "RankingMetric",
+    "check_metrics",
+    "lower_is_better",
+]
+
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Ranked:
-    """Ranks of one set of users, as the metrics below want them: only the items that were found."""
+    """The ranks of m users' held-out items. Items that were not ranked are left out.
 
-    ranks: np.ndarray  # (n_found,) 0 is best, rising within a user
-    rows: np.ndarray  # (n_found,) the user each belongs to, rising
-    place: np.ndarray  # (n_found,) 1 for a user's best held-out item, 2 for the next
-    held: np.ndarray  # (m,) number of held-out items
-    auc: np.ndarray | None
+    Attributes
+    ----------
+    ranks : int64 (n_ranked,)
+        0 for the best of all items; rising within a user.
+    users : int (n_ranked,)
+        The user that each rank belongs to, 0 … m − 1; rising.
+    order : int (n_ranked,)
+        1 for a user's best-ranked held-out item, 2 for the next one, and so on.
+    n_held_out : int (m,)
+        The number of held-out items of each user, ranked or not; at least 1.
+    auc : float64 (m,), or None if items were ranked up to a cut-off only
+    """
+
+    ranks: Ints
+    users: Ints
+    order: Ints
+    n_held_out: Ints
+    auc: Floats | None
 
     @classmethod
-    def of(cls, ranks: np.ndarray, held: np.ndarray, auc: np.ndarray | None) -> Ranked:
-        found = np.flatnonzero(ranks < NEVER)
-        rows = np.repeat(np.arange(len(held)), held)[found]
-        ranks = ranks[found].astype(np.int64)
-        order = np.argsort(rows * (ranks.max(initial=0) + 1) + ranks, kind="stable")
-        rows, ranks = rows[order], ranks[order]
-        starts = np.searchsorted(rows, np.arange(len(held)))
-        return cls(ranks, rows, np.arange(len(rows)) - starts[rows] + 1, held, auc)
+    def of(cls, ranks: np.ndarray, n_held_out: np.ndarray, auc: np.ndarray | None) -> Ranked:
+        """Return the record of int ranks in the order of users, ``NEVER`` where not ranked."""
+        ranked = np.flatnonzero(ranks < NEVER)
+        users = np.repeat(np.arange(len(n_held_out)), n_held_out)[ranked]
+        ranks = ranks[ranked].astype(np.int64)
+        rising = np.argsort(users * (ranks.max(initial=0) + 1) + ranks, kind="stable")
+        users, ranks = users[rising], ranks[rising]
+        starts = np.searchsorted(users, np.arange(len(n_held_out)))
+        order = np.arange(len(users)) - starts[users] + 1
+        return cls(ranks, users, order, n_held_out, auc)
 
-    def total(self, values: np.ndarray) -> np.ndarray:
-        return np.bincount(self.rows, weights=values, minlength=len(self.held))
+    def sum_by_user(self, values: np.ndarray) -> Floats:
+        """Return the sum over each user's ranked items, (m,), of one value for each of them."""
+        sums = np.bincount(self.users, weights=values, minlength=len(self.n_held_out))
+        return sums.astype(np.float64, copy=False)
 
-    def hits(self, k: int) -> np.ndarray:
-        return self.total(self.ranks < k)
+    def hits(self, k: int) -> Floats:
+        """Return the number of each user's held-out items among the first k, (m,)."""
+        return self.sum_by_user(self.ranks < k)
 
 
-def _ndcg(found: Ranked, k: int) -> np.ndarray:
-    gains = np.where(found.ranks < k, 1 / np.log2(found.ranks + 2.0), 0.0)
+def precision(ranked: Ranked, k: int) -> Floats:
+    """Return hits/k."""
+    return ranked.hits(k) / k
+
+
+def recall(ranked: Ranked, k: int) -> Floats:
+    """Return hits/n_held_out, as trec_eval and the published results on Gowalla."""
+    return ranked.hits(k) / ranked.n_held_out
+
+
+def capped_recall(ranked: Ranked, k: int) -> Floats:
+    """Return hits/min(k, n_held_out), the recall of Liang et al. 2018."""
+    return ranked.hits(k) / np.minimum(k, ranked.n_held_out)
+
+
+def ndcg(ranked: Ranked, k: int) -> Floats:
+    """Return Σ 1/log₂(rank + 2) over the hits, divided by its largest possible value."""
+    gains = np.where(ranked.ranks < k, 1 / np.log2(ranked.ranks + 2.0), 0.0)
     ideal = np.concatenate(([0.0], np.cumsum(1 / np.log2(np.arange(k) + 2.0))))
-    return found.total(gains) / ideal[np.minimum(k, found.held)]
+    return ranked.sum_by_user(gains) / ideal[np.minimum(k, ranked.n_held_out)]
 
 
-def _map(found: Ranked, k: int) -> np.ndarray:
-    precisions = np.where(found.ranks < k, found.place / (found.ranks + 1.0), 0.0)
-    return found.total(precisions) / np.minimum(k, found.held)
+def mean_average_precision(ranked: Ranked, k: int) -> Floats:
+    """Return the sum of the precision at each hit, divided by min(k, n_held_out)."""
+    precisions = np.where(ranked.ranks < k, ranked.order / (ranked.ranks + 1.0), 0.0)
+    return ranked.sum_by_user(precisions) / np.minimum(k, ranked.n_held_out)
 
 
-def _mrr(found: Ranked, k: int | None) -> np.ndarray:
-    first = (found.place == 1) & (found.ranks < (NEVER if k is None else k))
-    return found.total(np.where(first, 1 / (found.ranks + 1.0), 0.0))
+def hit_rate(ranked: Ranked, k: int) -> Floats:
+    """Return 1 for users with at least one hit, else 0."""
+    return (ranked.hits(k) > 0).astype(float)
 
 
-# Each takes the ranks and the cut-off and gives one value for each user.
-METRICS: dict[str, Callable[[Ranked, Any], np.ndarray]] = {
-    "precision": lambda found, k: found.hits(k) / k,
-    "recall": lambda found, k: found.hits(k) / found.held,
-    "capped_recall": lambda found, k: found.hits(k) / np.minimum(k, found.held),
-    "ndcg": _ndcg,
-    "map": _map,
-    "hit_rate": lambda found, k: (found.hits(k) > 0).astype(float),
-    "mrr": _mrr,
-    "auc": lambda found, k: np.asarray(found.auc),
+def reciprocal_rank(ranked: Ranked, k: int | None) -> Floats:
+    """Return 1/(rank + 1) of the best held-out item; 0 if it is not among the first k."""
+    counted = (ranked.order == 1) & (ranked.ranks < (NEVER if k is None else k))
+    return ranked.sum_by_user(np.where(counted, 1 / (ranked.ranks + 1.0), 0.0))
+
+
+def auc(ranked: Ranked, _: None) -> Floats:
+    """Return the share of pairs of a held-out and another item that are in the right order."""
+    return np.asarray(ranked.auc)
+
+
+def mean_squared_error(squared_errors: float, n_cells: int) -> float:
+    """Return the mean of (p − x·y)² over all cells, p = 1 for held-out items and else 0."""
+    return squared_errors / n_cells
+
+
+@dataclass(frozen=True)
+class RankingMetric:
+    """A metric of each user's ranks, averaged over users.
+
+    Attributes
+    ----------
+    per_user : callable(Ranked, cut-off) -> float (m,)
+    cutoff : {"required", "optional", "refused"}
+        Whether the name ends in @k. The cut-off is None without it.
+    lower_is_better : bool
+    """
+
+    per_user: Callable[[Ranked, Any], Floats]
+    cutoff: Literal["required", "optional", "refused"] = "required"
+    lower_is_better: bool = False
+
+
+@dataclass(frozen=True)
+class ErrorMetric:
+    """A metric of all cells of the users' rows.
+
+    Attributes
+    ----------
+    overall : callable(sum of squared errors, number of cells) -> float
+    cutoff, lower_is_better : as in :class:`RankingMetric`
+    """
+
+    overall: Callable[[float, int], float]
+    cutoff: Literal["required", "optional", "refused"] = "refused"
+    lower_is_better: bool = True
+
+
+METRICS: dict[str, RankingMetric | ErrorMetric] = {
+    "precision": RankingMetric(precision),
+    "recall": RankingMetric(recall),
+    "capped_recall": RankingMetric(capped_recall),
+    "ndcg": RankingMetric(ndcg),
+    "map": RankingMetric(mean_average_precision),
+    "hit_rate": RankingMetric(hit_rate),
+    "mrr": RankingMetric(reciprocal_rank, cutoff="optional"),
+    "auc": RankingMetric(auc, cutoff="refused"),
+    "mse": ErrorMetric(mean_squared_error),
 }
-WITHOUT_CUTOFF = ("mrr", "auc", "mse")
 
 
-def check_metrics(metrics: Sequence[str], n_items: int) -> dict[str, tuple[str, int | None]]:
-    """Return {name as given: (metric, cut-off or None)}, or say which name is not valid."""
+class NamedMetric(NamedTuple):
+    """A metric as asked for: its key in ``METRICS``, and its cut-off or None."""
+
+    key: str
+    cutoff: int | None
+
+
+def check_metrics(metrics: Sequence[str], n_items: int) -> dict[str, NamedMetric]:
+    """Return the metrics that the given names stand for, by name, in order.
+
+    Parameters
+    ----------
+    metrics : str, or sequence of str, such as ``"ndcg@20"``
+    n_items : int
+        The largest cut-off.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For names that are not in the table, a cut-off that is missing, refused or out of bounds,
+        and an empty sequence.
+
+    Examples
+    --------
+    >>> check_metrics(["ndcg@20", "mse"], n_items=100)["ndcg@20"]
+    NamedMetric(key='ndcg', cutoff=20)
+    """
     if isinstance(metrics, str):
         metrics = (metrics,)
     if not isinstance(metrics, Iterable):
         raise TypeError(f"metrics must be names such as ndcg@20, got {metrics!r}")
-    parsed = {}
-    for name in metrics:
-        match = re.fullmatch(r"([a-z_]+)(?:@(\d+))?", name) if isinstance(name, str) else None
-        kind, k = (match[1], match[2]) if match else (None, None)
-        if (
-            kind not in (*METRICS, "mse")
-            or (k is None and kind not in WITHOUT_CUTOFF)
-            or (k is not None and kind in ("auc", "mse"))
-        ):
-            raise ValueError(
-                f"unknown metric {name!r}: there are precision@k, recall@k, capped_recall@k, "
-                "ndcg@k, map@k, hit_rate@k, mrr, mrr@k, auc and mse, with k a number as in ndcg@20"
-            )
-        cutoff = None if k is None else int(k)
+    parsed = {name: _parse(name) for name in metrics}
+    if not parsed:
+        raise ValueError("no metric was named: pass names such as ndcg@20")
+    for name, (_, cutoff) in parsed.items():
         if cutoff is not None and not 1 <= cutoff <= n_items:
             raise ValueError(f"{name}: k must lie in 1 … {n_items}, the number of items")
-        parsed[name] = (kind, cutoff)
-    if not parsed:
-        raise ValueError("no metric was named")
     return parsed
 
 
-def lower_is_better(metric: str) -> bool:
-    """Return whether the lowest value of a metric is the best."""
-    return metric == "mse"
+def _parse(name: Any) -> NamedMetric:
+    match = re.fullmatch(r"([a-z_]+)(?:@(\d+))?", name) if isinstance(name, str) else None
+    metric = METRICS.get(match[1]) if match else None
+    if match is None or metric is None or metric.cutoff == _rejected(match[2]):
+        raise ValueError(
+            f"unknown metric {name!r}: there are {_known_names()}, with k a number as in ndcg@20"
+        )
+    return NamedMetric(match[1], None if match[2] is None else int(match[2]))
+
+
+def _rejected(cutoff: str | None) -> str:
+    """Return the kind of metrics that a name with this cut-off does not suit."""
+    return "required" if cutoff is None else "refused"
+
+
+def _known_names() -> str:
+    forms = {"required": ["{}@k"], "optional": ["{}", "{}@k"], "refused": ["{}"]}
+    names = [form.format(key) for key, metric in METRICS.items() for form in forms[metric.cutoff]]
+    return f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def lower_is_better(name: str) -> bool:
+    """Return whether the lowest value of a metric is the best.
+
+    A name that is not in the table counts as a metric of which the highest is the best.
+
+    Examples
+    --------
+    >>> lower_is_better("mse"), lower_is_better("ndcg@20")
+    (True, False)
+    """
+    metric = METRICS.get(name.partition("@")[0])
+    return metric is not None and metric.lower_is_better
