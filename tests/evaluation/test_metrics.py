@@ -1,197 +1,77 @@
-from types import SimpleNamespace
+"""The table of metrics: names, cut-offs and directions all follow from its rows."""
 
 import numpy as np
 import pytest
-import reference_ranking
-from hypothesis import given
-from hypothesis import strategies as st
-from scipy import sparse
-from strategies import interactions
 
-import wrmf
 from wrmf import Split, evaluate
-from wrmf.evaluation.evaluate import evaluate_both, evaluate_sides
-from wrmf.numerics import ranking
-
-NAMES = ["precision", "recall", "capped_recall", "ndcg", "map", "hit_rate", "mrr"]
-
-
-def with_many_ties(shape, seed, k=2):
-    """Factors of small whole numbers: many scores are equal, and none is rounded."""
-    generator = np.random.default_rng(seed)
-    x, y = (generator.integers(-2, 3, (n, k)).astype(np.float32) for n in shape)
-    return SimpleNamespace(user_factors=x, item_factors=y)
-
-
-@st.composite
-def evaluations(draw):
-    whole = draw(interactions(max_users=9, max_items=14)).toarray()
-    in_test = np.random.default_rng(draw(st.integers(0, 999))).random(whole.shape) < 0.5
-    train, test = whole * ~in_test, whole * in_test
-    # A split needs something on both sides.
-    train[0, 0], test[0, 0], test[0, -1] = 1, 0, 1
-    if whole.shape[1] == 1:
-        test[0, 0] = 1
-    model = with_many_ties(whole.shape, draw(st.integers(0, 999)))
-    return Split(train, test), model
-
-
-@given(evaluation=evaluations(), exclude_seen=st.booleans(), data=st.data())
-def test_every_metric_equals_its_definition(evaluation, exclude_seen, data):
-    split, model = evaluation
-    n_items = split.train.n_items
-    cutoffs = data.draw(st.sets(st.integers(1, n_items), min_size=1, max_size=3))
-    names = [f"{name}@{k}" for name in NAMES for k in cutoffs]
-    for metrics in (names, [*names, "mrr", "auc", "mse"]):
-        for side in ("test", "train"):
-            found = evaluate(model, split, metrics, exclude_seen, per_user=True, on=side)
-            matrix = (split.test if side == "test" else split.train).matrix
-            scores = model.user_factors @ model.item_factors.T
-            held = {u: matrix[[u]].indices for u in split.users if matrix[[u]].nnz}
-            masked = {
-                u: split.train.matrix[[u]].indices if exclude_seen and side == "test" else ()
-                for u in held
-            }
-            assert found.n_users == len(held)
-            assert found.n_skipped == len(split.users) - len(held)
-            for name in metrics:
-                if name == "mse":
-                    expected = reference_ranking.mean_squared_error(
-                        matrix[split.users], model.user_factors[split.users], model.item_factors
-                    )
-                    assert found[name] == pytest.approx(expected, rel=1e-9, abs=1e-12)
-                    continue
-                each = [reference_ranking.metric(name, scores[u], held[u], masked[u]) for u in held]
-                assert found.per_user[name].tolist() == pytest.approx(each, abs=1e-12)
-                assert found[name] == pytest.approx(np.mean(each), abs=1e-12)
-
-
-@given(evaluation=evaluations(), exclude_seen=st.booleans())
-def test_one_pass_over_both_sides_equals_two(evaluation, exclude_seen):
-    split, model = evaluation
-    metrics = ["precision@1", "auc", "mse"]
-    train, test = evaluate_both(model, split, metrics, exclude_seen)
-    assert dict(test) == dict(evaluate(model, split, metrics, exclude_seen))
-    assert dict(train) == dict(evaluate(model, split, metrics, exclude_seen, on="train"))
-    sides = [("test", True), ("train", False), ("test", False)]
-    for (on, masked), found in zip(
-        sides, evaluate_sides(model, split, metrics, sides), strict=True
-    ):
-        assert dict(found) == dict(evaluate(model, split, metrics, masked, on=on))
-
-
-@given(
-    shape=st.tuples(st.integers(1, 8), st.integers(1, 20)),
-    n=st.integers(1, 25),
-    seed=st.integers(0, 99),
+from wrmf.evaluation.metrics import (
+    METRICS,
+    ErrorMetric,
+    RankingMetric,
+    check_metrics,
+    lower_is_better,
 )
-def test_top_n_is_the_plain_order_ties_included(shape, n, seed):
-    model = with_many_ties(shape, seed)
-    generator = np.random.default_rng(seed)
-    blocked = generator.random(shape) < 0.3
-    allowed = generator.random(shape[1]) < 0.7
-    rows, scores, counts = ranking.top_n(
-        model.user_factors, model.item_factors, n, sparse.csr_matrix(blocked), allowed
-    )
-    dense = model.user_factors @ model.item_factors.T
-    for user in range(shape[0]):
-        masked = np.flatnonzero(blocked[user] | ~allowed)
-        expected = reference_ranking.ranking(dense[user], masked)[:n]
-        assert rows[user, : counts[user]].tolist() == expected
-        assert (rows[user, counts[user] :] == -1).all()
-        assert scores[user, : counts[user]].tolist() == dense[user][expected].tolist()
-        assert np.isnan(scores[user, counts[user] :]).all()
 
 
-@pytest.mark.parametrize("threads", [2, 3, 8])
-def test_results_are_bitwise_the_same_at_any_thread_count(threads, monkeypatch):
-    # Small tiles, so that there are many of them.
-    monkeypatch.setattr(ranking, "BLOCK", 13)
-    generator = np.random.default_rng(0)
-    x, y = (generator.standard_normal((n, 9)).astype(np.float32) for n in (500, 300))
-    model = SimpleNamespace(user_factors=x, item_factors=y)
-    split = wrmf.split_interactions(generator.random((500, 300)) < 0.05, random_state=0)
-    metrics = ["ndcg@10", "auc", "mse"]
-    one = evaluate(model, split, metrics, num_threads=1)
-    many = evaluate(model, split, metrics, num_threads=threads)
-    assert dict(one) == dict(many)
-    for ours, theirs in zip(
-        ranking.top_n(x, y, 7, num_threads=1),
-        ranking.top_n(x, y, 7, num_threads=threads),
-        strict=True,
-    ):
-        assert np.array_equal(ours, theirs)
+class Factors:
+    """A model as evaluate needs it, and nothing else."""
 
-
-def test_strong_generalisation_folds_users_in(likes):
-    split = wrmf.split_users(likes, n_test=40, random_state=0)
-    model = wrmf.WRMF(factors=6, iterations=3, random_state=0).fit(split.train)
-    known = split.fold_in.matrix[split.users]
-    stand_in = SimpleNamespace(
-        user_factors=np.zeros_like(model.user_factors), item_factors=model.item_factors
-    )
-    stand_in.user_factors[split.users] = model.fold_in_users(known)
-    weak = Split(split.fold_in, split.test, split.users)
-    metrics = ["recall@20", "ndcg@100", "mse"]
-    assert dict(evaluate(model, split, metrics)) == dict(evaluate(stand_in, weak, metrics))
-
-
-@pytest.mark.parametrize("dtypes", ["f8 f4", "f4 f8", "i8 i4", "f2 f4"])
-def test_factors_of_any_real_dtype_are_evaluated(dtypes):
-    generator = np.random.default_rng(0)
-    train = generator.random((20, 15)) < 0.3
-    split = wrmf.Split(train.astype(int), ((generator.random((20, 15)) < 0.3) & ~train).astype(int))
-    # Small whole numbers: every dtype holds the same.
-    both = [generator.integers(-3, 4, (n, 4)) for n in train.shape]
-    metrics = ["ndcg@5", "auc", "mse"]
-    found, plain = (
-        wrmf.evaluate(SimpleNamespace(user_factors=x, item_factors=y), split, metrics)
-        for x, y in (
-            [each.astype(dtype) for each, dtype in zip(both, dtypes.split(), strict=True)],
-            [each.astype(float) for each in both],
-        )
-    )
-    assert dict(found) == dict(plain)
-
-
-def test_a_held_out_item_that_is_also_masked_is_never_found():
-    split = Split(np.array([[1, 1, 0]]), np.array([[1, 0, 0]]))
-    model = SimpleNamespace(user_factors=np.ones((1, 1)), item_factors=np.array([[3.0], [2], [1]]))
-    found = evaluate(model, split, ["precision@3", "mrr", "auc"])
-    assert dict(found) == {"precision@3": 0.0, "mrr": 0.0, "auc": 0.0}
-    assert evaluate(model, split, ["mrr"], exclude_seen=False)["mrr"] == 1.0
+    def __init__(self, user_factors, item_factors):
+        self.user_factors, self.item_factors = user_factors, item_factors
 
 
 @pytest.mark.parametrize(
     "name", ["precision", "precison@5", "ndcg@", "auc@5", "mse@2", "recall@-1", "", "P@5", 5]
 )
 def test_unknown_metrics_are_listed(name):
-    split, model = Split(np.eye(3), np.eye(3)), with_many_ties((3, 3), 0)
     with pytest.raises(ValueError, match=r"unknown metric .*ndcg@k"):
-        evaluate(model, split, [name])
+        evaluate(Factors(np.eye(3), np.eye(3)), Split(np.eye(3), np.eye(3)), [name])
 
 
-def test_bad_evaluations_are_explained():
-    split, model = Split(np.eye(3), np.eye(3)), with_many_ties((3, 3), 0)
-    for name in ("precision@4", "ndcg@0"):
-        with pytest.raises(ValueError, match="k must lie in 1 … 3"):
-            evaluate(model, split, [name])
-    with pytest.raises(TypeError, match=r"split must be a wrmf.Split, got csr_matrix"):
-        evaluate(model, sparse.csr_matrix(np.eye(3)), ["mrr"])
-    with pytest.raises(TypeError, match="metrics must be names such as ndcg@20, got 5"):
-        evaluate(model, split, 5)
-    with pytest.raises(ValueError, match="no metric was named"):
-        evaluate(model, split, [])
-    with pytest.raises(ValueError, match="on must be"):
-        evaluate(model, split, on="validation")
-    with pytest.raises(ValueError, match="no test users"):
-        evaluate(model, Split(np.eye(3), sparse.csr_matrix((3, 3))), ["mrr"])
-    with pytest.raises(ValueError, match="no user has a held-out item"):
-        evaluate(model, Split(np.eye(3), sparse.csr_matrix((3, 3)), [0, 1]), ["mrr"])
-    with pytest.raises(ValueError, match="the model has 4 users × 3 items, the split 3 × 3"):
-        evaluate(with_many_ties((4, 3), 0), split, ["mrr"])
-    with pytest.raises(ValueError, match="fit it on split"):
-        evaluate(wrmf.WRMF(), split, ["mrr"])
-    model.item_factors[1] = np.nan
-    with pytest.raises(ValueError, match="item factors hold NaN"):
-        evaluate(model, split, ["mrr"])
+def test_the_list_of_metrics_shows_every_form():
+    with pytest.raises(ValueError) as error:
+        check_metrics(["accuracy"], n_items=3)
+    assert str(error.value) == (
+        "unknown metric 'accuracy': there are precision@k, recall@k, capped_recall@k, ndcg@k, "
+        "map@k, hit_rate@k, mrr, mrr@k, auc and mse, with k a number as in ndcg@20"
+    )
+
+
+def test_names_are_parsed_in_order():
+    parsed = check_metrics(["mse", "ndcg@20", "mrr", "mrr@3"], n_items=20)
+    assert parsed == {
+        "mse": ("mse", None),
+        "ndcg@20": ("ndcg", 20),
+        "mrr": ("mrr", None),
+        "mrr@3": ("mrr", 3),
+    }
+    assert check_metrics("auc", n_items=1) == {"auc": ("auc", None)}
+
+
+def test_only_errors_are_better_if_lower():
+    assert lower_is_better("mse")
+    assert not any(lower_is_better(name) for name in ("ndcg@20", "mrr", "auc", "loss"))
+
+
+@pytest.mark.parametrize("cutoff", ["required", "optional", "refused"])
+def test_a_new_ranking_metric_is_one_function_and_one_row(monkeypatch, cutoff):
+    def fraction_of_items(ranked, k):
+        return np.full(len(ranked.n_held_out), (k or 3) / 3)
+
+    row = RankingMetric(fraction_of_items, cutoff, lower_is_better=True)
+    monkeypatch.setitem(METRICS, "fraction", row)
+    name, expected = ("fraction", 1.0) if cutoff == "refused" else ("fraction@2", 2 / 3)
+    split = Split(np.eye(3), np.eye(3))
+    model = Factors(np.ones((3, 1)), np.ones((3, 1)))
+    evaluation = evaluate(model, split, ["mse", name])
+    assert list(evaluation) == ["mse", name]
+    assert evaluation[name] == pytest.approx(expected)
+    assert lower_is_better(name)
+
+
+def test_a_new_error_metric_is_one_function_and_one_row(monkeypatch):
+    monkeypatch.setitem(METRICS, "rmse", ErrorMetric(lambda total, n: (total / n) ** 0.5))
+    model = Factors(np.ones((3, 1)), np.ones((3, 1)))
+    evaluation = evaluate(model, Split(np.eye(3), np.eye(3)), ["rmse", "mse"])
+    assert evaluation["rmse"] == pytest.approx(evaluation["mse"] ** 0.5)
+    assert lower_is_better("rmse")

@@ -1,3 +1,5 @@
+"""Saving and loading a model: nothing is lost, and damage is detected."""
+
 import json
 import zipfile
 
@@ -17,20 +19,20 @@ def model(likes):
     return WRMF(factors=3, regularization=(0.1, 0.2), iterations=2, random_state=1).fit(data)
 
 
-def test_a_loaded_model_answers_as_the_saved_one(model, tmp_path, likes):
+def test_a_loaded_model_gives_the_results_of_the_saved_one(model, tmp_path, likes):
     path = tmp_path / "m.wrmf"
     model.save(path)
     again = wrmf.load(path)
     assert again.get_params() == model.get_params()
-    ours, theirs = model.recommend(["u3", "u9"], n=4), again.recommend(["u3", "u9"], n=4)
-    assert ours.ids.tolist() == theirs.ids.tolist()
-    assert np.array_equal(ours.scores, theirs.scores, equal_nan=True)
+    before, after = (m.recommend(["u3", "u9"], n=4) for m in (model, again))
+    assert before.ids.tolist() == after.ids.tolist()
+    assert np.array_equal(before.scores, after.scores, equal_nan=True)
     assert again.iterations_done == 2
     assert np.array_equal(again.fold_in_users(likes[:3]), model.fold_in_users(likes[:3]))
     assert [entry.name for entry in tmp_path.iterdir()] == ["m.wrmf"]
 
 
-def test_integer_ids_and_generators_survive(likes, tmp_path):
+def test_integer_ids_stay_integers_and_a_generator_becomes_none(likes, tmp_path):
     model = WRMF(factors=2, iterations=1, random_state=np.random.default_rng(0)).fit(likes)
     model.save(tmp_path / "m")
     again = wrmf.load(tmp_path / "m")
@@ -38,36 +40,37 @@ def test_integer_ids_and_generators_survive(likes, tmp_path):
     assert again.random_state is None
 
 
-def test_every_truncation_is_refused(model, tmp_path):
+def test_truncated_files_are_refused(model, tmp_path):
     path = tmp_path / "m.wrmf"
     model.save(path)
-    whole = path.read_bytes()
+    content = path.read_bytes()
     for share in np.linspace(0, 0.999, 12):
-        path.write_bytes(whole[: int(share * len(whole))])
+        path.write_bytes(content[: int(share * len(content))])
         with pytest.raises(ValueError, match="not a readable wrmf model file"):
             wrmf.load(path)
 
 
-def test_damage_is_refused(model, tmp_path):
+def test_a_damaged_byte_is_detected(model, tmp_path):
     path = tmp_path / "m.wrmf"
     model.save(path)
-    whole = bytearray(path.read_bytes())
-    place = whole.find(model.item_factors.tobytes()[:16])
-    whole[place] ^= 0xFF
-    path.write_bytes(whole)
+    content = bytearray(path.read_bytes())
+    position = content.find(model.item_factors.tobytes()[:16])
+    content[position] ^= 0xFF
+    path.write_bytes(content)
     with pytest.raises(ValueError, match="not a readable wrmf model file"):
         wrmf.load(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"\x80\x04K\x01.", b"PK\x03\x04junk"])
-def test_foreign_files_are_refused(tmp_path, content):
+def test_files_of_other_formats_are_refused(tmp_path, content):
     path = tmp_path / "m.wrmf"
     path.write_bytes(content)
     with pytest.raises(ValueError, match="not a readable wrmf model file"):
         wrmf.load(path)
 
 
-def rewrite(path, **changes):
+def rewrite_header(path, **changes):
+    """Change fields of ``model.json``."""
     with zipfile.ZipFile(path) as archive:
         members = {name: archive.read(name) for name in archive.namelist()}
     header = json.loads(members["model.json"])
@@ -88,10 +91,10 @@ def rewrite(path, **changes):
         ({"params": {"colour": 3}}, "colour"),
     ],
 )
-def test_headers_that_do_not_fit_are_refused(model, tmp_path, changes, error):
+def test_a_header_that_does_not_match_the_arrays_is_refused(model, tmp_path, changes, error):
     path = tmp_path / "m.wrmf"
     model.save(path)
-    rewrite(path, **changes)
+    rewrite_header(path, **changes)
     with pytest.raises(ValueError, match=error):
         wrmf.load(path)
 
@@ -111,13 +114,19 @@ def test_a_failed_save_leaves_the_old_file(model, tmp_path, monkeypatch):
     assert len(list(tmp_path.iterdir())) == 1
 
 
-def test_what_cannot_be_saved_is_explained(likes, tmp_path):
+def test_an_unfitted_model_cannot_be_saved(tmp_path):
     with pytest.raises(ValueError, match="not fitted"):
         WRMF().save(tmp_path / "m")
+
+
+def test_ids_that_json_cannot_hold_are_named(likes, tmp_path):
     ids = [frozenset([row]) for row in range(likes.shape[0])]
     model = WRMF(factors=2, iterations=1).fit(Interactions.from_matrix(likes, ids))
     with pytest.raises(TypeError, match="cannot save the user id"):
         model.save(tmp_path / "m")
+
+
+def test_paths_that_cannot_be_read_or_written_are_explained(likes, tmp_path):
     with pytest.raises(FileNotFoundError, match="no such model file"):
         wrmf.load(tmp_path / "nothing")
     model = WRMF(factors=2, iterations=1).fit(likes)
@@ -125,3 +134,24 @@ def test_what_cannot_be_saved_is_explained(likes, tmp_path):
         model.save(tmp_path / "no" / "m")
     with pytest.raises(IsADirectoryError, match="name a file in it"):
         model.save(tmp_path)
+
+
+def test_the_file_format_is_unchanged(model, tmp_path):
+    """Files of format version 1 stay readable: names of members and fields are part of it."""
+    model.save(tmp_path / "m")
+    with zipfile.ZipFile(tmp_path / "m") as archive:
+        arrays = ["user_factors", "item_factors", "train_data", "train_indices", "train_indptr"]
+        assert archive.namelist() == ["model.json", *(f"{name}.npy" for name in arrays)]
+        header = json.loads(archive.read("model.json"))
+    assert list(header) == [
+        "format",
+        "version",
+        "params",
+        "iterations_done",
+        "shape",
+        "users",
+        "items",
+    ]
+    assert (header["format"], header["version"]) == ("wrmf-model", 1)
+    assert header["users"][0] == "u0"
+    assert header["items"][0] == ["i", 0]

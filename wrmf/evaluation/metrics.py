@@ -213,17 +213,14 @@ def check_metrics(metrics: Sequence[str], n_items: int) -> dict[str, NamedMetric
 
 def _parse(name: Any) -> NamedMetric:
     match = re.fullmatch(r"([a-z_]+)(?:@(\d+))?", name) if isinstance(name, str) else None
-    metric = METRICS.get(match[1]) if match else None
-    if match is None or metric is None or metric.cutoff == _rejected(match[2]):
+    key, cutoff = (match[1], match[2]) if match else ("", None)
+    metric = METRICS.get(key)
+    unsuitable = "required" if cutoff is None else "refused"
+    if metric is None or metric.cutoff == unsuitable:
         raise ValueError(
             f"unknown metric {name!r}: there are {_known_names()}, with k a number as in ndcg@20"
         )
-    return NamedMetric(match[1], None if match[2] is None else int(match[2]))
-
-
-def _rejected(cutoff: str | None) -> str:
-    """Return the kind of metrics that a name with this cut-off does not suit."""
-    return "required" if cutoff is None else "refused"
+    return NamedMetric(key, None if cutoff is None else int(cutoff))
 
 
 def _known_names() -> str:

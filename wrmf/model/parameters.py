@@ -142,7 +142,16 @@ class Parametrized:
         return {name: getattr(self, name) for name in inspect.signature(type(self)).parameters}
 
     def set_params(self: Model, **params: Any) -> Model:
-        """Set parameters by name and return the model; they take effect at the next fit."""
+        """Set parameters by name and return the model.
+
+        They are validated, and take effect, when they are next used.
+
+        Examples
+        --------
+        >>> import wrmf
+        >>> wrmf.WRMF().set_params(alpha=2.0)
+        WRMF(alpha=2.0)
+        """
         valid = self.get_params()
         for name, value in params.items():
             if name not in valid:

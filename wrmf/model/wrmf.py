@@ -377,6 +377,12 @@ class WRMF(FoldIn):
             fitted.
         FileNotFoundError, IsADirectoryError, OSError
             If the file cannot be written.
+
+        Examples
+        --------
+        >>> import tempfile, numpy as np, wrmf
+        >>> model = wrmf.WRMF(factors=2, random_state=0).fit(np.eye(3))
+        >>> model.save(tempfile.mkdtemp() + "/model.wrmf")
         """
         write_model(path, self.get_params(), self.state)
 

@@ -1,0 +1,30 @@
+"""Contributions of a user's items to a score."""
+
+import pytest
+
+
+@pytest.mark.parametrize("objective", ["wrmf", "ials"])
+def test_contributions_sum_to_the_score(likes, small, objective):
+    model = small(dtype="float64", objective=objective).fit(likes)
+    for item in (0, 20, 150):
+        frame = model.explain(2, item, n=3)
+        score = model.predict(2, item)[0]
+        assert frame.attrs["score"] == pytest.approx(score, rel=1e-8, abs=1e-10)
+        total = frame["contribution"].sum() + frame.attrs["rest"]
+        assert total == pytest.approx(score, rel=1e-8, abs=1e-10)
+        assert model.explain(2, item, n=300).attrs["rest"] == pytest.approx(0, abs=1e-9)
+
+
+def test_the_rest_holds_the_distance_of_unfinished_factors_from_the_minimum(likes, small):
+    model = small(dtype="float64", solver="cg", cg_steps=1, iterations=1).fit(likes)
+    frame = model.explain(2, 20, n=300)
+    score = model.predict(2, 20)[0]
+    assert frame.attrs["score"] == pytest.approx(score, rel=1e-12)
+    assert frame["contribution"].sum() + frame.attrs["rest"] == pytest.approx(score, rel=1e-12)
+    assert abs(frame.attrs["rest"]) > 1e-6
+
+
+def test_more_than_one_user_is_refused(checkerboard, small):
+    model = small(factors=2).fit(checkerboard)
+    with pytest.raises(ValueError, match="one user and one item, got 2 and 1"):
+        model.explain([0, 1], 0)
