@@ -28,7 +28,7 @@ Model = TypeVar("Model", bound="Parametrized")
 
 @dataclass(frozen=True)
 class SweepOptions:
-    """How a half-sweep is computed, as :func:`wrmf.numerics.sweep.half_sweep` takes it."""
+    """How a half-sweep is computed: the keyword arguments of ``numerics.sweep.half_sweep``."""
 
     solver: str
     num_threads: int

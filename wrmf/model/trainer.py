@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -109,21 +109,7 @@ class Trainer:
             )
 
     def _solve_items(self, state: Factors, sweep: SweepOptions) -> None:
-        half_sweep(
-            self.items,
-            state.user_factors,
-            state.item_factors,
-            sweep.solver,
-            sweep.num_threads,
-            sweep.cg_steps,
-        )
+        half_sweep(self.items, state.user_factors, state.item_factors, **asdict(sweep))
 
     def _solve_users(self, state: Factors, sweep: SweepOptions) -> None:
-        half_sweep(
-            self.users,
-            state.item_factors,
-            state.user_factors,
-            sweep.solver,
-            sweep.num_threads,
-            sweep.cg_steps,
-        )
+        half_sweep(self.users, state.item_factors, state.user_factors, **asdict(sweep))

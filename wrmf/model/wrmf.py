@@ -282,14 +282,19 @@ class WRMF(FoldIn):
         params = self.check_params()
         data = as_interactions(data)
         generator = as_generator(self.random_state)
-        # Drawn in float64, so that both dtypes start from the same point.
-        user_factors, item_factors = (
-            (generator.standard_normal((n, params.factors)) * params.init_scale).astype(
-                params.dtype
-            )
-            for n in data.shape
+
+        def random_factors(n_rows: int) -> np.ndarray:
+            # Drawn in float64, so that both dtypes start from the same point.
+            normal = generator.standard_normal((n_rows, params.factors))
+            return (normal * params.init_scale).astype(params.dtype)
+
+        self.state = Factors(
+            user_factors=random_factors(data.n_users),
+            item_factors=random_factors(data.n_items),
+            users=data.users,
+            items=data.items,
+            train_matrix=data.matrix,
         )
-        self.state = Factors(user_factors, item_factors, data.users, data.items, data.matrix)
 
     def _own_matrix(self, data: Any) -> sparse.csr_matrix:
         """Return the matrix of ``data``, which must have the model's own users and items."""
