@@ -1,6 +1,7 @@
 """Training in several runs with the data prepared once."""
 
 import numpy as np
+import pytest
 
 
 def test_several_runs_equal_one_fit(likes, small):
@@ -41,3 +42,11 @@ def test_the_callback_sees_the_model_and_the_iterations_done(likes, small):
     model = small()
     model.trainer(likes).run(3, callback=lambda m, done: calls.append((m, done, m.iterations_done)))
     assert calls == [(model, 1, 1), (model, 2, 2), (model, 3, 3)]
+
+
+def test_a_trainer_refuses_a_model_that_was_fitted_to_other_data(likes, checkerboard, small):
+    model = small()
+    trainer = model.trainer(likes)
+    model.fit(checkerboard)
+    with pytest.raises(ValueError, match=r"make a new one with model.trainer"):
+        trainer.run(1)

@@ -64,6 +64,7 @@ class Trainer:
         of_users, of_items = params.regularization
         matrix, dtype = state.train_matrix, state.dtype
         self.model = model
+        self.prepared = matrix.shape, dtype
         self.users = Side.of(matrix, params.objective, of_users, dtype)
         # The sides are solved in turn, so they can share their scratch arrays.
         workspace = self.users.workspace
@@ -82,6 +83,11 @@ class Trainer:
         progress : bool, optional
             Whether to show a progress bar; by default if standard error is a terminal.
 
+        Raises
+        ------
+        ValueError
+            If the model was fitted to data of another shape since this trainer was made.
+
         Warns
         -----
         UserWarning
@@ -91,12 +97,12 @@ class Trainer:
         params = model.check_params()
         if model.iterations_done == 0 and params.solve_users_first:
             # The first items are then solved from users that fit them, not from random ones.
-            self._solve_users(model.state, params.sweep)
+            self._solve_users(self._state(), params.sweep)
         disable = None if progress is None else not progress
         for _ in tqdm(range(iterations), desc="WRMF", unit="sweep", disable=disable):
             with single_threaded_blas():
-                self._solve_items(model.state, params.sweep)
-                self._solve_users(model.state, params.sweep)
+                self._solve_items(self._state(), params.sweep)
+                self._solve_users(self._state(), params.sweep)
             model.state = replace(model.state, iterations_done=model.iterations_done + 1)
             if callback is not None and callback(model, model.iterations_done):
                 break
@@ -107,6 +113,16 @@ class Trainer:
                 "lower it, or raise alpha",
                 stacklevel=3,
             )
+
+    def _state(self) -> Factors:
+        """Return the model's state, which must fit the prepared data: kernels do not check it."""
+        state = self.model.state
+        if (state.train_matrix.shape, state.dtype) != self.prepared:
+            raise ValueError(
+                "the model was fitted to other data or with another dtype since this trainer was "
+                "made: make a new one with model.trainer(data)"
+            )
+        return state
 
     def _solve_items(self, state: Factors, sweep: SweepOptions) -> None:
         half_sweep(self.items, state.user_factors, state.item_factors, **asdict(sweep))
