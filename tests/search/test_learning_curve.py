@@ -145,7 +145,7 @@ def test_foreign_journals_are_refused(split, model, tmp_path):
         ({"factors": 3}, "must be a sequence"),
         ({"factors": []}, "must be a sequence"),
         ({"factors": [4, 0]}, "factors must be at least 1"),
-        ({"iterations": [4]}, "epochs covers iterations"),
+        ({"iterations": [4]}, "iterations cannot be searched over: pass epochs="),
     ],
 )
 def test_bad_grids_fail_before_anything_is_trained(split, model, grid, error):

@@ -11,7 +11,7 @@ import pytest
 import wrmf
 from wrmf import WRMF, Range, datasets, learning_curve, leave_k_out
 from wrmf.model.trainer import Trainer
-from wrmf.search.halving import rungs
+from wrmf.search.halving import rung_ends
 from wrmf.search.journal import read_journal
 from wrmf.search.space import drawn_settings
 
@@ -304,10 +304,10 @@ def test_ranges_and_fixed_parameters_are_refused_where_they_cannot_be(split, mod
 
 
 def test_rungs_grow_by_the_factor():
-    assert rungs(180, list(range(2, 40, 2)), 3) == [2, 6, 14, 38]
-    assert rungs(9, [1, 2, 3, 4, 5, 6, 7, 8, 9], 3) == [1, 3, 9]
-    assert rungs(1, [2, 4], 3) == [4]
-    assert rungs(27, [5], 3) == [5]
+    assert rung_ends(180, list(range(2, 40, 2)), 3) == [2, 6, 14, 38]
+    assert rung_ends(9, [1, 2, 3, 4, 5, 6, 7, 8, 9], 3) == [1, 3, 9]
+    assert rung_ends(1, [2, 4], 3) == [4]
+    assert rung_ends(27, [5], 3) == [5]
 
 
 def test_the_better_half_goes_on(split, model):

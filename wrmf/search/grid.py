@@ -9,20 +9,22 @@ from typing import Any
 from wrmf.data.checks import as_positive_int
 from wrmf.data.splitting import Split
 from wrmf.model.wrmf import WRMF
-from wrmf.search.learning_curve import Log
+from wrmf.search.log import Log
+from wrmf.search.options import SearchOptions
 from wrmf.search.result import SearchResult
 from wrmf.search.runner import Search
 from wrmf.search.space import all_settings, as_space
 
 __all__ = ["ARTICLE_GRID", "ARTICLE_INIT_SCALE", "grid_search", "random_search"]
 
-# Rosenthal's grid of 2016: 180 settings, each measured after 2, 4, … 38 epochs.
+# The grid of Rosenthal 2016 ("Intro to Implicit Matrix Factorization: Classic ALS with Sketchfab
+# Models"): 180 settings, each measured after 2, 4, … 38 epochs.
 ARTICLE_GRID: dict[str, list[Any]] = {
     "factors": [10, 20, 40, 80, 120],
     "regularization": [0.0, 1e-5, 1e-3, 0.1, 10.0, 100.0],
     "alpha": [1.0, 10.0, 50.0, 100.0, 500.0, 1000.0],
 }
-# It starts from N(0, 1). Curves depend on the start, so whatever is compared with it says so.
+# Rosenthal 2016 starts from N(0, 1). A comparison must do so, too: curves depend on the start.
 ARTICLE_INIT_SCALE = 1.0
 
 
@@ -48,35 +50,50 @@ def grid_search(
     ----------
     model : WRMF
         Gives the parameters that are not varied; it is not changed. All settings start from the
-        same seed (one is drawn where ``random_state`` is not an int).
+        same seed (a random one where ``random_state`` is not an int).
     split : Split
     grid : mapping of parameter name to the values to try
-    epochs : rising ints, default 2, 4, … 38, the checkpoints
-    metric : str, default "precision@5", what settings are ranked by
-    metrics : sequence of str, default (metric, "mse"), what is measured
-    exclude_seen : bool, default True, as in :func:`wrmf.evaluate`
+    epochs : rising ints, default 2, 4, … 38
+        The checkpoints: numbers of iterations after which to measure.
+    metric : str, default "precision@5"
+        What settings are ranked by.
+    metrics : sequence of str, default ("mse",)
+        What is measured beside ``metric``, as in :func:`wrmf.evaluate`.
+    exclude_seen : bool, default True
+        Whether training items are left out of the ranking on test.
     journal : path, optional
         Each finished setting is appended to this file. Called again with the same arguments, the
-        search goes on after the last one finished and ends with the same result. A journal of
+        search resumes after the last finished setting and ends with the same result. A journal of
         another search is refused.
     n_jobs : int ≥ 1, or "auto", the default
-        Settings at a time; the threads are shared out. "auto" is a setting a thread, which was
-        measured to be the faster way (docs/search.md). No result depends on it.
+        How many settings run at once; they share the threads. "auto" gives each setting one
+        thread, which is the faster way as a rule (docs/search.md). No result depends on it.
     log : bool or callable(str), optional
-        True prints each setting's table as it grows (with n_jobs > 1: when it is finished).
+        True prints the table of each setting as it grows, with several settings at once when it
+        is finished; a function gets the lines.
     progress : bool, optional
         Whether to show a bar with the time left; by default where standard error is a terminal.
     patience : int ≥ 1, optional
-        A curve ends after this many checkpoints in a row without a better ``metric``.
+        End a curve after this many checkpoints in a row without a better ``metric``.
     seeds : int or list of int, optional
         How many seeds each setting is trained with (the model's, the next one …), or which.
         Scores are their means, with standard errors.
     validation : float or Split, optional
-        Choose settings without a look at the test split: on this share of ``split.train``'s
-        interactions (with ``split.fold_in``: of its users), drawn with the seed, or on a split of
-        ``split.train`` made by you. The best setting is then trained on all of ``split.train``
-        and scored once on the test split, ``result.test``. By default settings are ranked on the
-        test split itself, as the article does: their best score then flatters.
+        Choose settings without using the test split: on this share of ``split.train``'s
+        interactions (where ``split`` holds out users: of its users), drawn with the seed, or on a
+        Split of ``split.train`` made by the caller. The best setting is then trained on all of
+        ``split.train`` and scored once on the test split, ``result.test``. By default settings
+        are ranked on the test split itself, as in Rosenthal 2016; the best score is then biased
+        upwards.
+
+    Returns
+    -------
+    SearchResult
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an argument that is not valid, before anything is trained.
 
     Examples
     --------
@@ -90,24 +107,21 @@ def grid_search(
     """
     space = as_space(model, grid)
     settings = all_settings(space)
-    search = Search(
-        "grid",
-        model,
+    options = SearchOptions.validate(
         split,
-        space,
-        epochs,
-        metric,
-        metrics,
-        exclude_seen,
-        journal,
-        n_jobs,
-        log,
-        progress,
-        patience,
-        seeds,
-        validation,
+        epochs=epochs,
+        metric=metric,
+        metrics=metrics,
+        exclude_seen=exclude_seen,
+        journal=journal,
+        n_jobs=n_jobs,
+        log=log,
+        progress=progress,
+        patience=patience,
+        seeds=seeds,
+        validation=validation,
     )
-    with search:
+    with Search("grid", model, split, space, options) as search:
         return search.result(search.run(settings))
 
 
@@ -125,14 +139,26 @@ def random_search(
 
     Parameters
     ----------
-    model, split, epochs, metric : as in :func:`wrmf.grid_search`
+    model, split, epochs, metric
+        As in :func:`wrmf.grid_search`.
     space : mapping of parameter name to a list of values or a :class:`wrmf.Range`
     n_trials : int ≥ 1, default 20
-        With a journal, a larger number later goes on from what was done.
-    random_state : int, optional, what settings are drawn with; by default the model's seed
+        How many settings to draw; a larger number later resumes from the same journal.
+    random_state : int, optional
+        Random settings are drawn with this seed; by default the model's.
     **options
         metrics, exclude_seen, journal, n_jobs, log, progress, patience, seeds, validation, as in
         :func:`wrmf.grid_search`.
+
+    Returns
+    -------
+    SearchResult
+        Fewer than ``n_trials`` curves where the space has fewer settings.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an argument that is not valid, before anything is trained.
 
     Examples
     --------
@@ -146,7 +172,8 @@ def random_search(
     """
     space = as_space(model, space, "space")
     n_trials = as_positive_int(n_trials, "n_trials")
-    with Search(
-        "random", model, split, space, epochs, metric, draws=random_state, **options
-    ) as search:
+    asked = SearchOptions.validate(
+        split, epochs=epochs, metric=metric, random_state=random_state, **options
+    )
+    with Search("random", model, split, space, asked) as search:
         return search.result(search.run(search.draw(n_trials)))

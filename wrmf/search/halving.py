@@ -1,21 +1,22 @@
-"""Successive halving: many settings for a few epochs, the best of them for more."""
+"""Successive halving: train many settings for a few epochs, and the best of them for more."""
 
 from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 from wrmf.data.checks import as_positive_int
 from wrmf.data.splitting import Split
 from wrmf.model.wrmf import WRMF
-from wrmf.search.learning_curve import CurveRun, LearningCurve
+from wrmf.search.learning_curve import CurveRun, LearningCurve, rank_curves
+from wrmf.search.options import SearchOptions
 from wrmf.search.result import SearchResult
-from wrmf.search.runner import Search
-from wrmf.search.space import all_settings, as_space, setting_key
+from wrmf.search.runner import Search, Worker
+from wrmf.search.space import Setting, all_settings, as_space, setting_key
 
 __all__ = ["halving_search"]
 
@@ -31,32 +32,41 @@ def halving_search(
     random_state: int | None = None,
     **options: Any,
 ) -> SearchResult:
-    """Train all settings for a few epochs, and let only the best go on, rung by rung.
+    """Train all settings for a few epochs, and only the best of them further, rung by rung.
 
     The best third (for ``factor=3``) of each rung trains three times as long in the next, up to
-    the last checkpoint. Survivors go on from where they are; nothing is trained twice. The best
-    are those with the best score so far.
+    the last checkpoint. Settings are compared by their best score so far. Training continues from
+    rung to rung; no epoch is trained twice.
 
     Parameters
     ----------
-    model, split, epochs, metric : as in :func:`wrmf.grid_search`
+    model, split, epochs, metric
+        As in :func:`wrmf.grid_search`.
     space : mapping of parameter name to a list of values or a :class:`wrmf.Range`
     n_trials : int ≥ 1, optional
-        How many settings to draw at random; by default all combinations (lists only).
+        How many settings to draw at random; by default all combinations, which needs lists.
     factor : int ≥ 2, default 3
-    random_state : int, optional, what settings are drawn with; by default the model's seed
+        One setting in ``factor`` survives a rung.
+    random_state : int, optional
+        Random settings are drawn with this seed; by default the model's.
     **options
-        As in :func:`wrmf.random_search`.
+        metrics, exclude_seen, journal, n_jobs, log, progress, patience, seeds, validation, as in
+        :func:`wrmf.grid_search`.
 
     Returns
     -------
     SearchResult
-        Its curves are as long as their settings survived.
+        The curves end at the rung that their setting reached.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an argument that is not valid, before anything is trained.
 
     Notes
     -----
-    Memory: the factors of those that may still survive, 1/factor of all settings. A search that
-    goes on from its journal trains its survivors again up to where they were.
+    The factors of all settings that may still survive are in memory, 1/factor of all settings. A
+    search that resumes from its journal trains the survivors again up to where they were.
 
     Examples
     --------
@@ -72,96 +82,109 @@ def halving_search(
     factor = as_positive_int(factor, "factor", 2)
     if n_trials is not None:
         n_trials = as_positive_int(n_trials, "n_trials")
-    with Search(
-        f"halving {factor}", model, split, space, epochs, metric, draws=random_state, **options
-    ) as search:
+    asked = SearchOptions.validate(
+        split, epochs=epochs, metric=metric, random_state=random_state, **options
+    )
+    with Search(f"halving {factor}", model, split, space, asked) as search:
         settings = all_settings(space) if n_trials is None else search.draw(n_trials)
-        return search.result(_run(search, settings, factor))
+        return search.result(Halving(search, settings, factor).run())
 
 
-def rungs(n: int, epochs: Sequence[int], factor: int) -> list[int]:
-    """Return the epochs after which the settings are thinned out, the last checkpoint last."""
-    # Exact where n is a power of the factor, unlike a quotient of logarithms.
+@dataclass(frozen=True)
+class Rung:
+    """One step of the search: settings train up to a checkpoint, and the best survive."""
+
+    end: int  # the rung's last checkpoint
+    epochs: int  # trained in this rung
+    n_settings: int
+    n_survivors: int  # 0 in the last rung
+
+
+def rung_ends(n: int, epochs: Sequence[int], factor: int) -> list[int]:
+    """Return the checkpoint that ends each rung of ``n`` settings, the last checkpoint last."""
+    # Counting is exact where n is a power of the factor, unlike a quotient of logarithms.
     n_rungs = next(power for power in itertools.count() if factor**power >= n) + 1
     wanted = [epochs[-1] / factor**power for power in reversed(range(n_rungs))]
     return sorted({next(epoch for epoch in epochs if epoch >= least) for least in wanted})
 
 
-def _run(search: Search, settings: list[dict[str, Any]], factor: int) -> list[LearningCurve]:
-    ends = rungs(len(settings), search.epochs, factor)
-    counts = [math.ceil(len(settings) / factor**rung) for rung in range(len(ends) + 1)]
-    # Who will survive is not known yet: later rungs are expected to cost the mean.
-    mean = sum(search.cost(setting, 1) for setting in settings) / len(settings)
-    steps = [end - start for start, end in itertools.pairwise([0, *ends])]
-    search.expect(mean * sum(n * step for n, step in zip(counts, steps, strict=False)))
-
-    curves: dict[str, LearningCurve] = {}
-    runs: dict[str, CurveRun] = {}
-    alive = settings
-    for rung, end in enumerate(ends):
-        last = rung == len(ends) - 1
-        exact = sum(search.cost(setting, steps[rung]) for setting in alive)
-        search.expect(exact - mean * counts[rung] * steps[rung])
-        keep = 0 if last else counts[rung + 1]
-        _climb(search, alive, end, steps[rung], keep, curves, runs)
-        alive = sorted(_ranked(alive, curves, end, search)[:keep], key=settings.index)
-    for curve in curves.values():
-        curve.model = None
-    return [curves[setting_key(setting)] for setting in settings]
+def all_rungs(n: int, epochs: Sequence[int], factor: int) -> list[Rung]:
+    """Return the rungs of a search over ``n`` settings."""
+    ends = rung_ends(n, epochs, factor)
+    counts = [math.ceil(n / factor**rung) for rung in range(len(ends))]
+    starts, survivors = [0, *ends[:-1]], [*counts[1:], 0]
+    return [
+        Rung(end, end - start, n_settings, n_survivors)
+        for start, end, n_settings, n_survivors in zip(starts, ends, counts, survivors, strict=True)
+    ]
 
 
-def _climb(
-    search: Search,
-    alive: list[dict[str, Any]],
-    end: int,
-    step: int,
-    keep: int,
-    curves: dict[str, LearningCurve],
-    runs: dict[str, CurveRun],
-) -> None:
-    """Take the living settings to the end of a rung; hold on to the runs that may go on."""
-    epochs = [epoch for epoch in search.epochs if epoch <= end]
-    finished: set[str] = set()
+class Halving:
+    """The settings of a search, their curves, and the runs that may go on to the next rung."""
 
-    def one(setting: dict[str, Any], threads: int, tell: Callable[[str], Any]) -> None:
-        key = setting_key(setting)
-        run, noted = runs.get(key), search.journal.curve(setting)
-        if run is None and noted is not None and search.is_whole(noted, end):
-            search.expect(-search.cost(setting, step))
-            curve = noted
-        else:
-            if run is None:
-                run = search.start(setting)
-                if noted is not None:
-                    run.resume(noted)
-            curve, passed = run.curve, len(run.curve.epochs)
-            search.extend(run, epochs, threads, tell)
-            if len(curve.epochs) > passed:
-                search.note(curve)
-        with search.lock:
-            curves[key] = curve
-            finished.add(key)
-            if run is not None:
-                runs[key] = run
-            best = _ranked([s for s in alive if setting_key(s) in finished], curves, end, search)
-            for lost in finished & runs.keys() - {setting_key(s) for s in best[:keep]}:
-                curves[lost].model = None
-                del runs[lost]
+    def __init__(self, search: Search, settings: list[Setting], factor: int) -> None:
+        self.search, self.settings = search, settings
+        self.rungs = all_rungs(len(settings), search.plan.epochs, factor)
+        self.curves: dict[str, LearningCurve] = {}
+        self.runs: dict[str, CurveRun] = {}
+        self._lock = threading.Lock()
 
-    search.map(one, alive)
+    def run(self) -> list[LearningCurve]:
+        """Return the curve of each setting, as long as the setting survived."""
+        search, alive = self.search, self.settings
+        # Until the survivors are known, every setting of a later rung is expected to cost the mean.
+        mean = sum(search.cost(setting, 1) for setting in alive) / len(alive)
+        search.progress.expect(mean * sum(rung.n_settings * rung.epochs for rung in self.rungs))
+        for rung in self.rungs:
+            cost = sum(search.cost(setting, rung.epochs) for setting in alive)
+            search.progress.expect(cost - mean * rung.n_settings * rung.epochs)
+            alive = self._climb(rung, alive)
+        for curve in self.curves.values():
+            curve.model = None
+        return [self.curves[setting_key(setting)] for setting in self.settings]
 
+    def _climb(self, rung: Rung, alive: list[Setting]) -> list[Setting]:
+        """Train settings up to the end of a rung; return the survivors, in their order."""
+        finished: set[str] = set()
 
-def _ranked(
-    settings: Sequence[dict[str, Any]], curves: dict[str, LearningCurve], end: int, search: Search
-) -> list[dict[str, Any]]:
-    """Return settings by their best score up to an epoch, the best first, NaN last."""
-    sign = 1 if search.metric == "mse" else -1
+        def climb(setting: Setting, worker: Worker) -> None:
+            key = setting_key(setting)
+            curve, run = self._extended(rung, setting, worker)
+            with self._lock:
+                self.curves[key] = curve
+                if run is not None:
+                    self.runs[key] = run
+                finished.add(key)
+                # Free the memory of a setting as soon as enough others are better.
+                survivors = self._survivors(rung, [s for s in alive if setting_key(s) in finished])
+                for lost in (finished & self.runs.keys()) - survivors:
+                    self.curves[lost].model = None
+                    del self.runs[lost]
 
-    def key(setting: dict[str, Any]) -> float:
-        curve = curves[setting_key(setting)]
-        # A curve from the journal may be longer than this rung.
-        n = sum(epoch <= end for epoch in curve.epochs)
-        scores = sign * np.array(curve.test[search.metric][:n])
-        return float(np.min(scores[~np.isnan(scores)], initial=np.inf))
+        self.search.map(climb, alive)
+        survivors = self._survivors(rung, alive)
+        return [setting for setting in alive if setting_key(setting) in survivors]
 
-    return sorted(settings, key=key)
+    def _extended(
+        self, rung: Rung, setting: Setting, worker: Worker
+    ) -> tuple[LearningCurve, CurveRun | None]:
+        """Return the curve of a setting up to the end of a rung, and its run if it was trained."""
+        search, run = self.search, self.runs.get(setting_key(setting))
+        if run is None:
+            stored = search.journal.curve(setting)
+            if stored is not None and search.is_complete(stored, rung.end):
+                search.progress.expect(-search.cost(setting, rung.epochs))
+                return stored, None
+            run = search.start(setting, stored)
+        n_before = len(run.curve.epochs)
+        search.extend(run, rung.end, worker)
+        if len(run.curve.epochs) > n_before:
+            search.journal.add_curve(run.curve)
+        return run.curve, run
+
+    def _survivors(self, rung: Rung, settings: Sequence[Setting]) -> set[str]:
+        """Return the keys of the settings that survive a rung if no others take part."""
+        curves = [self.curves[setting_key(setting)] for setting in settings]
+        # A curve from the journal may be longer than the rung.
+        ranked = rank_curves(curves, self.search.plan.metric, until=rung.end)
+        return {setting_key(curve.params) for curve in ranked[: rung.n_survivors]}

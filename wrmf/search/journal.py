@@ -1,86 +1,125 @@
-"""The journal of a search: one JSON line a finished step, which survives a kill."""
+"""The journal of a search: a file of JSON lines from which an interrupted search resumes.
+
+The first line is the header: what is searched, and a digest of everything that determines the
+curves. Each further line is one of
+
+- ``{"setting": {…}, "curve": {…}}``: a setting and its curve as far as it was trained; a later
+  line of the same setting replaces an earlier one,
+- ``{"test": […]}``: the scores of the best setting on the test split.
+
+Each line is on disk before the search continues, so a killed process loses no finished step.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import threading
+from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from wrmf.data.splitting import Split
 from wrmf.evaluation.evaluate import Evaluation
+from wrmf.model.wrmf import WRMF
 from wrmf.search.learning_curve import LearningCurve
+from wrmf.search.options import SearchOptions, as_seed
 from wrmf.search.result import SearchResult
-from wrmf.search.space import Range, plain, setting_key
+from wrmf.search.space import Range, Setting, Space, plain, setting_key
 
-__all__ = ["Journal", "read_journal"]
+__all__ = ["Journal", "read_journal", "search_header"]
 
-JOURNAL = "wrmf-search"
-TOLD = [f.name for f in fields(LearningCurve) if f.name not in ("params", "model")]
+KIND, VERSION = "wrmf-search", 2
+# A line of JSON: the header or a record.
+Record = dict[str, Any]
+# The fields of a curve that are stored; its params are the setting.
+CURVE_FIELDS = [
+    field.name for field in fields(LearningCurve) if field.name not in ("params", "model")
+]
 
 
 class Journal:
-    """What is done, and where it is noted; without a path nothing is kept.
+    """The curves measured so far, in memory and in a file; several threads may use it at once.
+
+    Parameters
+    ----------
+    path : path or None
+        A new file, or the journal of the same search to resume. None stores nothing.
+    header : dict
+        As :func:`search_header` returns it.
 
     Attributes
     ----------
-    header : dict, of this search or, where the file was there before, as it was noted
+    header : dict
+        The one given, or that of the file where the search resumes; they may differ in the seed.
+
+    Raises
+    ------
+    ValueError
+        For a file that is not a journal, or that of another search; the file is not changed.
     """
 
-    def __init__(self, path: str | os.PathLike[str] | None, header: dict[str, Any]) -> None:
+    def __init__(self, path: str | os.PathLike[str] | None, header: Record) -> None:
         self.path = None if path is None else Path(path)
-        self.header = {"journal": JOURNAL, "version": 2, **header}
-        self._done: dict[str, LearningCurve] = {}
+        self.header = {"journal": KIND, "version": VERSION, **header}
+        self._curves: dict[str, LearningCurve] = {}
+        self._lock = threading.Lock()
         if self.path is not None:
-            self._open(self.path)
+            self._load_or_create(self.path)
 
-    def _open(self, path: Path) -> None:
-        raw = path.read_bytes() if path.exists() else b""
-        if not raw or (b"\n" not in raw and raw.startswith(b'{"journal"')):
-            # New, or killed while the first line was being written.
+    def _load_or_create(self, path: Path) -> None:
+        content = path.read_bytes() if path.exists() else b""
+        header_cut_off = b"\n" not in content and content.startswith(b'{"journal"')
+        if not content or header_cut_off:
             path.write_bytes(b"")
-            self._write(self.header)
+            self._append(self.header)
             return
-        found, *lines = _lines(path, raw)
-        if found["search"] != self.header["search"]:
+        header, *records = _parse(path, content)
+        if header["search"] != self.header["search"]:
             raise ValueError(
                 f"{path} is the journal of another search (other data, model, epochs, metrics, "
                 "seeds or method): name another file or delete it"
             )
-        whole = raw.rfind(b"\n") + 1
-        if whole < len(raw):
-            # The last line was cut off by a crash; its setting is run again.
+        end_of_last_line = content.rfind(b"\n") + 1
+        if end_of_last_line < len(content):
+            # A crash cut the last line off; its setting is run again.
             with path.open("r+b") as file:
-                file.truncate(whole)
-        self.header = found
-        self._done = {setting_key(curve.params): curve for curve in _curves(lines)}
+                file.truncate(end_of_last_line)
+        self.header = header
+        self._curves = {setting_key(curve.params): curve for curve in _last_curves(records)}
 
-    def curve(self, setting: dict[str, Any]) -> LearningCurve | None:
-        """Return a fresh copy of the curve noted for a setting, None where there is none."""
-        found = self._done.get(setting_key(setting))
-        if found is None:
+    def curve(self, setting: Setting) -> LearningCurve | None:
+        """Return a copy of the curve that the file held for a setting, None where it held none."""
+        stored = self._curves.get(setting_key(setting))
+        if stored is None:
             return None
-        return LearningCurve(params=setting, **json.loads(json.dumps(_told(found))))
+        # The copy may grow, so it shares no list with the stored one.
+        return LearningCurve(params=setting, **json.loads(json.dumps(_stored_fields(stored))))
 
-    def note(self, setting: dict[str, Any], curve: LearningCurve) -> None:
-        """Append a curve, on disk when this returns; a later one of a setting takes its place."""
-        self._write({"setting": setting, "curve": _told(curve)})
+    def add_curve(self, curve: LearningCurve) -> None:
+        """Append a curve; it replaces an earlier one of the same setting."""
+        self._append({"setting": curve.params, "curve": _stored_fields(curve)})
 
-    def note_test(self, test: Evaluation) -> None:
-        """Append the scores on the test split."""
-        self._write({"test": [dict(test), test.n_users, test.n_skipped, test.stderr]})
+    def add_test(self, test: Evaluation) -> None:
+        """Append the scores of the best setting on the test split."""
+        self._append({"test": [dict(test), test.n_users, test.n_skipped, test.stderr]})
 
-    def _write(self, record: dict[str, Any]) -> None:
+    def _append(self, record: Record) -> None:
+        """Append a line; it is on disk when this returns."""
         if self.path is None:
             return
-        with self.path.open("ab") as file:
+        with self._lock, self.path.open("ab") as file:
             file.write(json.dumps(record, default=plain).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
 
 
 def read_journal(path: str | os.PathLike[str]) -> SearchResult:
-    """Return what the journal of a search holds, finished or not.
+    """Return the result of a search, finished or not, from its journal.
 
     Raises
     ------
@@ -90,11 +129,11 @@ def read_journal(path: str | os.PathLike[str]) -> SearchResult:
     source = Path(path)
     if not source.is_file():
         raise FileNotFoundError(f"no such journal: {source}")
-    header, *lines = _lines(source, source.read_bytes())
-    curves = _curves(lines)
+    header, *records = _parse(source, source.read_bytes())
+    curves = _last_curves(records)
     if not curves:
         raise ValueError(f"{source} holds no finished setting yet")
-    tests = [line["test"] for line in lines if "test" in line]
+    tests = [record["test"] for record in records if "test" in record]
     return SearchResult(
         header["metric"],
         tuple(header["searched"]),
@@ -106,22 +145,98 @@ def read_journal(path: str | os.PathLike[str]) -> SearchResult:
     )
 
 
-def _told(curve: LearningCurve) -> dict[str, Any]:
-    return {name: getattr(curve, name) for name in TOLD}
+def search_header(
+    method: str, model: WRMF, split: Split, space: Space, options: SearchOptions
+) -> Record:
+    """Return the header of a search's journal.
+
+    Parameters
+    ----------
+    method : str
+        "grid" or another way of choosing settings.
+    model, split, space, options
+        What is searched, validated.
+    """
+    return {
+        "search": _fingerprint(method, model, split, space, options),
+        "seed": as_seed(model.random_state),
+        "metric": options.plan.metric,
+        "searched": list(space),
+        "params": {**model.get_params(), "random_state": None},
+        "scored_on": options.scored_on,
+        "ranges": {
+            name: [values.low, values.high, values.log]
+            for name, values in space.items()
+            if isinstance(values, Range)
+        },
+    }
 
 
-def _curves(lines: list[dict[str, Any]]) -> list[LearningCurve]:
+def _fingerprint(
+    method: str, model: WRMF, split: Split, space: Space, options: SearchOptions
+) -> str:
+    """Return a digest of everything that determines the curves, beside their settings."""
+    plan = options.plan
+    params = model.get_params()
+    # Results do not depend on the threads, and the epochs replace the iterations.
+    del params["num_threads"], params["iterations"]
+    seed = params.pop("random_state")
+    own_split = isinstance(options.validation, Split)
+    determining: Record = {
+        "params": params,
+        # A seed that is drawn is in the journal's header instead.
+        "seed": int(seed) if isinstance(seed, (int, np.integer)) else None,
+        "seeds": options.seeds,
+        "epochs": plan.epochs,
+        "metrics": plan.metrics,
+        "exclude_seen": plan.exclude_seen,
+        "patience": (plan.patience, plan.metric) if plan.patience else None,
+        "validation": "split" if own_split else options.validation,
+    }
+    if method != "grid":
+        # These determine which settings are tried. A grid may grow from call to call.
+        determining |= {
+            "method": method,
+            "metric": plan.metric,
+            "draws": options.random_state,
+            "space": repr(space),
+        }
+    splits = [split]
+    if isinstance(options.validation, Split):
+        splits.append(options.validation)
+    digest = hashlib.sha256()
+    for array in _arrays(splits):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    digest.update(json.dumps(determining, sort_keys=True, default=plain).encode())
+    return digest.hexdigest()[:32]
+
+
+def _arrays(splits: Iterable[Split]) -> Iterable[np.ndarray]:
+    """Yield the arrays that splits consist of: their matrices, then their users."""
+    for split in splits:
+        for part in (split.train, split.test, split.fold_in):
+            if part is not None:
+                yield from (part.matrix.indptr, part.matrix.indices, part.matrix.data)
+    for split in splits:
+        yield split.users
+
+
+def _stored_fields(curve: LearningCurve) -> Record:
+    return {name: getattr(curve, name) for name in CURVE_FIELDS}
+
+
+def _last_curves(records: Iterable[Mapping[str, Any]]) -> list[LearningCurve]:
     """Return the last curve of each setting, in the order in which settings first came."""
-    found = {setting_key(line["setting"]): line for line in lines if "setting" in line}
-    return [LearningCurve(params=line["setting"], **line["curve"]) for line in found.values()]
+    last = {setting_key(record["setting"]): record for record in records if "setting" in record}
+    return [LearningCurve(params=record["setting"], **record["curve"]) for record in last.values()]
 
 
-def _lines(path: Path, raw: bytes) -> list[dict[str, Any]]:
-    """Return the whole lines of a journal; a last one cut off by a crash is left out."""
+def _parse(path: Path, content: bytes) -> list[Record]:
+    """Return the complete lines of a journal, the header first; one cut off is skipped."""
     try:
-        lines = [json.loads(line) for line in raw[: raw.rfind(b"\n") + 1].splitlines()]
+        lines = [json.loads(line) for line in content[: content.rfind(b"\n") + 1].splitlines()]
     except ValueError:
         lines = []
-    if not lines or not isinstance(lines[0], dict) or lines[0].get("journal") != JOURNAL:
+    if not lines or not isinstance(lines[0], dict) or lines[0].get("journal") != KIND:
         raise ValueError(f"{path} is not a search journal: name another file")
     return lines

@@ -1,16 +1,21 @@
-"""What a search found."""
+"""The result of a search: its curves, the best setting, and where to look further."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from wrmf.data.checks import is_number
 from wrmf.evaluation.evaluate import Evaluation
 from wrmf.model.wrmf import WRMF
 from wrmf.search.learning_curve import LearningCurve, rank_curves
-from wrmf.search.space import Range
+from wrmf.search.space import Range, Setting
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 __all__ = ["SearchResult"]
 
@@ -20,18 +25,25 @@ EDGE = 0.05
 
 @dataclass
 class SearchResult:
-    """What a search found: a learning curve for each setting.
+    """The result of a search: a learning curve for each setting.
 
     Attributes
     ----------
-    metric : str, what the settings are ranked by, on test (the validation set where one was used)
-    searched : tuple of str, names of the parameters that were varied
-    curves : list of LearningCurve, in the order tried; their params are the varied ones
-    base : dict, the parameters that all settings share, the seed among them
-    scored_on : {"test", "validation"}, what the curves' test scores were measured on
-    ranges : dict of parameter name to the Range it was drawn from
-    test : Evaluation of the best setting, trained on all of split.train, on the test split, which
-        nothing else saw; None where settings were ranked on the test split itself
+    metric : str
+        What the settings are ranked by.
+    searched : tuple of str
+        Names of the parameters that were varied.
+    curves : list of LearningCurve
+        In the order tried; their ``params`` are the varied ones.
+    base : dict
+        The parameters that all settings share, the seed among them.
+    scored_on : {"test", "validation"}
+        What the curves' test scores were measured on.
+    ranges : dict of parameter name to Range
+        The ranges that settings were drawn from.
+    test : Evaluation or None
+        Scores on the test split of the best setting, trained on all of ``split.train``, where
+        settings were chosen on a validation set; None where they were ranked on the test split.
     """
 
     metric: str
@@ -43,25 +55,30 @@ class SearchResult:
     test: Evaluation | None = None
 
     def __repr__(self) -> str:
-        told = [
+        parts = [
             f"{len(self.curves)} settings",
             f"best_params={self.best_params}",
             f"best_epoch={self.best_epoch}",
             f"best_score={self.best_score:.5f} ({self.scored_on} {self.metric})",
         ]
         if self.test_score is not None:
-            told.append(f"test_score={self.test_score:.5f}")
+            parts.append(f"test_score={self.test_score:.5f}")
         if self.at_edge:
-            told.append(f"at_edge={self.at_edge}")
-        return f"SearchResult({', '.join(told)})"
+            parts.append(f"at_edge={self.at_edge}")
+        return f"SearchResult({', '.join(parts)})"
 
     @property
     def ranked(self) -> list[LearningCurve]:
-        """The curves, best first."""
-        return rank_curves(self.curves, self.metric)
+        """The curves, best first; those without a score that is a number last."""
+        return self.ranked_by(self.metric)
+
+    def ranked_by(self, metric: str) -> list[LearningCurve]:
+        """Return the curves, best first by another metric that was measured."""
+        return rank_curves(self.curves, metric)
 
     @property
     def best_curve(self) -> LearningCurve:
+        """The curve of the best setting."""
         return self.ranked[0]
 
     @property
@@ -71,10 +88,12 @@ class SearchResult:
 
     @property
     def best_epoch(self) -> int:
+        """The epoch at which the best setting scored best."""
         return self.best_curve.best(self.metric)[0]
 
     @property
     def best_score(self) -> float:
+        """The best score of all settings and epochs, measured on ``scored_on``."""
         return self.best_curve.best(self.metric)[1]
 
     @property
@@ -89,55 +108,71 @@ class SearchResult:
 
     @property
     def at_edge(self) -> dict[str, str]:
-        """Parameters whose best value is the "lowest" or "highest" tried, so that a better one may
-        lie beyond.
+        """Parameters whose best value is the "lowest" or "highest" tried: a better may lie beyond.
 
-        Numbers with more than two values count, and ranges (within 5 % of an end). Where other
-        settings score as well with a value further inside, nothing is said.
+        Considered are parameters with at least three values, all of them numbers, and those drawn
+        from a range, whose edges are 5 % wide. A parameter is left out where a setting with a
+        value further inside scores as well.
         """
-        found = {}
-        equals = [self.best_params]
-        equals += [c.params for c in self.curves if c.best(self.metric)[1] == self.best_score]
-        for name in self.best_params:
-            if name in self.ranges:
-                shares = [self.ranges[name].share(params[name]) for params in equals]
-                low = all(share <= EDGE for share in shares)
-                high = all(share >= 1 - EDGE for share in shares)
-            else:
-                values = {_hashable(curve.params.get(name)) for curve in self.curves}
-                if len(values) < 3 or not all(map(_is_number, values)):
-                    continue
-                low = all(params.get(name) == min(values) for params in equals)
-                high = all(params.get(name) == max(values) for params in equals)
-            if low or high:
-                found[name] = "lowest" if low else "highest"
-        return found
+        best, best_score = self.best_curve, self.best_score
+        # The best itself, since a NaN does not equal itself.
+        equals = [best, *(c for c in self.curves if c.best(self.metric)[1] == best_score)]
+        edges = {name: self._edge(name, [c.params for c in equals]) for name in best.params}
+        return {name: edge for name, edge in edges.items() if edge is not None}
+
+    def _edge(self, name: str, settings: Sequence[Setting]) -> str | None:
+        """Return at which edge all settings have their value of a parameter, if at one."""
+        if name in self.ranges:
+            shares = [self.ranges[name].share(setting[name]) for setting in settings]
+            lowest = all(share <= EDGE for share in shares)
+            highest = all(share >= 1 - EDGE for share in shares)
+        else:
+            tried: list[Any] = [curve.params.get(name) for curve in self.curves]
+            if not all(map(is_number, tried)) or len(set(tried)) < 3:
+                return None
+            lowest = all(setting[name] == min(tried) for setting in settings)
+            highest = all(setting[name] == max(tried) for setting in settings)
+        return "lowest" if lowest else "highest" if highest else None
 
     def to_frame(self) -> pd.DataFrame:
-        """Return a row a setting, in the order tried.
+        """Return a table with a row for each setting, in the order tried.
 
-        Columns: the parameters, best_epoch, best_score, stderr (of that score), epochs (trained
-        in all), seconds.
+        Its columns are the parameters, best_epoch, best_score, stderr (of that score), epochs
+        (that were trained) and seconds (of training).
         """
         rows = []
         for curve in self.curves:
             epoch, score = curve.best(self.metric)
-            found = {
+            scores = {
                 "best_epoch": epoch,
                 "best_score": score,
                 "stderr": _stderr(curve, self.metric),
                 "epochs": curve.epochs[-1],
                 "seconds": curve.seconds[-1],
             }
-            rows.append({**curve.params, **found})
-        return pd.DataFrame(rows)
+            rows.append({**curve.params, **scores})
+        table: pd.DataFrame = pd.DataFrame(rows)
+        return table
 
     def best_model(self) -> WRMF:
         """Return an unfitted model with the best parameters and epoch, to train on everything."""
         return WRMF(**{**self.base, **self.best_params, "iterations": self.best_epoch})
 
-    def plot(self, kind: str = "best", ax: Any = None) -> Any:
-        """Draw (extra ``plot``) the "best" curve, the "traces" of all settings, or the "mse"."""
+    def plot(self, kind: str = "best", ax: Axes | None = None) -> Axes:
+        """Draw the search (needs the extra ``plot``).
+
+        Parameters
+        ----------
+        kind : {"best", "traces", "mse"}, default "best"
+            The best curve, the curves of all settings, or the mean squared error of the best.
+        ax : matplotlib.axes.Axes, optional
+            By default those of a new figure.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+        """
+        # Imported here because matplotlib is an optional dependency.
         from wrmf.search import plots
 
         if kind == "best":
@@ -152,13 +187,5 @@ class SearchResult:
 
 
 def _stderr(curve: LearningCurve, metric: str) -> float:
-    errors = curve.stderr.get(metric)
-    return errors[curve.best_place(metric)] if errors else float("nan")
-
-
-def _hashable(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+    errors, place = curve.stderr.get(metric), curve.best_place(metric)
+    return float("nan") if errors is None or place is None else errors[place]

@@ -1,4 +1,4 @@
-"""What a search varies: lists of values, ranges to draw from, and settings made of them."""
+"""Search spaces: values to try, ranges to draw from, and the settings made of them."""
 
 from __future__ import annotations
 
@@ -7,27 +7,51 @@ import json
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from wrmf.data.checks import as_real
 from wrmf.model.wrmf import WRMF
 
-__all__ = ["Range", "all_settings", "as_space", "drawn_settings", "setting_key"]
+__all__ = [
+    "Range",
+    "Setting",
+    "Space",
+    "all_settings",
+    "as_space",
+    "check_model",
+    "describe",
+    "drawn_settings",
+    "format_value",
+    "plain",
+    "setting_key",
+]
 
-FIXED = ("random_state", "num_threads", "iterations")
+# Parameters that a search may not vary, and what to do instead.
+FIXED = {
+    "iterations": "pass epochs=, the iterations after which every setting is measured",
+    "num_threads": "results do not depend on it",
+    "random_state": "pass seeds=",
+}
 
 
 @dataclass(frozen=True)
 class Range:
-    """Numbers from ``low`` to ``high``, both included; whole ones where both are ints.
+    """Numbers from ``low`` to ``high``, both included.
+
+    The numbers are whole where both ends are ints.
 
     Parameters
     ----------
-    low, high : int or float, low < high
+    low, high : int or float, ``low < high``
     log : bool, default False
-        Whether each factor of ten gets the same share, for which low must be above 0.
+        Draw so that each factor of ten is equally likely; ``low`` must then be above 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For ends that are not finite numbers, or not in this order.
 
     Examples
     --------
@@ -53,13 +77,14 @@ class Range:
         return isinstance(self.low, (int, np.integer)) and isinstance(self.high, (int, np.integer))
 
     def share(self, value: float) -> float:
-        """Return where a value lies, 0 at the low end and 1 at the high one."""
-        turn = math.log if self.log else float
-        return (turn(value) - turn(self.low)) / (turn(self.high) - turn(self.low))
+        """Return the relative position of a value: 0 at ``low``, 1 at ``high``."""
+        scale = math.log if self.log else float
+        return (scale(value) - scale(self.low)) / (scale(self.high) - scale(self.low))
 
     def draw(self, generator: np.random.Generator) -> float:
         """Return a random number of the range."""
-        # The ends of a range of ints get as much room as the others.
+        # Half a unit more at both ends: rounding then gives the end values the same probability
+        # as the values between them.
         low, high = (self.low - 0.5, self.high + 0.5) if self.whole else (self.low, self.high)
         share = generator.random()
         value = low * (high / low) ** share if self.log else low + (high - low) * share
@@ -67,55 +92,85 @@ class Range:
         return round(value) if self.whole else float(value)
 
 
-def as_space(model: WRMF, space: Any, name: str = "grid") -> dict[str, Any]:
-    """Return {parameter: list of values, or Range}, each value checked before any training."""
+Setting: TypeAlias = dict[str, Any]  # parameter: value
+Space: TypeAlias = dict[str, "list[Any] | Range"]  # parameter: values to try
+
+
+def check_model(model: WRMF) -> None:
+    """Raise TypeError where ``model`` is not a WRMF."""
     if not isinstance(model, WRMF):
         raise TypeError(f"model must be a WRMF, got {type(model).__name__}")
+
+
+def as_space(model: WRMF, space: Mapping[str, Any], name: str = "grid") -> Space:
+    """Return a search space with every value validated as a parameter of ``model``.
+
+    Parameters
+    ----------
+    model : WRMF
+        Gives the other parameters, which a value must fit.
+    space : mapping of parameter name to a sequence of values or a :class:`Range`
+    name : str, default "grid"
+        The argument's name in error messages.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For another kind of model or mapping, a parameter that is unknown or cannot be varied, and
+        a value that the parameter does not take.
+    """
+    check_model(model)
     if not isinstance(space, Mapping) or not space:
         raise ValueError(
             f'{name} must map names to values, such as {{"factors": [32, 64]}}, got {space!r}'
         )
-    checked: dict[str, Any] = {}
+    checked: Space = {}
     for parameter, values in space.items():
         if parameter in FIXED:
-            told = {"random_state": "pass seeds=", "iterations": "epochs covers iterations"}
-            hint = told.get(parameter, "it changes no result")
-            raise ValueError(f"{parameter} cannot be searched over: {hint}")
+            raise ValueError(f"{parameter} cannot be searched over: {FIXED[parameter]}")
         if isinstance(values, Range):
-            tried: list[Any] = [values.low, values.high]
             checked[parameter] = values
+            to_validate: list[Any] = [values.low, values.high]
         elif isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
             raise ValueError(f"{name}[{parameter!r}] must be a sequence of values, got {values!r}")
         else:
-            tried = checked[parameter] = list(values)
-            if not tried:
+            checked[parameter] = to_validate = list(values)
+            if not to_validate:
                 raise ValueError(f"{name}[{parameter!r}] must be a sequence of values, got none")
-        for value in tried:
+        for value in to_validate:
             WRMF(**model.get_params()).set_params(**{parameter: value}).check_params()
     return checked
 
 
-def all_settings(space: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return every combination of lists of values."""
+def all_settings(space: Mapping[str, Any]) -> list[Setting]:
+    """Return every combination of the values of a space that has no ranges.
+
+    Examples
+    --------
+    >>> all_settings({"factors": [8, 16], "alpha": [1.0]})
+    [{'factors': 8, 'alpha': 1.0}, {'factors': 16, 'alpha': 1.0}]
+    """
     for parameter, values in space.items():
         if isinstance(values, Range):
             raise ValueError(
                 f"{parameter} is a range, and a grid needs values: list them, or use random_search"
             )
-    combined = itertools.product(*space.values())
-    return [dict(zip(space, values, strict=True)) for values in combined]
+    combinations = itertools.product(*space.values())
+    return [dict(zip(space, values, strict=True)) for values in combinations]
 
 
-def drawn_settings(
-    space: Mapping[str, Any], n_trials: int, generator: np.random.Generator
-) -> list[dict[str, Any]]:
-    """Return n random settings, all different; fewer where there are not so many."""
-    if all(isinstance(values, list) for values in space.values()):
-        every = all_settings(space)
-        return [every[place] for place in generator.permutation(len(every))[:n_trials]]
-    found: dict[str, dict[str, Any]] = {}
-    for _ in range(100 * n_trials):
-        if len(found) == n_trials:
+def drawn_settings(space: Space, n: int, generator: np.random.Generator) -> list[Setting]:
+    """Return ``n`` different random settings; all of them where the space has fewer.
+
+    The first settings are the same for every ``n``, so a later search can add to an earlier one.
+    """
+    if not any(isinstance(values, Range) for values in space.values()):
+        settings = all_settings(space)
+        return [settings[place] for place in generator.permutation(len(settings))[:n]]
+    drawn: dict[str, Setting] = {}
+    # A space of whole numbers may hold fewer than n settings: stop after many repeated draws.
+    for _ in range(100 * n):
+        if len(drawn) == n:
             break
         setting = {
             parameter: values.draw(generator)
@@ -123,15 +178,42 @@ def drawn_settings(
             else values[generator.integers(len(values))]
             for parameter, values in space.items()
         }
-        found.setdefault(setting_key(setting), setting)
-    return list(found.values())
+        drawn.setdefault(setting_key(setting), setting)
+    return list(drawn.values())
 
 
 def setting_key(setting: Mapping[str, Any]) -> str:
-    """Return a text that is the same for equal settings."""
+    """Return a string that is the same for equal settings, whatever their order."""
     return json.dumps(setting, sort_keys=True, default=plain)
 
 
 def plain(value: Any) -> Any:
-    """Return what JSON can hold in place of ``value``."""
+    """Return what JSON stores in place of a value that it has no type for."""
     return value.item() if isinstance(value, np.generic) else str(value)
+
+
+def describe(params: Mapping[str, Any]) -> str:
+    """Return a setting in one line, as in the log of Rosenthal 2016.
+
+    References
+    ----------
+    Ethan Rosenthal: Intro to Implicit Matrix Factorization: Classic ALS with Sketchfab Models.
+    2016.
+
+    Examples
+    --------
+    >>> describe({"factors": 40, "alpha": 50.0})
+    'factors: 40 | alpha: 50'
+    """
+    return " | ".join(f"{name}: {format_value(value)}" for name, value in params.items())
+
+
+def format_value(value: Any) -> str:
+    """Return a parameter's value as a person writes it; floats with six significant digits.
+
+    Examples
+    --------
+    >>> [format_value(value) for value in (40, 0.1, 1e-05, 50.0, "exact")]
+    ['40', '0.1', '1e-05', '50', 'exact']
+    """
+    return f"{value:g}" if isinstance(value, float) else str(value)

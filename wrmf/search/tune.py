@@ -1,20 +1,28 @@
-"""Tuning with Optuna (the extra ``tune``), pruned on the learning curve."""
+"""Tuning with Optuna (the extra ``tune``), which stops curves that fall behind."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from wrmf.data.checks import as_positive_int
 from wrmf.data.splitting import Split
+from wrmf.evaluation.metrics import lower_is_better
 from wrmf.model.wrmf import WRMF
 from wrmf.search.learning_curve import LearningCurve
+from wrmf.search.options import SearchOptions
 from wrmf.search.result import SearchResult
 from wrmf.search.runner import Search
-from wrmf.search.space import Range, as_space, setting_key
+from wrmf.search.space import Range, Setting, as_space, setting_key
+
+if TYPE_CHECKING:
+    from optuna.study import Study
+    from optuna.trial import Trial
 
 __all__ = ["tune"]
+
+Direction = Literal["minimize", "maximize"]
 
 
 def tune(
@@ -25,27 +33,29 @@ def tune(
     epochs: Iterable[int] = range(2, 40, 2),
     metric: str = "precision@5",
     random_state: int | None = None,
-    study: Any = None,
+    study: Study | None = None,
     **options: Any,
 ) -> SearchResult:
-    """Let Optuna propose settings from what was learned, and stop curves that fall behind.
+    """Measure learning curves for settings that Optuna proposes, and prune the poor ones.
 
-    One trial runs at a time, on all threads, since each learns from those before.
+    One trial runs at a time, on all threads, since each proposal depends on the trials before.
 
     Parameters
     ----------
-    model, split, epochs, metric : as in :func:`wrmf.grid_search`
+    model, split, epochs, metric
+        As in :func:`wrmf.grid_search`.
     space : mapping of parameter name to a list of values or a :class:`wrmf.Range`
     n_trials : int ≥ 1, default 30
-        With a journal, a larger number later goes on from what was done.
-    random_state : int, optional, seed of the proposals; by default the model's
+        How many settings to propose; a larger number later resumes from the same journal.
+    random_state : int, optional
+        Seed of the proposals; by default the model's.
     study : optuna.study.Study, optional
-        One with a sampler, pruner or storage of your own; not together with a journal. By default
-        a TPE sampler and a median pruner.
+        A study with another sampler, pruner or storage; not together with a journal. By default
+        one with a TPE sampler and a median pruner.
     **options
         metrics, exclude_seen, journal, log, progress, patience, seeds, validation, as in
-        :func:`wrmf.grid_search`. An interrupted search goes on from its journal by telling Optuna
-        the noted scores again, and ends with the same result.
+        :func:`wrmf.grid_search`. An interrupted search reports the scores of its journal to Optuna
+        again, so it resumes with the same proposals and ends with the same result.
 
     Returns
     -------
@@ -56,9 +66,21 @@ def tune(
     ------
     ImportError
         Without Optuna: ``pip install "wrmf[tune]"``.
+    TypeError, ValueError
+        For an argument that is not valid, before anything is trained.
+
+    Examples
+    --------
+    >>> import wrmf
+    >>> data = wrmf.datasets.synthetic_likes(300, 200, 4000, random_state=0)
+    >>> split = wrmf.leave_k_out(data, k=3, random_state=0)
+    >>> space = {"factors": [4, 8], "alpha": wrmf.Range(1.0, 100.0, log=True)}
+    >>> result = wrmf.tune(wrmf.WRMF(random_state=0), split, space, 3, epochs=[1, 2])
+    >>> len(result.curves)
+    3
     """
     try:
-        import optuna
+        import optuna  # noqa: F401
     except ImportError as error:
         raise ImportError(
             'tune needs Optuna, which is not installed: pip install "wrmf[tune]"'
@@ -69,19 +91,22 @@ def tune(
         raise TypeError("tune runs one trial at a time, on all threads: leave n_jobs out")
     if study is not None and options.get("journal") is not None:
         raise ValueError("pass either study, which keeps its own storage, or journal")
-    with Search(
-        "tune", model, split, space, epochs, metric, n_jobs=1, draws=random_state, **options
-    ) as search:
-        direction = "minimize" if metric == "mse" else "maximize"
+    asked = SearchOptions.validate(
+        split, epochs=epochs, metric=metric, random_state=random_state, n_jobs=1, **options
+    )
+    with Search("tune", model, split, space, asked) as search:
+        direction: Direction = "minimize" if lower_is_better(metric) else "maximize"
         if study is None:
-            study = _study(optuna, search.seed if search.draws is None else search.draws, direction)
+            study = _default_study(search.draw_seed, direction)
         elif study.direction.name.lower() != direction:
             raise ValueError(f"the study must {direction} {metric}, it is set to the opposite")
-        return search.result(_run(search, study, n_trials, optuna.trial.TrialState))
+        return search.result(Tuning(search, study).run(n_trials))
 
 
-def _study(optuna: Any, seed: int, direction: str) -> Any:
-    told = optuna.logging.get_verbosity()
+def _default_study(seed: int, direction: Direction) -> Study:
+    import optuna
+
+    verbosity = optuna.logging.get_verbosity()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     try:
         return optuna.create_study(
@@ -90,54 +115,62 @@ def _study(optuna: Any, seed: int, direction: str) -> Any:
             pruner=optuna.pruners.MedianPruner(),
         )
     finally:
-        optuna.logging.set_verbosity(told)
+        optuna.logging.set_verbosity(verbosity)
 
 
-def _run(search: Search, study: Any, n_trials: int, state: Any) -> list[LearningCurve]:
-    last = search.epochs[-1]
-    curves: dict[str, LearningCurve] = {}
-    search.expect(n_trials * search.cost({}, last))
-    for _ in range(n_trials):
-        trial = study.ask()
-        setting = {name: _suggest(trial, name, values) for name, values in search.space.items()}
-        search.expect(search.cost(setting, last) - search.cost({}, last))
+class Tuning:
+    """A search whose settings an Optuna study proposes, and the curves measured so far."""
 
-        def prune(curve: LearningCurve, place: int, trial: Any = trial) -> bool:
-            trial.report(curve.test[search.metric][place], curve.epochs[place])
-            return bool(trial.should_prune())
+    def __init__(self, search: Search, study: Study) -> None:
+        self.search, self.study = search, study
+        self.curves: dict[str, LearningCurve] = {}
 
-        key = setting_key(setting)
-        curve = curves.get(key) or search.journal.curve(setting)
-        # Optuna hears again what was measured before, and comes to the same decisions.
-        pruned = curve is not None and any(
-            prune(curve, place) for place in range(len(curve.epochs))
-        )
-        if curve is None or not (pruned or search.is_whole(curve, last)):
-            run = search.start(setting)
-            if curve is not None:
-                run.resume(curve)
-            pruned = search.extend(
-                run, search.epochs, search.base["num_threads"], search.write, prune
-            )
-            curve = run.curve
-            curve.model = None
-            search.note(curve)
-        else:
-            search.expect(-search.cost(setting, last))
-        curves[key] = curve
-        score = curve.best(search.metric)[1]
-        if pruned:
-            study.tell(trial, state=state.PRUNED)
-        elif math.isnan(score):
-            study.tell(trial, state=state.FAIL)
-        else:
-            study.tell(trial, score)
-    return list(curves.values())
+    def run(self, n_trials: int) -> list[LearningCurve]:
+        """Return the curves of ``n_trials`` proposals; a setting proposed again has only one."""
+        from optuna.trial import TrialState
+
+        search, last = self.search, self.search.plan.epochs[-1]
+        # Until its setting is known, a trial is expected to cost what the model's own factors do.
+        search.progress.expect(n_trials * search.cost({}, last))
+        for _ in range(n_trials):
+            trial = self.study.ask()
+            setting = {name: _suggest(trial, name, values) for name, values in search.space.items()}
+            search.progress.expect(search.cost(setting, last) - search.cost({}, last))
+            curve, pruned = self._measure(trial, setting)
+            self.curves[setting_key(setting)] = curve
+            score = curve.best(search.plan.metric)[1]
+            if pruned:
+                self.study.tell(trial, state=TrialState.PRUNED)
+            elif math.isnan(score):
+                self.study.tell(trial, state=TrialState.FAIL)
+            else:
+                self.study.tell(trial, score)
+        return list(self.curves.values())
+
+    def _measure(self, trial: Trial, setting: Setting) -> tuple[LearningCurve, bool]:
+        """Return the curve of a proposal, and whether the study pruned it."""
+        search, last = self.search, self.search.plan.epochs[-1]
+
+        def prune(curve: LearningCurve, place: int) -> bool:
+            trial.report(curve.test[search.plan.metric][place], curve.epochs[place])
+            return trial.should_prune()
+
+        curve = self.curves.get(setting_key(setting)) or search.journal.curve(setting)
+        if curve is not None:
+            # Optuna gets the scores measured before again, and so takes the same decisions.
+            pruned = any(prune(curve, place) for place in range(len(curve.epochs)))
+            if pruned or search.is_complete(curve, last):
+                search.progress.expect(-search.cost(setting, last))
+                return curve, pruned
+        run = search.start(setting, curve)
+        pruned = search.extend(run, last, search.sole_worker, prune)
+        return search.finish(run), pruned
 
 
-def _suggest(trial: Any, name: str, values: Any) -> Any:
+def _suggest(trial: Trial, name: str, values: list[Any] | Range) -> Any:
     if not isinstance(values, Range):
-        # By place, since a value may be of a kind that Optuna does not store.
+        # By position, since Optuna does not store every kind of value.
         return values[trial.suggest_categorical(name, list(range(len(values))))]
-    suggest = trial.suggest_int if values.whole else trial.suggest_float
-    return suggest(name, values.low, values.high, log=values.log)
+    if values.whole:
+        return trial.suggest_int(name, int(values.low), int(values.high), log=values.log)
+    return trial.suggest_float(name, values.low, values.high, log=values.log)

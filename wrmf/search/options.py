@@ -1,0 +1,198 @@
+"""What the caller of a curve or a search asks for, validated before anything is trained."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from wrmf.data.checks import as_generator, as_positive_int
+from wrmf.data.splitting import Split, as_validation, check_split
+from wrmf.evaluation.metrics import check_metrics
+from wrmf.search.log import Log
+
+__all__ = ["CurvePlan", "SearchOptions", "as_seed", "as_seeds"]
+
+# The keyword arguments of every search and their defaults, as wrmf.grid_search documents them.
+SEARCH_DEFAULTS: dict[str, Any] = {
+    "epochs": range(2, 40, 2),
+    "metric": "precision@5",
+    "metrics": None,
+    "exclude_seen": True,
+    "journal": None,
+    "n_jobs": "auto",
+    "log": None,
+    "progress": None,
+    "patience": None,
+    "seeds": None,
+    "validation": None,
+    "random_state": None,
+}
+# What is measured beside the metric that settings are ranked by.
+DEFAULT_METRICS = ("mse",)
+
+
+@dataclass(frozen=True)
+class CurvePlan:
+    """What a learning curve measures, and when it ends.
+
+    Attributes
+    ----------
+    epochs : tuple of int, rising
+        The checkpoints: numbers of iterations after which to measure.
+    metrics : tuple of str
+    metric : str
+        The one of ``metrics`` that patience and a search compare by.
+    exclude_seen : bool
+        Whether training items are left out of the ranking on test.
+    patience : int or None
+        End after this many checkpoints in a row without a better ``metric``.
+    """
+
+    epochs: tuple[int, ...]
+    metrics: tuple[str, ...]
+    metric: str
+    exclude_seen: bool = True
+    patience: int | None = None
+
+    @classmethod
+    def validate(
+        cls,
+        split: Split,
+        epochs: Iterable[int],
+        metrics: Sequence[str],
+        exclude_seen: bool,
+        patience: int | None,
+    ) -> CurvePlan:
+        """Return a plan to compare curves by the first of ``metrics``, or raise what is wrong."""
+        check_split(split)
+        checkpoints = as_epochs(epochs)
+        names = tuple(check_metrics(metrics, split.train.n_items))
+        if patience is not None:
+            patience = as_positive_int(patience, "patience")
+        return cls(checkpoints, names, names[0], bool(exclude_seen), patience)
+
+
+@dataclass(frozen=True)
+class SearchOptions:
+    """What the caller of a search asks for, beside the model, the split and the space.
+
+    Attributes
+    ----------
+    plan : CurvePlan
+    seeds, validation, journal, n_jobs, log, progress
+        As in :func:`wrmf.grid_search`.
+    random_state : int or None
+        Seed of the random settings; None takes the model's.
+    """
+
+    plan: CurvePlan
+    seeds: int | Sequence[int] | None
+    validation: float | Split | None
+    journal: str | os.PathLike[str] | None
+    n_jobs: int | str
+    log: Log
+    progress: bool | None
+    random_state: int | None
+
+    @classmethod
+    def validate(cls, split: Split, **keywords: Any) -> SearchOptions:
+        """Return the options that keyword arguments of a search ask for.
+
+        Parameters
+        ----------
+        split : Split
+        **keywords
+            Those of :func:`wrmf.grid_search` from ``epochs`` on, and ``random_state``; each has
+            the default that it has there.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For a keyword that no search takes, and for a value that is not valid.
+        """
+        unknown = [name for name in keywords if name not in SEARCH_DEFAULTS]
+        if unknown:
+            raise TypeError(
+                f"unknown option {unknown[0]!r}: a search takes {', '.join(SEARCH_DEFAULTS)}"
+            )
+        values = {**SEARCH_DEFAULTS, **keywords}
+        metrics = DEFAULT_METRICS if values["metrics"] is None else values["metrics"]
+        if isinstance(metrics, str):
+            metrics = (metrics,)
+        plan = CurvePlan.validate(
+            split,
+            values["epochs"],
+            tuple(dict.fromkeys((values["metric"], *metrics))),
+            values["exclude_seen"],
+            values["patience"],
+        )
+        if values["n_jobs"] != "auto":
+            values["n_jobs"] = as_positive_int(values["n_jobs"], "n_jobs")
+        if values["random_state"] is not None:
+            values["random_state"] = as_positive_int(values["random_state"], "random_state", 0)
+        as_seeds(values["seeds"], first=0)
+        if values["validation"] is not None:
+            as_validation(split, values["validation"], random_state=0)
+        return cls(
+            plan,
+            seeds=values["seeds"],
+            validation=values["validation"],
+            journal=values["journal"],
+            n_jobs=values["n_jobs"],
+            log=values["log"],
+            progress=values["progress"],
+            random_state=values["random_state"],
+        )
+
+    @property
+    def scored_on(self) -> str:
+        """What settings are ranked on: "test", or "validation" where there is such a set."""
+        return "test" if self.validation is None else "validation"
+
+
+def as_epochs(epochs: Any) -> tuple[int, ...]:
+    """Return checkpoints as rising ints ≥ 1; a single int is one checkpoint."""
+    if isinstance(epochs, (int, np.integer)):
+        epochs = [epochs]
+    if not isinstance(epochs, Iterable):
+        raise TypeError(f"epochs must be rising, such as range(2, 40, 2), got {epochs!r}")
+    checked = tuple(as_positive_int(epoch, "epochs") for epoch in epochs)
+    if not checked or any(a >= b for a, b in itertools.pairwise(checked)):
+        raise ValueError(f"epochs must be rising, such as range(2, 40, 2), got {epochs}")
+    return checked
+
+
+def as_seeds(seeds: int | Sequence[int] | None, first: int) -> list[int]:
+    """Return the seeds of a curve.
+
+    Parameters
+    ----------
+    seeds : int, sequence of int, or None
+        A number n asks for ``first``, ``first + 1`` … ``first + n - 1``; None for ``first`` alone.
+    first : int
+
+    Examples
+    --------
+    >>> as_seeds(3, first=7), as_seeds([1, 5], first=7), as_seeds(None, first=7)
+    ([7, 8, 9], [1, 5], [7])
+    """
+    if seeds is None:
+        return [first]
+    if isinstance(seeds, (int, np.integer)):
+        return [first + offset for offset in range(as_positive_int(seeds, "seeds"))]
+    checked = [as_positive_int(seed, "seeds", 0) for seed in seeds]
+    if not checked or len(set(checked)) < len(checked):
+        raise ValueError(f"seeds must be a number, or a list of different seeds, got {seeds}")
+    return checked
+
+
+def as_seed(random_state: Any) -> int:
+    """Return an int ``random_state`` unchanged, and an int drawn from any other."""
+    if isinstance(random_state, (int, np.integer)) and not isinstance(random_state, bool):
+        return int(random_state)
+    return int(as_generator(random_state).integers(2**31))
