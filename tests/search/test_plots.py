@@ -60,7 +60,7 @@ def test_traces_fade_by_rank_with_the_best_on_top():
     lines = plot_traces(result).lines
     assert [line.get_ydata()[-1] for line in lines] == [0.2, 0.5, 0.9]
     assert [line.get_alpha() for line in lines] == pytest.approx([1 / 1.2, 1 / 1.1, 1.0])
-    assert lines[-1].get_label() == "factors 2"
+    assert lines[-1].get_label() == "factors: 2"
 
 
 def test_traces_rank_a_setting_without_scores_last():
