@@ -1,3 +1,5 @@
+"""Plots of curves and searches: what is drawn, marked, ranked and named."""
+
 import sys
 
 import matplotlib as mpl
@@ -41,9 +43,9 @@ def test_the_best_epoch_is_marked_on_the_learning_curve():
     assert ax.texts[0].get_text() == "0.05000 at epoch 4"
 
 
-def test_the_lowest_mse_is_its_best():
-    drawn = plot_learning_curve(curve([0.1] * 3, mse=[3.0, 1.0, 2.0]), "mse")
-    assert points(drawn.lines[1]) == [(4, 1.0)]
+def test_the_lowest_mse_is_marked_as_the_best():
+    ax = plot_learning_curve(curve([0.1] * 3, mse=[3.0, 1.0, 2.0]), "mse")
+    assert points(ax.lines[1]) == [(4, 1.0)]
 
 
 def test_the_earliest_of_equal_scores_is_marked():
@@ -55,6 +57,21 @@ def test_a_nan_score_is_never_marked():
     assert len(plot_learning_curve(curve([np.nan, np.nan])).lines) == 1
 
 
+def test_a_short_setting_is_the_title():
+    assert plot_learning_curve(curve([0.1], factors=8, alpha=1.0)).get_title("left") == (
+        "factors: 8 | alpha: 1"
+    )
+    all_params = dict.fromkeys("abcdef", 1)
+    assert plot_learning_curve(curve([0.1], **all_params)).get_title("left") == "Learning curve"
+
+
+def test_the_score_of_a_validation_set_is_named_so():
+    result = search(curve([0.1, 0.2], factors=1))
+    result.scored_on = "validation"
+    assert result.plot().get_ylabel() == "Validation precision@5"
+    assert result.plot("traces").get_ylabel() == "Validation precision@5"
+
+
 def test_traces_fade_by_rank_with_the_best_on_top():
     result = search(*(curve([0.0, top], factors=k) for k, top in [(1, 0.2), (2, 0.9), (3, 0.5)]))
     lines = plot_traces(result).lines
@@ -63,34 +80,35 @@ def test_traces_fade_by_rank_with_the_best_on_top():
     assert lines[-1].get_label() == "factors: 2"
 
 
-def test_traces_rank_a_setting_without_scores_last():
+def test_the_trace_of_a_setting_without_scores_ranks_last():
     result = search(curve([np.nan, np.nan], factors=1), curve([0.1, 0.2], factors=2))
     assert plot_traces(result).lines[-1].get_ydata()[-1] == 0.2
 
 
 def test_mse_is_drawn_on_train_and_test_of_a_curve_and_of_a_search():
     best = curve([0.1, 0.2], mse=[0.5, 0.4], factors=8)
-    for given in (best, search(curve([0.0, 0.1], mse=[9.0, 9.0], factors=1), best)):
-        lines = {line.get_label(): list(line.get_ydata()) for line in plot_mse(given).lines}
+    result = search(curve([0.0, 0.1], mse=[9.0, 9.0], factors=1), best)
+    for drawn in (best, result):
+        lines = {line.get_label(): list(line.get_ydata()) for line in plot_mse(drawn).lines}
         assert lines == {"test": [0.5, 0.4], "train": pytest.approx([0.499, 0.399])}
 
 
 @pytest.mark.parametrize("plot", [plot_learning_curve, plot_mse])
-def test_a_curve_is_drawn_on_the_axes_given(plot):
+def test_a_curve_is_drawn_on_given_axes(plot):
     from matplotlib.figure import Figure
 
     ax = Figure().subplots()
     assert plot(curve([0.1, 0.2], mse=[0.5, 0.4]), ax=ax) is ax
 
 
-def test_a_metric_not_measured_is_named_with_those_that_were():
+def test_a_metric_that_was_not_measured_is_an_error():
     with pytest.raises(ValueError, match=r"no metric 'ndcg@5'; it has 'precision@5'"):
         plot_learning_curve(curve([0.1]), "ndcg@5")
     with pytest.raises(ValueError, match="no metric 'mse'"):
         plot_mse(curve([0.1]))
 
 
-def test_missing_matplotlib_names_the_extra_to_install(monkeypatch):
+def test_without_matplotlib_the_extra_to_install_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "matplotlib.pyplot", None)
     with pytest.raises(ImportError, match=r'pip install "wrmf\[plot\]"'):
         plot_mse(curve([0.1], mse=[0.5]))
