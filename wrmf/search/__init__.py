@@ -1,1 +1,1 @@
-"""Learning curves and searches over parameters."""
+"""Learning curves, and searches for the parameters of a model that compare them."""

@@ -109,8 +109,8 @@ def grid_search(
     settings = all_settings(space)
     options = SearchOptions.validate(
         split,
-        epochs=epochs,
-        metric=metric,
+        epochs,
+        metric,
         metrics=metrics,
         exclude_seen=exclude_seen,
         journal=journal,
@@ -172,8 +172,6 @@ def random_search(
     """
     space = as_space(model, space, "space")
     n_trials = as_positive_int(n_trials, "n_trials")
-    asked = SearchOptions.validate(
-        split, epochs=epochs, metric=metric, random_state=random_state, **options
-    )
+    asked = SearchOptions.validate(split, epochs, metric, random_state=random_state, **options)
     with Search("random", model, split, space, asked) as search:
         return search.result(search.run(search.draw(n_trials)))

@@ -82,9 +82,7 @@ def halving_search(
     factor = as_positive_int(factor, "factor", 2)
     if n_trials is not None:
         n_trials = as_positive_int(n_trials, "n_trials")
-    asked = SearchOptions.validate(
-        split, epochs=epochs, metric=metric, random_state=random_state, **options
-    )
+    asked = SearchOptions.validate(split, epochs, metric, random_state=random_state, **options)
     with Search(f"halving {factor}", model, split, space, asked) as search:
         settings = all_settings(space) if n_trials is None else search.draw(n_trials)
         return search.result(Halving(search, settings, factor).run())

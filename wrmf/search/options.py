@@ -17,10 +17,9 @@ from wrmf.search.log import Log
 
 __all__ = ["CurvePlan", "SearchOptions", "as_seed", "as_seeds"]
 
-# The keyword arguments of every search and their defaults, as wrmf.grid_search documents them.
-SEARCH_DEFAULTS: dict[str, Any] = {
-    "epochs": range(2, 40, 2),
-    "metric": "precision@5",
+# The options of every search beside its checkpoints and its metric, with the defaults that
+# wrmf.grid_search documents.
+DEFAULTS: dict[str, Any] = {
     "metrics": None,
     "exclude_seen": True,
     "journal": None,
@@ -32,8 +31,6 @@ SEARCH_DEFAULTS: dict[str, Any] = {
     "validation": None,
     "random_state": None,
 }
-# What is measured beside the metric that settings are ranked by.
-DEFAULT_METRICS = ("mse",)
 
 
 @dataclass(frozen=True)
@@ -46,7 +43,7 @@ class CurvePlan:
         The checkpoints: numbers of iterations after which to measure.
     metrics : tuple of str
     metric : str
-        The one of ``metrics`` that patience and a search compare by.
+        The one of ``metrics`` that patience and searches go by.
     exclude_seen : bool
         Whether training items are left out of the ranking on test.
     patience : int or None
@@ -68,7 +65,7 @@ class CurvePlan:
         exclude_seen: bool,
         patience: int | None,
     ) -> CurvePlan:
-        """Return a plan to compare curves by the first of ``metrics``, or raise what is wrong."""
+        """Return a validated plan, which compares curves by the first of ``metrics``."""
         check_split(split)
         checkpoints = as_epochs(epochs)
         names = tuple(check_metrics(metrics, split.train.n_items))
@@ -100,36 +97,35 @@ class SearchOptions:
     random_state: int | None
 
     @classmethod
-    def validate(cls, split: Split, **keywords: Any) -> SearchOptions:
-        """Return the options that keyword arguments of a search ask for.
+    def validate(
+        cls, split: Split, epochs: Iterable[int], metric: str, **options: Any
+    ) -> SearchOptions:
+        """Return what the keyword arguments of a search ask for, validated.
 
         Parameters
         ----------
-        split : Split
-        **keywords
-            Those of :func:`wrmf.grid_search` from ``epochs`` on, and ``random_state``; each has
-            the default that it has there.
+        split, epochs, metric
+            As in :func:`wrmf.grid_search`.
+        **options
+            The arguments of :func:`wrmf.grid_search` from ``metrics`` on, with the same defaults,
+            and ``random_state``.
 
         Raises
         ------
         TypeError, ValueError
-            For a keyword that no search takes, and for a value that is not valid.
+            For an option that no search takes, and for a value that is not valid.
         """
-        unknown = [name for name in keywords if name not in SEARCH_DEFAULTS]
+        unknown = [name for name in options if name not in DEFAULTS]
         if unknown:
-            raise TypeError(
-                f"unknown option {unknown[0]!r}: a search takes {', '.join(SEARCH_DEFAULTS)}"
-            )
-        values = {**SEARCH_DEFAULTS, **keywords}
-        metrics = DEFAULT_METRICS if values["metrics"] is None else values["metrics"]
-        if isinstance(metrics, str):
+            raise TypeError(f"unknown option {unknown[0]!r}: a search takes {', '.join(DEFAULTS)}")
+        values = {**DEFAULTS, **options}
+        metrics = values.pop("metrics")
+        if metrics is None:
+            metrics = ("mse",)
+        elif isinstance(metrics, str):
             metrics = (metrics,)
         plan = CurvePlan.validate(
-            split,
-            values["epochs"],
-            tuple(dict.fromkeys((values["metric"], *metrics))),
-            values["exclude_seen"],
-            values["patience"],
+            split, epochs, (metric, *metrics), values.pop("exclude_seen"), values.pop("patience")
         )
         if values["n_jobs"] != "auto":
             values["n_jobs"] = as_positive_int(values["n_jobs"], "n_jobs")
@@ -138,16 +134,7 @@ class SearchOptions:
         as_seeds(values["seeds"], first=0)
         if values["validation"] is not None:
             as_validation(split, values["validation"], random_state=0)
-        return cls(
-            plan,
-            seeds=values["seeds"],
-            validation=values["validation"],
-            journal=values["journal"],
-            n_jobs=values["n_jobs"],
-            log=values["log"],
-            progress=values["progress"],
-            random_state=values["random_state"],
-        )
+        return cls(plan, **values)
 
     @property
     def scored_on(self) -> str:

@@ -92,7 +92,7 @@ def tune(
     if study is not None and options.get("journal") is not None:
         raise ValueError("pass either study, which keeps its own storage, or journal")
     asked = SearchOptions.validate(
-        split, epochs=epochs, metric=metric, random_state=random_state, n_jobs=1, **options
+        split, epochs, metric, random_state=random_state, n_jobs=1, **options
     )
     with Search("tune", model, split, space, asked) as search:
         direction: Direction = "minimize" if lower_is_better(metric) else "maximize"
