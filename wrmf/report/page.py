@@ -18,7 +18,7 @@ from wrmf.report.sections import (
     mse_section,
     table_section,
 )
-from wrmf.report.template import page
+from wrmf.report.template import assemble_page
 
 __all__ = ["write_report"]
 
@@ -115,7 +115,7 @@ def write_report(
         "<footer>Scores are means over users. "
         "The page holds all it shows and loads nothing from the network.</footer>"
     )
-    return _replace(Path(path), page(title, "\n".join(filter(None, sections))))
+    return _replace(Path(path), assemble_page(title, "\n".join(filter(None, sections))))
 
 
 def _replace(path: Path, text: str) -> Path:
