@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import wrmf
 from wrmf import LearningCurve, SearchResult
-from wrmf.pictures.sources import DrawnPictures, FolderPictures
+from wrmf.pictures import DrawnPictures, FolderPictures
 from wrmf.report.neighbours import choose_items
 from wrmf.report.svg import Line, chart, nice_ticks, tick_labels
 from wrmf.search import plots

@@ -1,124 +1,104 @@
-"""Downloading one small picture with the standard library, distrusting what comes back.
+"""Downloads of pictures and JSON documents, with the standard library and limits.
 
-Servers are slow, answer with pages in place of pictures, or never stop
-sending. Everything here either returns what was asked for or raises
-:class:`NoPicture`, which says in a few words why there is none and whether
-asking again later could help.
+Servers may be slow, send a web page in place of a picture, or never stop sending. Each function
+here returns what was asked for, or raises :class:`NoPicture` with the reason.
 """
 
 from __future__ import annotations
 
 import json
-import re
 import time
 import urllib.error
 import urllib.parse
 import urllib.request
-from http.client import HTTPException
+from dataclasses import dataclass
+from http.client import HTTPException, HTTPResponse
 from typing import Any
 
-__all__ = ["JsonPath", "NoPicture", "download", "download_json", "download_picture", "sniff"]
+from wrmf.pictures.picture import UNKNOWN_TYPE, image_type
+from wrmf.pictures.source import NoPicture
 
-_CHUNK = 1 << 16
-# Refusals that a server means for now, not for good.
-_PASSING_STATUS = frozenset({408, 425, 429})
+__all__ = ["Limits", "download", "download_json", "download_picture"]
+
+CHUNK_BYTES = 1 << 16
+PICTURE_TYPES = "image/webp,image/png,image/jpeg,image/gif,image/svg+xml"
+# Client errors that may pass: request timeout, too early, too many requests.
+PASSING_STATUS = frozenset({408, 425, 429})
+# Characters of an address that are not percent-encoded.
+SAFE_CHARACTERS = "%/:=&?~#+!$,;'@()*[]"
+# Only http and https are opened, after a redirect too; file:, ftp: and data: are refused.
+HANDLERS = (
+    urllib.request.ProxyHandler,
+    urllib.request.HTTPHandler,
+    urllib.request.HTTPSHandler,
+    urllib.request.HTTPDefaultErrorHandler,
+    urllib.request.HTTPRedirectHandler,
+    urllib.request.HTTPErrorProcessor,
+    urllib.request.UnknownHandler,
+)
 
 
-class NoPicture(Exception):
-    """There is no picture, and why.
+@dataclass(frozen=True)
+class Limits:
+    """Limits of one download.
 
-    Parameters
+    Attributes
     ----------
-    reason : str
-        A few words that do not name the item, so that equal reasons can be counted.
-    lasting : bool
-        Whether asking again would give the same answer (a 404), rather than
-        perhaps a better one (a time-out).
+    timeout : float
+        Seconds until the response must begin, and again until it must be complete.
+    max_bytes : int
+        A longer response is refused without being read to its end.
+
+    Raises
+    ------
+    ValueError
+        If the timeout is not above 0.
     """
 
-    def __init__(self, reason: str, lasting: bool) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.lasting = lasting
+    timeout: float
+    max_bytes: int
+
+    def __post_init__(self) -> None:
+        if not self.timeout > 0:
+            raise ValueError(f"timeout must be a number of seconds above 0, got {self.timeout!r}")
 
 
-def sniff(data: bytes) -> str | None:
-    """The image type that the first bytes of `data` show, or None if they show none.
-
-    Examples
-    --------
-    >>> sniff(b"GIF89a...")
-    'image/gif'
-    >>> sniff(b"<!doctype html>") is None
-    True
-    """
-    if data.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png"
-    if data.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if data.startswith((b"GIF87a", b"GIF89a")):
-        return "image/gif"
-    if data.startswith(b"RIFF") and data[8:12] == b"WEBP":
-        return "image/webp"
-    return "image/svg+xml" if _is_svg(data[:4096]) else None
-
-
-def _is_svg(head: bytes) -> bool:
-    """Whether an ``<svg>`` comes first, after an XML declaration, comments or a doctype.
-
-    Each of these is cut off at its first end: one pattern for all of them could
-    be made to try every way of pairing starts with ends.
-    """
-    head = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    while True:
-        for start, end in ((b"<?xml", b"?>"), (b"<!--", b"-->"), (b"<!DOCTYPE svg", b">")):
-            if head.startswith(start):
-                head = head.partition(end)[2].lstrip()
-                break
-        else:
-            return re.match(rb"<svg[\s>/]", head) is not None
-
-
-def download(url: str, timeout: float, max_bytes: int, accept: str) -> tuple[bytes, str]:
-    """The body and the content type at `url`.
+def download(url: str, limits: Limits, accept: str) -> tuple[bytes, str]:
+    """Return the body and the content type of the response at an address.
 
     Parameters
     ----------
     url : str
-        An http or https address; redirects are followed to these only.
-    timeout : float
-        Seconds until the server must have answered, and again until the whole
-        body must have come.
-    max_bytes : int
-        A longer body is refused, without being read to its end.
+        An http or https address; redirects are followed only to such addresses.
+    limits : Limits
     accept : str
         The ``Accept`` header.
 
     Returns
     -------
-    (bytes, str)
-        The content type is lower case, without parameters, ``""`` if none was sent.
+    body : bytes
+    content_type : str
+        In lower case and without parameters; ``""`` where none was sent.
 
     Raises
     ------
     NoPicture
-        For whatever reason there is no such body.
+        If the request fails or a limit is exceeded.
     """
     try:
-        # Addresses out of an API may hold spaces or letters beyond ASCII.
-        url = urllib.parse.quote(url, safe="%/:=&?~#+!$,;'@()*[]")
+        # Addresses from an API may contain spaces or letters outside ASCII.
+        url = urllib.parse.quote(url, safe=SAFE_CHARACTERS)
         if urllib.parse.urlsplit(url).scheme.lower() not in ("http", "https"):
             raise NoPicture("the address is not http or https", lasting=True)
         headers = {"User-Agent": "wrmf", "Accept": accept, "Accept-Encoding": "identity"}
         request = urllib.request.Request(url, headers=headers)
-        with _opener().open(request, timeout=timeout) as response:
-            declared = response.headers.get_content_type() if response.headers else ""
-            if "content-type" not in response.headers:
-                declared = ""
-            return _read(response, timeout, max_bytes), declared.lower()
+        with http_opener().open(request, timeout=limits.timeout) as response:
+            has_type = "content-type" in response.headers
+            content_type = response.headers.get_content_type().lower() if has_type else ""
+            return read_body(response, limits), content_type
     except urllib.error.HTTPError as error:
         error.close()
-        lasting = 400 <= error.code < 500 and error.code not in _PASSING_STATUS
+        lasting = 400 <= error.code < 500 and error.code not in PASSING_STATUS
         raise NoPicture(f"the server answered {error.code}", lasting) from None
     except TimeoutError:
         raise NoPicture("timed out", lasting=False) from None
@@ -132,168 +112,63 @@ def download(url: str, timeout: float, max_bytes: int, accept: str) -> tuple[byt
         raise NoPicture("the address is not valid", lasting=True) from None
 
 
-def download_picture(url: str, timeout: float, max_bytes: int) -> bytes:
-    """The picture at `url`; a :class:`NoPicture` if it is not one."""
-    accept = "image/webp,image/png,image/jpeg,image/gif,image/svg+xml"
-    data, declared = download(url, timeout, max_bytes, accept)
-    # Plain file stores send pictures as octet-stream, or say nothing.
-    if not declared.startswith("image/") and declared not in ("", "application/octet-stream"):
-        raise NoPicture(f"the server sent {declared}, not an image", lasting=True)
-    if sniff(data) is None:
-        raise NoPicture("the file is not a jpg, png, webp, gif or svg image", lasting=True)
+def download_picture(url: str, limits: Limits) -> bytes:
+    """Return the picture at an address.
+
+    Raises
+    ------
+    NoPicture
+        If the download fails, or the response is not a picture.
+    """
+    data, content_type = download(url, limits, PICTURE_TYPES)
+    # File stores often send pictures as octet-stream or without a type.
+    is_declared = content_type.startswith("image/")
+    if not is_declared and content_type not in ("", "application/octet-stream"):
+        raise NoPicture(f"the server sent {content_type}, not an image", lasting=True)
+    if image_type(data) is None:
+        raise NoPicture(UNKNOWN_TYPE, lasting=True)
     return data
 
 
-def download_json(url: str, timeout: float, max_bytes: int) -> Any:
-    """The JSON document at `url`; a :class:`NoPicture` if it is not one."""
-    data, _ = download(url, timeout, max_bytes, "application/json")
+def download_json(url: str, limits: Limits) -> Any:
+    """Return the JSON document at an address.
+
+    Raises
+    ------
+    NoPicture
+        If the download fails, or the response is not JSON.
+    """
+    data, _ = download(url, limits, "application/json")
     try:
         return json.loads(data)
     except (ValueError, RecursionError):
         raise NoPicture("the answer is not JSON", lasting=True) from None
 
 
-def _read(response: Any, timeout: float, max_bytes: int) -> bytes:
-    deadline = time.monotonic() + timeout
-    promised = response.headers.get("Content-Length", "")
-    if promised.isdigit() and int(promised) > max_bytes:
-        raise NoPicture(f"larger than {max_bytes:,} bytes", lasting=True)
-    chunks, size = [], 0
-    # read1 comes back after each packet, so a server that drips is seen to be late.
-    while chunk := response.read1(_CHUNK):
-        chunks.append(chunk)
-        size += len(chunk)
-        if size > max_bytes:
-            raise NoPicture(f"larger than {max_bytes:,} bytes", lasting=True)
+def read_body(response: HTTPResponse, limits: Limits) -> bytes:
+    """Return the body of a response, or raise a TimeoutError or :class:`NoPicture`."""
+    deadline = time.monotonic() + limits.timeout
+    declared = response.headers.get("Content-Length", "")
+    declared_bytes = int(declared) if declared.isdecimal() else None
+    too_large = NoPicture(f"larger than {limits.max_bytes:,} bytes", lasting=True)
+    if declared_bytes is not None and declared_bytes > limits.max_bytes:
+        raise too_large
+    body = bytearray()
+    # read1 returns after each packet, so the deadline also holds for a server that sends slowly.
+    while chunk := response.read1(CHUNK_BYTES):
+        body += chunk
+        if len(body) > limits.max_bytes:
+            raise too_large
         if time.monotonic() > deadline:
             raise TimeoutError
-    if promised.isdigit() and size < int(promised):
+    if declared_bytes is not None and len(body) < declared_bytes:
         raise NoPicture("the connection broke off", lasting=False)
-    return b"".join(chunks)
+    return bytes(body)
 
 
-def _opener() -> urllib.request.OpenerDirector:
-    """An opener that knows http and https only: no file:, ftp: or data:, redirected or not."""
+def http_opener() -> urllib.request.OpenerDirector:
+    """Return an opener of http and https addresses only."""
     opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler,
-        urllib.request.HTTPHandler,
-        urllib.request.HTTPSHandler,
-        urllib.request.HTTPDefaultErrorHandler,
-        urllib.request.HTTPRedirectHandler,
-        urllib.request.HTTPErrorProcessor,
-        urllib.request.UnknownHandler,
-    ):
+    for handler in HANDLERS:
         opener.add_handler(handler())
     return opener
-
-
-class JsonPath:
-    """A way through a JSON document: ``a.b[0].url``, ``images[width==200,height==200].url``.
-
-    ``name`` enters an object, ``["name"]`` too, ``[0]`` a list (``[-1]`` from
-    its end), and ``[name==value, …]`` takes the first object of a list in which
-    every name has its value: a number, ``true``, ``false``, ``null`` or text,
-    in double quotes where it holds a comma or a bracket.
-
-    Parameters
-    ----------
-    text : str
-        The path.
-
-    Raises
-    ------
-    ValueError
-        If `text` is not such a path.
-
-    Examples
-    --------
-    >>> document = {"images": [{"width": 50, "url": "small"}, {"width": 200, "url": "large"}]}
-    >>> JsonPath("images[width==200].url").follow(document)
-    'large'
-    """
-
-    _TEXT = r'"(?:[^"\\]|\\.)*"'
-    _STEP = re.compile(rf'\.?(?P<name>[^.\[\]]+)|\[(?P<inner>(?:{_TEXT}|[^\]"])*)\]')
-    _TEST = re.compile(rf'\s*(?P<name>[^=,\s]+)\s*==\s*(?P<value>{_TEXT}|[^,"=]+?)\s*(?:,|$)')
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.steps: list[str | int | dict[str, Any]] = []
-        position = 0
-        while position < len(text):
-            match = self._STEP.match(text, position)
-            if match is None or (position == 0 and text.startswith(".")):
-                raise self._wrong(position)
-            name, inner = match["name"], match["inner"]
-            self.steps.append(name.strip() if inner is None else self._bracket(inner, position))
-            position = match.end()
-        if not self.steps:
-            raise self._wrong(0)
-
-    def follow(self, document: Any) -> Any:
-        """What stands at the end of the path in `document`.
-
-        Raises
-        ------
-        LookupError
-            If the path leads nowhere.
-        """
-        here = document
-        for step in self.steps:
-            if isinstance(step, dict):
-                rows = here if isinstance(here, list) else []
-                matching = [row for row in rows if _has(row, step)]
-                if not matching:
-                    raise LookupError(self.text)
-                here = matching[0]
-            elif isinstance(step, int):
-                if not isinstance(here, list):
-                    raise LookupError(self.text)
-                here = here[step]
-            elif isinstance(here, dict) and step in here:
-                here = here[step]
-            else:
-                raise LookupError(self.text)
-        return here
-
-    def _bracket(self, inner: str, position: int) -> str | int | dict[str, Any]:
-        inner = inner.strip()
-        if re.fullmatch(r"-?\d+", inner):
-            return int(inner)
-        if re.fullmatch(self._TEXT, inner):
-            return str(json.loads(inner))
-        tests: dict[str, Any] = {}
-        at = 0
-        while at < len(inner):
-            match = self._TEST.match(inner, at)
-            if match is None:
-                raise self._wrong(position)
-            tests[match["name"]] = _literal(match["value"])
-            at = match.end()
-        if not tests:
-            raise self._wrong(position)
-        return tests
-
-    def _wrong(self, position: int) -> ValueError:
-        return ValueError(
-            f"cannot read the JSON path {self.text!r} at position {position}; expected names, "
-            "[number] or [name==value, ...], as in a.b[0].url or images[width==200].url"
-        )
-
-
-def _literal(text: str) -> Any:
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
-
-
-def _has(row: Any, tests: dict[str, Any]) -> bool:
-    """Whether `row` is an object with these values; true is not 1 here, as in JSON."""
-    return isinstance(row, dict) and all(
-        name in row
-        and row[name] == value
-        and isinstance(row[name], bool) == isinstance(value, bool)
-        for name, value in tests.items()
-    )

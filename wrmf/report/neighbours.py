@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from wrmf.pictures.sources import fetch_all
+from wrmf.pictures import fetch_all
 
 __all__ = ["choose_items", "neighbours_section"]
 
