@@ -1,67 +1,85 @@
-"""The report of a search: one HTML page that needs nothing but itself."""
+"""The report of a search as one self-contained HTML page."""
 
 from __future__ import annotations
 
 import os
-import secrets
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 from typing import Any
 
-from wrmf.report.effects import effects_section
-from wrmf.report.neighbours import neighbours_section
-from wrmf.report.sections import (
-    curve_section,
-    fan_section,
-    headline,
-    mse_section,
-    table_section,
-)
+from wrmf.data.interactions import Interactions
+from wrmf.files import write_atomically
+from wrmf.model.wrmf import WRMF
+from wrmf.pictures.source import PictureSource
+from wrmf.report.report_data import ReportData, ReportOptions, Section
+from wrmf.report.sections.curve import curve_section
+from wrmf.report.sections.effects import effects_section
+from wrmf.report.sections.headline import headline_section
+from wrmf.report.sections.mse import mse_section
+from wrmf.report.sections.neighbours import neighbours_section
+from wrmf.report.sections.table import table_section
+from wrmf.report.sections.traces import traces_section
 from wrmf.report.template import assemble_page
+from wrmf.search.result import SearchResult
 
-__all__ = ["write_report"]
+__all__ = ["SECTIONS", "write_report"]
+
+# In the order of the page. A section is one function in a module of ``sections``, and one row here.
+SECTIONS: tuple[Section, ...] = (
+    headline_section,
+    table_section,
+    curve_section,
+    traces_section,
+    mse_section,
+    effects_section,
+    neighbours_section,
+)
+
+FOOTER = (
+    "<footer>Scores are means over users. "
+    "The page holds all it shows and loads nothing from the network.</footer>"
+)
 
 
 def write_report(
     path: str | os.PathLike[str],
-    result: Any,
-    model: Any = None,
-    data: Any = None,
-    pictures: Callable[[Any], Any] | None = None,
+    result: SearchResult,
+    model: WRMF | None = None,
+    data: Interactions | None = None,
+    pictures: PictureSource | None = None,
     items: Iterable[Any] | None = None,
     n_neighbours: int = 5,
     title: str = "Matrix factorisation: search and neighbours",
     random_state: int = 0,
 ) -> Path:
-    """Write a search and the neighbours it leads to as one self-contained HTML page.
+    """Write a search, and the neighbours of some items, as one self-contained HTML page.
 
-    The page holds its style, charts and pictures in itself and asks the network
-    for nothing. It shows the best setting; every setting in a table that sorts
-    by a click on its headers; the best learning curve; the traces of all
-    settings; the mean squared error, where it was measured; the effect of each
-    parameter; and, with a model, items beside their nearest neighbours.
+    The page embeds its style, charts and pictures and makes no network request. It shows the best
+    setting; a sortable table of every setting; the best learning curve; the traces of all settings;
+    the mean squared error, where it was measured; the effect of each parameter; and, with a model,
+    items beside their nearest neighbours.
 
     Parameters
     ----------
     path : str or path
-        File to write. It is replaced in one step: a reader sees the old page or
-        the new one, and an error leaves the old one as it was.
+        File to write. It is replaced in one step: a reader sees the old page or the new one, and
+        an error leaves the old one unchanged.
     result : SearchResult
-        What :func:`wrmf.grid_search` returned.
+        As returned by :func:`wrmf.grid_search`.
     model : WRMF, optional
-        A fitted model, as a rule the best setting fitted again on all data.
-        Without it the page has no neighbours.
+        A fitted model, usually the best setting fitted on all data. Without it the page has no
+        neighbours.
     data : Interactions, optional
-        Gives the size of the data, the items' names, and which items are popular.
+        Source of the data's size, the items' names, and which items are popular.
     pictures : callable, optional
-        Takes an item's id and returns a :class:`wrmf.pictures.Picture` or None,
-        which the page shows as "no picture". Default: names only.
+        From an item's id to a :class:`wrmf.pictures.Picture`, or None, which the page shows as
+        "no picture". Default: only names.
     items : iterable, optional
-        Ids of the items whose neighbours are shown. Default: six of the more
-        popular ones, chosen at random but unlike each other.
-    n_neighbours : int, default 5
-        How many neighbours each item is shown with.
+        Ids of the items whose neighbours are shown. Default: six popular ones, chosen at random
+        but unlike each other.
+    n_neighbours : int ≥ 1, default 5
+        Number of neighbours shown for each item.
     title : str
         Heading of the page.
     random_state : int, default 0
@@ -74,57 +92,34 @@ def write_report(
 
     Raises
     ------
+    TypeError
+        If ``result`` is not a SearchResult.
     ValueError
-        If the result holds no curve, `n_neighbours` is not at least 1, or an id
-        in `items` is unknown to the model.
+        If the result has no curves, ``n_neighbours`` is below 1, or an id in ``items`` is unknown
+        to the model.
     OSError
         If the file cannot be written.
 
     Examples
     --------
-    >>> import tempfile, pathlib
-    >>> from types import SimpleNamespace
-    >>> curve = SimpleNamespace(params={"factors": 8}, epochs=[2, 4], seconds=[0.1, 0.2],
-    ...                         train={"precision@5": [0.3, 0.2]},
-    ...                         test={"precision@5": [0.02, 0.05]})
-    >>> result = SimpleNamespace(metric="precision@5", curves=[curve])
-    >>> page = write_report(pathlib.Path(tempfile.mkdtemp()) / "report.html", result)
-    >>> page.read_text(encoding="utf-8").count("0.05000") > 0
+    >>> import pathlib, tempfile
+    >>> import wrmf
+    >>> curve = wrmf.LearningCurve(
+    ...     params={"factors": 8},
+    ...     epochs=[2, 4],
+    ...     train={"precision@5": [0.3, 0.2]},
+    ...     test={"precision@5": [0.02, 0.05]},
+    ... )
+    >>> result = wrmf.SearchResult("precision@5", ("factors",), [curve])
+    >>> page = wrmf.write_report(pathlib.Path(tempfile.mkdtemp()) / "report.html", result)
+    >>> "best test precision@5" in page.read_text(encoding="utf-8")
     True
     """
-    if not hasattr(result, "curves"):
-        raise TypeError(f"result must be what grid_search returned, got {type(result).__name__}")
-    if not result.curves:
-        raise ValueError("the search result has no curves; expected at least one setting")
-    if n_neighbours < 1:
-        raise ValueError(f"n_neighbours is {n_neighbours!r}; expected at least 1")
-    sections = [
-        f"<h1>{escape(title)}</h1>",
-        headline(result, data),
-        table_section(result),
-        curve_section(result),
-        fan_section(result),
-        mse_section(result),
-        effects_section(result),
-    ]
-    if model is not None:
-        sections.append(
-            neighbours_section(model, data, pictures, items, n_neighbours, random_state)
-        )
-    sections.append(
-        "<footer>Scores are means over users. "
-        "The page holds all it shows and loads nothing from the network.</footer>"
-    )
-    return _replace(Path(path), assemble_page(title, "\n".join(filter(None, sections))))
-
-
-def _replace(path: Path, text: str) -> Path:
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
-        # Names can hold lone surrogates, which no file can: they become "?".
-        temporary.write_bytes(text.encode("utf-8", "replace"))
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    return path
+    options = ReportOptions(None if items is None else list(items), n_neighbours, random_state)
+    report = ReportData(result, model, data, pictures, options)
+    heading = f"<h1>{escape(title)}</h1>"
+    sections = filter(None, (section(report) for section in SECTIONS))
+    page = assemble_page(title, "\n".join([heading, *sections, FOOTER]))
+    # Names can contain lone surrogates, which UTF-8 cannot encode: they become "?".
+    write_atomically(path, page.encode("utf-8", "replace"))
+    return Path(path)
