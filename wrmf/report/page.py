@@ -38,7 +38,7 @@ SECTIONS: tuple[Section, ...] = (
 
 FOOTER = (
     "<footer>Scores are means over users. "
-    "The page holds all it shows and loads nothing from the network.</footer>"
+    "This page is self-contained and loads nothing from the network.</footer>"
 )
 
 

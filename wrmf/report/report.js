@@ -1,29 +1,42 @@
+// Sorts a table by the column whose title is clicked; a second click reverses the order.
+// Without this script the rows stay in the order in which they were written.
 for (const table of document.querySelectorAll("table.sortable")) {
   const body = table.tBodies[0];
-  const value = (row, column) => row.cells[column].dataset.value ?? row.cells[column].textContent;
-  const sort = (header, column) => {
-    const numeric = header.dataset.type === "number";
-    const now = header.getAttribute("aria-sort");
-    const first = header.dataset.first ?? "ascending";
-    const other = first === "ascending" ? "descending" : "ascending";
-    const next = now === first ? other : first;
-    const sign = next === "ascending" ? 1 : -1;
-    for (const cell of table.tHead.rows[0].cells) cell.removeAttribute("aria-sort");
-    header.setAttribute("aria-sort", next);
-    const compare = (a, b) => {
-      const x = value(a, column), y = value(b, column);
-      if (!numeric) return sign * x.localeCompare(y);
-      const missing = (x === "") - (y === "");
-      return missing || sign * (x - y) || 0;
-    };
-    body.append(...[...body.rows].sort(compare));
+  const headers = [...table.tHead.rows[0].cells];
+
+  const valueOf = (row, column) => {
+    const cell = row.cells[column];
+    return cell.dataset.value ?? cell.textContent;
   };
-  [...table.tHead.rows[0].cells].forEach((header, column) => {
+
+  const compareNumbers = (a, b, sign) => {
+    // An empty value is a missing number: it is last in both directions.
+    const missing = (a === "") - (b === "");
+    return missing || sign * (a - b) || 0;
+  };
+
+  const sortBy = (header, column) => {
+    const first = header.dataset.first ?? "ascending";
+    const second = first === "ascending" ? "descending" : "ascending";
+    const direction = header.getAttribute("aria-sort") === first ? second : first;
+    const sign = direction === "ascending" ? 1 : -1;
+    const isNumeric = header.dataset.type === "number";
+    const rows = [...body.rows].sort((rowA, rowB) => {
+      const a = valueOf(rowA, column);
+      const b = valueOf(rowB, column);
+      return isNumeric ? compareNumbers(a, b, sign) : sign * a.localeCompare(b);
+    });
+    for (const other of headers) other.removeAttribute("aria-sort");
+    header.setAttribute("aria-sort", direction);
+    body.append(...rows);
+  };
+
+  headers.forEach((header, column) => {
     if (!header.dataset.type) return;
     const button = document.createElement("button");
     button.type = "button";
     button.textContent = header.textContent;
-    button.addEventListener("click", () => sort(header, column));
+    button.addEventListener("click", () => sortBy(header, column));
     header.replaceChildren(button);
   });
 }

@@ -1,4 +1,4 @@
-"""Assembly of the HTML document: head, style sheet, body and script in one file."""
+"""The HTML around the content: of the page, and of a section."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import cache
 from html import escape
 from importlib import resources
 
-__all__ = ["assemble_page"]
+__all__ = ["assemble_page", "assemble_section"]
 
 
 def assemble_page(title: str, body: str) -> str:
@@ -48,6 +48,30 @@ def assemble_page(title: str, body: str) -> str:
         '<link rel="icon" href="data:,">\n'
         f"<title>{escape(title)}</title>\n<style>{style}</style>\n</head>\n"
         f"<body>\n<main>\n{body}\n</main>\n<script>{script}</script>\n</body>\n</html>\n"
+    )
+
+
+def assemble_section(title: str, note: str, content: str, css_class: str = "") -> str:
+    """Return a section with its heading and a note below it.
+
+    Parameters
+    ----------
+    title, note : str
+        Plain text, escaped here.
+    content : str
+        HTML, escaped already.
+    css_class : str, optional
+        Class of the ``<section>`` element.
+
+    Examples
+    --------
+    >>> assemble_section("Effects", "of α & λ", "<p>…</p>")
+    '<section><h2>Effects</h2><p class=note>of α &amp; λ</p><p>…</p></section>'
+    """
+    attribute = f' class="{css_class}"' if css_class else ""
+    return (
+        f"<section{attribute}><h2>{escape(title)}</h2><p class=note>{escape(note)}</p>"
+        f"{content}</section>"
     )
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from html import escape
-
 from wrmf.report.formatting import format_score
 from wrmf.report.report_data import ReportData
 from wrmf.report.svg import Chart, Line, Mark, XAxis, YAxis, draw_for_screens
+from wrmf.report.template import assemble_section
 from wrmf.search.learning_curve import LearningCurve
 from wrmf.search.space import describe
 
@@ -26,9 +25,8 @@ def curve_section(report: ReportData) -> str:
     if metric in curve.train:
         charts.append(epochs_chart(f"Train {metric}", Line(curve.epochs, curve.train[metric])))
     figures = "".join(f"<figure>{draw_for_screens(chart)}</figure>" for chart in charts)
-    return (
-        f"<section><h2>Best learning curve</h2><p class=note>{escape(describe(curve.params))}</p>"
-        f'<div class="charts">{figures}</div></section>'
+    return assemble_section(
+        "Best learning curve", describe(curve.params), f'<div class="charts">{figures}</div>'
     )
 
 

@@ -13,6 +13,7 @@ from wrmf.data.checks import is_number
 from wrmf.evaluation.metrics import lower_is_better
 from wrmf.report.report_data import ReportData
 from wrmf.report.svg import Chart, Line, XAxis, YAxis
+from wrmf.report.template import assemble_section
 from wrmf.search.space import format_value
 
 __all__ = ["effects_section"]
@@ -51,11 +52,11 @@ def effects_section(report: ReportData) -> str:
     )
     if not figures:
         return ""
-    return (
-        "<section><h2>Effect of each parameter</h2><p class=note>The line joins the best "
-        f"{report.scored_on} {escape(report.metric)} at each value, the dashed line the medians; "
-        "each dot is a setting. All on one scale.</p>"
-        f'<div class="charts small">{figures}</div></section>'
+    return assemble_section(
+        "Effect of each parameter",
+        f"The line joins the best {report.scored_on} {report.metric} at each value, the dashed "
+        "line the medians; each dot is a setting. All charts have one scale.",
+        f'<div class="charts small">{figures}</div>',
     )
 
 

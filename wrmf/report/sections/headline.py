@@ -79,7 +79,7 @@ def edge_note(edges: dict[str, str]) -> str:
     list_of_edges = "; ".join(f"{name} is best at its {end} value" for name, end in edges.items())
     return (
         f"<p class=note>At the edge of what was tried: {escape(list_of_edges)}. "
-        "A better one may lie beyond.</p>"
+        "A better value may lie beyond it.</p>"
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from wrmf.report.report_data import ReportData
 from wrmf.report.svg import Chart, Line, XAxis, YAxis, draw_for_screens
+from wrmf.report.template import assemble_section
 
 __all__ = ["mse_section"]
 
@@ -27,8 +28,8 @@ def mse_section(report: ReportData) -> str:
         XAxis("Epochs"),
         YAxis("MSE"),
     )
-    return (
-        "<section><h2>Mean squared error</h2><p class=note>Of the best setting, over all cells "
-        f"of the {report.scored_on} users’ rows.</p>"
-        f'<div class="charts one"><figure>{draw_for_screens(chart, SIZE)}</figure></div></section>'
+    return assemble_section(
+        "Mean squared error",
+        f"Of the best setting, over all cells of the {report.scored_on} users’ rows.",
+        f'<div class="charts one"><figure>{draw_for_screens(chart, SIZE)}</figure></div>',
     )

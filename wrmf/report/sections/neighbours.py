@@ -18,6 +18,7 @@ from wrmf.pictures.picture import Picture
 from wrmf.pictures.source import fetch_all
 from wrmf.report.formatting import NO_VALUE
 from wrmf.report.report_data import ReportData
+from wrmf.report.template import assemble_section
 
 __all__ = ["choose_items", "neighbours_section"]
 
@@ -57,10 +58,11 @@ def neighbours_section(report: ReportData) -> str:
     rows = "".join(
         query_row(query, row, cards) for query, row in zip(queries, neighbours, strict=True)
     )
-    css_class = ' class="plain"' if cards.pictures is None else ""
-    return (
-        f"<section{css_class}><h2>Item neighbours</h2><p class=note>Each item beside those most "
-        f"like it, with the cosine of their factors.</p>{rows}</section>"
+    return assemble_section(
+        "Item neighbours",
+        "Each item beside those most like it, with the cosine of their factors.",
+        rows,
+        css_class="plain" if cards.pictures is None else "",
     )
 
 

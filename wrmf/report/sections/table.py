@@ -12,6 +12,7 @@ from wrmf.evaluation.metrics import lower_is_better
 from wrmf.report.formatting import NO_VALUE, format_score
 from wrmf.report.report_data import ReportData
 from wrmf.report.svg import Line, Sparkline
+from wrmf.report.template import assemble_section
 from wrmf.search.learning_curve import LearningCurve
 from wrmf.search.space import format_value
 
@@ -73,14 +74,13 @@ def table_section(report: ReportData) -> str:
         f"{''.join(column.cell(row) for column in columns)}</tr>"
         for row in rows
     )
-    title = "One setting" if len(curves) == 1 else f"All {len(curves):,} settings"
-    return (
-        f"<section><h2>{title}</h2><p class=note>Each at its best epoch by {report.scored_on} "
-        f"{escape(report.metric)}, and the score on train at that epoch. The small curves show "
-        f"{report.scored_on} scores on one scale for all.</p>"
+    return assemble_section(
+        "One setting" if len(curves) == 1 else f"All {len(curves):,} settings",
+        f"Each at its best epoch by {report.scored_on} {report.metric}, and the score on train at "
+        f"that epoch. The small curves show {report.scored_on} scores on one scale for all.",
         '<div class="scroll" tabindex="0" role="region" aria-label="Table of settings">'
         f'<table class="sortable"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div></section>"
+        f"<tbody>{body}</tbody></table></div>",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from wrmf.report.report_data import ReportData
 from wrmf.report.svg import Chart, Line, XAxis, YAxis, draw_for_screens
+from wrmf.report.template import assemble_section
 from wrmf.search.plots import fading
 from wrmf.search.space import describe
 
@@ -21,7 +22,7 @@ def traces_section(report: ReportData) -> str:
         Line(
             curve.epochs,
             curve.test[metric],
-            "line accent" if rank == 0 else "line fan",
+            "line accent" if rank == 0 else "line trace",
             title=f"{rank + 1}. {describe(curve.params)}",
             opacity=fading(rank),
         )
@@ -34,8 +35,8 @@ def traces_section(report: ReportData) -> str:
         XAxis("Epochs"),
         YAxis(name),
     )
-    return (
-        "<section><h2>Every setting, fading by rank</h2>"
-        "<p class=note>The best one in colour, on top. Rest on a line to read its setting.</p>"
-        f'<div class="charts one"><figure>{draw_for_screens(chart, SIZE)}</figure></div></section>'
+    return assemble_section(
+        "Every setting, fading by rank",
+        "The best one is in colour, on top. Point at a line to see its setting.",
+        f'<div class="charts one"><figure>{draw_for_screens(chart, SIZE)}</figure></div>',
     )
