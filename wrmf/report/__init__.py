@@ -1,1 +1,1 @@
-"""One HTML page about a search and a model."""
+"""The report of a search as one HTML page."""

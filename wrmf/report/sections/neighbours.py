@@ -47,7 +47,7 @@ def neighbours_section(report: ReportData) -> str:
         popularity = None if report.data is None else item_popularity(model, report.data)
         positions = choose_items(model.item_factors, popularity, options.random_state)
         queries = [model.items[position] for position in positions]
-    if not len(queries):
+    if not queries:
         return ""
     neighbours = nearest_items(model, queries, options.n_neighbours)
     shown = [*queries, *(neighbour.item for row in neighbours for neighbour in row)]
