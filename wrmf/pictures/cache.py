@@ -14,7 +14,7 @@ __all__ = ["PictureCache"]
 
 
 class PictureCache:
-    """Pictures by key, a file each. An empty file says that there is no picture for a key.
+    """Pictures by key, a file each. An empty file marks a key without a picture.
 
     Parameters
     ----------

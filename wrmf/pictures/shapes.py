@@ -133,7 +133,7 @@ def arch(at: Place) -> str:
     return "".join(bows)
 
 
-# What stands in the sky. A poster's name selects an entry by position, so new ones change posters.
+# Shapes in the sky. A name selects one by its position here, so a new entry changes all posters.
 SHAPES: tuple[Callable[[Place], str], ...] = (
     sun,
     moon,

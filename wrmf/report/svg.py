@@ -163,7 +163,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class Sparkline:
-    """Curves of 96 by 22 pixels without axes, on one pair of ranges so that they compare."""
+    """Curves of 96 by 22 pixels without axes, on shared ranges so that they can be compared."""
 
     x_range: Interval
     y_range: Interval
