@@ -1,4 +1,4 @@
-"""``python -m wrmf`` is the command ``wrmf``."""
+"""``python -m wrmf`` runs the command ``wrmf``."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""What a report of a problem should name."""
+"""The version of this package, and what a bug report should contain."""
 
 from __future__ import annotations
 
@@ -11,30 +11,52 @@ from threadpoolctl import threadpool_info
 from wrmf.numerics.isa import ISAS, active_isa
 from wrmf.numerics.threads import available_threads
 
-__all__ = ["show_versions", "versions"]
+__all__ = ["PACKAGES", "__version__", "show_versions", "versions"]
 
-PACKAGES = ("wrmf", "numpy", "scipy", "pandas", "threadpoolctl", "tqdm", "matplotlib", "pyarrow")
+# pyproject.toml reads this line without importing the module, so it has to stay a literal.
+__version__ = "0.1.0"
+
+# Packages that change results, speed or error messages.
+PACKAGES = ("numpy", "scipy", "pandas", "threadpoolctl", "tqdm", "matplotlib", "pyarrow")
 
 
 def versions() -> dict[str, str]:
-    """Return versions of Python and the packages, the machine, threads, kernels and BLAS."""
-    found = {"python": sys.version.split()[0], "machine": platform.platform()}
+    """Return versions of Python, this package, its dependencies, the kernels and BLAS.
+
+    Returns
+    -------
+    dict of str to str
+        ``python``, ``machine``, ``wrmf``, a key for each of ``PACKAGES`` ("not installed" where
+        it is missing), ``threads``, ``kernels`` (the instruction set in use and those available)
+        and a key for each BLAS and OpenMP library in the process.
+
+    Examples
+    --------
+    >>> import wrmf
+    >>> versions()["wrmf"] == wrmf.__version__
+    True
+    """
+    report = {
+        "python": sys.version.split()[0],
+        "machine": platform.platform(),
+        "wrmf": __version__,
+    }
     for package in PACKAGES:
         try:
-            found[package] = importlib.metadata.version(package)
+            report[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
-            found[package] = "not installed"
-    found["threads"] = str(available_threads())
-    found["kernels"] = f"{active_isa()} of {', '.join(ISAS)}"
+            report[package] = "not installed"
+    report["threads"] = str(available_threads())
+    report["kernels"] = f"{kernel_path()} of {', '.join(PATHS)}"
     for library in threadpool_info():
         name = f"{library['user_api']} ({library.get('prefix', '')})"
         details = [library.get("version"), library.get("architecture")]
-        found[name] = " ".join(str(detail) for detail in details if detail) or "loaded"
-    return found
+        report[name] = " ".join(str(detail) for detail in details if detail) or "loaded"
+    return report
 
 
 def show_versions() -> None:
-    """Print what :func:`versions` returns.
+    """Print the output of :func:`versions`, one line for each entry, for a bug report.
 
     Examples
     --------
