@@ -1,44 +1,82 @@
+import io
+import math
+import os
 import subprocess
 import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
 import wrmf
-from wrmf.cli import demo
-from wrmf.cli.main import main
+from wrmf.cli.main import VERBS, main
+from wrmf.cli.search import METHODS, PRESETS
 
-VERBS = ["demo", "search", "fit", "recommend", "similar", "evaluate", "report", "datasets"]
+
+@pytest.fixture(scope="module")
+def small_data():
+    return wrmf.datasets.synthetic_likes(200, 150, 2500)
 
 
 @pytest.fixture
-def likes(tmp_path):
+def likes(small_data, tmp_path):
+    """The path of a csv file of likes with item names."""
     path = tmp_path / "likes.csv"
-    data = wrmf.datasets.synthetic_likes(200, 150, 2500)
-    frame = data.to_frame()
-    frame["name"] = data.item_names[data.matrix.indices]
+    frame = small_data.to_frame()
+    frame["name"] = small_data.item_names[small_data.matrix.indices]
     frame.to_csv(path, index=False)
     return path
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_explains_itself(verb, capsys):
-    with pytest.raises(SystemExit) as stop:
-        main([verb, "--help"])
+def help_of(*words):
+    """Return the help text of the command line after ``words``."""
+    output = io.StringIO()
+    with redirect_stdout(output), pytest.raises(SystemExit) as stop:
+        main([*words, "--help"])
     assert stop.value.code == 0
-    told = capsys.readouterr().out
-    assert "usage: wrmf" in told
-    assert f"example:\n  wrmf {verb}" in told
-    assert "(default: None)" not in told
+    return output.getvalue()
 
 
-def test_the_defaults_told_are_those_of_the_model(capsys):
-    with pytest.raises(SystemExit):
-        main(["fit", "--help"])
-    told = " ".join(capsys.readouterr().out.split())
+def test_the_verbs_are_those_of_the_documentation():
+    expected = "demo search fit recommend similar evaluate report datasets"
+    assert [verb.name for verb in VERBS] == expected.split()
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
+def test_every_verb_has_help_with_an_example(verb):
+    text = help_of(verb.name)
+    assert "usage: wrmf" in text
+    assert verb.summary in text
+    assert f"example:\n  wrmf {verb.name}" in text
+    assert "(default: None)" not in text
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
+def test_every_option_has_a_help_text(verb):
+    texts = {}
+
+    def record(*names, **details):
+        texts[names] = details["help"]
+
+    verb.add_options(SimpleNamespace(add_argument=record))
+    assert texts
+    for names, text in texts.items():
+        assert len(text.split()) > 1, names
+
+
+def test_the_help_lists_every_verb_with_its_summary():
+    text = " ".join(help_of().split())
+    for verb in VERBS:
+        assert f"{verb.name} {verb.summary}" in text
+
+
+def test_the_help_shows_the_defaults_of_the_model():
+    text = " ".join(help_of("fit").split())
     model = wrmf.WRMF()
     for name in ("factors", "regularization", "alpha", "iterations"):
-        assert f"(default: {getattr(model, name)})" in told
+        assert f"(default: {getattr(model, name)})" in text
 
 
 def test_fit_recommend_and_similar(likes, tmp_path, capsys):
@@ -55,127 +93,132 @@ def test_fit_recommend_and_similar(likes, tmp_path, capsys):
     assert capsys.readouterr().out.count(fitted.items[5]) == 4
 
 
+@pytest.fixture
+def numbered_model(tmp_path):
+    """The path of a model whose ids are whole numbers."""
+    frame = pd.DataFrame({"user": [1, 1, 2, 3], "item": [7, 8, 8, 9]})
+    path = tmp_path / "numbers.wrmf"
+    model = wrmf.WRMF(2, iterations=1, random_state=0)
+    model.fit(wrmf.read_interactions(frame)).save(path)
+    return str(path)
+
+
+def test_ids_are_converted_to_numbers_where_the_model_has_numbers(numbered_model, capsys):
+    assert main(["recommend", numbered_model, "2", "-n", "1"]) == 0
+    assert main(["similar", numbered_model, "nine"]) == 1
+    assert "ids of this model are whole numbers, got 'nine'" in capsys.readouterr().err
+
+
 def test_search_and_report(likes, tmp_path, capsys):
-    journal, page, model = (tmp_path / name for name in ("s.jsonl", "r.html", "m.wrmf"))
-    search = [
-        "search",
-        str(likes),
-        "--leave-out",
-        "3",
-        "--grid",
-        "factors=2,4",
-        "--grid",
-        "alpha=1.0",
-        "--epochs",
-        "1:4:2",
-        "--journal",
-        str(journal),
-    ]
-    assert main(search) == 0
-    told = capsys.readouterr().out
-    assert "best: {'factors'" in told
-    assert "+------------+" in told
-    assert main(["fit", str(likes), "--factors", "4", "--out", str(model)]) == 0
-    assert (
-        main(
-            [
-                "report",
-                str(likes),
-                "--item-name",
-                "name",
-                "--journal",
-                str(journal),
-                "--model",
-                str(model),
-                "--out",
-                str(page),
-            ]
-        )
-        == 0
-    )
-    assert "<html" in page.read_text(encoding="utf-8")
+    journal, page, model = (str(tmp_path / name) for name in ("s.jsonl", "r.html", "m.wrmf"))
+    options = "--leave-out 3 --grid factors=2,4 --grid alpha=1.0 --epochs 1:4:2"
+    assert main(["search", str(likes), *options.split(), "--journal", journal]) == 0
+    output = capsys.readouterr().out
+    assert "best: factors: " in output
+    assert "| alpha: 1.0, epoch " in output
+    assert "+------------+" in output
+    assert main(["fit", str(likes), "--factors", "4", "--out", model]) == 0
+    sources = ["--item-name", "name", "--journal", journal, "--model", model]
+    assert main(["report", str(likes), *sources, "--out", page]) == 0
+    assert "<html" in Path(page).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("metric", ["precision@5", "mse"])
+def test_the_table_of_a_search_begins_with_the_best_setting(metric, likes, tmp_path):
+    out = tmp_path / "settings.csv"
+    options = f"--leave-out 3 --epochs 2 --grid alpha=1,10,100 --quiet --metric {metric}"
+    assert main(["search", str(likes), *options.split(), "--out", str(out)]) == 0
+    scores = pd.read_csv(out)["best_score"].tolist()
+    assert scores == sorted(scores, reverse=metric != "mse")
 
 
 @pytest.mark.parametrize(
-    "words",
+    "options",
     [
-        ["--method", "random", "--trials", "3", "--grid", "alpha=1.0:50.0:log"],
-        ["--method", "halving", "--grid", "alpha=1.0,10.0,50.0"],
-        ["--method", "tune", "--trials", "3", "--grid", "factors=2:6"],
+        "--method random --trials 3 --grid alpha=1.0:50.0:log",
+        "--method halving --grid alpha=1.0,10.0,50.0",
+        "--method tune --trials 3 --grid factors=2:6",
     ],
-    ids=lambda words: words[1],
+    ids=lambda options: options.split()[1],
 )
-def test_every_way_to_search(likes, words, capsys):
-    if "tune" in words:
+def test_every_search_method_takes_validation_seeds_and_patience(likes, options, capsys):
+    if "tune" in options:
         pytest.importorskip("optuna")
-    shared = [
-        "--leave-out",
-        "3",
-        "--epochs",
-        "1:4:1",
-        "--validation",
-        "0.2",
-        "--seeds",
-        "2",
-        "--patience",
-        "1",
-        "--quiet",
-    ]
-    assert main(["search", str(likes), *shared, *words]) == 0
-    told = capsys.readouterr().out
-    assert "validation precision@5" in told
-    assert "on the test split: Evaluation(precision@5=" in told
+    shared = "--leave-out 3 --epochs 1:4:1 --validation 0.2 --seeds 2 --patience 1 --quiet"
+    assert main(["search", str(likes), *shared.split(), *options.split()]) == 0
+    output = capsys.readouterr().out
+    assert "validation precision@5" in output
+    assert "on the test split: Evaluation(precision@5=" in output
 
 
-def test_the_edge_of_the_grid_is_told(likes, capsys):
-    words = ["--leave-out", "3", "--epochs", "2", "--grid", "alpha=1,10,100", "--metric", "mse"]
-    assert main(["search", str(likes), *words, "--quiet"]) == 0
+def test_a_best_value_at_the_edge_of_the_grid_is_reported(likes, capsys):
+    options = "--leave-out 3 --epochs 2 --grid alpha=1,10,100 --metric mse --quiet"
+    assert main(["search", str(likes), *options.split()]) == 0
     # The larger alpha is, the further the fit is from that of plain squared error.
     assert "alpha is best at the lowest value tried" in capsys.readouterr().out
 
 
-def test_the_articles_grid_and_data_have_names(monkeypatch, capsys):
-    seen = {}
+def test_trials_are_refused_for_the_full_grid(likes, capsys):
+    options = "--leave-out 3 --grid alpha=1,10 --trials 3"
+    assert main(["search", str(likes), *options.split()]) == 1
+    assert "--trials has no meaning for --method grid" in capsys.readouterr().err
 
-    def search(model, split, space, epochs, **options):
-        seen.update(space=space, epochs=list(epochs), split=split, model=model)
-        raise ValueError("seen enough")
 
-    small = wrmf.datasets.synthetic_likes(200, 150, 2500)
-    monkeypatch.setattr(wrmf.datasets, "synthetic_likes", lambda random_state: small)
-    monkeypatch.setattr("wrmf.cli.search.grid_search", search)
-    assert main(["search", "synthetic", "--leave-out", "3", "--grid", "article"]) == 1
-    n = 1
-    for values in seen["space"].values():
-        n *= len(values)
-    assert n == 180
-    assert seen["epochs"] == list(range(2, 40, 2))
-    assert seen["split"].train.n_users == 200
-    # Its curves depend on the start, so the article's is taken whatever the default is.
-    assert seen["model"].init_scale == 1.0
-    words = ["search", "synthetic", "--leave-out", "3", "--grid", "article", "--init-scale", "0.5"]
+def test_the_preset_rosenthal2016_has_its_grid_epochs_and_start(small_data, monkeypatch):
+    calls = []
+
+    def record_call(model, split, space, *, epochs, **options):
+        calls.append(SimpleNamespace(model=model, split=split, space=space, epochs=list(epochs)))
+        raise ValueError("stop after the arguments are recorded")
+
+    small = SimpleNamespace(load=lambda random_state: small_data, description="")
+    monkeypatch.setattr("wrmf.cli.options.DATASETS", {"synthetic": small})
+    monkeypatch.setitem(METHODS, "grid", record_call)
+    words = ["search", "synthetic", "--leave-out", "3", "--grid", "rosenthal2016"]
     assert main(words) == 1
-    assert seen["model"].init_scale == 0.5
+    assert main([*words, "--init-scale", "0.5"]) == 1
+    preset, changed = calls
+    assert math.prod(len(values) for values in preset.space.values()) == 180
+    assert preset.epochs == list(range(2, 40, 2))
+    assert preset.split.train.n_users == 200
+    # Its curves depend on the start, so the preset sets it whatever the model's default is.
+    assert preset.model.init_scale == 1.0
+    assert changed.model.init_scale == 0.5
+
+
+def test_the_help_of_search_names_every_preset():
+    text = help_of("search")
+    for preset in PRESETS:
+        assert f"'{preset}'" in text
 
 
 def test_evaluate_prints_train_and_test(likes, capsys):
     assert main(["evaluate", str(likes), "--leave-out", "3", "--metrics", "ndcg@5", "mse"]) == 0
-    told = capsys.readouterr().out
-    assert "ndcg@5" in told
-    assert "train" in told
-    assert "test" in told
+    output = capsys.readouterr().out
+    assert "ndcg@5" in output
+    assert "train" in output
+    assert "test" in output
 
 
-def test_datasets_are_listed_and_made(tmp_path, capsys):
+def test_datasets_lists_every_data_set_with_its_description(capsys):
     assert main(["datasets"]) == 0
-    assert "movielens-20m" in capsys.readouterr().out
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("synthetic-raw ")
+    assert len(lines) == 1 + len(wrmf.datasets.DATASETS)
+    for line, (name, dataset) in zip(lines[1:], wrmf.datasets.DATASETS.items(), strict=True):
+        assert line.split(maxsplit=1) == [name, dataset.description]
+    assert "movielens-20m" in wrmf.datasets.DATASETS
+
+
+def test_datasets_writes_a_table_of_pairs(tmp_path, capsys):
     out = tmp_path / "likes.csv"
     assert main(["datasets", "synthetic", "--out", str(out)]) == 0
     assert len(pd.read_csv(out)) == 547_000
+    assert f"{out}: columns user, item" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
-    ("words", "error"),
+    ("words", "message"),
     [
         (["fit", "missing.csv"], "no such file"),
         (["recommend", "missing.wrmf"], "no such model file"),
@@ -183,16 +226,16 @@ def test_datasets_are_listed_and_made(tmp_path, capsys):
         (["report", "x.csv", "--journal", "missing.jsonl"], "no such file"),
     ],
 )
-def test_errors_are_one_line(words, error, tmp_path, monkeypatch, capsys):
+def test_an_error_is_one_line_on_standard_error(words, message, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert main(words) == 1
-    told = capsys.readouterr().err
-    assert told.startswith("wrmf: error: ")
-    assert error in told
-    assert told.count("\n") == 1
+    output = capsys.readouterr().err
+    assert output.startswith("wrmf: error: ")
+    assert message in output
+    assert output.count("\n") == 1
 
 
-def test_ids_and_columns_that_are_not_there(likes, tmp_path, capsys):
+def test_an_unknown_column_or_id_is_named(likes, tmp_path, capsys):
     assert main(["fit", str(likes), "--user", "uid"]) == 1
     assert "no column 'uid'" in capsys.readouterr().err
     model = str(tmp_path / "m.wrmf")
@@ -201,37 +244,39 @@ def test_ids_and_columns_that_are_not_there(likes, tmp_path, capsys):
     assert "unknown id among items: 'nothing'" in capsys.readouterr().err
 
 
-def test_wrong_usage_ends_with_two():
-    for words in (
+@pytest.mark.parametrize(
+    "words",
+    [
         [],
         ["fly"],
         ["search", "x.csv", "--grid", "factors"],
         ["search", "x.csv", "--grid", "factors=9:2"],
         ["search", "x.csv", "--jobs", "many"],
-    ):
-        with pytest.raises(SystemExit) as stop:
-            main(words)
-        assert stop.value.code == 2
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_exits_with_status_2(words):
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert stop.value.code == 2
 
 
-def test_module_and_command_are_one():
-    told = subprocess.run(
-        [sys.executable, "-m", "wrmf", "--version"], capture_output=True, text=True, check=True
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no head")
+def test_a_closed_pipe_is_not_an_error(numbered_model):
+    command = f'"{sys.executable}" -m wrmf recommend "{numbered_model}"'
+    ended = subprocess.run(
+        ["sh", "-c", f"({command}; echo status $? >&2) | head -n 0"],
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    assert told.stdout.strip() == f"wrmf {wrmf.__version__}"
+    assert ended.stderr == "status 0\n"
 
 
-def test_the_demo_runs_every_step(tmp_path, monkeypatch, capsys):
-    small = wrmf.datasets.synthetic_likes(200, 150, 2500)
-    raw = small.to_frame().rename(columns={"user": "uid", "item": "mid"})
-    raw["modelname"] = small.item_names[small.matrix.indices]
-    raw = pd.concat([raw, raw.iloc[:7]])[["modelname", "mid", "uid"]]
-    monkeypatch.setattr(demo, "synthetic_raw_likes", lambda random_state: raw)
-    monkeypatch.setattr(demo, "GRID", {"factors": [4], "alpha": [1.0, 10.0]})
-    page = demo.run_demo(tmp_path / "out", epochs=[1, 2], progress=False)
-    told = capsys.readouterr().out
-    assert "Duplicated rows: 7, dropped" in told
-    assert told.count("| p@k train  |") == 2
-    assert "best: " in told
-    assert page.exists()
-    assert (tmp_path / "out" / "model.wrmf").exists()
+def test_interruption_exits_with_status_130(likes, monkeypatch, capsys):
+    def interrupt(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("wrmf.cli.options.read_interactions", interrupt)
+    assert main(["fit", str(likes)]) == 130
+    assert capsys.readouterr().err == "wrmf: interrupted\n"

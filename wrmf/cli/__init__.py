@@ -1,1 +1,1 @@
-"""The command line."""
+"""The command line: a module for each verb, and a table of verbs in ``main``."""

@@ -1,29 +1,59 @@
-"""The whole way from a file of likes to neighbours of items, on made-up likes."""
+"""``wrmf demo``: the steps of Rosenthal 2016 from a file of likes to neighbours of items.
+
+Ethan Rosenthal, "Intro to Implicit Matrix Factorization: Classic ALS with Sketchfab Models", 2016.
+Its likes are replaced by generated ones of the same shape.
+"""
 
 from __future__ import annotations
 
+import argparse
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from wrmf.cli.options import add_seed_option, add_thread_option
+from wrmf.cli.search import ranked_table, summarise
+from wrmf.cli.verb import Verb
+from wrmf.data.interactions import Interactions
 from wrmf.data.reading import read_interactions
-from wrmf.data.splitting import leave_k_out
+from wrmf.data.splitting import Split, leave_k_out
 from wrmf.datasets import synthetic_raw_likes, write_likes_file
 from wrmf.model.wrmf import WRMF
-from wrmf.pictures.sources import DrawnPictures
+from wrmf.pictures import DrawnPictures
 from wrmf.report.page import write_report
 from wrmf.search.grid import ARTICLE_INIT_SCALE, grid_search
+from wrmf.search.result import SearchResult
 
-__all__ = ["run_demo"]
+__all__ = ["DEMO", "run_demo"]
 
-# Of the article's 180 settings those around the best; of λ up to 100 a plateau is best.
+# The best setting of the 180 in Rosenthal 2016, with its neighbours. All λ up to 100 score alike.
 GRID: dict[str, list[Any]] = {
     "factors": [40, 80, 120],
     "regularization": [0.1, 10.0, 100.0],
     "alpha": [1.0, 10.0, 50.0],
 }
 EPOCHS = range(2, 22, 2)
+
+
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Add the folder, the number of threads and the seed."""
+    command.add_argument(
+        "--out",
+        type=Path,
+        default=Path("demo"),
+        metavar="FOLDER",
+        help="folder for the likes, plots, model and page",
+    )
+    add_thread_option(command)
+    add_seed_option(command)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Run the demo as the options say."""
+    run_demo(options.out, num_threads=options.threads, random_state=options.seed)
 
 
 def run_demo(
@@ -34,52 +64,98 @@ def run_demo(
     epochs: Sequence[int] = EPOCHS,
     progress: bool | None = None,
 ) -> Path:
-    """Run every step, tell what each one does, and return the path of the report page.
+    """Run and report every step; return the path of the HTML page.
 
-    ``folder`` receives the likes, the search journal, plots (where matplotlib is installed), the
-    model and the page. A search that was interrupted goes on from its journal.
+    Parameters
+    ----------
+    folder : Path
+        Receives the likes, the journal of the search, the plots (where matplotlib is installed),
+        the model and the page. An interrupted search resumes from its journal.
+    num_threads : int, default 0
+        Number of threads; 0 is one on each CPU.
+    random_state : int, default 0
+        Seed of the likes, the split and the initial factors.
+    epochs : sequence of int, default 2, 4, … 20
+        Epochs to measure after.
+    progress : bool, optional
+        Whether to show progress bars; by default where standard error is a terminal.
+
+    Returns
+    -------
+    Path
+        ``folder / "report.html"``.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    likes = folder / "likes.psv"
-
-    def step(title: str) -> None:
-        print(f"\n== {title}", flush=True)
-
-    step(f"Likes: made up, written to {likes}, read back")
-    before = likes.read_bytes() if likes.exists() else b""
-    write_likes_file(synthetic_raw_likes(random_state=random_state), likes)
     journal = folder / "search.jsonl"
-    if likes.read_bytes() != before:
-        # Another version of the package made other likes: their search is of no use here.
-        journal.unlink(missing_ok=True)
-    raw = read_interactions(likes, "uid", "mid", item_name="modelname", duplicates="drop")
-    print(f"Duplicated rows: {raw.n_duplicates}, dropped")
-    print(raw.summary())
+    raw = _load_likes(folder / "likes.psv", journal, random_state)
 
-    step("Keep users and items with at least 5 likes, until stable")
-    start = time.perf_counter()
-    data = raw.k_core(5, 5)
-    print(data.summary())
-    print(f"({time.perf_counter() - start:.2f} s)")
+    _print_step("Keep users and items with at least 5 likes, until all have them")
+    with _print_seconds():
+        data = raw.k_core(5, 5)
+        print(data.summary())
 
-    step("Take 5 likes of every fifth user aside as the test set")
+    _print_step("Hold out 5 likes of every fifth user as the test set")
     split = leave_k_out(data, k=5, fraction=0.2, random_state=random_state)
     print(
         f"train: {split.train.n_interactions} likes, test: {split.test.n_interactions} "
         f"likes of {len(split.users)} users"
     )
 
-    settings = 1
-    for values in GRID.values():
-        settings *= len(values)
-    step(
-        f"Grid search: {settings} settings × {len(epochs)} checkpoints; p@k as in the article, "
-        "with training items left in"
+    n_settings = math.prod(len(values) for values in GRID.values())
+    _print_step(
+        f"Grid search: {n_settings} settings × {len(epochs)} checkpoints; precision@5 as in "
+        "Rosenthal 2016, with training items kept in the ranking"
     )
-    # The article's start is N(0, 1): from a smaller one its curves rise otherwise.
+    # With a smaller start than that of Rosenthal 2016, the curves have another shape.
     base = WRMF(random_state=random_state, num_threads=num_threads, init_scale=ARTICLE_INIT_SCALE)
+    with _print_seconds():
+        result = _search(base, split, epochs, journal, progress)
+    _report_best(result)
+    _save_plots(result, folder)
+
+    _print_step("Train on all likes with the best setting")
+    model = result.best_model().fit(data, progress=progress)
+    model.save(folder / "model.wrmf")
+    print(f"saved to {folder / 'model.wrmf'}")
+
+    _print_step("Items and their nearest neighbours")
+    _print_neighbours(model, data)
+
+    page = folder / "report.html"
+    write_report(page, result, model, data, pictures=DrawnPictures(data), title="Likes, end to end")
+    print(f"\nEverything on one page: {page}")
+    return page
+
+
+def _print_step(title: str) -> None:
+    print(f"\n== {title}", flush=True)
+
+
+@contextmanager
+def _print_seconds() -> Iterator[None]:
     start = time.perf_counter()
-    result = grid_search(
+    yield
+    print(f"({time.perf_counter() - start:.2f} s)")
+
+
+def _load_likes(path: Path, journal: Path, random_state: int) -> Interactions:
+    """Generate likes, write them to ``path`` and read them back."""
+    _print_step(f"Generate likes, write them to {path} and read them back")
+    old_content = path.read_bytes() if path.exists() else b""
+    write_likes_file(synthetic_raw_likes(random_state=random_state), path)
+    if path.read_bytes() != old_content:
+        # The search in the journal was of other likes, from another version of the package.
+        journal.unlink(missing_ok=True)
+    likes = read_interactions(path, "uid", "mid", item_name="modelname", duplicates="drop")
+    print(f"Repeated rows: {likes.n_duplicates}, dropped")
+    print(likes.summary())
+    return likes
+
+
+def _search(
+    base: WRMF, split: Split, epochs: Sequence[int], journal: Path, progress: bool | None
+) -> SearchResult:
+    return grid_search(
         base,
         split,
         GRID,
@@ -90,41 +166,46 @@ def run_demo(
         log=True,
         progress=progress,
     )
-    print(f"({time.perf_counter() - start:.0f} s)")
-
-    step("The best settings")
-    print(result.to_frame().sort_values("best_score", ascending=False).to_string(index=False))
-    print(
-        f"\nbest: {result.best_params}, epoch {result.best_epoch}, test p@5 {result.best_score:.5f}"
-    )
-    _save_plots(result, folder)
-
-    step("Train on all likes with the best settings")
-    model = result.best_model().fit(data, progress=progress)
-    model.save(folder / "model.wrmf")
-    print(f"saved to {folder / 'model.wrmf'}")
-
-    step("Items and their nearest neighbours")
-    for item in data.items[[0, data.n_items // 3, 2 * data.n_items // 3]]:
-        found = model.similar_items(item, n=5)
-        print(data.names_of(data.item_index(item))[0])
-        for name, score in zip(data.names_of(found.rows[0]), found.scores[0], strict=True):
-            print(f"    {score:.3f}  {name}")
-
-    page = folder / "report.html"
-    write_report(page, result, model, data, pictures=DrawnPictures(data), title="Likes, end to end")
-    print(f"\nEverything on one page: {page}")
-    return page
 
 
-def _save_plots(result, folder: Path) -> None:
+def _report_best(result: SearchResult) -> None:
+    _print_step("The best settings")
+    print(ranked_table(result).to_string(index=False))
+    print(f"\n{summarise(result)}")
+
+
+def _save_plots(result: SearchResult, folder: Path) -> None:
     try:
         from matplotlib.figure import Figure
     except ImportError:
-        print('no plots: they need matplotlib, pip install "wrmf[plot]"')
+        print('No plots, because matplotlib is not installed: pip install "wrmf[plot]"')
         return
     for kind in ("best", "traces", "mse"):
+        path = folder / f"{kind}.png"
         figure = Figure(figsize=(7, 5), layout="constrained")
         result.plot(kind, ax=figure.subplots())
-        figure.savefig(folder / f"{kind}.png", dpi=120)
-        print(f"plot: {folder / f'{kind}.png'}")
+        figure.savefig(path, dpi=120)
+        print(f"plot: {path}")
+
+
+def _print_neighbours(model: WRMF, data: Interactions) -> None:
+    """Print five neighbours of three items, taken from different places of the catalogue."""
+    for item in data.items[[0, data.n_items // 3, 2 * data.n_items // 3]]:
+        neighbours = model.similar_items(item, n=5)
+        print(data.names_of(data.item_index(item))[0])
+        names = data.names_of(neighbours.rows[0])
+        for name, score in zip(names, neighbours.scores[0], strict=True):
+            print(f"    {score:.3f}  {name}")
+
+
+DEMO = Verb(
+    name="demo",
+    summary="Run every step once on generated likes.",
+    details="Likes are generated, written to a file, read back, filtered and split. A grid of 27\n"
+    "settings is searched, and the best one is trained on all likes. The folder receives\n"
+    "the plots, the model and an HTML page. It takes minutes; an interrupted search\n"
+    "resumes where it stopped.",
+    example="wrmf demo --out demo",
+    add_options=add_options,
+    run=run,
+)

@@ -1,142 +1,192 @@
-"""Options that several verbs of the command line share, and how their help reads."""
+"""Options that several verbs share, each beside the function that reads them."""
 
 from __future__ import annotations
 
 import argparse
 import inspect
 from pathlib import Path
-from typing import Any
 
+import pandas as pd
+
+from wrmf.data.interactions import Interactions
+from wrmf.data.reading import read_interactions
+from wrmf.data.splitting import Split, leave_k_out
+from wrmf.datasets import DATASETS
 from wrmf.model.wrmf import WRMF
 
 __all__ = [
-    "Help",
-    "data_options",
-    "model_options",
-    "model_params",
-    "run_options",
-    "split_options",
-    "start_option",
-    "table_option",
+    "add_data_options",
+    "add_init_scale_option",
+    "add_model_options",
+    "add_seed_option",
+    "add_split_options",
+    "add_table_option",
+    "add_thread_option",
+    "build_model",
+    "load_data",
+    "load_split",
+    "write_table",
 ]
 
+SYNTHETIC = "synthetic"
+# Option, type and help of the numeric parameters of WRMF that the command line offers.
+MODEL_NUMBERS = (
+    ("factors", int, "number of factors of each user and item"),
+    ("regularization", float, "λ, the penalty on the size of the factors"),
+    ("alpha", float, "α, the confidence that each count adds"),
+    ("iterations", int, "number of sweeps over all users and items"),
+)
+MODEL_PARAMETERS = (*(name for name, _, _ in MODEL_NUMBERS), "objective", "init_scale")
 
-class Help(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
-    """Help that shows a default where there is one, and lines of examples as they are written."""
 
-    def _get_help_string(self, action: argparse.Action) -> str | None:
-        if action.default is None or action.default is False or action.default == []:
-            return action.help
-        return super()._get_help_string(action)
-
-
-def data_options(command: argparse.ArgumentParser) -> None:
-    """Add what is read, and how."""
+def add_data_options(command: argparse.ArgumentParser) -> None:
+    """Add the file of interactions and how to read it; see :func:`load_data`."""
     add = command.add_argument
     add(
         "data",
         type=Path,
-        help="csv, tsv, psv (pipes; each also .gz) or parquet file with a row for each "
-        "interaction; or 'synthetic', likes made up here",
+        help="csv, tsv, psv (separated by |; each also .gz) or parquet file with one interaction "
+        f"in each row; or '{SYNTHETIC}' for generated likes",
     )
     add("--user", default="user", metavar="COLUMN", help="column of user ids")
     add("--item", default="item", metavar="COLUMN", help="column of item ids")
-    add("--value", metavar="COLUMN", help="column of counts; without it each row counts 1")
-    add("--item-name", metavar="COLUMN", help="column of readable item names")
-    add("--sep", help="separator, else from the file's ending")
+    add("--value", metavar="COLUMN", help="column of counts; without it, each row counts 1")
+    add("--item-name", metavar="COLUMN", help="column of item names to show in reports")
+    add("--sep", help="column separator; by default it follows from the file's extension")
     add(
         "--duplicates",
         choices=("sum", "drop", "error"),
         default="sum",
-        help="what becomes of repeated (user, item) pairs",
+        help="how to treat repeated (user, item) pairs",
     )
     add(
         "--core",
         type=int,
         default=0,
         metavar="N",
-        help="keep users and items with at least N interactions",
+        help="keep only users and items with at least N interactions",
     )
 
 
-def split_options(command: argparse.ArgumentParser) -> None:
-    """Add what is held out."""
+def load_data(options: argparse.Namespace) -> Interactions:
+    """Return the interactions that the options of :func:`add_data_options` name."""
+    if str(options.data) == SYNTHETIC and not options.data.exists():
+        data = DATASETS[SYNTHETIC].load(random_state=options.seed)
+    else:
+        data = read_interactions(
+            options.data,
+            user=options.user,
+            item=options.item,
+            value=options.value,
+            sep=options.sep,
+            duplicates=options.duplicates,
+            item_name=options.item_name,
+        )
+    return data.k_core(options.core, options.core) if options.core else data
+
+
+def add_split_options(command: argparse.ArgumentParser) -> None:
+    """Add which interactions are held out; see :func:`load_split`."""
     add = command.add_argument
     add(
         "--leave-out",
         type=int,
         default=5,
         metavar="K",
-        help="interactions taken from each test user, of those with at least 2 K",
+        help="number of interactions held out from each test user; only users with at least 2 K "
+        "interactions become test users",
     )
     add(
         "--fraction",
         type=float,
         metavar="SHARE",
-        help="share of users to test on; all that can without it",
+        help="share of all users that become test users; by default all with enough interactions",
     )
     add(
         "--keep-seen",
         action="store_true",
-        help="leave training items in the ranking, as the article does",
+        help="keep training items in the ranking, as Rosenthal 2016 does",
     )
 
 
-def model_options(command: argparse.ArgumentParser) -> None:
-    """Add the model's parameters; what is not given has the default of WRMF."""
+def load_split(options: argparse.Namespace) -> Split:
+    """Return the data split as the options of :func:`add_split_options` say."""
+    return leave_k_out(
+        load_data(options),
+        k=options.leave_out,
+        fraction=options.fraction,
+        random_state=options.seed,
+    )
+
+
+def add_model_options(command: argparse.ArgumentParser) -> None:
+    """Add parameters of :class:`wrmf.WRMF`, whose defaults the help shows."""
     defaults = inspect.signature(WRMF).parameters
-    add = command.add_argument
-    for name, kind, text in (
-        ("factors", int, "dimensions of the model"),
-        ("regularization", float, "λ, what keeps factors small"),
-        ("alpha", float, "confidence that one count adds"),
-        ("iterations", int, "sweeps over all users and items"),
-    ):
-        add(
+    for name, number, text in MODEL_NUMBERS:
+        command.add_argument(
             f"--{name}",
-            type=kind,
-            metavar="N" if kind is int else "X",
+            type=number,
+            metavar="N" if number is int else "X",
             help=f"{text} (default: {defaults[name].default})",
         )
-    add(
+    command.add_argument(
         "--objective",
         choices=("wrmf", "ials"),
-        help=f"the loss (default: {defaults['objective'].default})",
+        help=f"loss to minimise (default: {defaults['objective'].default})",
     )
-    start_option(command)
+    add_init_scale_option(command)
 
 
-def start_option(command: argparse.ArgumentParser) -> None:
-    """Add the scale of the initial factors."""
+def add_init_scale_option(command: argparse.ArgumentParser) -> None:
+    """Add the standard deviation of the initial factors."""
     command.add_argument(
-        "--init-scale", type=float, metavar="S", help="start from N(0, S²); the article's S is 1"
+        "--init-scale",
+        type=float,
+        metavar="S",
+        help="draw the initial factors from N(0, S²); Rosenthal 2016 has S = 1",
     )
 
 
-def model_params(options: argparse.Namespace) -> dict[str, Any]:
-    """Return the parameters of WRMF that were given."""
-    given = {
-        name: getattr(options, name, None)
-        for name in ("factors", "regularization", "alpha", "iterations", "objective", "init_scale")
-    }
-    params = {name: value for name, value in given.items() if value is not None}
-    return {**params, "num_threads": options.threads, "random_state": options.seed}
+def build_model(options: argparse.Namespace) -> WRMF:
+    """Return an unfitted model; parameters without an option, or not given, have their default."""
+    given = vars(options)
+    params = {name: given[name] for name in MODEL_PARAMETERS if given.get(name) is not None}
+    return WRMF(**params, num_threads=options.threads, random_state=options.seed)
 
 
-def run_options(command: argparse.ArgumentParser) -> None:
-    """Add threads and seed."""
+def add_thread_option(command: argparse.ArgumentParser) -> None:
+    """Add the number of threads."""
     command.add_argument(
         "--threads",
         type=int,
         default=0,
         metavar="N",
-        help="0 means every CPU; no result depends on it",
+        help="number of threads, 0 for one on each CPU; it changes no result",
     )
-    command.add_argument("--seed", type=int, default=0, metavar="N", help="of everything random")
 
 
-def table_option(command: argparse.ArgumentParser) -> None:
-    """Add where a table goes."""
+def add_seed_option(command: argparse.ArgumentParser) -> None:
+    """Add the seed."""
     command.add_argument(
-        "--out", type=Path, metavar="FILE", help="csv, tsv or parquet file, else printed"
+        "--seed", type=int, default=0, metavar="N", help="seed of every random choice"
     )
+
+
+def add_table_option(command: argparse.ArgumentParser) -> None:
+    """Add where a table is written; see :func:`write_table`."""
+    command.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="csv, tsv or parquet file for the table; by default it is printed",
+    )
+
+
+def write_table(frame: pd.DataFrame, out: Path | None) -> None:
+    """Write a table in the format of the file's extension, or print it where ``out`` is None."""
+    if out is None:
+        print(frame.to_string(index=False))
+    elif out.suffix == ".parquet":
+        frame.to_parquet(out, index=False)
+    else:
+        frame.to_csv(out, index=False, sep="\t" if out.suffix == ".tsv" else ",")

@@ -1,74 +1,160 @@
-"""The verb ``search``: what is varied, how, and what is told at the end."""
+"""``wrmf search``: measure learning curves over settings of the model."""
 
 from __future__ import annotations
 
 import argparse
 import ast
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
+from wrmf.cli.options import (
+    add_data_options,
+    add_init_scale_option,
+    add_seed_option,
+    add_split_options,
+    add_thread_option,
+    build_model,
+    load_split,
+    write_table,
+)
+from wrmf.cli.verb import Verb
 from wrmf.data.splitting import Split
 from wrmf.model.wrmf import WRMF
 from wrmf.search.grid import ARTICLE_GRID, ARTICLE_INIT_SCALE, grid_search, random_search
 from wrmf.search.halving import halving_search
+from wrmf.search.learning_curve import rank_curves
 from wrmf.search.result import SearchResult
-from wrmf.search.space import Range
+from wrmf.search.space import Range, describe
 from wrmf.search.tune import tune
 
-__all__ = ["run_search", "search_options", "told"]
+__all__ = ["PRESETS", "SEARCH", "GridPart", "ranked_table", "summarise"]
 
-GRIDS: dict[str, dict[str, Any]] = {
-    "article": ARTICLE_GRID,
-    "small": {"factors": [32, 64, 128], "alpha": [10.0, 40.0]},
+
+@dataclass(frozen=True)
+class GridPart:
+    """The content of one ``--grid``.
+
+    Attributes
+    ----------
+    space : dict of parameter name to a list of values or a Range
+    init_scale : float, optional
+        Standard deviation of the initial factors where a published grid prescribes it.
+    """
+
+    space: dict[str, Any] = field(default_factory=dict)
+    init_scale: float | None = None
+
+
+PRESETS = {
+    # Its curves depend on the start of training, so the start is part of the preset.
+    "rosenthal2016": GridPart(ARTICLE_GRID, ARTICLE_INIT_SCALE),
+    "small": GridPart({"factors": [32, 64, 128], "alpha": [10.0, 40.0]}),
+}
+DEFAULT_PRESET = "small"
+METHODS: dict[str, Callable[..., SearchResult]] = {
+    "grid": grid_search,
+    "random": random_search,
+    "halving": halving_search,
+    "tune": tune,
 }
 
 
-def search_options(command: argparse.ArgumentParser) -> None:
-    """Add the options of the verb."""
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Add the data, the split and how to search."""
+    add_data_options(command)
+    add_split_options(command)
     add = command.add_argument
     add(
         "--grid",
-        type=_parameter,
+        type=parse_grid,
         action="append",
         default=[],
         metavar="NAME=V,V",
-        help="values to try of one parameter; repeatable. NAME=LOW:HIGH or NAME=LOW:HIGH:log is "
-        "a range to draw from. 'article' names its 180 settings, started from N(0, 1); "
-        "'small', where none is given: factors=32,64,128 and alpha=10,40",
+        help="values of one parameter; repeat it for further parameters. NAME=LOW:HIGH or "
+        "NAME=LOW:HIGH:log is a range to draw values from. A single word names a preset: "
+        "'rosenthal2016' has the 180 settings of Rosenthal 2016, started from N(0, 1); "
+        f"'{DEFAULT_PRESET}', the default, has factors=32,64,128 and alpha=10,40",
     )
     add(
         "--method",
-        choices=("grid", "random", "halving", "tune"),
+        choices=tuple(METHODS),
         default="grid",
-        help="all; some at random; many briefly and the best longer; by Optuna",
+        help="grid: all combinations. random: combinations drawn at random. halving: many "
+        "settings for a few epochs, the best of them for longer. tune: settings proposed by Optuna",
     )
-    add("--trials", type=int, help="settings to draw (not for grid; halving: else all)")
-    add("--epochs", type=_epochs, default="2:40:2", help="checkpoints")
-    add("--metric", default="precision@5", help="what settings are ranked by")
-    add("--patience", type=int, help="checkpoints without a better score that end a curve")
-    add("--seeds", type=int, help="seeds to average over")
+    add(
+        "--trials",
+        type=int,
+        help="number of settings to draw, for random and tune; for halving by default all",
+    )
+    add(
+        "--epochs",
+        type=parse_epochs,
+        default="2:40:2",
+        help="epochs to measure after, as start:stop:step (without stop) or a,b,c",
+    )
+    add("--metric", default="precision@5", help="metric that ranks the settings")
+    add(
+        "--patience",
+        type=int,
+        metavar="N",
+        help="stop a curve after N measurements in a row without a better score",
+    )
+    add("--seeds", type=int, metavar="N", help="train each setting with N seeds, average scores")
     add(
         "--validation",
         type=float,
         metavar="SHARE",
-        help="choose on this share of the training set, score the best on test",
+        help="choose settings on this share of the training part, and measure only the best "
+        "setting on the test part",
     )
-    add("--journal", type=Path, help="file to resume from, and for the report")
-    add("--jobs", type=_jobs, default="auto", help="settings at a time; auto is one a thread")
-    add("--quiet", action="store_true", help="no table for each setting")
-    add("--out", type=Path, help="file for the table of settings, else printed")
+    add(
+        "--journal",
+        type=Path,
+        metavar="FILE",
+        help="record finished settings in this file, and resume from it; wrmf report reads it",
+    )
+    add(
+        "--jobs",
+        type=parse_jobs,
+        default="auto",
+        metavar="N",
+        help="number of settings trained at the same time; auto: one on each thread (not for tune)",
+    )
+    add("--quiet", action="store_true", help="print no table of each setting's curve")
+    add(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="csv, tsv or parquet file for the table of settings; by default it is printed",
+    )
+    add_init_scale_option(command)
+    add_thread_option(command)
+    add_seed_option(command)
 
 
-def run_search(model: WRMF, split: Split, options: argparse.Namespace) -> SearchResult:
-    """Search as the options say."""
-    space: dict[str, Any] = {}
-    for part in options.grid or [GRIDS["small"]]:
-        space.update(part)
-        if part is ARTICLE_GRID and model.init_scale is None:
-            model.set_params(init_scale=ARTICLE_INIT_SCALE)
-    shared = {
+def run(options: argparse.Namespace) -> None:
+    """Search, write the table of settings with the best first, and name the best."""
+    split = load_split(options)
+    result = search(build_model(options), split, options)
+    write_table(ranked_table(result), options.out)
+    print(summarise(result))
+
+
+def search(model: WRMF, split: Split, options: argparse.Namespace) -> SearchResult:
+    """Run the method that the options name over the settings that they describe."""
+    parts = options.grid or [PRESETS[DEFAULT_PRESET]]
+    space = {name: values for part in parts for name, values in part.space.items()}
+    for part in parts:
+        if part.init_scale is not None and model.init_scale is None:
+            model.set_params(init_scale=part.init_scale)
+    arguments: dict[str, Any] = {
+        "epochs": options.epochs,
         "metric": options.metric,
         "exclude_seen": not options.keep_seen,
         "journal": options.journal,
@@ -77,24 +163,28 @@ def run_search(model: WRMF, split: Split, options: argparse.Namespace) -> Search
         "seeds": options.seeds,
         "validation": options.validation,
     }
-    trials = {} if options.trials is None else {"n_trials": options.trials}
-    if options.method == "grid":
-        if trials:
-            raise ValueError("--trials is for --method random, halving and tune")
-        return grid_search(model, split, space, options.epochs, n_jobs=options.jobs, **shared)
-    if options.method == "tune":
-        return tune(model, split, space, epochs=options.epochs, **trials, **shared)
-    search = random_search if options.method == "random" else halving_search
-    return search(
-        model, split, space, epochs=options.epochs, n_jobs=options.jobs, **trials, **shared
-    )
+    if options.method != "tune":
+        arguments["n_jobs"] = options.jobs
+    if options.trials is not None:
+        if options.method == "grid":
+            raise ValueError(
+                "--trials has no meaning for --method grid, which measures every combination; "
+                "choose random, halving or tune"
+            )
+        arguments["n_trials"] = options.trials
+    return METHODS[options.method](model, split, space, **arguments)
 
 
-def told(result: SearchResult) -> str:
-    """Return what is said at the end of a search."""
+def ranked_table(result: SearchResult) -> pd.DataFrame:
+    """Return the table of settings with the best first."""
+    return replace(result, curves=rank_curves(result.curves, result.metric)).to_frame()
+
+
+def summarise(result: SearchResult) -> str:
+    """Return the best setting, its scores, and parameters that are best at the edge of the grid."""
     error = "" if math.isnan(result.best_stderr) else f" ± {result.best_stderr:.5f}"
     lines = [
-        f"best: {result.best_params}, epoch {result.best_epoch}, {result.scored_on} "
+        f"best: {describe(result.best_params)}, epoch {result.best_epoch}, {result.scored_on} "
         f"{result.metric} {result.best_score:.5f}{error}"
     ]
     if result.test_score is not None:
@@ -104,34 +194,37 @@ def told(result: SearchResult) -> str:
     return "\n".join(lines)
 
 
-def _parameter(text: str) -> dict[str, Any]:
-    if text in GRIDS:
-        return GRIDS[text]
+def parse_grid(text: str) -> GridPart:
+    """Return the preset named ``text``, or the values of ``name=value,value``, or a range."""
+    if text in PRESETS:
+        return PRESETS[text]
     name, equals, values = text.partition("=")
     if not equals or not values:
         raise argparse.ArgumentTypeError(
-            f"expected name=value,value,… or name=low:high or {', '.join(GRIDS)}, got {text!r}"
+            f"expected name=value,value,… or name=low:high or {', '.join(PRESETS)}, got {text!r}"
         )
     low, colon, rest = values.partition(":")
     if not colon:
-        return {name: [_literal(value) for value in values.split(",")]}
-    high, _, kind = rest.partition(":")
-    if kind not in ("", "log"):
+        return GridPart({name: [parse_value(value) for value in values.split(",")]})
+    high, _, scale = rest.partition(":")
+    if scale not in ("", "log"):
         raise argparse.ArgumentTypeError(f"expected low:high or low:high:log, got {values!r}")
     try:
-        return {name: Range(_literal(low), _literal(high), log=kind == "log")}
+        return GridPart({name: Range(parse_value(low), parse_value(high), log=scale == "log")})
     except (TypeError, ValueError) as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _literal(text: str) -> Any:
+def parse_value(text: str) -> Any:
+    """Return a Python literal as its value, any other text as it is."""
     try:
         return ast.literal_eval(text)
     except (ValueError, SyntaxError):
         return text
 
 
-def _epochs(text: str) -> Sequence[int]:
+def parse_epochs(text: str) -> Sequence[int]:
+    """Return the epochs of ``start:stop:step`` (as Python's ``range``) or ``a,b,c``."""
     try:
         numbers = [int(part) for part in text.replace(":", ",").split(",")]
         return range(*numbers) if ":" in text else numbers
@@ -141,8 +234,20 @@ def _epochs(text: str) -> Sequence[int]:
         ) from None
 
 
-def _jobs(text: str) -> int | str:
+def parse_jobs(text: str) -> int | str:
+    """Return a number of settings at a time, or "auto"."""
     try:
         return text if text == "auto" else int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"expected a number or auto, got {text!r}") from None
+
+
+SEARCH = Verb(
+    name="search",
+    summary="Measure learning curves over a grid of settings.",
+    details="Some interactions are held out. Each setting is trained on the rest and measured\n"
+    "after each of --epochs. The output is a table of settings with the best first.",
+    example="wrmf search likes.csv --grid factors=32,64 --grid alpha=1,10 --journal search.jsonl",
+    add_options=add_options,
+    run=run,
+)

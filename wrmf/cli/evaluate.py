@@ -1,0 +1,63 @@
+"""``wrmf evaluate``: split, train and measure."""
+
+from __future__ import annotations
+
+import argparse
+
+import pandas as pd
+
+from wrmf.cli.options import (
+    add_data_options,
+    add_model_options,
+    add_seed_option,
+    add_split_options,
+    add_table_option,
+    add_thread_option,
+    build_model,
+    load_split,
+    write_table,
+)
+from wrmf.cli.verb import Verb
+from wrmf.evaluation.evaluate import evaluate
+from wrmf.evaluation.metrics import METRICS
+
+__all__ = ["EVALUATE"]
+
+
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Add the data, the split, the model's parameters and the metrics."""
+    add_data_options(command)
+    add_split_options(command)
+    add_model_options(command)
+    add_thread_option(command)
+    add_seed_option(command)
+    command.add_argument(
+        "--metrics",
+        nargs="+",
+        metavar="METRIC",
+        default=["precision@5", "recall@20", "ndcg@20", "mse"],
+        help=f"any of {', '.join(METRICS)}; a cut-off follows the name, as in recall@20",
+    )
+    add_table_option(command)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Train on the training part and write a table of scores on train and on test."""
+    split = load_split(options)
+    model = build_model(options).fit(split.train)
+    rows = []
+    for side in ("train", "test"):
+        scores = evaluate(
+            model, split, options.metrics, exclude_seen=not options.keep_seen, on=side
+        )
+        rows.append({"on": side, "users": scores.n_users, **dict(scores)})
+    write_table(pd.DataFrame(rows), options.out)
+
+
+EVALUATE = Verb(
+    name="evaluate",
+    summary="Train on a part of the data and measure on the part held out.",
+    example="wrmf evaluate likes.csv --factors 64 --metrics precision@5 recall@20",
+    add_options=add_options,
+    run=run,
+)

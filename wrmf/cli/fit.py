@@ -1,0 +1,50 @@
+"""``wrmf fit``: train a model and save it."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from wrmf.cli.options import (
+    add_data_options,
+    add_model_options,
+    add_seed_option,
+    add_thread_option,
+    build_model,
+    load_data,
+)
+from wrmf.cli.verb import Verb
+
+__all__ = ["FIT"]
+
+
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Add the data, the model's parameters and the file of the model."""
+    add_data_options(command)
+    add_model_options(command)
+    add_thread_option(command)
+    add_seed_option(command)
+    command.add_argument(
+        "--out",
+        type=Path,
+        default=Path("model.wrmf"),
+        metavar="FILE",
+        help="file to save the model in",
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    """Train on all interactions and save the model."""
+    data = load_data(options)
+    model = build_model(options).fit(data)
+    model.save(options.out)
+    print(f"{data!r}: fitted, loss {model.loss(data):.6g}, saved to {options.out}")
+
+
+FIT = Verb(
+    name="fit",
+    summary="Train a model and save it.",
+    example="wrmf fit likes.psv --user uid --item mid --factors 64 --out model.wrmf",
+    add_options=add_options,
+    run=run,
+)

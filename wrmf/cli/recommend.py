@@ -1,0 +1,82 @@
+"""``wrmf recommend`` and ``wrmf similar``: lists of items from a saved model."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from wrmf.cli.options import add_table_option, write_table
+from wrmf.cli.verb import Verb
+from wrmf.model.persistence import load
+
+__all__ = ["RECOMMEND", "SIMILAR"]
+
+
+def add_recommend_options(command: argparse.ArgumentParser) -> None:
+    """Add the model, the users and the length of the lists."""
+    command.add_argument("model", type=Path, help="model file written by wrmf fit")
+    command.add_argument("users", nargs="*", help="user ids; all users where none is given")
+    command.add_argument("-n", type=int, default=10, help="number of items for each user")
+    command.add_argument(
+        "--keep-seen",
+        action="store_true",
+        help="also list items that the user has interacted with",
+    )
+    add_table_option(command)
+
+
+def run_recommend(options: argparse.Namespace) -> None:
+    """Write a table of users, items, ranks and scores."""
+    model = load(options.model)
+    users = parse_ids(options.users, model.users) if options.users else None
+    recommendations = model.recommend(users, n=options.n, exclude_seen=not options.keep_seen)
+    write_table(recommendations.to_frame(), options.out)
+
+
+def add_similar_options(command: argparse.ArgumentParser) -> None:
+    """Add the model, the items and the number of neighbours."""
+    command.add_argument("model", type=Path, help="model file written by wrmf fit")
+    command.add_argument("items", nargs="+", help="item ids")
+    command.add_argument("-n", type=int, default=10, help="number of neighbours for each item")
+    add_table_option(command)
+
+
+def run_similar(options: argparse.Namespace) -> None:
+    """Write a table of items, their neighbours and the cosines between them."""
+    model = load(options.model)
+    neighbours = model.similar_items(parse_ids(options.items, model.items), n=options.n)
+    write_table(neighbours.to_frame().rename(columns={"user": "query"}), options.out)
+
+
+def parse_ids(texts: Sequence[str], model_ids: np.ndarray) -> list[str] | list[int]:
+    """Return ids as typed, converted to int where the model's ids are numbers."""
+    if model_ids.dtype == object:
+        return list(texts)
+    try:
+        return [int(text) for text in texts]
+    except ValueError:
+        raise ValueError(
+            f"the ids of this model are whole numbers, got {', '.join(map(repr, texts))}"
+        ) from None
+
+
+RECOMMEND = Verb(
+    name="recommend",
+    summary="List the best items for users of a saved model.",
+    details="Items that a user has interacted with are excluded. A list is shorter than -n where\n"
+    "fewer items are left.",
+    example="wrmf recommend model.wrmf ann bob -n 5",
+    add_options=add_recommend_options,
+    run=run_recommend,
+)
+SIMILAR = Verb(
+    name="similar",
+    summary="List the nearest neighbours of items of a saved model.",
+    details="Items are compared by the cosine of their factors.",
+    example="wrmf similar model.wrmf item-7 -n 5",
+    add_options=add_similar_options,
+    run=run_similar,
+)

@@ -1,0 +1,88 @@
+"""``wrmf report``: one HTML page about a search and a model."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Hashable
+from pathlib import Path
+
+from wrmf.cli.options import add_data_options, add_seed_option, load_data
+from wrmf.cli.verb import Verb
+from wrmf.model.persistence import load
+from wrmf.pictures import ApiPictures, FolderPictures, Picture, UrlPictures
+from wrmf.report.page import write_report
+from wrmf.search.journal import read_journal
+
+__all__ = ["REPORT"]
+
+
+def add_options(command: argparse.ArgumentParser) -> None:
+    """Add the data, the journal, the model, the source of pictures and the page's file."""
+    add_data_options(command)
+    add_seed_option(command)
+    add = command.add_argument
+    add(
+        "--journal",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="journal written by wrmf search, finished or not",
+    )
+    add(
+        "--model",
+        type=Path,
+        metavar="FILE",
+        help="model file written by wrmf fit; the page then shows neighbours of items",
+    )
+    add("--pictures", type=Path, metavar="FOLDER", help="folder of pictures named by item id")
+    add(
+        "--picture-url",
+        metavar="URL",
+        help="address of an item's picture, with {item} in place of the item's id; with "
+        "--picture-path, address of JSON that contains the picture's address",
+    )
+    add(
+        "--picture-path",
+        metavar="PATH",
+        help="path to the picture's address within the JSON, such as "
+        "thumbnails.images[width==200].url",
+    )
+    add(
+        "--out",
+        type=Path,
+        default=Path("report.html"),
+        metavar="FILE",
+        help="HTML file to write",
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    """Write the page."""
+    pictures = picture_source(options)
+    data = load_data(options)
+    model = load(options.model) if options.model else None
+    result = read_journal(options.journal)
+    write_report(options.out, result, model, data, pictures, random_state=options.seed)
+    print(f"report: {options.out}")
+
+
+def picture_source(options: argparse.Namespace) -> Callable[[Hashable], Picture | None] | None:
+    """Return the source of pictures that the options name, None where they name none."""
+    if options.pictures:
+        return FolderPictures(options.pictures)
+    if options.picture_url and options.picture_path:
+        return ApiPictures(options.picture_url, options.picture_path)
+    if options.picture_url:
+        return UrlPictures(options.picture_url)
+    return None
+
+
+REPORT = Verb(
+    name="report",
+    summary="Write one HTML page about a search and a model.",
+    details="The page loads nothing from the network. Pictures of items come from a folder, from\n"
+    "addresses with {item} in them, or from an API that answers with JSON.",
+    example="wrmf report likes.csv --journal search.jsonl --model model.wrmf --pictures thumbnails",
+    add_options=add_options,
+    run=run,
+)
