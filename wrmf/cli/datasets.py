@@ -11,9 +11,9 @@ from wrmf.datasets import DATASETS, synthetic_raw_likes, write_likes_file
 
 __all__ = ["DATASETS_VERB"]
 
-# Likes as the site of Rosenthal 2016 delivers them: a file with repeated rows, not a matrix.
+# It is a file, repeated rows included, and so no matrix that DATASETS could load.
 RAW = "synthetic-raw"
-RAW_DESCRIPTION = "generated likes in the file format of Rosenthal 2016, with repeated rows"
+RAW_DESCRIPTION = "Generated likes in the file format of Rosenthal 2016, with repeated rows"
 
 
 def add_options(command: argparse.ArgumentParser) -> None:

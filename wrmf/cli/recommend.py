@@ -10,7 +10,7 @@ import numpy as np
 
 from wrmf.cli.options import add_table_option, write_table
 from wrmf.cli.verb import Verb
-from wrmf.model.persistence import load
+from wrmf.model.wrmf import load
 
 __all__ = ["RECOMMEND", "SIMILAR"]
 

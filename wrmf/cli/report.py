@@ -8,7 +8,7 @@ from pathlib import Path
 
 from wrmf.cli.options import add_data_options, add_seed_option, load_data
 from wrmf.cli.verb import Verb
-from wrmf.model.persistence import load
+from wrmf.model.wrmf import load
 from wrmf.pictures import ApiPictures, FolderPictures, Picture, UrlPictures
 from wrmf.report.page import write_report
 from wrmf.search.journal import read_journal
