@@ -3,7 +3,8 @@
 from wrmf import datasets
 from wrmf.data.interactions import Interactions
 from wrmf.data.reading import read_interactions
-from wrmf.data.splitting import Split, leave_k_out, split_by_time, split_interactions, split_users
+from wrmf.data.split import Split
+from wrmf.data.splitting import leave_k_out, split_by_time, split_interactions, split_users
 from wrmf.evaluation.evaluate import Evaluation, evaluate
 from wrmf.model.recommendations import Recommendations
 from wrmf.model.wrmf import WRMF, load
@@ -14,9 +15,7 @@ from wrmf.search.learning_curve import LearningCurve, learning_curve
 from wrmf.search.result import SearchResult
 from wrmf.search.space import Range
 from wrmf.search.tune import tune
-from wrmf.versions import show_versions
-
-__version__ = "0.1.0"
+from wrmf.versions import __version__, show_versions
 
 __all__ = [
     "WRMF",
@@ -27,6 +26,7 @@ __all__ = [
     "Recommendations",
     "SearchResult",
     "Split",
+    "__version__",
     "datasets",
     "evaluate",
     "grid_search",

@@ -47,7 +47,7 @@ def versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:
             report[package] = "not installed"
     report["threads"] = str(available_threads())
-    report["kernels"] = f"{kernel_path()} of {', '.join(PATHS)}"
+    report["kernels"] = f"{active_isa()} of {', '.join(ISAS)}"
     for library in threadpool_info():
         name = f"{library['user_api']} ({library.get('prefix', '')})"
         details = [library.get("version"), library.get("architecture")]

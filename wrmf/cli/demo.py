@@ -19,7 +19,8 @@ from wrmf.cli.search import ranked_table, summarise
 from wrmf.cli.verb import Verb
 from wrmf.data.interactions import Interactions
 from wrmf.data.reading import read_interactions
-from wrmf.data.splitting import Split, leave_k_out
+from wrmf.data.split import Split
+from wrmf.data.splitting import leave_k_out
 from wrmf.datasets import synthetic_raw_likes, write_likes_file
 from wrmf.model.wrmf import WRMF
 from wrmf.pictures import DrawnPictures

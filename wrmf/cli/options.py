@@ -10,7 +10,8 @@ import pandas as pd
 
 from wrmf.data.interactions import Interactions
 from wrmf.data.reading import read_interactions
-from wrmf.data.splitting import Split, leave_k_out
+from wrmf.data.split import Split
+from wrmf.data.splitting import leave_k_out
 from wrmf.datasets import DATASETS
 from wrmf.model.wrmf import WRMF
 

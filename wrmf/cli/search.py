@@ -23,7 +23,7 @@ from wrmf.cli.options import (
     write_table,
 )
 from wrmf.cli.verb import Verb
-from wrmf.data.splitting import Split
+from wrmf.data.split import Split
 from wrmf.model.wrmf import WRMF
 from wrmf.search.grid import ARTICLE_GRID, ARTICLE_INIT_SCALE, grid_search, random_search
 from wrmf.search.halving import halving_search

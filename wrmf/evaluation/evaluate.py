@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from wrmf.data.splitting import Split, check_split
+from wrmf.data.split import Split, check_split
 from wrmf.evaluation.metrics import (
     METRICS,
     ErrorMetric,

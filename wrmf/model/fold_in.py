@@ -14,7 +14,8 @@ from wrmf.model.parameters import Parameters, Parametrized
 from wrmf.model.recommendations import Recommendations
 from wrmf.model.recommender import Recommender
 from wrmf.model.state import Factors
-from wrmf.numerics.sweep import Side, half_sweep
+from wrmf.numerics.side import Side
+from wrmf.numerics.sweep import half_sweep
 
 __all__ = ["FoldIn"]
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from wrmf.data.checks import as_positive_int, as_real
 from wrmf.numerics.objective import Objective
-from wrmf.numerics.sweep import SOLVERS
+from wrmf.numerics.plan import SOLVERS
 
 __all__ = ["Parameters", "Parametrized", "SweepOptions", "validate_parameters"]
 

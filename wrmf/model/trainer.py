@@ -12,7 +12,8 @@ from tqdm.auto import tqdm
 
 from wrmf.model.parameters import Parameters, SweepOptions
 from wrmf.model.state import Factors
-from wrmf.numerics.sweep import Side, half_sweep
+from wrmf.numerics.side import Side
+from wrmf.numerics.sweep import half_sweep
 from wrmf.numerics.threads import single_threaded_blas
 
 __all__ = ["Callback", "Trainable", "Trainer"]

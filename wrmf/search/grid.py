@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from wrmf.data.checks import as_positive_int
-from wrmf.data.splitting import Split
+from wrmf.data.split import Split
 from wrmf.model.wrmf import WRMF
 from wrmf.search.log import Log
 from wrmf.search.options import SearchOptions

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from wrmf.data.checks import as_positive_int
-from wrmf.data.splitting import Split
+from wrmf.data.split import Split
 from wrmf.model.wrmf import WRMF
 from wrmf.search.learning_curve import CurveRun, LearningCurve, rank_curves
 from wrmf.search.options import SearchOptions

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from wrmf.data.splitting import Split
+from wrmf.data.split import Split
 from wrmf.evaluation.evaluate import Evaluation
 from wrmf.model.wrmf import WRMF
 from wrmf.search.learning_curve import LearningCurve

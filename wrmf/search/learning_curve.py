@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from wrmf.data.splitting import Split
+from wrmf.data.split import Split
 from wrmf.evaluation.evaluate import Evaluation, evaluate_both
 from wrmf.evaluation.metrics import lower_is_better
 from wrmf.model.trainer import Trainer

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from wrmf.data.checks import as_generator, as_positive_int
-from wrmf.data.splitting import Split, as_validation, check_split
+from wrmf.data.split import Split, check_split
+from wrmf.data.splitting import as_validation
 from wrmf.evaluation.metrics import check_metrics
 from wrmf.search.log import Log
 

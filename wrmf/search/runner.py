@@ -9,7 +9,8 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 from wrmf.data.checks import as_generator
-from wrmf.data.splitting import Split, as_validation
+from wrmf.data.split import Split
+from wrmf.data.splitting import as_validation
 from wrmf.evaluation.evaluate import Evaluation, evaluate
 from wrmf.model.wrmf import WRMF
 from wrmf.numerics.threads import available_threads

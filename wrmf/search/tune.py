@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from wrmf.data.checks import as_positive_int
-from wrmf.data.splitting import Split
+from wrmf.data.split import Split
 from wrmf.evaluation.metrics import lower_is_better
 from wrmf.model.wrmf import WRMF
 from wrmf.search.learning_curve import LearningCurve
