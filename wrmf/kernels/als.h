@@ -115,7 +115,8 @@ static inline const als_kernels *als_kernels_of(int isa, int is_double) {
         als_kernels_baseline,
 #endif
 #if ISA_X86
-        als_kernels_avx2, als_kernels_avx512,
+        als_kernels_avx2,
+        als_kernels_avx512,
 #endif
     };
     return tables[isa] ? tables[isa] + is_double : NULL;

@@ -15,15 +15,16 @@ ALS_INLINE ALS_REAL ALS_NAME(quotient)(ALS_REAL a, ALS_REAL b) {
 }
 
 /* Up to ALS_LANES entries of a row: their factors, and w and b with an entry in each lane. */
+#define ALS_CG_ENTRIES ALS_NAME(cg_entries)
 typedef struct {
     const ALS_VEC *y[ALS_LANES];
     ALS_VEC weights, targets;
-} ALS_NAME(cg_entries);
+} ALS_CG_ENTRIES;
 
 /* Load entries e .. stop - 1 of the problem, at most ALS_LANES. Past the end comes the last entry
  * again, without weight and target. */
 ALS_INLINE void ALS_NAME(load_cg_entries)(const als_problem *problem, int64_t e, int count,
-                                          ALS_NAME(cg_entries) *entries) {
+                                          ALS_CG_ENTRIES *entries) {
     const ALS_REAL *weights = (const ALS_REAL *)problem->weights + e;
     const ALS_VEC shift = ALS_NAME(fill)((ALS_REAL)problem->target_shift);
     const int32_t *columns = problem->indices + e;
@@ -40,32 +41,26 @@ ALS_INLINE void ALS_NAME(load_cg_entries)(const als_problem *problem, int64_t e,
         memcpy(&entries->targets, b, sizeof(ALS_VEC));
         columns = padded;
     }
-    for (int q = 0; q < ALS_LANES; q++)
-        entries->y[q] = ALS_NAME(fixed_row)(problem, columns[q]);
+    for (int q = 0; q < ALS_LANES; q++) entries->y[q] = ALS_NAME(fixed_row)(problem, columns[q]);
 }
 
 /* to += sum of y_e (b_e - w_e y_e p) over n entries if ``is_residual``, else sum of y_e w_e y_e p.
  * Eight entries at a time: as many as there are registers for their addresses. */
 ALS_INLINE void ALS_NAME(apply_entries)(const int n, const int is_residual, int vectors,
-                                        const ALS_NAME(cg_entries) *entries, const ALS_VEC *p,
+                                        const ALS_CG_ENTRIES *entries, const ALS_VEC *p,
                                         ALS_VEC *to) {
     const ALS_VEC *const *y = entries->y;
     ALS_VEC v[ALS_LANES];
-    ALS_UNROLL(16)
-    for (int q = 0; q < ALS_LANES; q++) v[q] = (ALS_VEC){0};
-    ALS_UNROLL(2)
-    for (int g = 0; g < n; g += 8)
+    ALS_UNROLL(16, int q = 0; q < ALS_LANES; q++) v[q] = (ALS_VEC){0};
+    ALS_UNROLL(2, int g = 0; g < n; g += 8)
         for (int l = 0; l < vectors; l++)
-            ALS_UNROLL(8)
-            for (int q = g; q < (g + 8 < n ? g + 8 : n); q++) v[q] += y[q][l] * p[l];
+            ALS_UNROLL(8, int q = g; q < (g + 8 < n ? g + 8 : n); q++) v[q] += y[q][l] * p[l];
     ALS_VEC score = entries->weights * ALS_NAME(fold)(v);
     if (is_residual) score = entries->targets - score;
-    ALS_UNROLL(2)
-    for (int g = 0; g < n; g += 8)
+    ALS_UNROLL(2, int g = 0; g < n; g += 8)
         for (int l = 0; l < vectors; l++) {
             ALS_VEC even = to[l], odd = {0};
-            ALS_UNROLL(4)
-            for (int q = g; q < (g + 8 < n ? g + 8 : n); q += 2) {
+            ALS_UNROLL(4, int q = g; q < (g + 8 < n ? g + 8 : n); q += 2) {
                 even += y[q][l] * score[q];
                 odd += y[q + 1][l] * score[q + 1];
             }
@@ -80,7 +75,7 @@ ALS_INLINE void ALS_NAME(apply_row)(const als_problem *problem, int is_residual,
     int64_t stop = problem->indptr[row + 1];
     for (int64_t e = problem->indptr[row]; e < stop; e += ALS_LANES) {
         int count = stop - e < ALS_LANES ? (int)(stop - e) : ALS_LANES;
-        ALS_NAME(cg_entries) entries;
+        ALS_CG_ENTRIES entries;
         ALS_NAME(load_cg_entries)(problem, e, count, &entries);
 #define ALS_APPLY(n)                                                                               \
     if (is_residual) ALS_NAME(apply_entries)(n, 1, vectors, &entries, p, to);                      \

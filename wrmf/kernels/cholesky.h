@@ -40,21 +40,18 @@ ALS_INLINE void ALS_NAME(add_products)(const int rows, const int place,
                                        int n) {
     for (int l = 0; l < n; l++, a++, b++) {
         ALS_VEC right[ALS_BLOCK_COLUMNS];
-        ALS_UNROLL(4)
-        for (int j = 0; j < ALS_BLOCK_COLUMNS; j++)
+        ALS_UNROLL(4, int j = 0; j < ALS_BLOCK_COLUMNS; j++)
             if (j < rows + place) right[j] = b[j * b_stride];
-        ALS_UNROLL(4)
-        for (int i = 0; i < rows; i++) {
+        ALS_UNROLL(4, int i = 0; i < rows; i++) {
             ALS_VEC left = a[i * a_stride];
-            ALS_UNROLL(4)
-            for (int j = 0; j < ALS_BLOCK_COLUMNS; j++)
+            ALS_UNROLL(4, int j = 0; j < ALS_BLOCK_COLUMNS; j++)
                 if (j <= i + place) sums[i][j] += left * right[j];
         }
     }
 }
 
-/* Factorise C = L L' in place, a block of rows after the other; inverse[i] = 1 / L[i][i]. Return the
- * smallest pivot of each lane. Exact pivots are at least 1, since C is I plus a Gram matrix. */
+/* Factorise C = L L' in place, a block of rows after the other; inverse[i] = 1 / L[i][i]. Return
+ * the smallest pivot of each lane. Exact pivots are at least 1, since C is I plus a Gram matrix. */
 static ALS_VEC ALS_NAME(cholesky)(int n, ALS_VEC *c, ALS_VEC *inverse) {
     ALS_VEC smallest = ALS_NAME(fill)((ALS_REAL)1e30);
     for (int i = 0; i < n; i += 4) {
@@ -67,12 +64,10 @@ static ALS_VEC ALS_NAME(cholesky)(int n, ALS_VEC *c, ALS_VEC *inverse) {
             for (int a = 0; a < 4; a++)
                 for (int b = 0; b < ALS_BLOCK_COLUMNS; b++) sums[a][b] = -ci[a * length + j + b];
             ALS_NAME(add_products)(4, ALS_BELOW, sums, ci, length, cj, other, j);
-            ALS_UNROLL(4)
-            for (int b = 0; b < ALS_BLOCK_COLUMNS; b++)
-                ALS_UNROLL(4)
-                for (int a = 0; a < 4; a++) {
-                    ALS_UNROLL(4)
-                    for (int m = 0; m < b; m++) sums[a][b] += sums[a][m] * cj[b * other + j + m];
+            ALS_UNROLL(4, int b = 0; b < ALS_BLOCK_COLUMNS; b++)
+                ALS_UNROLL(4, int a = 0; a < 4; a++) {
+                    ALS_UNROLL(4, int m = 0; m < b; m++)
+                        sums[a][b] += sums[a][m] * cj[b * other + j + m];
                     sums[a][b] *= -inverse[j + b];
                     ci[a * length + j + b] = sums[a][b];
                 }
@@ -81,24 +76,21 @@ static ALS_VEC ALS_NAME(cholesky)(int n, ALS_VEC *c, ALS_VEC *inverse) {
             ALS_VEC sums[4][ALS_BLOCK_COLUMNS];
             for (int a = 0; a < 4; a++)
                 for (int b = 0; b < ALS_BLOCK_COLUMNS; b++) sums[a][b] = -ci[a * length + j + b];
-            ALS_NAME(add_products)
-            (4, ALS_BELOW, sums, ci, length, ci + (j - i) * length, length, i);
+            const ALS_VEC *own_row = ci + (j - i) * length;
+            ALS_NAME(add_products)(4, ALS_BELOW, sums, ci, length, own_row, length, i);
             for (int a = 0; a < 4; a++)
                 for (int b = 0; b < ALS_BLOCK_COLUMNS; b++) ci[a * length + j + b] = -sums[a][b];
         }
         ALS_VEC own[4][4];
-        ALS_UNROLL(4)
-        for (int j = 0; j < 4; j++) {
-            ALS_UNROLL(4)
-            for (int a = j; a < 4; a++) {
+        ALS_UNROLL(4, int j = 0; j < 4; j++) {
+            ALS_UNROLL(4, int a = j; a < 4; a++) {
                 own[a][j] = ci[a * length + i + j];
-                ALS_UNROLL(4)
-                for (int m = 0; m < j; m++) own[a][j] -= own[a][m] * own[j][m];
+                ALS_UNROLL(4, int m = 0; m < j; m++) own[a][j] -= own[a][m] * own[j][m];
             }
             smallest = ALS_NAME(min)(own[j][j], smallest);
             inverse[i + j] = ALS_NAME(fill)(1) / ALS_NAME(square_root)(own[j][j]);
-            ALS_UNROLL(4)
-            for (int a = j; a < 4; a++) ci[a * length + i + j] = own[a][j] *= inverse[i + j];
+            ALS_UNROLL(4, int a = j; a < 4; a++)
+                ci[a * length + i + j] = own[a][j] *= inverse[i + j];
         }
     }
     return smallest;
@@ -137,8 +129,7 @@ static void ALS_NAME(substitute)(int n, const ALS_VEC *c, const ALS_VEC *inverse
 static void ALS_NAME(solve_systems)(const als_problem *problem, const als_batch *batch, int n,
                                     ALS_VEC *c, ALS_VEC *inverse, ALS_VEC *x) {
     ALS_VEC largest = {0};
-    for (int i = 0; i < n; i++)
-        largest = ALS_NAME(max)(c[ALS_NAME(row_start)(i) + i], largest);
+    for (int i = 0; i < n; i++) largest = ALS_NAME(max)(c[ALS_NAME(row_start)(i) + i], largest);
     ALS_VEC limit = largest * (ALS_REAL)(n * ALS_EPSILON);
     ALS_VEC smallest = ALS_NAME(cholesky)(n, c, inverse);
     ALS_NAME(substitute)(n, c, inverse, x);

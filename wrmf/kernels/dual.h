@@ -10,14 +10,14 @@
 
 /* Gather the fixed factors of each lane's entries, scaled, s[e ld + l]; past the end of a row its
  * last entry again. */
-static void ALS_NAME(gather)(const als_problem *problem, const ALS_NAME(rows) *rows,
+static void ALS_NAME(gather)(const als_problem *problem, const ALS_ROWS *rows,
                              const ALS_VEC *scales, ALS_VEC *s) {
     int vectors = problem->ld / ALS_LANES;
     for (int e = 0; e < rows->longest; e++) {
         const ALS_VEC *y[ALS_LANES];
         for (int lane = 0; lane < ALS_LANES; lane++) {
             /* A lane without a row gets the entries of the first lane. */
-            const ALS_NAME(entries) *entries = rows->lane + (lane < rows->count ? lane : 0);
+            const ALS_ROW *entries = rows->lane + (lane < rows->count ? lane : 0);
             int last = (int)entries->length - 1;
             const int32_t *columns = entries->columns;
             y[lane] = ALS_NAME(fixed_row)(problem, columns[e < last ? e : last]);
@@ -60,8 +60,7 @@ static void ALS_NAME(combine_gathered)(int n, ptrdiff_t ld, const ALS_VEC *s, co
         ALS_VEC v[ALS_LANES];
         for (int q = 0; q < ALS_LANES; q++) v[q] = (ALS_VEC){0};
         for (int e = 0; e < n; e++)
-            ALS_UNROLL(16)
-            for (int q = 0; q < ALS_LANES; q++) v[q] += s[e * ld + l + q] * h[e];
+            ALS_UNROLL(16, int q = 0; q < ALS_LANES; q++) v[q] += s[e * ld + l + q] * h[e];
         ALS_NAME(transpose)(v);
         for (int lane = 0; lane < ALS_LANES; lane++) t[(lane * ld + l) / ALS_LANES] = v[lane];
     }
@@ -71,8 +70,8 @@ static void ALS_NAME(combine_gathered)(int n, ptrdiff_t ld, const ALS_VEC *s, co
  * scaled y if ``scales`` is given. n: the entries rounded up to a multiple of 4, or more; past its
  * end a row has its last entry. ``scratch`` holds 4 rows. As many of the ``next`` row's factors are
  * prefetched as there are blocks. */
-static void ALS_NAME(multiply_pairs)(const als_problem *problem, const ALS_NAME(entries) *entries,
-                                     const ALS_NAME(entries) *next, int n, const ALS_VEC *scales,
+static void ALS_NAME(multiply_pairs)(const als_problem *problem, const ALS_ROW *entries,
+                                     const ALS_ROW *next, int n, const ALS_VEC *scales,
                                      ALS_VEC *scratch, ALS_REAL *sums) {
     int vectors = problem->ld / ALS_LANES, last = (int)entries->length - 1;
     const int32_t *to_fetch = next->columns, *last_to_fetch = to_fetch + next->length - 1;
@@ -92,23 +91,18 @@ static void ALS_NAME(multiply_pairs)(const als_problem *problem, const ALS_NAME(
             const ALS_VEC *below[ALS_BLOCK_COLUMNS];
             memcpy(below, y + j, sizeof below);
             ALS_VEC block[4 * ALS_BLOCK_COLUMNS];
-            ALS_UNROLL(16)
-            for (int q = 0; q < 4 * ALS_BLOCK_COLUMNS; q++) block[q] = (ALS_VEC){0};
+            ALS_UNROLL(16, int q = 0; q < 4 * ALS_BLOCK_COLUMNS; q++) block[q] = (ALS_VEC){0};
             for (int l = 0; l < vectors; l++) {
                 ALS_VEC right[ALS_BLOCK_COLUMNS];
                 __builtin_prefetch(ahead + l);
-                ALS_UNROLL(4)
-                for (int b = 0; b < ALS_BLOCK_COLUMNS; b++) right[b] = below[b][l];
-                ALS_UNROLL(4)
-                for (int a = 0; a < 4; a++) {
+                ALS_UNROLL(4, int b = 0; b < ALS_BLOCK_COLUMNS; b++) right[b] = below[b][l];
+                ALS_UNROLL(4, int a = 0; a < 4; a++) {
                     ALS_VEC factor = left[a][l];
-                    ALS_UNROLL(4)
-                    for (int b = 0; b < ALS_BLOCK_COLUMNS; b++)
+                    ALS_UNROLL(4, int b = 0; b < ALS_BLOCK_COLUMNS; b++)
                         block[a * ALS_BLOCK_COLUMNS + b] += factor * right[b];
                 }
             }
-            ALS_UNROLL(4)
-            for (int o = 0; o < 4 * ALS_BLOCK_COLUMNS; o += ALS_LANES) {
+            ALS_UNROLL(4, int o = 0; o < 4 * ALS_BLOCK_COLUMNS; o += ALS_LANES) {
                 ALS_VEC total = ALS_NAME(fold)(block + o);
                 memcpy(sums + o, &total, sizeof total);
             }
@@ -138,22 +132,19 @@ static void ALS_NAME(assemble_dual)(int n, const ALS_REAL *sums, const ALS_VEC *
 /* t[l] += sum of h_e y_e[l] over the entries of one row, for n vectors of factors from l on; h_e is
  * at h[e ALS_LANES]. */
 ALS_INLINE void ALS_NAME(combine_block)(const als_problem *problem, const int n,
-                                        const ALS_NAME(entries) *entries, const ALS_REAL *h, int l,
+                                        const ALS_ROW *entries, const ALS_REAL *h, int l,
                                         ALS_VEC *t) {
     ALS_VEC sums[8];
     int length = (int)entries->length;
-    ALS_UNROLL(8)
-    for (int q = 0; q < n; q++) sums[q] = t[l + q];
+    ALS_UNROLL(8, int q = 0; q < n; q++) sums[q] = t[l + q];
     for (int e = 0; e < length; e++, h += ALS_LANES) {
         const ALS_VEC *y = ALS_NAME(fixed_row)(problem, entries->columns[e]) + l;
-        ALS_UNROLL(8)
-        for (int q = 0; q < n; q++) sums[q] += *h * y[q];
+        ALS_UNROLL(8, int q = 0; q < n; q++) sums[q] += *h * y[q];
     }
-    ALS_UNROLL(8)
-    for (int q = 0; q < n; q++) t[l + q] = sums[q];
+    ALS_UNROLL(8, int q = 0; q < n; q++) t[l + q] = sums[q];
 }
 
-ALS_INLINE void ALS_NAME(combine)(const als_problem *problem, const ALS_NAME(entries) *entries,
+ALS_INLINE void ALS_NAME(combine)(const als_problem *problem, const ALS_ROW *entries,
                                   const ALS_REAL *h, ALS_VEC *t) {
     int l = 0, vectors = problem->ld / ALS_LANES;
     for (; l + 8 <= vectors; l += 8) ALS_NAME(combine_block)(problem, 8, entries, h, l, t);
@@ -162,7 +153,7 @@ ALS_INLINE void ALS_NAME(combine)(const als_problem *problem, const ALS_NAME(ent
 }
 
 /* Load c = b / sqrt w and sqrt w of each lane's entries; zeros past the end of a row. */
-static void ALS_NAME(load_targets)(const als_problem *problem, const ALS_NAME(rows) *rows, int n,
+static void ALS_NAME(load_targets)(const als_problem *problem, const ALS_ROWS *rows, int n,
                                    ALS_VEC *c, ALS_VEC *root) {
     ALS_VEC length, weights[ALS_LANES];
     for (int lane = 0; lane < ALS_LANES; lane++)
@@ -171,8 +162,7 @@ static void ALS_NAME(load_targets)(const als_problem *problem, const ALS_NAME(ro
         if (e % ALS_LANES == 0) ALS_NAME(load_weights)(rows, e, weights);
         /* A weight of zero still has a target: S c = b y needs a root to divide by. */
         ALS_VEC w = weights[e % ALS_LANES];
-        ALS_VEC safe =
-            ALS_NAME(square_root)(ALS_NAME(max)(w, ALS_NAME(fill)((ALS_REAL)1e-30)));
+        ALS_VEC safe = ALS_NAME(square_root)(ALS_NAME(max)(w, ALS_NAME(fill)((ALS_REAL)1e-30)));
         ALS_MASK used = length > ALS_NAME(fill)((ALS_REAL)e);
         c[e] = ALS_NAME(select)(used, (w + (ALS_REAL)problem->target_shift) / safe, (ALS_VEC){0});
         root[e] = ALS_NAME(select)(used, safe, (ALS_VEC){0});
@@ -181,14 +171,15 @@ static void ALS_NAME(load_targets)(const als_problem *problem, const ALS_NAME(ro
 
 /* The scratch of the dual solver. ``gathered`` holds either the gathered rows, or 4 rows and the
  * products of pairs. */
+#define ALS_DUAL_SCRATCH ALS_NAME(dual_scratch)
 typedef struct {
     ALS_VEC *system, *solution, *root, *inverse, *scales, *scales_by_factor, *combined, *gathered;
-} ALS_NAME(dual_scratch);
+} ALS_DUAL_SCRATCH;
 
-static ALS_NAME(dual_scratch) ALS_NAME(lay_out_dual)(const als_problem *problem, int n, int longest,
-                                                     void *scratch) {
+static ALS_DUAL_SCRATCH ALS_NAME(lay_out_dual)(const als_problem *problem, int n, int longest,
+                                               void *scratch) {
     ALS_VEC *next = scratch;
-    ALS_NAME(dual_scratch) s;
+    ALS_DUAL_SCRATCH s;
     int ld = problem->ld;
     s.system = ALS_NAME(take)(&next, als_triangle(n));
     s.solution = ALS_NAME(take)(&next, n);
@@ -197,34 +188,35 @@ static ALS_NAME(dual_scratch) ALS_NAME(lay_out_dual)(const als_problem *problem,
     s.scales = ALS_NAME(take)(&next, ld);
     s.scales_by_factor = ALS_NAME(take)(&next, ld);
     s.combined = ALS_NAME(take)(&next, ld);
-    s.gathered = ALS_NAME(take)(&next, ld <= ALS_MOST_GATHERED ? (ptrdiff_t)longest * ld
-                                                               : 4 * (ld / ALS_LANES) +
-                                                                     als_triangle(n));
+    ptrdiff_t gathered = (ptrdiff_t)longest * ld, pairs = 4 * (ld / ALS_LANES) + als_triangle(n);
+    s.gathered = ALS_NAME(take)(&next, ld <= ALS_MOST_GATHERED ? gathered : pairs);
     ALS_CHECK_SCRATCH(problem, scratch, next)
     return s;
 }
 
 /* Compute the products of each lane's row, row by row, and assemble the systems. */
-static void ALS_NAME(sum_dual)(const als_problem *problem, const ALS_NAME(rows) *rows, int n,
-                               const ALS_NAME(dual_scratch) *s) {
+static void ALS_NAME(sum_dual)(const als_problem *problem, const ALS_ROWS *rows, int n,
+                               const ALS_DUAL_SCRATCH *s) {
     int vectors = problem->ld / ALS_LANES;
     ptrdiff_t size = als_triangle(n);
     ALS_REAL *sums = (ALS_REAL *)(s->gathered + 4 * vectors);
     memset(sums + rows->count * size, 0, (ALS_LANES - rows->count) * size * sizeof(ALS_REAL));
-    for (int lane = 0; lane < rows->count; lane++)
-        ALS_NAME(multiply_pairs)
-        (problem, rows->lane + lane, rows->lane + (lane + 1 < rows->count ? lane + 1 : 0), n,
-         problem->spectrum ? s->scales + lane * vectors : NULL, s->gathered, sums + lane * size);
+    for (int lane = 0; lane < rows->count; lane++) {
+        const ALS_ROW *row = rows->lane + lane;
+        const ALS_ROW *next = lane + 1 < rows->count ? row + 1 : rows->lane;
+        const ALS_VEC *scales = problem->spectrum ? s->scales + lane * vectors : NULL;
+        ALS_NAME(multiply_pairs)(problem, row, next, n, scales, s->gathered, sums + lane * size);
+    }
     ALS_NAME(assemble_dual)(n, sums, s->root, s->system);
 }
 
 /* Solve a batch of rows. */
 static void ALS_NAME(dual)(const als_problem *problem, const als_batch *batch, void *scratch) {
-    ALS_NAME(rows) rows;
+    ALS_ROWS rows;
     ALS_NAME(load_rows)(problem, batch, &rows);
     int n = (rows.longest + 3) / 4 * 4, ld = problem->ld, vectors = ld / ALS_LANES;
     int gathers = ld <= ALS_MOST_GATHERED;
-    ALS_NAME(dual_scratch) s = ALS_NAME(lay_out_dual)(problem, n, rows.longest, scratch);
+    ALS_DUAL_SCRATCH s = ALS_NAME(lay_out_dual)(problem, n, rows.longest, scratch);
     ALS_NAME(load_targets)(problem, &rows, n, s.solution, s.root);
     for (int lane = 0; lane < rows.count; lane++) {
         ALS_NAME(load_scales)(problem, batch->rows[lane], s.scales + lane * vectors);
@@ -232,26 +224,26 @@ static void ALS_NAME(dual)(const als_problem *problem, const als_batch *batch, v
         for (int l = 0; l < ld; l += 64 / sizeof(ALS_REAL)) __builtin_prefetch(out + l, 1);
     }
     if (gathers) {
+        const ALS_VEC *scales = problem->spectrum ? s.scales_by_factor : NULL;
         for (int l = 0; l < ld && problem->spectrum; l++)
             for (int lane = 0; lane < ALS_LANES; lane++)
                 s.scales_by_factor[l][lane] =
                     ((ALS_REAL *)(s.scales + (lane < rows.count ? lane : 0) * vectors))[l];
-        ALS_NAME(gather)
-        (problem, &rows, problem->spectrum ? s.scales_by_factor : NULL, s.gathered);
-        ALS_NAME(multiply_gathered)
-        (rows.longest, problem->k, ld, s.gathered, s.root, s.system);
-    } else ALS_NAME(sum_dual)(problem, &rows, n, &s);
+        ALS_NAME(gather)(problem, &rows, scales, s.gathered);
+        ALS_NAME(multiply_gathered)(rows.longest, problem->k, ld, s.gathered, s.root, s.system);
+    } else {
+        ALS_NAME(sum_dual)(problem, &rows, n, &s);
+    }
     ALS_NAME(solve_systems)(problem, batch, n, s.system, s.inverse, s.solution);
     for (int e = 0; e < n; e++) s.solution[e] *= s.root[e];
-    if (gathers)
-        ALS_NAME(combine_gathered)(rows.longest, ld, s.gathered, s.solution, s.combined);
+    if (gathers) ALS_NAME(combine_gathered)(rows.longest, ld, s.gathered, s.solution, s.combined);
     for (int lane = 0; lane < rows.count; lane++) {
         ALS_VEC *t = s.combined + lane * vectors;
         const ALS_VEC *scales = problem->spectrum ? s.scales + lane * vectors : NULL;
         if (!gathers) {
             memset(t, 0, vectors * sizeof(ALS_VEC));
-            ALS_NAME(combine)
-            (problem, rows.lane + lane, (const ALS_REAL *)s.solution + lane, t);
+            const ALS_REAL *h = (const ALS_REAL *)s.solution + lane;
+            ALS_NAME(combine)(problem, rows.lane + lane, h, t);
             for (int l = 0; l < vectors && scales; l++) t[l] *= scales[l];
         }
         ALS_NAME(store_row)(problem, batch->rows[lane], scales, t);

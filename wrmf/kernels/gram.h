@@ -8,25 +8,18 @@
 ALS_INLINE void ALS_NAME(add_outer_products)(const int n, int rows, const ALS_REAL *f,
                                              ptrdiff_t stride, int i, int j, ALS_VEC *sums) {
     ALS_VEC block[4][ALS_BLOCK_COLUMNS];
-    ALS_UNROLL(4)
-    for (int a = 0; a < 4; a++)
-        ALS_UNROLL(4)
-        for (int b = 0; b < n; b++) block[a][b] = sums[a * n + b];
+    ALS_UNROLL(4, int a = 0; a < 4; a++)
+        ALS_UNROLL(4, int b = 0; b < n; b++) block[a][b] = sums[a * n + b];
     for (int r = 0; r < rows; r++, f += stride) {
         ALS_VEC right[ALS_BLOCK_COLUMNS];
-        ALS_UNROLL(4)
-        for (int b = 0; b < n; b++) right[b] = *(const ALS_VEC *)(f + j + b * ALS_LANES);
-        ALS_UNROLL(4)
-        for (int a = 0; a < 4; a++) {
+        ALS_UNROLL(4, int b = 0; b < n; b++) right[b] = *(const ALS_VEC *)(f + j + b * ALS_LANES);
+        ALS_UNROLL(4, int a = 0; a < 4; a++) {
             ALS_REAL left = f[i + a];
-            ALS_UNROLL(4)
-            for (int b = 0; b < n; b++) block[a][b] += left * right[b];
+            ALS_UNROLL(4, int b = 0; b < n; b++) block[a][b] += left * right[b];
         }
     }
-    ALS_UNROLL(4)
-    for (int a = 0; a < 4; a++)
-        ALS_UNROLL(4)
-        for (int b = 0; b < n; b++) sums[a * n + b] = block[a][b];
+    ALS_UNROLL(4, int a = 0; a < 4; a++)
+        ALS_UNROLL(4, int b = 0; b < n; b++) sums[a * n + b] = block[a][b];
 }
 
 /* Return how many vectors of columns, from column j on, a block of rows i .. i + 3 needs to reach
@@ -100,8 +93,7 @@ static void ALS_NAME(gram)(const als_factors *factors, int first, int last, doub
                 for (int a = 0; a < 4 && i + a < k; a++) {
                     int width = i + a + 1 - j < n * ALS_LANES ? i + a + 1 - j : n * ALS_LANES;
                     double *to = sums + (ptrdiff_t)(i + a) * k + j;
-                    for (int b = 0; b < width; b++)
-                        to[b] += ((const ALS_REAL *)(block + a * n))[b];
+                    for (int b = 0; b < width; b++) to[b] += ((const ALS_REAL *)(block + a * n))[b];
                 }
             }
     }

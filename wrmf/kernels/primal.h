@@ -16,14 +16,15 @@ static int ALS_NAME(sums_vectors)(int n) {
 }
 
 /* Entries of a row that are loaded at a time, and their targets b and roots of weights. */
+#define ALS_CHUNK ALS_NAME(chunk)
 typedef struct {
     const int32_t *columns;
     int length;
     ALS_REAL target[ALS_ENTRIES], root[ALS_ENTRIES];
-} ALS_NAME(chunk);
+} ALS_CHUNK;
 
-ALS_INLINE void ALS_NAME(load_chunk)(const als_problem *problem, const ALS_NAME(entries) *entries,
-                                     int64_t first, ALS_NAME(chunk) *chunk) {
+ALS_INLINE void ALS_NAME(load_chunk)(const als_problem *problem, const ALS_ROW *entries,
+                                     int64_t first, ALS_CHUNK *chunk) {
     int64_t left = entries->length - first;
     chunk->columns = entries->columns + first;
     chunk->length = left < ALS_ENTRIES ? (int)left : ALS_ENTRIES;
@@ -41,7 +42,7 @@ ALS_INLINE void ALS_NAME(load_chunk)(const als_problem *problem, const ALS_NAME(
 /* target[l] += sum of b_e y_e[l], and panel[e][l] = root_e y_e[l] scale[l], for the entries e of a
  * chunk and n vectors of factors from l on. */
 ALS_INLINE void ALS_NAME(load_panel)(const als_problem *problem, const int n,
-                                     const ALS_NAME(chunk) *chunk, const ALS_VEC *scales, int l,
+                                     const ALS_CHUNK *chunk, const ALS_VEC *scales, int l,
                                      ALS_VEC *target, ALS_VEC *panel) {
     int vectors = problem->ld / ALS_LANES;
     ALS_VEC sums[4], scale[4];
@@ -52,8 +53,7 @@ ALS_INLINE void ALS_NAME(load_panel)(const als_problem *problem, const int n,
     panel += l;
     for (int e = 0; e < chunk->length; e++, panel += vectors) {
         const ALS_VEC *y = ALS_NAME(fixed_row)(problem, chunk->columns[e]) + l;
-        ALS_UNROLL(4)
-        for (int q = 0; q < n; q++) {
+        ALS_UNROLL(4, int q = 0; q < n; q++) {
             sums[q] += chunk->target[e] * y[q];
             panel[q] = chunk->root[e] * y[q] * scale[q];
         }
@@ -62,21 +62,21 @@ ALS_INLINE void ALS_NAME(load_panel)(const als_problem *problem, const int n,
 }
 
 /* Where the sums of one row go, and what they need on the way. */
+#define ALS_SUMS ALS_NAME(sums)
 typedef struct {
     const ALS_VEC *scales; /* the row's, or NULL */
     ALS_VEC *panel;        /* ALS_ENTRIES rows of factors */
     ALS_VEC *square;       /* S'S */
     ALS_VEC *target;       /* sum of b y */
-} ALS_NAME(sums);
+} ALS_SUMS;
 
 /* Add the entries of one row to its sums. Prefetch those of the row that comes next, which may be
  * without entries. */
-static void ALS_NAME(sum_entries)(const als_problem *problem, const ALS_NAME(entries) *entries,
-                                  const ALS_NAME(entries) *next, int n,
-                                  const ALS_NAME(sums) *sums) {
+static void ALS_NAME(sum_entries)(const als_problem *problem, const ALS_ROW *entries,
+                                  const ALS_ROW *next, int n, const ALS_SUMS *sums) {
     int vectors = problem->ld / ALS_LANES;
     for (int64_t first = 0; first < entries->length; first += ALS_ENTRIES) {
-        ALS_NAME(chunk) chunk;
+        ALS_CHUNK chunk;
         ALS_NAME(load_chunk)(problem, entries, first, &chunk);
         int l = 0;
 #define ALS_LOAD(n)                                                                                \
@@ -90,6 +90,7 @@ static void ALS_NAME(sum_entries)(const als_problem *problem, const ALS_NAME(ent
         const int32_t *ahead = left > 0 ? chunk.columns + chunk.length : next->columns;
         int64_t to_fetch = left > 0 ? left : next->length;
         if (to_fetch > ALS_ENTRIES) to_fetch = ALS_ENTRIES;
+        const ALS_REAL *panel = (const ALS_REAL *)sums->panel;
         ALS_VEC *to = sums->square;
         for (int i = 0, fetched = 0; i < n; i += 4) {
             for (; fetched * n < to_fetch * (i + 4); fetched++)
@@ -97,9 +98,7 @@ static void ALS_NAME(sum_entries)(const als_problem *problem, const ALS_NAME(ent
                     __builtin_prefetch(ALS_NAME(fixed_row)(problem, ahead[fetched]) + l);
             for (int j = 0; j < i + 4; j += ALS_BLOCK_COLUMNS * ALS_LANES) {
                 int width = ALS_NAME(block_width)(i, j);
-#define ALS_ADD(n)                                                                                 \
-    ALS_NAME(add_outer_products)                                                                   \
-    (n, chunk.length, (const ALS_REAL *)sums->panel, problem->ld, i, j, to)
+#define ALS_ADD(n) ALS_NAME(add_outer_products)(n, chunk.length, panel, problem->ld, i, j, to)
                 ALS_BY_WIDTH(width, ALS_ADD)
 #undef ALS_ADD
                 to += 4 * width;
@@ -131,14 +130,15 @@ static void ALS_NAME(assemble_primal)(int n, int vectors, const ALS_VEC *sums, p
 }
 
 /* The scratch of the primal solver. */
+#define ALS_PRIMAL_SCRATCH ALS_NAME(primal_scratch)
 typedef struct {
     ALS_VEC *system, *solution, *inverse, *scales, *sums, *panel;
-} ALS_NAME(primal_scratch);
+} ALS_PRIMAL_SCRATCH;
 
-static ALS_NAME(primal_scratch)
-    ALS_NAME(lay_out_primal)(const als_problem *problem, int n, ptrdiff_t size, void *scratch) {
+static ALS_PRIMAL_SCRATCH ALS_NAME(lay_out_primal)(const als_problem *problem, int n,
+                                                   ptrdiff_t size, void *scratch) {
     ALS_VEC *next = scratch;
-    ALS_NAME(primal_scratch) s;
+    ALS_PRIMAL_SCRATCH s;
     s.system = ALS_NAME(take)(&next, als_triangle(n));
     s.solution = ALS_NAME(take)(&next, problem->ld);
     s.inverse = ALS_NAME(take)(&next, n);
@@ -153,22 +153,21 @@ static ALS_NAME(primal_scratch)
 static void ALS_NAME(primal)(const als_problem *problem, const als_batch *batch, void *scratch) {
     int n = (problem->k + 3) / 4 * 4, vectors = problem->ld / ALS_LANES;
     ptrdiff_t square = ALS_NAME(sums_vectors)(n), size = square + vectors;
-    ALS_NAME(primal_scratch) s = ALS_NAME(lay_out_primal)(problem, n, size, scratch);
+    ALS_PRIMAL_SCRATCH s = ALS_NAME(lay_out_primal)(problem, n, size, scratch);
     memset(s.sums, 0, ALS_LANES * size * sizeof(ALS_VEC));
     for (int lane = 0; lane < batch->count; lane++) {
         int32_t row = batch->rows[lane];
         ALS_VEC *own = s.sums + lane * size;
         const ALS_VEC *scales = ALS_NAME(load_scales)(problem, row, s.scales + lane * vectors);
-        ALS_NAME(sums) sums = {scales, s.panel, own, own + square};
+        ALS_SUMS sums = {scales, s.panel, own, own + square};
         if (batch->sums) {
             const ALS_VEC *parts = batch->sums;
             for (int64_t p = batch->part_start[lane]; p < batch->part_start[lane + 1]; p++)
                 for (int i = 0; i < size; i++) own[i] += parts[p * size + i];
         } else {
-            ALS_NAME(entries) entries = ALS_NAME(row_entries)(problem, row);
-            ALS_NAME(entries)
-            next = ALS_NAME(row_entries)(problem,
-                                         batch->rows[lane + 1 < batch->count ? lane + 1 : 0]);
+            int32_t next_row = batch->rows[lane + 1 < batch->count ? lane + 1 : 0];
+            ALS_ROW entries = ALS_NAME(row_entries)(problem, row);
+            ALS_ROW next = ALS_NAME(row_entries)(problem, next_row);
             ALS_NAME(sum_entries)(problem, &entries, &next, n, &sums);
         }
         for (int l = 0; l < vectors && scales; l++) sums.target[l] *= scales[l];
@@ -183,10 +182,10 @@ static void ALS_NAME(primal)(const als_problem *problem, const als_batch *batch,
         ALS_NAME(transpose)(v);
         for (int lane = 0; lane < batch->count; lane++) t[lane * vectors + l] = v[lane];
     }
-    for (int lane = 0; lane < batch->count; lane++)
-        ALS_NAME(store_row)
-        (problem, batch->rows[lane], problem->spectrum ? s.scales + lane * vectors : NULL,
-         t + lane * vectors);
+    for (int lane = 0; lane < batch->count; lane++) {
+        const ALS_VEC *scales = problem->spectrum ? s.scales + lane * vectors : NULL;
+        ALS_NAME(store_row)(problem, batch->rows[lane], scales, t + lane * vectors);
+    }
 }
 
 static ptrdiff_t ALS_NAME(part_size)(const als_problem *problem) {
@@ -200,8 +199,8 @@ static void ALS_NAME(sum_part)(const als_problem *problem, const als_part *part,
     ptrdiff_t square = ALS_NAME(sums_vectors)(n);
     memset(sums, 0, (square + vectors) * sizeof(ALS_VEC));
     const ALS_VEC *scales = ALS_NAME(load_scales)(problem, part->row, scratch);
-    ALS_NAME(sums) to = {scales, (ALS_VEC *)scratch + vectors, sums, (ALS_VEC *)sums + square};
-    ALS_NAME(entries) entries = ALS_NAME(entries_of)(problem, part->first, part->last);
-    ALS_NAME(entries) none = ALS_NAME(entries_of)(problem, 0, 0);
+    ALS_SUMS to = {scales, (ALS_VEC *)scratch + vectors, sums, (ALS_VEC *)sums + square};
+    ALS_ROW entries = ALS_NAME(entries_of)(problem, part->first, part->last);
+    ALS_ROW none = ALS_NAME(entries_of)(problem, 0, 0);
     ALS_NAME(sum_entries)(problem, &entries, &none, n, &to);
 }

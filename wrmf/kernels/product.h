@@ -4,54 +4,49 @@
 #endif
 
 /* The operands of one register block: rows of the left matrix, a panel of the packed one. */
+#define ALS_OPERANDS ALS_NAME(operands)
 typedef struct {
     const ALS_REAL *left;
     ptrdiff_t left_stride;
     const ALS_VEC *panel;
     const int32_t *range; /* vector q of the panel has no zeros but in rows range[2q] .. [2q+1]-1 */
-} ALS_NAME(operands);
+} ALS_OPERANDS;
 
+#define ALS_BLOCK_RESULT ALS_NAME(block_result)
 typedef struct {
     ALS_REAL *out;
     ptrdiff_t stride;
     int width; /* columns to store */
-} ALS_NAME(block_result);
+} ALS_BLOCK_RESULT;
 
 /* sums[r][q] += sum over l from first to last of left[r][l] panel[l][q], for vectors q of
  * from .. to - 1 of n. */
 ALS_INLINE void ALS_NAME(add_span)(const int rows, const int n, const int from, const int to,
-                                   int first, int last, const ALS_NAME(operands) *operands,
+                                   int first, int last, const ALS_OPERANDS *operands,
                                    ALS_VEC sums[4][ALS_BLOCK_COLUMNS]) {
     for (int l = first; l < last; l++)
-        ALS_UNROLL(4)
-        for (int r = 0; r < rows; r++) {
+        ALS_UNROLL(4, int r = 0; r < rows; r++) {
             ALS_REAL left = operands->left[r * operands->left_stride + l];
-            ALS_UNROLL(4)
-            for (int q = from; q < to; q++) sums[r][q] += left * operands->panel[l * n + q];
+            ALS_UNROLL(4, int q = from; q < to; q++)
+                sums[r][q] += left * operands->panel[l * n + q];
         }
 }
 
 /* Multiply ``rows`` rows by a panel of n vectors of columns. The bounds of the vectors' ranges do
  * not fall from one vector to the next: first the leading ones alone, then all, then the last. */
-ALS_INLINE void ALS_NAME(multiply_block)(const int rows, const int n,
-                                         const ALS_NAME(operands) *operands,
-                                         const ALS_NAME(block_result) *result) {
+ALS_INLINE void ALS_NAME(multiply_block)(const int rows, const int n, const ALS_OPERANDS *operands,
+                                         const ALS_BLOCK_RESULT *result) {
     const int32_t *range = operands->range;
     ALS_VEC sums[4][ALS_BLOCK_COLUMNS];
-    ALS_UNROLL(4)
-    for (int r = 0; r < rows; r++)
-        ALS_UNROLL(4)
-        for (int q = 0; q < n; q++) sums[r][q] = (ALS_VEC){0};
+    ALS_UNROLL(4, int r = 0; r < rows; r++)
+        ALS_UNROLL(4, int q = 0; q < n; q++) sums[r][q] = (ALS_VEC){0};
 #define ALS_SPAN(from, to, first, last)                                                            \
     ALS_NAME(add_span)(rows, n, from, to, range[first], range[last], operands, sums)
-    ALS_UNROLL(4)
-    for (int q = 1; q < n; q++) ALS_SPAN(0, q, 2 * q - 2, 2 * q);
+    ALS_UNROLL(4, int q = 1; q < n; q++) ALS_SPAN(0, q, 2 * q - 2, 2 * q);
     ALS_SPAN(0, n, 2 * n - 2, 1);
-    ALS_UNROLL(4)
-    for (int q = 1; q < n; q++) ALS_SPAN(q, n, 2 * q - 1, 2 * q + 1);
+    ALS_UNROLL(4, int q = 1; q < n; q++) ALS_SPAN(q, n, 2 * q - 1, 2 * q + 1);
 #undef ALS_SPAN
-    ALS_UNROLL(4)
-    for (int r = 0; r < rows; r++)
+    ALS_UNROLL(4, int r = 0; r < rows; r++)
         if (result->width == n * ALS_LANES)
             memcpy(result->out + r * result->stride, sums[r], n * sizeof(ALS_VEC));
         else memcpy(result->out + r * result->stride, sums[r], result->width * sizeof(ALS_REAL));
@@ -132,13 +127,13 @@ static void ALS_NAME(multiply)(const als_product *product) {
     ptrdiff_t stride = product->left_stride;
     int32_t whole[2 * ALS_BLOCK_COLUMNS];
     for (int q = 0; q < ALS_BLOCK_COLUMNS; q++) whole[2 * q] = 0, whole[2 * q + 1] = k;
-    ALS_NAME(operands) operands = {left, stride, product->panels, whole};
+    ALS_OPERANDS operands = {left, stride, product->panels, whole};
     for (int j = 0, n; j < m; j += n * ALS_LANES, operands.panel += (ptrdiff_t)k * n) {
         n = ALS_NAME(panel_width)(m - j);
         if (product->range) operands.range = product->range + 2 * (j / ALS_LANES);
         int width = m - j < n * ALS_LANES ? m - j : n * ALS_LANES;
         ALS_REAL *out = (ALS_REAL *)product->result + j;
-        ALS_NAME(block_result) result = {out, product->result_stride, width};
+        ALS_BLOCK_RESULT result = {out, product->result_stride, width};
         int64_t r = 0;
         for (; r + 4 <= rows; r += 4) {
             /* The CPU foresees neither all of the rows to read nor those to overwrite. */

@@ -10,18 +10,18 @@
 
 /* The best n items of one user, kept up to date while tiles of scores are scanned. */
 typedef struct {
-    const void *user;   /* (k) the user's factors */
-    const void *items;  /* (n_items, k) the factors of all items */
+    const void *user;  /* (k) the user's factors */
+    const void *items; /* (n_items, k) the factors of all items */
     int k;
-    int32_t n;          /* items wanted */
-    int32_t capacity;   /* of candidates, at least 2 n + 64 */
-    int32_t n_scores;   /* in the heap: the best n so far */
+    int32_t n;        /* items wanted */
+    int32_t capacity; /* of candidates, at least 2 n + 64 */
+    int32_t n_scores; /* in the heap: the best n so far */
     int32_t n_candidates;
-    double margin;      /* a tile's score is off by at most this */
-    double floor;       /* exact scores below it do not matter to the caller */
-    double threshold;   /* scores of a tile below it do not matter */
-    void *heap;         /* (n) scores, the lowest first */
-    void *candidates;   /* (capacity) rank_candidate_float or _double */
+    double margin;    /* a tile's score is off by at most this */
+    double floor;     /* exact scores below it do not matter to the caller */
+    double threshold; /* scores of a tile below it do not matter */
+    void *heap;       /* (n) scores, the lowest first */
+    void *candidates; /* (capacity) rank_candidate_float or _double */
 } rank_list;
 
 typedef struct {

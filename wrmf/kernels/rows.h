@@ -4,49 +4,48 @@
 #endif
 
 /* Entries of one row. */
+#define ALS_ROW ALS_NAME(row)
 typedef struct {
     const int32_t *columns;
     const ALS_REAL *weights;
     int64_t length;
-} ALS_NAME(entries);
+} ALS_ROW;
 
-ALS_INLINE ALS_NAME(entries)
-    ALS_NAME(entries_of)(const als_problem *problem, int64_t first, int64_t last) {
-    return (ALS_NAME(entries)){problem->indices + first,
-                               (const ALS_REAL *)problem->weights + first, last - first};
+ALS_INLINE ALS_ROW ALS_NAME(entries_of)(const als_problem *problem, int64_t first, int64_t last) {
+    return (ALS_ROW){problem->indices + first, (const ALS_REAL *)problem->weights + first,
+                     last - first};
 }
 
-ALS_INLINE ALS_NAME(entries) ALS_NAME(row_entries)(const als_problem *problem, int32_t row) {
+ALS_INLINE ALS_ROW ALS_NAME(row_entries)(const als_problem *problem, int32_t row) {
     return ALS_NAME(entries_of)(problem, problem->indptr[row], problem->indptr[row + 1]);
 }
 
 /* The rows of a batch. Lanes past ``count`` are without entries. */
+#define ALS_ROWS ALS_NAME(rows)
 typedef struct {
     int count, longest; /* rows; entries of the longest */
-    ALS_NAME(entries) lane[ALS_LANES];
-} ALS_NAME(rows);
+    ALS_ROW lane[ALS_LANES];
+} ALS_ROWS;
 
 static void ALS_NAME(load_rows)(const als_problem *problem, const als_batch *batch,
-                                ALS_NAME(rows) *rows) {
+                                ALS_ROWS *rows) {
     rows->count = batch->count;
     rows->longest = 0;
     for (int lane = 0; lane < ALS_LANES; lane++) {
-        rows->lane[lane] = lane < batch->count
-                               ? ALS_NAME(row_entries)(problem, batch->rows[lane])
-                               : ALS_NAME(entries_of)(problem, 0, 0);
+        rows->lane[lane] = lane < batch->count ? ALS_NAME(row_entries)(problem, batch->rows[lane])
+                                               : ALS_NAME(entries_of)(problem, 0, 0);
         if (rows->lane[lane].length > rows->longest) rows->longest = (int)rows->lane[lane].length;
     }
 }
 
 /* Load the weights of entries e .. e + ALS_LANES - 1: vector q has entry e + q of each lane's row,
  * zeros past the end of a row. */
-ALS_INLINE void ALS_NAME(load_weights)(const ALS_NAME(rows) *rows, int e, ALS_VEC w[ALS_LANES]) {
+ALS_INLINE void ALS_NAME(load_weights)(const ALS_ROWS *rows, int e, ALS_VEC w[ALS_LANES]) {
     for (int lane = 0; lane < ALS_LANES; lane++) {
         int left = (int)rows->lane[lane].length - e;
         w[lane] = (ALS_VEC){0};
         if (left >= ALS_LANES) memcpy(&w[lane], rows->lane[lane].weights + e, sizeof(ALS_VEC));
-        else if (left > 0)
-            memcpy(&w[lane], rows->lane[lane].weights + e, left * sizeof(ALS_REAL));
+        else if (left > 0) memcpy(&w[lane], rows->lane[lane].weights + e, left * sizeof(ALS_REAL));
     }
     ALS_NAME(transpose)(w);
 }
@@ -57,9 +56,9 @@ ALS_INLINE const ALS_VEC *ALS_NAME(load_scales)(const als_problem *problem, int 
                                                 ALS_VEC *scales) {
     if (!problem->spectrum) return NULL;
     for (int l = 0; l < problem->ld; l++) {
-        double sum = l < problem->k ? problem->spectrum[l] +
-                                          ((const ALS_REAL *)problem->regularization)[row]
-                                    : 0;
+        double sum = l < problem->k
+                         ? problem->spectrum[l] + ((const ALS_REAL *)problem->regularization)[row]
+                         : 0;
         ((ALS_REAL *)scales)[l] = sum > 0 ? (ALS_REAL)(1 / sqrt(sum)) : 0;
     }
     return scales;

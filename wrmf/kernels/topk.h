@@ -6,8 +6,7 @@
 
 /* Strict order of ranks: the higher score, and among equals the lower item. */
 #ifndef RANK_BETTER
-#define RANK_BETTER(a, b)                                                                          \
-    ((a).score > (b).score || ((a).score == (b).score && (a).item < (b).item))
+#define RANK_BETTER(a, b) ((a).score > (b).score || ((a).score == (b).score && (a).item < (b).item))
 #define RANK_CANDIDATE RANK_NAME(rank_candidate)
 #endif
 
@@ -23,8 +22,7 @@ static inline void RANK_NAME(load_four)(rank_four *wide, const RANK_REAL *x) {
     *wide = __builtin_convertvector(v, rank_four);
 }
 
-static inline void RANK_NAME(add_eight)(rank_four sums[2], const RANK_REAL *x,
-                                        const RANK_REAL *y) {
+static inline void RANK_NAME(add_eight)(rank_four sums[2], const RANK_REAL *x, const RANK_REAL *y) {
     for (int half = 0; half < 2; half++) {
         rank_four a, b;
         RANK_NAME(load_four)(&a, x + 4 * half);
@@ -106,8 +104,7 @@ static void RANK_NAME(push_score)(rank_list *list, RANK_REAL score) {
 }
 
 static double RANK_NAME(nth_best)(rank_list *list, const void *scores, int64_t count) {
-    for (int64_t i = 0; i < count; i++)
-        RANK_NAME(push_score)(list, ((const RANK_REAL *)scores)[i]);
+    for (int64_t i = 0; i < count; i++) RANK_NAME(push_score)(list, ((const RANK_REAL *)scores)[i]);
     double lowest = list->n_scores < list->n ? -INFINITY : *(const RANK_REAL *)list->heap;
     list->n_scores = 0;
     list->threshold = -INFINITY;
@@ -163,8 +160,7 @@ static void RANK_NAME(make_room)(rank_list *list) {
     if (kept < list->capacity - list->n / 2 - 16) return;
     /* Many scores are nearly equal: let the exact ones decide. */
     RANK_NAME(finish)(list);
-    for (int32_t i = 0; i < list->n_candidates; i++)
-        heap[i] = c[list->n_candidates - 1 - i].score;
+    for (int32_t i = 0; i < list->n_candidates; i++) heap[i] = c[list->n_candidates - 1 - i].score;
     list->n_scores = list->n_candidates;
 }
 
@@ -179,8 +175,7 @@ static void RANK_NAME(add_candidate)(rank_list *list, RANK_REAL score, int32_t i
 /* Return a RANK_REAL that is not above ``value``, and close to it. */
 static RANK_REAL RANK_NAME(round_down)(double value) {
     RANK_REAL rounded = (RANK_REAL)value;
-    return (double)rounded <= value ? rounded
-                                    : (RANK_REAL)(rounded - fabs(rounded) * RANK_ULPS);
+    return (double)rounded <= value ? rounded : (RANK_REAL)(rounded - fabs(rounded) * RANK_ULPS);
 }
 
 static void RANK_NAME(scan)(rank_list *list, const rank_tile *tile) {

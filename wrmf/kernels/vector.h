@@ -11,7 +11,8 @@
 #define ALS_VEC ALS_NAME(vec)
 #define ALS_MASK ALS_NAME(mask)
 #define ALS_INLINE static inline __attribute__((always_inline))
-#define ALS_UNROLL(n) ISA_PRAGMA_OF(GCC unroll n)
+/* A loop that is unrolled n times: ALS_UNROLL(4, int i = 0; i < n; i++). */
+#define ALS_UNROLL(n, ...) ISA_PRAGMA_OF(GCC unroll n) for (__VA_ARGS__)
 
 /* Lists of lane numbers, as the shuffle builtin wants them: f(0, h), f(1, h), ... */
 #define ALS_LIST2(f, h, o) f(o, h), f(o + 1, h)
@@ -33,16 +34,14 @@
 #define ALS_ACROSS(p, h) ((p) ^ (h))
 
 #define ALS_TRANSPOSE_STAGE(h)                                                                     \
-    ALS_UNROLL(16)                                                                                 \
-    for (int i = 0; i < ALS_LANES; i++)                                                            \
+    ALS_UNROLL(16, int i = 0; i < ALS_LANES; i++)                                                  \
         if (!(i & h)) {                                                                            \
             ALS_VEC a = v[i], b = v[i + h];                                                        \
             v[i] = __builtin_shufflevector(a, b, ALS_LIST(ALS_EVEN, h, 0));                        \
             v[i + h] = __builtin_shufflevector(a, b, ALS_LIST(ALS_ODD, h, 0));                     \
         }
 #define ALS_FOLD_STAGE(h)                                                                          \
-    ALS_UNROLL(16)                                                                                 \
-    for (int i = 0; i < ALS_LANES; i += 2 * (h))                                                   \
+    ALS_UNROLL(16, int i = 0; i < ALS_LANES; i += 2 * (h))                                         \
         v[i] = __builtin_shufflevector(v[i], v[i + h], ALS_LIST(ALS_EVEN, h, 0)) +                 \
                __builtin_shufflevector(v[i], v[i + h], ALS_LIST(ALS_ODD, h, 0));
 #define ALS_HALVE(h) v += __builtin_shufflevector(v, v, ALS_LIST(ALS_ACROSS, h, 0));
