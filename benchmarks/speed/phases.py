@@ -12,7 +12,6 @@ import argparse
 import tempfile
 import time
 from collections import defaultdict
-from datetime import datetime, timezone
 from pathlib import Path
 from types import SimpleNamespace
 from unittest import mock
@@ -20,8 +19,8 @@ from unittest import mock
 import numpy as np
 
 from benchmarks import data
-from benchmarks.quality.data import described, write
-from benchmarks.speed.flops import gemm_rate
+from benchmarks.machine import gemm_rate
+from benchmarks.record import described, write
 from benchmarks.speed.table import aligned
 from wrmf import _als
 from wrmf.numerics import sweep
@@ -151,8 +150,7 @@ def main() -> None:
                 }
             )
             print(f"\n{asked.data}, k = {k}, {solver}", table(measured, wanted, rate), sep="\n")
-    stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M")
-    path = write(described("benchmarks.speed.phases", results), f"phases-{stamp}")
+    path = write(described("benchmarks.speed.phases", results), "phases")
     print(f"\nwritten to {path}")
 
 
