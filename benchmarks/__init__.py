@@ -1,1 +1,1 @@
-"""Timings of wrmf beside its peers: ``python -m benchmarks --help``, and README.md here."""
+"""Measurements of wrmf beside other libraries; ``README.md`` in this folder lists the commands."""

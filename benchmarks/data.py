@@ -1,9 +1,11 @@
-"""Data sets by name, as users × items CSR matrices, kept as files that a worker reads fast.
+"""Data sets by name, as users × items CSR matrices of counts.
 
-synthetic, synthetic-4x, synthetic-16x …   rows and entries grow together
-synthetic-4e                               the same rows, four times the entries
-gowalla, mtg_players, lastfm_hetrec2k, citeulike_a   where WRMF_BENCH_DATA or ../shared/data is
-movielens-1m …, lastfm-360k                once fetched by wrmf.datasets
+- ``synthetic``, ``synthetic-4x``, ``synthetic-16x`` …: rows and entries grow together;
+  ``synthetic-4e`` …: the same rows with four times the entries.
+- ``gowalla``, ``mtg_players``, ``lastfm_hetrec2k``, ``citeulike_a``, ``mtg_decks``: tables
+  ``NAME.parquet`` (columns user, item, and optionally value and test) in ``WRMF_BENCH_DATA``.
+- The other names of ``wrmf.datasets.DATASETS``, such as ``movielens-20m`` and ``lastfm``, which are
+  downloaded when they are used for the first time.
 """
 
 from __future__ import annotations
@@ -17,103 +19,143 @@ import pandas as pd
 from scipy import sparse
 
 import wrmf
-from benchmarks.peers import Missing
+from benchmarks.missing import Missing
+from wrmf.files import replacing
 
 ROOT = Path(__file__).parents[1]
 CACHE = ROOT / ".cache" / "benchmarks"
 SYNTHETIC = re.compile(r"synthetic(?:-([\d.]+)([xe]))?")
-# Play counts and decks span five orders of magnitude; log1p is what practice gives them.
-VALUES = {"mtg_players": np.log1p, "lastfm_hetrec2k": np.log1p}
+# Counts of these sets span five orders of magnitude, so timings use log(1 + count), as is usual.
+LOGARITHMIC = ("mtg_players", "lastfm_hetrec2k", "lastfm")
+PARTS = ("train", "test")
+CSR_FIELDS = ("data", "indices", "indptr")
 
 
 def data_folder() -> Path:
-    return Path(os.environ.get("WRMF_BENCH_DATA", ROOT.parent / "shared" / "data"))
+    """Return the folder of the tables: ``WRMF_BENCH_DATA`` if set, else ``.cache/benchmarks``."""
+    return Path(os.environ.get("WRMF_BENCH_DATA", CACHE))
 
 
-def prepare(name: str, folder: Path) -> Path:
-    """Write one data set's training and test matrices into ``folder``; return the file.
+def read_pairs(name: str) -> pd.DataFrame:
+    """Return the table of pairs of a data set.
 
     Raises
     ------
     Missing
-        Where the data is not here.
+        If there is no table of this name.
+    """
+    path = data_folder() / f"{name}.parquet"
+    if not path.exists():
+        raise Missing(
+            f"no data set {name!r}: {path} does not exist; set WRMF_BENCH_DATA to the folder of "
+            "the tables"
+        )
+    return pd.read_parquet(path)
+
+
+def matrix_of(frame: pd.DataFrame, shape: tuple[int, int] | None = None) -> sparse.csr_matrix:
+    """Return the float32 matrix of a table of pairs; without a column of values, each counts 1.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Columns ``user`` and ``item``, numbered from 0, and optionally ``value``.
+    shape : (int, int), optional
+        By default the largest user and item, plus 1.
+    """
+    rows, columns = frame["user"].to_numpy(), frame["item"].to_numpy()
+    values = frame["value"].to_numpy(np.float32) if "value" in frame else np.ones(len(frame), "f4")
+    shape = shape or (rows.max() + 1, columns.max() + 1)
+    return sparse.csr_matrix((values, (rows, columns)), shape=shape)
+
+
+def read_split(name: str) -> tuple[sparse.csr_matrix, sparse.csr_matrix | None]:
+    """Return (train, test) of a table whose column ``test`` divides it; else test is None."""
+    frame = read_pairs(name)
+    if "test" not in frame:
+        return matrix_of(frame), None
+    shape = frame["user"].max() + 1, frame["item"].max() + 1
+    in_test = frame["test"].to_numpy().astype(bool)
+    return matrix_of(frame[~in_test], shape), matrix_of(frame[in_test], shape)
+
+
+def gowalla() -> wrmf.Split:
+    """Return the split of gowalla that the published tables use, with all users."""
+    return wrmf.Split(*read_split("gowalla"))
+
+
+def synthetic(scale: float, kind: str) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+    """Return (train, test) of synthetic likes, ``scale`` times the size of Sketchfab's.
+
+    ``kind`` is ``"x"`` where rows and entries grow, ``"e"`` where only the entries do.
+    """
+    rows = scale if kind == "x" else 1
+    likes = wrmf.datasets.synthetic_likes(
+        round(15274 * rows), round(25655 * rows), round(547_000 * scale), random_state=0
+    )
+    split = wrmf.split_interactions(likes, 0.1, random_state=0)
+    return split.train.matrix, split.test.matrix
+
+
+def read_matrices(name: str) -> tuple[sparse.csr_matrix, sparse.csr_matrix | None]:
+    """Return (train, test or None) of a data set as the timings use it.
+
+    Raises
+    ------
+    Missing
+        If the data set is not here and cannot be downloaded.
+    """
+    if match := SYNTHETIC.fullmatch(name):
+        return synthetic(float(match[1] or 1), match[2] or "x")
+    if name in wrmf.datasets.DATASETS:
+        try:
+            train = wrmf.datasets.DATASETS[name].load().matrix
+        except (OSError, ImportError) as error:
+            raise Missing(f"{name} cannot be loaded: {error}") from None
+        test = None
+    else:
+        train, test = read_split(name)
+    if name in LOGARITHMIC:
+        for matrix in (train, test):
+            if matrix is not None:
+                matrix.data = np.log1p(matrix.data)
+    return train, test
+
+
+def prepare(name: str, folder: Path) -> Path:
+    """Write the matrices of a data set to a file that loads fast, and return its path.
+
+    Synthetic data is kept between runs in ``.cache/benchmarks``; the rest goes into ``folder``.
+
+    Raises
+    ------
+    Missing
+        If the data set is not here and cannot be downloaded.
     """
     folder = CACHE if SYNTHETIC.fullmatch(name) else folder
     path = folder / f"{name}.npz"
     if not path.exists():
-        train, test = _read(name)
-        arrays = {}
-        for part, matrix in (("train", train), ("test", test)):
-            if matrix is not None:
-                arrays |= {
-                    f"{part}_{field}": getattr(matrix, field)
-                    for field in ("data", "indices", "indptr")
-                }
+        train, test = read_matrices(name)
+        arrays = {
+            f"{part}_{field}": getattr(matrix, field)
+            for part, matrix in zip(PARTS, (train, test), strict=True)
+            if matrix is not None
+            for field in CSR_FIELDS
+        }
         folder.mkdir(parents=True, exist_ok=True)
-        temporary = folder / f".{name}.{os.getpid()}.npz"
-        np.savez(temporary, shape=train.shape, **arrays)
-        temporary.replace(path)
+        with replacing(path) as file:
+            np.savez(file, shape=np.array(train.shape), **arrays)
     return path
 
 
 def load(path: str | Path) -> tuple[sparse.csr_matrix, sparse.csr_matrix | None]:
-    """Return (train, test or None) as ``prepare`` wrote them: CSR float32 of counts d."""
+    """Return the (train, test or None) that ``prepare`` wrote."""
     with np.load(path) as arrays:
-        found = {
-            part: sparse.csr_matrix(
-                tuple(arrays[f"{part}_{field}"] for field in ("data", "indices", "indptr")),
-                shape=tuple(arrays["shape"]),
-            )
-            for part in ("train", "test")
+        shape = tuple(arrays["shape"])
+        train, test = (
+            sparse.csr_matrix(tuple(arrays[f"{part}_{field}"] for field in CSR_FIELDS), shape=shape)
             if f"{part}_data" in arrays
-        }
-    return found["train"], found.get("test")
-
-
-def _read(name: str) -> tuple[sparse.csr_matrix, sparse.csr_matrix | None]:
-    if match := SYNTHETIC.fullmatch(name):
-        scale, kind = float(match[1] or 1), match[2] or "x"
-        rows = scale if kind == "x" else 1
-        data = wrmf.datasets.synthetic_likes(
-            round(15274 * rows), round(25655 * rows), round(547_000 * scale), random_state=0
+            else None
+            for part in PARTS
         )
-        split = wrmf.split_interactions(data, 0.1, random_state=0)
-        return split.train.matrix, split.test.matrix
-    if name.startswith("movielens-"):
-        size = name.removeprefix("movielens-")
-        files = wrmf.datasets.MOVIELENS_FILES
-        if size not in files:
-            raise Missing(f"no such data set: {name}; MovieLens has {', '.join(files)}")
-        _cached(files[size][0], name)
-        return wrmf.datasets.fetch_movielens(size).matrix, None
-    if name == "lastfm-360k":
-        _cached("lastfm-dataset-360K.tar.gz", name)
-        matrix = wrmf.datasets.fetch_lastfm().matrix
-        matrix.data = np.log1p(matrix.data)
-        return matrix, None
-    path = data_folder() / f"{name}.parquet"
-    if not path.exists():
-        raise Missing(f"no data set {name!r}: {path} is not there (set WRMF_BENCH_DATA)")
-    return _of_pairs(pd.read_parquet(path), VALUES.get(name, lambda values: values))
-
-
-def _cached(file: str, name: str) -> None:
-    path = wrmf.datasets.cache_folder() / file
-    if not path.exists():
-        raise Missing(f"{name} is not fetched yet: wrmf.datasets would keep it as {path}")
-
-
-def _of_pairs(frame, transform):
-    values = (
-        transform(frame["value"].to_numpy(np.float32))
-        if "value" in frame
-        else (np.ones(len(frame), dtype=np.float32))
-    )
-    rows, columns = frame["user"].to_numpy(), frame["item"].to_numpy()
-    shape = rows.max() + 1, columns.max() + 1
-    held = frame["test"].to_numpy().astype(bool) if "test" in frame else np.zeros(len(rows), bool)
-    train, test = (
-        sparse.coo_matrix((values[part], (rows[part], columns[part])), shape=shape).tocsr()
-        for part in (~held, held)
-    )
-    return train, test if held.any() else None
+    return train, test

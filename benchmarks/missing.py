@@ -1,0 +1,8 @@
+"""The exception for what is not available on this machine."""
+
+
+class Missing(Exception):
+    """A library or a data set is not available here; the message is the reason.
+
+    Studies catch it, report the reason and continue with the rest.
+    """
