@@ -3,33 +3,50 @@
 An adapter is a module with
 
 - ``load()``: import the library and return its version, or raise ``Missing`` with the reason;
-- ``train(matrix, setting, recorder)``: ``recorder.start()``, then ``recorder.sweep(factors)``
-  after each sweep, ``factors`` a function that returns (user_factors, item_factors); a library
-  that can only train from the beginning calls ``recorder.fits(fit)``. Returns the trained model;
-- ``start(setting)``: words on the initial factors;
-- optionally ``ENVIRONMENT`` (what its documentation asks to be set), ``evaluate(model, train, test,
-  setting)`` and ``recommend(model, train, setting)``, and ``FLOAT64 = True`` where it offers that.
+- ``train(matrix, setting, recorder)``: call ``recorder.start()``, then ``recorder.sweep(factors)``
+  after each sweep, ``factors`` being a function that returns (user_factors, item_factors). A
+  library that can only train from the beginning calls ``recorder.fits(fit)`` instead. Returns the
+  trained model;
+- ``start(setting)``: a description of the initial factors;
+- optionally ``ENVIRONMENT`` (variables that the library's documentation asks for),
+  ``FLOAT64 = True`` where it offers that precision, ``evaluate(model, train, test, setting)`` and
+  ``recommend(model, train, setting)``, and ``regularization(matrix, setting)`` where its λ is not
+  the same number as ours.
 
-``matrix`` holds the counts d (CSR float32, users × items) of the objective of 2008, confidence
-1 + α·d on stored pairs and 1 elsewhere, λI on both sides; the adapter maps it to the library's own.
-``proof.py`` shows that the mapping is right.
+``matrix`` holds the counts d (CSR float32, users × items) of the objective of Hu, Koren and
+Volinsky (2008): confidence 1 + α·d for stored pairs and 1 elsewhere, λI on both sides. The adapter
+maps it to the library's own parameters, and ``benchmarks.speed --prove`` verifies the mapping.
 """
 
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
+
+import numpy as np
+
+FactorPair = tuple[np.ndarray, np.ndarray]
 
 
-class Missing(Exception):
-    """Why an implementation cannot run here."""
+class SweepRecorder(Protocol):
+    """The clock that an adapter reports its sweeps to."""
+
+    def start(self) -> None:
+        """Start the clock: the data is in the library's own form."""
+
+    def sweep(self, factors: Callable[[], FactorPair]) -> None:
+        """Record the end of a sweep."""
+
+    def fits(self, fit: Callable[[int], FactorPair]) -> None:
+        """Time whole fits of several lengths, for a library that cannot continue a fit."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """What one measurement asks of an implementation."""
+    """The objective and the conditions of one measurement."""
 
     factors: int = 64
     regularization: float = 1.0
@@ -41,23 +58,43 @@ class Setting:
     options: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
+        """Return the fields by name."""
         return asdict(self)
 
 
 @dataclass(frozen=True)
 class Peer:
-    """A named way of running an adapter; ``exact`` where every row is solved exactly."""
+    """One way of running an adapter.
+
+    Attributes
+    ----------
+    adapter : str
+        Name of the module in this package.
+    exact : bool
+        Whether every row is solved exactly.
+    options : dict
+        Parameters that the library is given.
+    slow : bool
+        Whether one sweep is measured once only, because each takes very long.
+    unproved : str
+        Why the loss at convergence differs from ours, if it does.
+    """
 
     adapter: str
     exact: bool
     options: dict[str, Any] = field(default_factory=dict)
-    slow: bool = False  # one sweep, once: the baseline that nobody should wait for
-    unproved: str = ""  # why its loss at convergence is not ours
+    slow: bool = False
+    unproved: str = ""
 
     def module(self) -> ModuleType:
+        """Return the adapter."""
         return importlib.import_module(f"benchmarks.peers.{self.adapter}")
 
 
+CMFREC_CG = (
+    "its conjugate gradients (3.5.1) settle some 4 % above the minimum that its own Cholesky "
+    "solver reaches; more steps, more sweeps or float64 do not change that"
+)
 PEERS = {
     "wrmf-exact": Peer("wrmf", True, {"solver": "exact"}),
     "wrmf-cg": Peer("wrmf", False, {"solver": "cg"}),
@@ -68,13 +105,7 @@ PEERS = {
     "implicit-cholesky": Peer("implicit", True, {"use_cg": False}),
     "implicit-cg": Peer("implicit", False, {"use_cg": True}),
     "cmfrec-cholesky": Peer("cmfrec", True, {"use_cg": False}),
-    "cmfrec-cg": Peer(
-        "cmfrec",
-        False,
-        {"use_cg": True},
-        unproved="its conjugate gradients (3.5.1) settle some 4 % above the minimum that its own "
-        "Cholesky solver reaches; more steps, more sweeps or float64 do not change that",
-    ),
+    "cmfrec-cg": Peer("cmfrec", False, {"use_cg": True}, unproved=CMFREC_CG),
     "spark": Peer("spark", True),
     "qmf": Peer("qmf", True),
     "scipy-rows": Peer("scipy_rows", True, {"processes": 1}, slow=True),
@@ -82,12 +113,23 @@ PEERS = {
 }
 
 
-def named(names: list[str]) -> list[str]:
-    """Return the peers that ``names`` mean: full names, or a library for all its solvers."""
-    found = []
+def select_peers(names: Sequence[str]) -> list[str]:
+    """Return the peers that ``names`` select: full names, or a library for all its solvers.
+
+    Raises
+    ------
+    ValueError
+        If a name is neither.
+
+    Examples
+    --------
+    >>> select_peers(["implicit", "wrmf-cg"])
+    ['implicit-cholesky', 'implicit-cg', 'wrmf-cg']
+    """
+    selected: list[str] = []
     for name in names:
         matching = [peer for peer in PEERS if peer == name or peer.rpartition("-")[0] == name]
         if not matching:
-            raise ValueError(f"unknown peer {name!r}; there are {', '.join(PEERS)}")
-        found += [peer for peer in matching if peer not in found]
-    return found
+            raise ValueError(f"unknown peer {name!r}; choose from {', '.join(PEERS)}")
+        selected += [peer for peer in matching if peer not in selected]
+    return selected

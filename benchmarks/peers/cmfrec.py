@@ -1,15 +1,19 @@
-"""cmfrec: the same objective, 1 + α·d and λ. It trains from the beginning only."""
+"""cmfrec: the same objective, with 1 + α·d and λ. It can only train from the beginning."""
 
 import importlib.metadata
+from typing import Any
 
-from benchmarks.peers import Missing
+from scipy import sparse
 
-# Its threads are over rows; it asks for a BLAS that does not start more.
+from benchmarks.missing import Missing
+from benchmarks.peers import FactorPair, Setting, SweepRecorder
+
+# Its threads divide the rows, so it asks for a BLAS that starts none.
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 FLOAT64 = True
 
 
-def load():
+def load() -> str:
     try:
         import cmfrec  # noqa: F401
     except ImportError as error:
@@ -17,17 +21,17 @@ def load():
     return importlib.metadata.version("cmfrec")
 
 
-def start(setting):
-    return "its own, random_state only"
+def start(setting: Setting) -> str:
+    return "cmfrec's own; only its random_state can be set"
 
 
-def train(matrix, setting, recorder):
+def train(matrix: sparse.csr_matrix, setting: Setting, recorder: SweepRecorder) -> Any:
     from cmfrec import CMF_implicit
 
     entries = matrix.tocoo()
     model = None
 
-    def fit(sweeps):
+    def fit(sweeps: int) -> FactorPair:
         nonlocal model
         model = CMF_implicit(
             k=setting.factors,

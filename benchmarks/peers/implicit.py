@@ -1,17 +1,20 @@
-"""implicit: its confidence is the value itself, so it is given data 1 + α·d and alpha 1."""
+"""implicit: its confidence is the stored value itself, so it is given 1 + α·d and alpha 1."""
 
 import importlib.metadata
+from typing import Any
 
 import numpy as np
+from scipy import sparse
 
-from benchmarks.peers import Missing
+from benchmarks.missing import Missing
+from benchmarks.peers import Setting, SweepRecorder
 
-# It warns that BLAS threads would compete with its own.
+# It warns that threads of the BLAS would compete with its own.
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 FLOAT64 = True
 
 
-def load():
+def load() -> str:
     try:
         import implicit.cpu.als  # noqa: F401
     except ImportError as error:
@@ -19,17 +22,18 @@ def load():
     return importlib.metadata.version("implicit")
 
 
-def start(setting):
-    return "uniform [0, 0.01), its own"
+def start(setting: Setting) -> str:
+    return "implicit's own: uniform on [0, 0.01)"
 
 
-def confidence(matrix, alpha):
+def confidence(matrix: sparse.csr_matrix, alpha: float) -> sparse.csr_matrix:
+    """Return 1 + α·d for each stored pair."""
     matrix = matrix.astype(np.float32)
     matrix.data = 1 + np.float32(alpha) * matrix.data
     return matrix
 
 
-def train(matrix, setting, recorder):
+def train(matrix: sparse.csr_matrix, setting: Setting, recorder: SweepRecorder) -> Any:
     from implicit.cpu.als import AlternatingLeastSquares
 
     values = confidence(matrix, setting.alpha)
@@ -53,15 +57,17 @@ def train(matrix, setting, recorder):
     return model
 
 
-def evaluate(model, train, test, setting):
+def evaluate(
+    model: Any, train: sparse.csr_matrix, test: sparse.csr_matrix, setting: Setting
+) -> dict[str, float]:
     from implicit.evaluation import ranking_metrics_at_k
 
-    found = ranking_metrics_at_k(
+    metrics = ranking_metrics_at_k(
         model, train, test, K=20, show_progress=False, num_threads=setting.threads
     )
-    # Its "precision" divides by min(k, held-out), so it is capped_recall; recall it has not.
-    return {"capped_recall@20": found["precision"], "ndcg@20": found["ndcg"]}
+    # Its "precision" divides by min(k, held-out items), which is capped_recall; it has no recall.
+    return {"capped_recall@20": metrics["precision"], "ndcg@20": metrics["ndcg"]}
 
 
-def recommend(model, train, setting):
+def recommend(model: Any, train: sparse.csr_matrix, setting: Setting) -> np.ndarray:
     return model.recommend(np.arange(train.shape[0]), train, N=10)[0]

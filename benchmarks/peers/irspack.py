@@ -1,13 +1,18 @@
-"""irspack: its confidence is α₀ + d, so our objective is divided by α: α₀ = 1/α, λ/α."""
+"""irspack: its confidence is α₀ + d, which is our objective divided by α: α₀ = 1/α and λ/α."""
 
 import importlib.metadata
+from typing import Any
 
 import numpy as np
+from scipy import sparse
 
-from benchmarks.peers import Missing
+from benchmarks.missing import Missing
+from benchmarks.peers import Setting, SweepRecorder
+
+BLOCK_USERS = 1024
 
 
-def load():
+def load() -> str:
     try:
         import irspack  # noqa: F401
     except ImportError as error:
@@ -15,11 +20,11 @@ def load():
     return importlib.metadata.version("irspack")
 
 
-def start(setting):
-    return "N(0, 0.1²/k), its own"
+def start(setting: Setting) -> str:
+    return "irspack's own: N(0, 0.1²/k)"
 
 
-def train(matrix, setting, recorder):
+def train(matrix: sparse.csr_matrix, setting: Setting, recorder: SweepRecorder) -> Any:
     from irspack import IALSRecommender
 
     recorder.start()
@@ -41,20 +46,23 @@ def train(matrix, setting, recorder):
     return model
 
 
-def evaluate(model, train, test, setting):
+def evaluate(
+    model: Any, train: sparse.csr_matrix, test: sparse.csr_matrix, setting: Setting
+) -> dict[str, float]:
     from irspack import Evaluator
 
     evaluator = Evaluator(test, cutoff=20, n_threads=setting.threads)
-    found = evaluator.get_scores(model, [20])
-    return {name: found[name] for name in ("recall@20", "ndcg@20")}
+    scores = evaluator.get_scores(model, [20])
+    return {name: scores[name] for name in ("recall@20", "ndcg@20")}
 
 
-def recommend(model, train, setting):
+def recommend(model: Any, train: sparse.csr_matrix, setting: Setting) -> np.ndarray:
     from irspack.utils.id_mapping import retrieve_recommend_from_score
 
     lists = []
-    for begin in range(0, train.shape[0], 1024):
-        scores = model.get_score_remove_seen_block(begin, min(begin + 1024, train.shape[0]))
-        found = retrieve_recommend_from_score(scores, [], 10, setting.threads)
-        lists += [[item for item, _ in row] for row in found]
+    for begin in range(0, train.shape[0], BLOCK_USERS):
+        end = min(begin + BLOCK_USERS, train.shape[0])
+        scores = model.get_score_remove_seen_block(begin, end)
+        pairs = retrieve_recommend_from_score(scores, [], 10, setting.threads)
+        lists += [[item for item, _ in row] for row in pairs]
     return np.array([(row + [-1] * 10)[:10] for row in lists])

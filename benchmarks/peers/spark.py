@@ -1,22 +1,25 @@
 """Spark MLlib through pyspark, local[threads]. Its λ is always multiplied by a row's degree n_u.
 
-No setting of ours gives that on data whose rows differ in length: with ν = 1 our exponent's base
-also holds α₀·n_items. On data where all users have one degree and all items another it is our
-(λ·n_u, λ·n_i), and there ``proof.py`` compares. In timings its loss is therefore left out.
+None of our settings is the same on data whose rows differ in length: with ν = 1, the base of our
+exponent also includes α₀·n_items. Where all users have one degree and all items another, it is our
+(λ·n_u, λ·n_i), and the proof compares there. In the timings its loss is left out.
 """
 
 import importlib.metadata
 import shutil
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
-from benchmarks.peers import Missing
+from benchmarks.missing import Missing
+from benchmarks.peers import FactorPair, Setting, SweepRecorder
 
 
-def load():
+def load() -> str:
     try:
         import pyspark  # noqa: F401
     except ImportError as error:
@@ -26,49 +29,59 @@ def load():
     return importlib.metadata.version("pyspark")
 
 
-def start(setting):
-    return "rows of random direction and length 1, its own"
+def start(setting: Setting) -> str:
+    return "Spark's own: rows of random direction and length 1"
 
 
-def regularization(matrix, setting):
-    """Return our (λ of users, λ of items) where all rows of a side have one degree, else None."""
+def regularization(matrix: sparse.csr_matrix, setting: Setting) -> tuple[float, float] | None:
+    """Return our (λ of users, λ of items) if each side's rows have equal degrees, else None."""
     degrees = np.diff(matrix.indptr), np.bincount(matrix.indices, minlength=matrix.shape[1])
     if any(np.ptp(side) for side in degrees):
         return None
-    return tuple(float(setting.regularization * side[0]) for side in degrees)
+    of_users, of_items = (float(setting.regularization * side[0]) for side in degrees)
+    return of_users, of_items
 
 
-def train(matrix, setting, recorder):
-    from pyspark.ml.recommendation import ALS
+def session(threads: int) -> Any:
     from pyspark.sql import SparkSession
 
-    spark = (
-        SparkSession.builder.master(f"local[{setting.threads}]")
-        .appName("benchmark")
-        .config("spark.driver.memory", "4g")
-        .config("spark.ui.enabled", "false")
-        .config("spark.driver.host", "127.0.0.1")
-        .config("spark.driver.bindAddress", "127.0.0.1")
-        .config("spark.sql.shuffle.partitions", str(setting.threads))
-        .config("spark.log.level", "ERROR")
-        .getOrCreate()
-    )
+    options = {
+        "spark.driver.memory": "4g",
+        "spark.ui.enabled": "false",
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.sql.shuffle.partitions": str(threads),
+        "spark.log.level": "ERROR",
+    }
+    builder = SparkSession.builder.master(f"local[{threads}]").appName("benchmark")
+    for name, value in options.items():
+        builder = builder.config(name, value)
+    return builder.getOrCreate()
+
+
+def write_entries(matrix: sparse.csr_matrix, path: Path) -> None:
     entries = matrix.tocoo()
+    columns = {
+        "user": entries.row.astype(np.int32),
+        "item": entries.col.astype(np.int32),
+        "rating": entries.data.astype(np.float32),
+    }
+    pd.DataFrame(columns).to_parquet(path)
+
+
+def train(matrix: sparse.csr_matrix, setting: Setting, recorder: SweepRecorder) -> None:
+    from pyspark.ml.recommendation import ALS
+
+    spark = session(setting.threads)
     with tempfile.TemporaryDirectory() as folder:
-        # Without checkpoints the plan of a hundred sweeps overflows the stack.
+        # Without checkpoints, the plan of a hundred sweeps overflows the stack.
         spark.sparkContext.setCheckpointDir(f"file://{folder}/checkpoints")
         path = Path(folder, "entries.parquet")
-        pd.DataFrame(
-            {
-                "user": entries.row.astype(np.int32),
-                "item": entries.col.astype(np.int32),
-                "rating": entries.data.astype(np.float32),
-            }
-        ).to_parquet(path)
+        write_entries(matrix, path)
         frame = spark.read.parquet(f"file://{path}").repartition(setting.threads).cache()
         frame.count()
 
-        def fit(sweeps):
+        def fit(sweeps: int) -> FactorPair:
             model = ALS(
                 rank=setting.factors,
                 maxIter=sweeps,
@@ -83,20 +96,22 @@ def train(matrix, setting, recorder):
                 ratingCol="rating",
                 checkpointInterval=10,
             ).fit(frame)
-            # Lazy until asked for.
+            # Spark computes nothing before it is asked for a result.
             model.itemFactors.count()
+            n_users, n_items = matrix.shape
             return (
-                _dense(model.userFactors, matrix.shape[0], setting.factors),
-                _dense(model.itemFactors, matrix.shape[1], setting.factors),
+                dense(model.userFactors, n_users, setting.factors),
+                dense(model.itemFactors, n_items, setting.factors),
             )
 
-        fit(1)  # the virtual machine compiles what it runs
+        fit(1)  # Let the virtual machine compile the code before it is timed.
         recorder.fits(fit)
     spark.stop()
 
 
-def _dense(rows, n, k):
-    out = np.zeros((n, k), dtype=np.float32)
+def dense(rows: Any, n: int, k: int) -> np.ndarray:
+    """Return the (n, k) factors of a Spark frame; rows it lacks are zero."""
+    factors = np.zeros((n, k), dtype=np.float32)
     for row in rows.collect():
-        out[row["id"]] = row["features"]
-    return out
+        factors[row["id"]] = row["features"]
+    return factors
