@@ -1,18 +1,16 @@
-"""Flops that the exact solve needs, and what a matrix multiplication reaches here."""
+"""Floating-point operations that the exact solve needs."""
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
-from threadpoolctl import threadpool_limits
+from scipy import sparse
 
 
 def row_flops(degrees: np.ndarray, k: int) -> float:
-    """Return the flops of one half-sweep's rows, each by the cheaper of the two forms.
+    """Return the flops of the rows of one half-sweep, each in the cheaper of two forms.
 
-    Dual, of order d < k: d²k for the symmetric Gram, d³/3 to factorise, 4dk for target and
-    solution. Primal, of order k: dk² + k³/3 + 2dk. Symmetric products count one half.
+    Dual, of order d < k: d²k for the symmetric Gram matrix, d³/3 to factorise it, 4dk for target
+    and solution. Primal, of order k: dk² + k³/3 + 2dk. Of symmetric products, half is counted.
     """
     d = degrees[degrees > 0].astype(np.float64)
     dual = d * d * k + d**3 / 3 + 4 * d * k
@@ -21,28 +19,17 @@ def row_flops(degrees: np.ndarray, k: int) -> float:
 
 
 def sweep_flops(degrees: tuple[np.ndarray, np.ndarray], k: int) -> dict[str, float]:
-    """Return flops of a whole sweep, ``degrees`` those of users and of items.
+    """Return the flops of a whole sweep; ``degrees`` are those of the users and of the items.
 
-    ``necessary``: rows and the two Gram matrices, nk² each. ``all`` adds the two multiplications
-    of each half-sweep into the whitened basis and back, by a triangle, nk² each, which another
-    method could do without.
+    ``"necessary"``: the rows, and the two Gram matrices with nk² each. ``"all"`` adds the two
+    multiplications of each half-sweep by a triangle, into the whitened basis and back, with nk²
+    each, which another method could avoid.
     """
-    rows = sum(row_flops(each, k) for each in degrees)
-    n = sum(len(each) for each in degrees)
+    rows = sum(row_flops(side, k) for side in degrees)
+    n = sum(len(side) for side in degrees)
     return {"necessary": rows + n * k * k, "all": rows + 3.0 * n * k * k}
 
 
-def gemm_rate(threads: int, seconds: float = 1.0, n: int = 1024) -> float:
-    """Return the GFLOP/s of a float32 product of n × n matrices, median over ``seconds``."""
-    generator = np.random.default_rng(0)
-    a, b = (generator.standard_normal((n, n), dtype=np.float32) for _ in range(2))
-    out = np.empty_like(a)
-    times = []
-    with threadpool_limits(threads, user_api="blas"):
-        for _ in range(3):
-            np.matmul(a, b, out=out)
-        while sum(times) < seconds or len(times) < 5:
-            began = time.perf_counter()
-            np.matmul(a, b, out=out)
-            times.append(time.perf_counter() - began)
-    return 2.0 * n**3 / float(np.median(times)) / 1e9
+def degrees_of(matrix: sparse.csr_matrix) -> tuple[np.ndarray, np.ndarray]:
+    """Return the number of entries of each row and of each column."""
+    return np.diff(matrix.indptr), np.bincount(matrix.indices, minlength=matrix.shape[1])

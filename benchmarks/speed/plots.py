@@ -1,4 +1,4 @@
-"""The README's plots, from results files alone.
+"""The plots of the README, from results files alone.
 
 python -m benchmarks.speed.plots benchmarks/results/*.json --out docs
 """
@@ -6,29 +6,39 @@ python -m benchmarks.speed.plots benchmarks/results/*.json --out docs
 from __future__ import annotations
 
 import argparse
-import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from benchmarks import record
 from benchmarks.peers import PEERS
 from benchmarks.speed.table import Cells
 
-# One colour for an implementation in every plot; ours are drawn heavier.
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+# Each peer has one colour in all plots.
 COLOURS = {name: f"C{place % 10}" for place, name in enumerate(PEERS)}
 
 
-def merged(files: list[dict]) -> dict:
-    """Return one results dict with the measurements of all; the newest describes the data."""
-    out = {**files[-1], "data": {}, "calibration": [], "measurements": []}
-    for each in files:
-        for name, about in each["data"].items():
-            known = out["data"].setdefault(name, {"flops": {}})
-            out["data"][name] = {**known, **about, "flops": {**known["flops"], **about["flops"]}}
-        out["calibration"] += each["calibration"]
-        out["measurements"] += each["measurements"]
-    return out
+def merged(files: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return one results dict with the measurements of all files; the last describes the rest."""
+    merged_data: dict[str, Any] = {}
+    for file in files:
+        for name, about in file["data"].items():
+            known = merged_data.setdefault(name, {"flops": {}})
+            flops = {**known["flops"], **about["flops"]}
+            merged_data[name] = {**known, **about, "flops": flops}
+    return {
+        **files[-1],
+        "data": merged_data,
+        "calibration": [rate for file in files for rate in file["calibration"]],
+        "measurements": [measured for file in files for measured in file["measurements"]],
+    }
 
 
-def style(peer: str) -> dict:
+def style(peer: str) -> dict[str, Any]:
+    """Return how a peer's line is drawn: ours are heavier and in front."""
     ours = peer.startswith("wrmf")
     return {
         "color": COLOURS[peer],
@@ -40,37 +50,46 @@ def style(peer: str) -> dict:
     }
 
 
-def time_to_loss(cells: Cells, axes) -> bool:
-    """Loss above the lowest over seconds, of the group with the most curves."""
-    curves: dict[tuple, dict[str, list]] = {}
+def time_to_loss(cells: Cells, axes: Axes) -> bool:
+    """Draw the loss above the lowest over seconds, for the group with the most curves."""
+    curves: dict[Any, dict[str, list[tuple[float, float]]]] = {}
     for cell in cells.records:
-        points = [point for point in cells.points(cell) if point[2] is not None]
+        points = [(p.seconds, p.loss) for p in cells.points(cell) if p.loss is not None]
         if len(points) > 2:
-            curves.setdefault(cell[1:], {})[cell[0]] = points
+            curves.setdefault(cell.group, {})[cell.peer] = points
     if not curves:
         return False
-    # Real data before synthetic where both are there.
-    group = max(curves, key=lambda each: (len(curves[each]), not each[0].startswith("synthetic")))
-    lowest = min(loss for points in curves[group].values() for _, _, loss in points)
+    # Prefer real data to synthetic where the numbers of curves are equal.
+    group = max(curves, key=lambda key: (len(curves[key]), not key.data.startswith("synthetic")))
+    lowest = min(loss for points in curves[group].values() for _, loss in points)
     for peer, points in curves[group].items():
-        above = [(seconds, loss / lowest - 1) for _, seconds, loss in points if loss > lowest]
+        above = [(seconds, loss / lowest - 1) for seconds, loss in points if loss > lowest]
         axes.loglog(*zip(*above, strict=True), **style(peer))
     axes.set(
         xlabel="seconds, preparation included",
         ylabel="loss above the lowest, relative",
-        title=f"Time to loss: {group[0]}, k = {group[1]}",
+        title=f"Time to loss: {group.data}, k = {group.factors}",
     )
     return True
 
 
-def time_over_factors(cells: Cells, axes) -> bool:
-    """Seconds per sweep over k, on the data with the most cells."""
-    lines = _lines(cells, by=2)
-    if not lines:
+def time_over_factors(cells: Cells, axes: Axes) -> bool:
+    """Draw seconds per sweep over k, for the data set and threads with the most points."""
+    lines: dict[tuple[str, int], dict[str, list[tuple[int, float]]]] = {}
+    for peer, data, factors, threads in cells.records:
+        seconds = cells.seconds(peer, data, factors, threads)
+        if seconds:
+            lines.setdefault((data, threads), {}).setdefault(peer, []).append((factors, seconds))
+    drawable = {
+        key: {peer: points for peer, points in peers.items() if len(points) > 1}
+        for key, peers in lines.items()
+    }
+    key = max(drawable, key=lambda key: sum(map(len, drawable[key].values())), default=None)
+    if key is None or not drawable[key]:
         return False
-    (data, threads), peers = lines
-    for peer, points in peers.items():
+    for peer, points in drawable[key].items():
         axes.loglog(*zip(*sorted(points), strict=True), **style(peer))
+    data, threads = key
     axes.set(
         xlabel="factors k",
         ylabel="seconds per sweep",
@@ -79,24 +98,23 @@ def time_over_factors(cells: Cells, axes) -> bool:
     return True
 
 
-def scaling(cells: Cells, axes) -> bool:
-    """Seconds per sweep over stored entries, synthetic data, one and two threads."""
-    drawn: dict[tuple, list] = {}
+def scaling(cells: Cells, axes: Axes) -> bool:
+    """Draw seconds per sweep over stored entries of synthetic data, for one and two threads."""
+    lines: dict[tuple[str, int, int], list[tuple[int, float]]] = {}
     for peer, data, factors, threads in cells.records:
         seconds = cells.seconds(peer, data, factors, threads)
         if data.startswith("synthetic") and not data.endswith("e") and seconds:
             entries = cells.results["data"][data]["entries"]
-            drawn.setdefault((peer, factors, threads), []).append((entries, seconds))
-    sizes = {key: len(points) for key, points in drawn.items()}
-    if max(sizes.values(), default=0) < 2:
+            lines.setdefault((peer, factors, threads), []).append((entries, seconds))
+    longest = max(lines, key=lambda key: len(lines[key]), default=None)
+    if longest is None or len(lines[longest]) < 2:
         return False
-    factors = max(sizes, key=lambda key: sizes[key])[1]
-    for (peer, k, threads), points in drawn.items():
+    factors = longest[1]
+    for (peer, k, threads), points in lines.items():
         if k == factors and len(points) > 1:
             look = style(peer) | {"label": f"{peer}, {threads} threads"}
-            axes.loglog(
-                *zip(*sorted(points), strict=True), **look, linestyle="--" if threads == 1 else "-"
-            )
+            dashes = "--" if threads == 1 else "-"
+            axes.loglog(*zip(*sorted(points), strict=True), **look, linestyle=dashes)
     axes.set(
         xlabel="stored entries",
         ylabel="seconds per sweep",
@@ -105,43 +123,37 @@ def scaling(cells: Cells, axes) -> bool:
     return True
 
 
-def _lines(cells: Cells, by: int):
-    found: dict[tuple, dict[str, list]] = {}
-    for peer, data, factors, threads in cells.records:
-        seconds = cells.seconds(peer, data, factors, threads)
-        if seconds:
-            group = found.setdefault((data, threads), {})
-            group.setdefault(peer, []).append((factors, seconds))
-    found = {
-        key: {peer: points for peer, points in peers.items() if len(points) >= by}
-        for key, peers in found.items()
-    }
-    best = max(found, key=lambda key: sum(map(len, found[key].values())), default=None)
-    return (best, found[best]) if best and found[best] else None
+PLOTS: dict[str, Callable[[Cells, Axes], bool]] = {
+    "time_to_loss": time_to_loss,
+    "time_over_factors": time_over_factors,
+    "scaling": scaling,
+}
 
 
-PLOTS = {"time_to_loss": time_to_loss, "time_over_factors": time_over_factors, "scaling": scaling}
-
-
-def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.speed.plots", description=__doc__)
-    parser.add_argument("files", nargs="+", type=Path)
-    parser.add_argument("--out", type=Path, default=Path("docs"))
-    asked = parser.parse_args(arguments)
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Draw the plots that the given files have measurements for."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.speed.plots",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("files", nargs="+", type=Path, help="results; others are ignored")
+    parser.add_argument("--out", type=Path, default=Path("docs"), help="folder of the plots")
+    options = parser.parse_args(arguments)
     from matplotlib.figure import Figure
 
-    files = [json.loads(path.read_text(encoding="utf-8")) for path in asked.files]
-    cells = Cells(merged([each for each in files if "measurements" in each]))
-    asked.out.mkdir(parents=True, exist_ok=True)
+    files = [record.read(path) for path in options.files]
+    cells = Cells(merged([file for file in files if "measurements" in file]))
+    options.out.mkdir(parents=True, exist_ok=True)
     for name, draw in PLOTS.items():
         figure = Figure(figsize=(6, 4), layout="constrained")
         axes = figure.subplots()
         if not draw(cells, axes):
-            print(f"{name}: nothing measured for it")
+            print(f"{name}: the files have no measurements for it")
             continue
         axes.grid(alpha=0.3, which="both")
         axes.legend(fontsize="x-small")
-        path = asked.out / f"benchmark_{name}.png"
+        path = options.out / f"benchmark_{name}.png"
         figure.savefig(path, dpi=150)
         print(path)
 

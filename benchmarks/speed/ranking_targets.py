@@ -1,50 +1,61 @@
-"""Time ranking against its targets: the plain GEMM of the same scores, and peers where installed.
+"""Time ranking against its targets: a GEMM of the same scores, and peers if they are installed.
 
-    python -m benchmarks.speed.ranking_targets [--factors 64] [--rounds 5]
+    python -m benchmarks.speed.ranking_targets [--factors 64 256] [--rounds 5]
 
-A and B run by turns in one process, two threads each; medians of wall-clock seconds are printed,
-one JSON object a line, and written to results/ranking.json. Peers that are not installed are left
-out.
+The tasks run in turn in one process with two threads each. Medians of wall-clock seconds are
+printed, one JSON object a line, and written to ``results/ranking.json``. Peers that are not
+installed are left out.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import resource
 import statistics
 import threading
 import time
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
 import wrmf
-from benchmarks.peers import Missing
-from benchmarks.quality.data import described, gowalla, write
+from benchmarks import record
+from benchmarks.data import gowalla
+from benchmarks.machine import peak_memory, resident_memory
+from benchmarks.missing import Missing
+from wrmf.evaluation.evaluate import evaluate_both
 
 METRICS = ("recall@20", "ndcg@20", "map@20")
+SKETCHFAB_METRICS = ("precision@5", "mse")
 THREADS = 2
+# From this number of factors on, gowalla needs more regularisation.
+MANY_FACTORS = 256
+
+Task = Callable[[], Any]
 
 
-def plain_gemm(x, y, rows=1024):
-    """All scores in float32, in tiles of users that are thrown away: the best of BLAS."""
+def plain_gemm(x: np.ndarray, y: np.ndarray, tile: int = 1024) -> None:
+    """Compute all scores in float32, in tiles of users that are discarded."""
     own = threading.local()
 
-    def run(start):
+    def multiply(start: int) -> None:
         if not hasattr(own, "out"):
-            own.out = np.empty((rows, len(y)), dtype=np.float32)
-        part = x[start : start + rows]
+            own.out = np.empty((tile, len(y)), dtype=np.float32)
+        part = x[start : start + tile]
         np.matmul(part, y.T, out=own.out[: len(part)])
 
     with threadpool_limits(1, "blas"), ThreadPoolExecutor(THREADS) as pool:
-        list(pool.map(run, range(0, len(x), rows)))
+        list(pool.map(multiply, range(0, len(x), tile)))
 
 
-def implicit_tasks(model, split):
+def implicit_tasks(model: wrmf.WRMF, split: wrmf.Split) -> dict[str, Task]:
+    """Return implicit's ranking of our factors, nothing if it is not installed."""
     try:
         from implicit.cpu.als import AlternatingLeastSquares
         from implicit.evaluation import ranking_metrics_at_k
@@ -62,7 +73,8 @@ def implicit_tasks(model, split):
     }
 
 
-def irspack_tasks(model, split):
+def irspack_tasks(model: wrmf.WRMF, split: wrmf.Split) -> dict[str, Task]:
+    """Return irspack's evaluation of our factors, nothing if it is not installed."""
     try:
         from irspack import Evaluator
         from irspack.recommenders.base import BaseRecommender
@@ -70,40 +82,40 @@ def irspack_tasks(model, split):
         return {}
     x, y = model.user_factors, model.item_factors
 
-    class Fixed(BaseRecommender):
-        def _learn(self):
+    class FixedFactors(BaseRecommender):  # type: ignore[misc]
+        def _learn(self) -> None:
             pass
 
-        def get_score_block(self, begin, end):
+        def get_score_block(self, begin: int, end: int) -> np.ndarray:
             return x[begin:end] @ y.T
 
-        def get_score(self, users):
+        def get_score(self, users: np.ndarray) -> np.ndarray:
             return x[users] @ y.T
 
-    peer = Fixed(split.train.matrix.astype(np.float64))
-    judge = Evaluator(split.test.matrix.astype(np.float64), cutoff=20, n_threads=THREADS)
-    return {"irspack Evaluator": lambda: judge.get_scores(peer, [20])}
+    peer = FixedFactors(split.train.matrix.astype(np.float64))
+    evaluator = Evaluator(split.test.matrix.astype(np.float64), cutoff=20, n_threads=THREADS)
+    return {"irspack Evaluator": lambda: evaluator.get_scores(peer, [20])}
 
 
-def compare(tasks, rounds):
-    """Return median seconds of each task, run by turns."""
-    seconds = {name: [] for name in tasks}
+def median_seconds(tasks: Mapping[str, Task], rounds: int) -> dict[str, float]:
+    """Return the median seconds of each task; they run in turn."""
+    seconds: dict[str, list[float]] = {name: [] for name in tasks}
     for _ in range(rounds):
         for name, run in tasks.items():
             start = time.perf_counter()
-            # The peers run threads of their own and ask for a BLAS without any.
+            # The peers start threads of their own and ask for a BLAS without any.
             with threadpool_limits(1, "blas"):
                 run()
             seconds[name].append(time.perf_counter() - start)
-    return {name: round(statistics.median(each), 4) for name, each in seconds.items()}
+    return {name: round(statistics.median(times), 4) for name, times in seconds.items()}
 
 
-def on_gowalla(factors, rounds):
+def on_gowalla(factors: int, rounds: int) -> dict[str, Any]:
+    """Time evaluation and recommendation for everyone, beside the peers and a GEMM."""
     split = gowalla()
-    regularization = 10.0 if factors >= 256 else 1.0
     model = wrmf.WRMF(
         factors,
-        regularization,
+        10.0 if factors >= MANY_FACTORS else 1.0,
         10.0,
         iterations=8,
         random_state=0,
@@ -118,41 +130,51 @@ def on_gowalla(factors, rounds):
         **implicit_tasks(model, split),
         **irspack_tasks(model, split),
     }
-    found = compare(tasks, rounds)
-    report = {"set": "gowalla", "factors": factors, "seconds": found}
-    report["evaluate / GEMM"] = round(found["wrmf evaluate"] / found["plain GEMM"], 3)
+    seconds = median_seconds(tasks, rounds)
+    result: dict[str, Any] = {"set": "gowalla", "factors": factors, "seconds": seconds}
+    result["evaluate / GEMM"] = round(seconds["wrmf evaluate"] / seconds["plain GEMM"], 3)
     for name, ours in (
         ("implicit ranking_metrics_at_k", "wrmf evaluate"),
         ("irspack Evaluator", "wrmf evaluate"),
         ("implicit recommend 10", "wrmf recommend 10"),
     ):
-        if name in found:
-            report[f"times faster than {name}"] = round(found[name] / found[ours], 1)
-    return report
+        if name in seconds:
+            result[f"times faster than {name}"] = round(seconds[name] / seconds[ours], 1)
+    return result
 
 
-def at_the_articles_size(rounds):
+def at_sketchfabs_size(rounds: int) -> dict[str, Any]:
+    """Time the metrics of Rosenthal 2016 beside one exact sweep, on synthetic likes."""
     data = wrmf.datasets.synthetic_likes(random_state=0)
     split = wrmf.leave_k_out(data, k=5, fraction=0.2, random_state=0)
     model = wrmf.WRMF(40, 0.1, 50.0, iterations=4, random_state=0, num_threads=THREADS)
     model.fit(split.train)
-    metrics = ("precision@5", "mse")
-    training = model.trainer(split.train)
-    found = compare(
+    trainer = model.trainer(split.train)
+    seconds = median_seconds(
         {
-            "one exact sweep": lambda: training.run(1, progress=False),
-            "test": lambda: wrmf.evaluate(model, split, metrics, num_threads=THREADS),
-            "train and test": lambda: wrmf.evaluation.metrics.evaluate_both(
-                model, split, metrics, num_threads=THREADS
+            "one exact sweep": lambda: trainer.run(1, progress=False),
+            "test": lambda: wrmf.evaluate(model, split, SKETCHFAB_METRICS, num_threads=THREADS),
+            "train and test": lambda: evaluate_both(
+                model, split, SKETCHFAB_METRICS, num_threads=THREADS
             ),
         },
         rounds,
     )
-    return {"set": "article's size", "factors": 40, "seconds": found}
+    return {"set": "Sketchfab's size", "factors": 40, "seconds": seconds}
 
 
-def with_a_million_items(n_items=1_000_000, n_users=2_000, factors=64):
-    """Peak memory beside the factors and the data."""
+@dataclass(frozen=True)
+class FixedModel:
+    """Factors that were not trained."""
+
+    user_factors: np.ndarray
+    item_factors: np.ndarray
+
+
+def with_a_million_items(
+    n_items: int = 1_000_000, n_users: int = 2_000, factors: int = 64
+) -> dict[str, Any]:
+    """Measure the peak memory of an evaluation, beside the factors and the data."""
     generator = np.random.default_rng(0)
     x = generator.standard_normal((n_users, factors), dtype=np.float32)
     y = generator.standard_normal((n_items, factors), dtype=np.float32)
@@ -166,44 +188,45 @@ def with_a_million_items(n_items=1_000_000, n_users=2_000, factors=64):
         for low, high in ((0, n_items // 2), (n_items // 2, n_items))
     )
     split = wrmf.Split(train, test)
-
-    class Model:
-        user_factors, item_factors = x, y
-
-    # What is held now, not the peak so far, which making the factors may have raised (Linux).
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    before = pages * resource.getpagesize() / 1024
+    # The peak so far may have been raised by making the factors, so it is not the baseline.
+    before = resident_memory()
     start = time.perf_counter()
-    wrmf.evaluate(Model, split, METRICS, num_threads=THREADS)
+    wrmf.evaluate(FixedModel(x, y), split, METRICS, num_threads=THREADS)
     seconds = time.perf_counter() - start
-    peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    peak = peak_memory()
+    known = before is not None and peak is not None
     return {
         "set": "a million items",
         "factors": factors,
         "seconds": round(seconds, 3),
-        "peak extra MiB": round(peak),
+        "peak extra MiB": round((peak - before) / 2**20) if known else None,
     }
 
 
-def main():
+def main() -> None:
+    """Run all tasks and write the record."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--factors", type=int, nargs="*", default=[64, 256])
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--out", type=Path, help="JSON file of the figures")
+    parser.add_argument("--out", type=Path, help="the JSON file; default results/ranking.json")
     options = parser.parse_args()
-    found = []
-    # Memory first: the peak is the process's, and never falls.
-    tasks = [with_a_million_items, lambda: at_the_articles_size(options.rounds)]
-    tasks += [lambda k=k: on_gowalla(k, options.rounds) for k in options.factors]
-    for task in tasks:
+    # Memory is measured first, because the peak of a process never falls.
+    studies: list[Callable[[], dict[str, Any]]] = [
+        with_a_million_items,
+        lambda: at_sketchfabs_size(options.rounds),
+    ]
+    studies += [lambda k=k: on_gowalla(k, options.rounds) for k in options.factors]
+    results = []
+    for study in studies:
         try:
-            found.append(task())
+            results.append(study())
         except Missing as reason:
             print(f"left out: {reason}")
             continue
-        print(json.dumps(found[-1]), flush=True)
-    record = {"seed": 0, "threads": THREADS, "rounds": options.rounds, "found": found}
-    print(write(described("benchmarks.speed.ranking_targets", record), "ranking", options.out))
+        print(json.dumps(results[-1]), flush=True)
+    content = {"seed": 0, "threads": THREADS, "rounds": options.rounds, "found": results}
+    described = record.described("benchmarks.speed.ranking_targets", content)
+    print(record.write(described, "ranking", options.out))
 
 
 if __name__ == "__main__":

@@ -3,171 +3,144 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from statistics import median
+from typing import Any, NamedTuple
 
 OURS = "wrmf-exact"
 
 
+class Group(NamedTuple):
+    """Measurements that are compared with each other."""
+
+    data: str
+    factors: int
+    threads: int
+
+
+class Cell(NamedTuple):
+    """The measurements of one peer in one group."""
+
+    peer: str
+    data: str
+    factors: int
+    threads: int
+
+    @property
+    def group(self) -> Group:
+        """The measurements that this one is compared with."""
+        return Group(*self[1:])
+
+
+class Point(NamedTuple):
+    """A time on the way of one training run."""
+
+    sweeps: int
+    seconds: float
+    loss: float | None
+
+
 class Cells:
-    """The measurements of one results file, repeats joined by their median.
+    """The measurements of one results file, the median over repeats for each cell."""
 
-    A cell is (peer, data, factors, threads).
-    """
-
-    def __init__(self, results: dict) -> None:
+    def __init__(self, results: dict[str, Any]) -> None:
         self.results = results
-        self.records: dict[tuple, list[dict]] = {}
-        self.skipped: dict[tuple, str] = {}
+        self.records: dict[Cell, list[dict[str, Any]]] = {}
+        self.skipped: dict[Cell, str] = {}
         for record in results["measurements"]:
-            cell = record["peer"], record["data"], record["factors"], record["threads"]
+            cell = Cell(record["peer"], record["data"], record["factors"], record["threads"])
             if "skipped" in record:
                 self.skipped[cell] = record["skipped"]
             else:
                 self.records.setdefault(cell, []).append(record)
 
-    def value(self, cell: tuple, name: str) -> float | None:
-        """Return the median over repeats of a field, None where nobody measured it."""
-        found = [
+    def value(self, cell: Cell, name: str) -> float | None:
+        """Return the median over repeats of a field, None where it was not measured."""
+        values = [
             record[name] for record in self.records.get(cell, ()) if record.get(name) is not None
         ]
-        return median(found) if found else None
+        return median(values) if values else None
 
-    def seconds(self, *cell) -> float | None:
-        return self.value(cell, "seconds_per_sweep")
+    def seconds(self, peer: str, data: str, factors: int, threads: int) -> float | None:
+        """Return the seconds of a sweep."""
+        return self.value(Cell(peer, data, factors, threads), "seconds_per_sweep")
 
-    def points(self, cell: tuple) -> list[tuple[int, float, float | None]]:
-        """Return (sweeps, seconds since the start, loss) by the median over repeats."""
-        at: dict[int, list] = {}
+    def points(self, cell: Cell) -> list[Point]:
+        """Return the times and losses after each recorded number of sweeps."""
+        by_sweeps: dict[int, list[tuple[float, float | None]]] = {}
         for record in self.records.get(cell, ()):
             for sweeps, seconds, loss in record["points"]:
-                at.setdefault(sweeps, []).append((seconds, loss))
+                by_sweeps.setdefault(sweeps, []).append((seconds, loss))
         return [
-            (
+            Point(
                 sweeps,
-                median(seconds for seconds, _ in found),
-                next((loss for _, loss in found if loss is not None), None),
+                median(seconds for seconds, _ in repeats),
+                next((loss for _, loss in repeats if loss is not None), None),
             )
-            for sweeps, found in sorted(at.items())
+            for sweeps, repeats in sorted(by_sweeps.items())
         ]
 
-    def loss_after(self, sweeps: int, *cell) -> float | None:
-        return next((loss for done, _, loss in self.points(cell) if done == sweeps), None)
+    def loss_after(self, sweeps: int, cell: Cell) -> float | None:
+        """Return the loss after so many sweeps, None where it was not computed."""
+        return next((point.loss for point in self.points(cell) if point.sweeps == sweeps), None)
 
     def gflops(self, threads: int) -> float | None:
-        found = [
-            each["gflops"]
-            for each in self.results["calibration"]
-            if each["threads"] == threads and "gflops" in each
+        """Return the GEMM rate, the median over the calibrations."""
+        rates = [
+            calibration["gflops"]
+            for calibration in self.results["calibration"]
+            if calibration["threads"] == threads and "gflops" in calibration
         ]
-        return median(found) if found else None
+        return median(rates) if rates else None
 
-    def gemm_share(self, data: str, factors: int, threads: int, peer: str = OURS) -> float | None:
+    def gemm_share(self, group: Group, peer: str = OURS) -> float | None:
         """Return the share of the GEMM rate that the exact solve's necessary flops reach."""
-        seconds, rate = self.seconds(peer, data, factors, threads), self.gflops(threads)
+        seconds, rate = self.seconds(peer, *group), self.gflops(group.threads)
         if seconds is None or rate is None:
             return None
-        flops = self.results["data"][data]["flops"][str(factors)]["necessary"]
+        flops = self.results["data"][group.data]["flops"][str(group.factors)]["necessary"]
         return flops / seconds / 1e9 / rate
 
-    def groups(self) -> list[tuple]:
-        """Return (data, factors, threads) in the order in which they were measured."""
-        return list(dict.fromkeys(cell[1:] for cell in (*self.records, *self.skipped)))
+    def groups(self) -> list[Group]:
+        """Return the groups in the order in which they were measured."""
+        return list(dict.fromkeys(cell.group for cell in (*self.records, *self.skipped)))
 
-    def peers(self, group: tuple) -> list[str]:
-        return [cell[0] for cell in self.records if cell[1:] == group]
+    def peers(self, group: Group) -> list[str]:
+        """Return the peers that were measured in a group."""
+        return [cell.peer for cell in self.records if cell.group == group]
 
 
-def seconds_until(points: Iterable[tuple], loss: float) -> float | None:
-    """Return the seconds after which the loss was as low, None if it never was."""
-    reached = [seconds for _, seconds, at in points if at is not None and at <= loss]
-    return reached[0] if reached else None
+def seconds_until(points: Iterable[Point], loss: float) -> float | None:
+    """Return the seconds after which ``loss`` was reached, None if it never was."""
+    reached = (point.seconds for point in points if point.loss is not None and point.loss <= loss)
+    return next(reached, None)
 
 
 def geometric_mean(values: Iterable[float]) -> float:
+    """Return exp of the mean logarithm."""
     values = list(values)
     return math.exp(sum(map(math.log, values)) / len(values))
 
 
 def number(value: float | None, form: str = ".3g") -> str:
+    """Return a formatted number, an empty text for None."""
     return "" if value is None else format(value, form)
 
 
-def aligned(rows: list[list[str]]) -> str:
-    """Return rows of words as a Markdown table."""
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """Return rows of texts, the first of them the heading, as a Markdown table."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
+        "| " + " | ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)) + " |"
         for row in rows
     ]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(lines)
 
 
-def summary(results: dict) -> str:
-    """Return all that was measured: a table for each data set, k and number of threads."""
-    cells, parts = Cells(results), [heading(results)]
-    for group in cells.groups():
-        data, factors, threads = group
-        about = results["data"].get(data, {})
-        size = (
-            f"{about['users']:,} × {about['items']:,}, {about['entries']:,} entries"
-            if "users" in about
-            else "not here"
-        )
-        parts.append(f"\n{data} ({size}), k = {factors}, {threads} threads")
-        if cells.peers(group):
-            parts.append(aligned(_rows(cells, group)))
-        share = cells.gemm_share(data, factors, threads)
-        if share is not None:
-            parts.append(f"{OURS}: necessary flops at {share:.0%} of the GEMM rate")
-        parts += [
-            f"{cell[0]}: {reason}" for cell, reason in cells.skipped.items() if cell[1:] == group
-        ]
-    return "\n".join(parts)
-
-
-def _rows(cells: Cells, group: tuple) -> list[list[str]]:
-    ours = cells.seconds(OURS, *group)
-    points = {peer: cells.points((peer, *group)) for peer in cells.peers(group)}
-    losses = [loss for each in points.values() for _, _, loss in each if loss is not None]
-    lowest = min(losses, default=None)
-    curves = any(len([p for p in each if p[2] is not None]) > 1 for each in points.values())
-    columns = [
-        "",
-        "s / sweep",
-        "ratio",
-        "sweeps",
-        "loss",
-        "above lowest",
-        "memory MB",
-        "evaluate s",
-        "recommend s",
-    ]
-    if curves:
-        columns[6:6] = ["s to 1 %", "s to 0.1 %"]
-    rows = [columns]
-    for peer, curve in points.items():
-        cell = peer, *group
-        seconds, memory, loss = cells.seconds(*cell), cells.value(cell, "memory"), curve[-1][2]
-        row = [
-            peer,
-            number(seconds),
-            number(None if None in (ours, seconds) else seconds / ours, ".2f"),
-            str(curve[-1][0]),
-            number(loss, ".8g"),
-            number(None if loss is None else loss / lowest - 1, ".2%"),
-            number(None if memory is None else memory / 1e6, ".0f"),
-            number(cells.value(cell, "evaluate_seconds")),
-            number(cells.value(cell, "recommend_seconds")),
-        ]
-        if curves:
-            row[6:6] = [number(seconds_until(curve, lowest * share)) for share in (1.01, 1.001)]
-        rows.append(row)
-    return rows
-
-
-def heading(results: dict) -> str:
+def heading(results: dict[str, Any]) -> str:
+    """Return the command, the machine and its GEMM rates."""
     machine, cells = results["machine"], Cells(results)
     lines = [
         results["command"],
@@ -176,29 +149,113 @@ def heading(results: dict) -> str:
     ]
     if (results.get("load_before") or 0) > 0.5:
         lines.append(f"The machine was busy before: load {results['load_before']:.1f}")
-    for threads in sorted({each["threads"] for each in results["calibration"]}):
+    for threads in sorted({calibration["threads"] for calibration in results["calibration"]}):
         lines.append(
             f"float32 GEMM on {threads} threads: {number(cells.gflops(threads), '.0f')} GFLOP/s"
         )
     return "\n".join(lines)
 
 
-def proofs(results: dict) -> str:
+def summary(results: dict[str, Any]) -> str:
+    """Return everything that was measured: a table for each data set, k and number of threads."""
+    cells, parts = Cells(results), [heading(results)]
+    for group in cells.groups():
+        about = results["data"].get(group.data, {})
+        size = (
+            f"{about['users']:,} × {about['items']:,}, {about['entries']:,} entries"
+            if "users" in about
+            else "not available"
+        )
+        parts.append(f"\n{group.data} ({size}), k = {group.factors}, {group.threads} threads")
+        if cells.peers(group):
+            parts.append(aligned(peer_rows(cells, group)))
+        share = cells.gemm_share(group)
+        if share is not None:
+            parts.append(f"{OURS}: necessary flops at {share:.0%} of the GEMM rate")
+        parts += [
+            f"{cell.peer}: {reason}"
+            for cell, reason in cells.skipped.items()
+            if cell.group == group
+        ]
+    return "\n".join(parts)
+
+
+@dataclass(frozen=True)
+class GroupSummary:
+    """What the rows of one group's table refer to."""
+
+    cells: Cells
+    group: Group
+    our_seconds: float | None
+    lowest_loss: float | None
+
+    def column_values(self, peer: str) -> dict[str, str]:
+        """Return the row of a peer, by column."""
+        cell = Cell(peer, *self.group)
+        points = self.cells.points(cell)
+        seconds = self.cells.value(cell, "seconds_per_sweep")
+        loss = points[-1].loss
+        ratio = seconds / self.our_seconds if seconds and self.our_seconds else None
+        above = loss / self.lowest_loss - 1 if loss is not None and self.lowest_loss else None
+        memory = self.cells.value(cell, "memory")
+        return {
+            "": peer,
+            "s / sweep": number(seconds),
+            "ratio": number(ratio, ".2f"),
+            "sweeps": str(points[-1].sweeps),
+            "loss": number(loss, ".8g"),
+            "above lowest": number(above, ".2%"),
+            "s to 1 %": self._seconds_to(1.01, points),
+            "s to 0.1 %": self._seconds_to(1.001, points),
+            "memory MB": number(None if memory is None else memory / 1e6, ".0f"),
+            "evaluate s": number(self.cells.value(cell, "evaluate_seconds")),
+            "recommend s": number(self.cells.value(cell, "recommend_seconds")),
+        }
+
+    def _seconds_to(self, share: float, points: list[Point]) -> str:
+        if self.lowest_loss is None:
+            return ""
+        return number(seconds_until(points, self.lowest_loss * share))
+
+
+# Shown only where losses were computed on the way, not only at the end.
+CURVE_COLUMNS = ("s to 1 %", "s to 0.1 %")
+
+
+def peer_rows(cells: Cells, group: Group) -> list[list[str]]:
+    """Return the heading and one row for each peer of a group."""
+    peers = cells.peers(group)
+    losses = {
+        peer: [p.loss for p in cells.points(Cell(peer, *group)) if p.loss is not None]
+        for peer in peers
+    }
+    lowest = min((loss for curve in losses.values() for loss in curve), default=None)
+    group_summary = GroupSummary(cells, group, cells.seconds(OURS, *group), lowest)
+    rows = [group_summary.column_values(peer) for peer in peers]
+    has_curves = any(len(curve) > 1 for curve in losses.values())
+    columns = [name for name in rows[0] if has_curves or name not in CURVE_COLUMNS]
+    return [columns, *([row[name] for name in columns] for row in rows)]
+
+
+PROOF_COLUMNS = ["", "dtype", "its loss", "ours", "relative difference", "tolerance", ""]
+
+
+def proofs(results: dict[str, Any]) -> str:
     """Return the table of the losses at convergence."""
-    rows = [["", "dtype", "its loss", "ours", "relative difference", "tolerance", ""]]
-    for each in results["proofs"]:
-        if "skipped" in each:
-            rows.append([each["peer"], "", "", "", "", "", f"skipped: {each['skipped']}"])
+    rows = [PROOF_COLUMNS]
+    for proof in results["proofs"]:
+        if "skipped" in proof:
+            rows.append([proof["peer"], "", "", "", "", "", f"skipped: {proof['skipped']}"])
             continue
         rows.append(
             [
-                each["peer"],
-                each["dtype"],
-                f"{each['loss']:.9g}",
-                f"{each['our_loss']:.9g}",
-                f"{each['difference']:.1e}",
-                f"{each['tolerance']:.0e}",
-                "equal" if each["proved"] else each["why_not"],
+                proof["peer"],
+                proof["dtype"],
+                f"{proof['loss']:.9g}",
+                f"{proof['our_loss']:.9g}",
+                f"{proof['difference']:.1e}",
+                f"{proof['tolerance']:.0e}",
+                "equal" if proof["proved"] else proof["why_not"],
             ]
         )
     return aligned(rows)

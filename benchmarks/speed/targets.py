@@ -1,209 +1,250 @@
-"""What this library wants to reach, and whether it does: the jobs, and the verdicts from JSON."""
+"""The targets of this library: what is measured for them, and the verdicts on the results."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from benchmarks.peers import Setting
-from benchmarks.speed.runner import Job
-from benchmarks.speed.table import Cells, aligned, geometric_mean, number, seconds_until
+from benchmarks.speed.jobs import Job, Round
+from benchmarks.speed.table import (
+    OURS,
+    Cell,
+    Cells,
+    Group,
+    aligned,
+    geometric_mean,
+    number,
+    seconds_until,
+)
 
-MAIN = (("gowalla", 64), ("gowalla", 128), ("mtg_players", 64))
-GOWALLA = MAIN[:2]
-OURS = ("wrmf-exact", "wrmf-cg")
+# What was measured, and its details, as texts for the table.
+Verdict = tuple[str, str]
+# A data set and a number of factors.
+Case = tuple[str, int]
+GOWALLA: tuple[Case, ...] = (("gowalla", 64), ("gowalla", 128))
+MAIN: tuple[Case, ...] = (*GOWALLA, ("mtg_players", 64))
+OUR_SOLVERS = ("wrmf-exact", "wrmf-cg")
 OUR_CG = ("wrmf-cg", "wrmf-cg1")
 EXACT_PEERS = ("irspack-cholesky", "implicit-cholesky")
 CG_PEERS = ("irspack-cg", "implicit-cg")
 APPROXIMATE_PEERS = (*CG_PEERS, "irspack-ialspp")
 LARGE_FACTORS = (512, 1024)
 THREADS, SWEEPS = 2, 8
-# Rows and entries together, entries alone, k alone; 64 factors where k does not change.
+# Growth of rows and entries together, of entries alone (both with 64 factors), and of k alone.
 ROWS = ("synthetic", "synthetic-2x", "synthetic-4x")
 ENTRIES = ("synthetic", "synthetic-2e", "synthetic-4e")
 FACTORS = (32, 64, 128, 256, 512, 1024)
+NOT_MEASURED: Verdict = ("", "not all measured")
 
 
-def job(peer, data, factors, threads=THREADS, seed=0, sweeps=SWEEPS, every=False) -> Job:
-    setting = Setting(factors=factors, sweeps=sweeps, threads=threads, seed=seed)
-    return Job(peer, data, setting, every)
+def rounds(seed: int, repeats: int) -> list[Round]:
+    """Return what the targets need."""
 
+    def job(peer: str, data: str, k: int, threads: int = THREADS) -> Job:
+        return Job(peer, data, Setting(factors=k, sweeps=SWEEPS, threads=threads, seed=seed))
 
-def groups(seed: int, repeats: int) -> list[tuple[list[Job], int]]:
-    """Return (jobs, repeats); the jobs of a group are measured in turn."""
     main = [
-        job(peer, data, k, seed=seed)
+        job(peer, data, k)
         for data, k in MAIN
         for peer in ("wrmf-exact", *OUR_CG, *EXACT_PEERS, *CG_PEERS)
     ]
-    main += [job("irspack-ialspp", data, k, seed=seed) for data, k in GOWALLA]
-    main += [job("wrmf-exact", data, k, 1, seed) for data, k in MAIN]
-    growth = [job("wrmf-exact", data, 64, seed=seed) for data in dict.fromkeys(ROWS + ENTRIES)]
+    main += [job("irspack-ialspp", data, k) for data, k in GOWALLA]
+    main += [job("wrmf-exact", data, k, threads=1) for data, k in MAIN]
+    growth = [job("wrmf-exact", data, 64) for data in dict.fromkeys(ROWS + ENTRIES)]
     growth += [
-        job("wrmf-exact", "gowalla", k, seed=seed)
+        job("wrmf-exact", "gowalla", k)
         for k in FACTORS
         if ("gowalla", k) not in MAIN and k not in LARGE_FACTORS
     ]
-    # Ours may take more sweeps than the peers' eight to be as low: what counts is the time.
+    # We may take more sweeps than the peers' eight to reach their loss: only the time counts.
+    longer = {
+        k: Setting(factors=k, sweeps=2 * SWEEPS, threads=THREADS, seed=seed) for k in LARGE_FACTORS
+    }
     large = [
-        job(peer, "gowalla", k, seed=seed, every=True, sweeps=2 * SWEEPS)
-        if peer in OURS
-        else job(peer, "gowalla", k, seed=seed)
+        Job(peer, "gowalla", longer[k], every=True)
+        if peer in OUR_SOLVERS
+        else job(peer, "gowalla", k)
         for k in LARGE_FACTORS
-        for peer in (*OURS, *APPROXIMATE_PEERS)
+        for peer in (*OUR_SOLVERS, *APPROXIMATE_PEERS)
     ]
-    return [(main, repeats), (growth, repeats), (large, 1)]
+    return [Round(main, repeats), Round(growth, repeats), Round(large, 1)]
 
 
-def verdicts(results: dict) -> str:
-    """Return the table of targets with what was measured; blank where it was not."""
-    cells = Cells(results)
-    rows = [["", "must", "aim", "measured", "in detail"]]
-    for name, must, aim, find in TARGETS:
-        measured, detail = find(cells)
-        rows.append([name, must, aim, measured, detail])
-    return aligned(rows)
+def ratio(cells: Cells, ours: str, peers: Iterable[str], case: Case) -> float | None:
+    """Return the fastest peer's seconds per sweep over those of our solver ``ours``."""
+    our_seconds = cells.seconds(ours, *case, THREADS)
+    their_seconds = [cells.seconds(peer, *case, THREADS) for peer in peers]
+    measured = [seconds for seconds in their_seconds if seconds is not None]
+    return min(measured) / our_seconds if our_seconds and measured else None
 
 
-def ratio(cells: Cells, ours: str, peers, data: str, k: int) -> float | None:
-    """Return the fastest peer's seconds per sweep over ours."""
-    mine = cells.seconds(ours, data, k, THREADS)
-    theirs = [cells.seconds(peer, data, k, THREADS) for peer in peers]
-    theirs = [seconds for seconds in theirs if seconds is not None]
-    return min(theirs) / mine if mine and theirs else None
+def exact_against(peers: Sequence[str], cases: Sequence[Case]) -> Callable[[Cells], Verdict]:
+    """Return the verdict function of our exact solver against the fastest of ``peers``."""
+
+    def verdict(cells: Cells) -> Verdict:
+        ratios = {f"{data} {k}": ratio(cells, OURS, peers, (data, k)) for data, k in cases}
+        values = [value for value in ratios.values() if value is not None]
+        if len(values) < len(ratios):
+            return NOT_MEASURED
+        detail = ", ".join(f"{name}: {value:.2f}" for name, value in ratios.items())
+        return f"{geometric_mean(values):.2f} ×", detail
+
+    return verdict
 
 
-def _against(ours, peers, where):
-    def find(cells):
-        found = {f"{data} {k}": ratio(cells, ours, peers, data, k) for data, k in where}
-        if None in found.values():
-            return "", "not all measured"
-        detail = ", ".join(f"{name}: {value:.2f}" for name, value in found.items())
-        return f"{geometric_mean(found.values()):.2f} ×", detail
-
-    return find
-
-
-def _cg(cells):
-    """The faster of ours whose loss is no higher than that of the fastest peer."""
-    found, details = [], []
+def conjugate_gradients(cells: Cells) -> Verdict:
+    """Compare the fastest peer with our fastest whose loss is no higher."""
+    ratios, details = [], []
     for data, k in MAIN:
-        peers = [(cells.seconds(peer, data, k, THREADS), peer) for peer in CG_PEERS]
-        theirs, peer = min((each for each in peers if each[0]), default=(None, None))
-        if theirs is None:
-            return "", "not all measured"
-        loss = cells.loss_after(SWEEPS, peer, data, k, THREADS)
-        lost = {name: cells.loss_after(SWEEPS, name, data, k, THREADS) for name in OUR_CG}
-        ours = [
-            (cells.seconds(name, data, k, THREADS), name)
+        group = Group(data, k, THREADS)
+        timed = [(cells.seconds(peer, *group), peer) for peer in CG_PEERS]
+        measured = [(seconds, peer) for seconds, peer in timed if seconds]
+        if not measured:
+            return NOT_MEASURED
+        their_seconds, peer = min(measured)
+        their_loss = cells.loss_after(SWEEPS, Cell(peer, *group))
+        if their_loss is None:
+            return NOT_MEASURED
+        losses = {name: cells.loss_after(SWEEPS, Cell(name, *group)) for name in OUR_CG}
+        candidates = [
+            (cells.seconds(name, *group), name)
             for name in OUR_CG
-            if (lost[name] or math.inf) <= loss
+            if (losses[name] or math.inf) <= their_loss
         ]
-        if not ours:
+        if not candidates:
             details.append(f"{data} {k}: no loss of ours as low as {peer}'s")
-            found.append(math.nan)
+            ratios.append(math.nan)
             continue
-        mine, name = min(ours)
-        found.append(theirs / mine)
+        our_seconds, name = min(candidates)
+        ratios.append(their_seconds / our_seconds)
         details.append(
-            f"{data} {k}: {theirs / mine:.2f} by {name}, "
-            f"loss {lost[name] / loss - 1:+.2%} of {peer}'s"
+            f"{data} {k}: {ratios[-1]:.2f} by {name}, "
+            f"loss {losses[name] / their_loss - 1:+.2%} of {peer}'s"
         )
-    return f"{geometric_mean(found):.2f} ×", "; ".join(details)
+    return f"{geometric_mean(ratios):.2f} ×", "; ".join(details)
 
 
-def _gemm(cells):
-    share = cells.gemm_share("gowalla", 128, THREADS)
+def gemm_share(cells: Cells) -> Verdict:
+    """Compare the rate of the necessary flops with that of a GEMM."""
+    share = cells.gemm_share(Group("gowalla", 128, THREADS))
     return number(share, ".0%"), "without the multiplications into the basis and back"
 
 
-def _large(cells):
-    found, details = [], []
+def large_factors(cells: Cells) -> Verdict:
+    """Compare the times to the loss that the fastest peer ends at."""
+    ratios, details = [], []
     for k in LARGE_FACTORS:
-        fastest = []
-        for peer in APPROXIMATE_PEERS:
-            points = cells.points((peer, "gowalla", k, THREADS))
-            if points:
-                fastest.append((points[-1][1], points[-1][2], peer))
-        if not fastest:
-            continue
-        seconds, loss, peer = min(fastest)
-        ours = [
-            (seconds_until(cells.points((name, "gowalla", k, THREADS)), loss), name)
-            for name in OURS
+        group = Group("gowalla", k, THREADS)
+        curves = {peer: cells.points(Cell(peer, *group)) for peer in APPROXIMATE_PEERS}
+        ends = [
+            (points[-1].seconds, points[-1].loss, peer) for peer, points in curves.items() if points
         ]
-        reached = [each for each in ours if each[0] is not None]
+        if not ends:
+            continue
+        their_seconds, loss, peer = min(ends)
+        times = [
+            (seconds_until(cells.points(Cell(name, *group)), loss), name) for name in OUR_SOLVERS
+        ]
+        reached = [(seconds, name) for seconds, name in times if seconds is not None]
         if not reached:
             details.append(f"{k}: {peer}'s loss not reached")
             continue
-        best, name = min(reached)
-        found.append(seconds / best)
-        details.append(f"{k}: {name} {best:.2f} s, {peer} {seconds:.2f} s")
-    return " and ".join(f"{value:.2f} ×" for value in found), "; ".join(details)
+        our_seconds, name = min(reached)
+        ratios.append(their_seconds / our_seconds)
+        details.append(f"{k}: {name} {our_seconds:.2f} s, {peer} {their_seconds:.2f} s")
+    return " and ".join(f"{value:.2f} ×" for value in ratios), "; ".join(details)
 
 
-def _threads(cells):
-    found = {}
+def thread_speedup(cells: Cells) -> Verdict:
+    """Compare one thread with two."""
+    speedups = {}
     for data, k in MAIN:
-        one = cells.seconds("wrmf-exact", data, k, 1)
-        two = cells.seconds("wrmf-exact", data, k, 2)
-        if one and two:
-            found[f"{data} {k}"] = one / two
-    detail = ", ".join(f"{name}: {value:.2f}" for name, value in found.items())
-    return number(min(found.values(), default=None), ".2f"), detail
+        one_thread = cells.seconds(OURS, data, k, 1)
+        two_threads = cells.seconds(OURS, data, k, 2)
+        if one_thread and two_threads:
+            speedups[f"{data} {k}"] = one_thread / two_threads
+    detail = ", ".join(f"{name}: {value:.2f}" for name, value in speedups.items())
+    return number(min(speedups.values(), default=None), ".2f"), detail
 
 
-def exponent(sizes, values) -> float:
+def exponent(sizes: Sequence[float], values: Sequence[float]) -> float:
     """Return the slope of log(values) over log(sizes), by least squares."""
     return float(np.polyfit(np.log(sizes), np.log(values), 1)[0])
 
 
-def growth(cells: Cells, cases: list[tuple[str, int]], sizes: list[float]):
-    """Return (measured, predicted) exponents of a sweep over sizes, None where one is missing."""
-    seconds = [cells.seconds("wrmf-exact", data, k, THREADS) for data, k in cases]
-    if None in seconds:
+def growth_exponents(
+    cells: Cells, cases: Sequence[Case], sizes: Sequence[float]
+) -> tuple[float, float] | None:
+    """Return the (measured, predicted) exponents of a sweep over sizes, None without all times."""
+    timed = [cells.seconds(OURS, data, k, THREADS) for data, k in cases]
+    seconds = [value for value in timed if value is not None]
+    if len(seconds) < len(cases):
         return None
     flops = [cells.results["data"][data]["flops"][str(k)]["all"] for data, k in cases]
     return exponent(sizes, seconds), exponent(sizes, flops)
 
 
-def _exponents(cells):
-    about = cells.results["data"]
+def growth(cells: Cells) -> Verdict:
+    """Compare the growth of the time with that of all flops."""
 
-    def entries(names):
-        return [about.get(name, {}).get("entries", 1) for name in names]
+    def entries(names: Iterable[str]) -> list[int]:
+        return [cells.results["data"].get(name, {}).get("entries", 1) for name in names]
 
-    details, worst = [], []
-    for what, cases, sizes in (
-        ("rows", [(name, 64) for name in ROWS], entries(ROWS)),
-        ("entries", [(name, 64) for name in ENTRIES], entries(ENTRIES)),
-        ("k", [("gowalla", k) for k in FACTORS], FACTORS),
-    ):
-        found = growth(cells, cases, sizes)
-        if found is not None:
-            measured, predicted = found
-            worst.append(abs(measured / predicted - 1))
-            details.append(f"{what}: {measured:.2f}, flops {predicted:.2f}")
-    return number(max(worst, default=None), ".0%"), "; ".join(details)
+    studies: dict[str, tuple[list[Case], Sequence[float]]] = {
+        "rows": ([(name, 64) for name in ROWS], entries(ROWS)),
+        "entries": ([(name, 64) for name in ENTRIES], entries(ENTRIES)),
+        "k": ([("gowalla", k) for k in FACTORS], FACTORS),
+    }
+    details, deviations = [], []
+    for name, (cases, sizes) in studies.items():
+        exponents = growth_exponents(cells, cases, sizes)
+        if exponents is not None:
+            measured, predicted = exponents
+            deviations.append(abs(measured / predicted - 1))
+            details.append(f"{name}: {measured:.2f}, flops {predicted:.2f}")
+    return number(max(deviations, default=None), ".0%"), "; ".join(details)
+
+
+@dataclass(frozen=True)
+class Target:
+    """One line of the table of targets."""
+
+    name: str
+    must: str
+    aim: str
+    verdict: Callable[[Cells], Verdict]
 
 
 TARGETS = (
-    (
+    Target(
         "exact / best exact peer, geometric mean",
         "≥ 6 ×, none < 2.5 ×",
         "≥ 12 ×",
-        _against("wrmf-exact", EXACT_PEERS, MAIN),
+        exact_against(EXACT_PEERS, MAIN),
     ),
-    (
+    Target(
         "exact / best approximate peer, gowalla",
         "≥ 0.8 ×",
         "≥ 2 ×",
-        _against("wrmf-exact", APPROXIMATE_PEERS, GOWALLA),
+        exact_against(APPROXIMATE_PEERS, GOWALLA),
     ),
-    ("cg / best peer's CG, loss no higher", "≥ 3 ×", "≥ 5 ×", _cg),
-    ("necessary flops / GEMM rate, gowalla k = 128", "≥ 40 %", "≥ 60 %", _gemm),
-    ("k = 512 and 1024: to the fastest peer's loss", "≥ 2 ×", "≥ 4 ×", _large),
-    ("exponents over rows, entries, k", "within 15 %", "", _exponents),
-    ("two threads over one", "≥ 1.8 ×", "≥ 1.95 ×", _threads),
+    Target("cg / best peer's CG, loss no higher", "≥ 3 ×", "≥ 5 ×", conjugate_gradients),
+    Target("necessary flops / GEMM rate, gowalla k = 128", "≥ 40 %", "≥ 60 %", gemm_share),
+    Target("k = 512 and 1024: to the fastest peer's loss", "≥ 2 ×", "≥ 4 ×", large_factors),
+    Target("exponents over rows, entries, k", "within 15 %", "", growth),
+    Target("two threads over one", "≥ 1.8 ×", "≥ 1.95 ×", thread_speedup),
 )
+
+
+def verdicts(results: dict[str, Any]) -> str:
+    """Return the table of targets with what was measured; blank where it was not."""
+    cells = Cells(results)
+    rows = [["", "must", "aim", "measured", "in detail"]]
+    for target in TARGETS:
+        rows.append([target.name, target.must, target.aim, *target.verdict(cells)])
+    return aligned(rows)
