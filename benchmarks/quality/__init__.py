@@ -1,1 +1,1 @@
-"""Ranking quality of tuned models beside other libraries."""
+"""Ranking quality of tuned models, beside other libraries and published tables."""

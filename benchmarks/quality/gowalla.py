@@ -1,36 +1,36 @@
-"""How good a model of gowalla gets: tuned on a part of train, retrained, tested once for each k.
+"""The quality of models of gowalla: tuned on a part of train, retrained, tested once for each k.
 
     python -m benchmarks.quality.gowalla --factors 64 128 256 512 1024
 
-Each k is tuned and tested in a process of its own and begins at the best settings of the k before.
-A setting is scored by recall@20 + ndcg@20 on a tenth of each user's training part; the test part is
-looked at once, by the model retrained on all of train with the setting and the epochs that won.
-Everything goes into results/gowalla-quality-k….json.
+Each k is tuned and tested in a process of its own and starts at the best settings of the k before.
+A setting is scored by recall@20 + ndcg@20 on a tenth of each user's training part. The test part is
+evaluated once, with the model retrained on all of train by the best setting and number of epochs.
+The records are ``results/gowalla-quality-k….json``.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import wrmf
-from benchmarks import data
-from benchmarks.quality.data import described, gowalla, write
-from benchmarks.quality.tuner import Trial, search
-from benchmarks.speed.runner import RESULTS
-from benchmarks.speed.worker import peak_memory
-from wrmf.data.splitting import _keep, _places
+from benchmarks import data, record
+from benchmarks.machine import peak_memory
+from benchmarks.quality.tuner import Budget, Plan, Trial, search
+from wrmf.data.splitting import keep_entries, random_places
 
 METRICS = ("recall@20", "ndcg@20")
 CHECKPOINTS = (2, 3, 4, 5, 6, 8, 10, 12, 16)
-# λ is given for a row of this many: λ of the loss = strength · SIZE^(1 − ν), so that ν alone
-# changes which rows are held back more, and not how much all are.
+# λ is given for a row of this many entries, λ of the loss = strength · SIZE^(1 − ν), so ν changes
+# which rows are regularised more, but not how much all of them are.
 SIZE = 600.0
 SPACE = {
     "unobserved_weight": wrmf.Range(0.003, 0.1, log=True),
@@ -39,7 +39,7 @@ SPACE = {
     "user_power": wrmf.Range(-0.2, 0.8),
     "item_power": wrmf.Range(-0.2, 0.8),
 }
-# α0 .015, λ .005, ν 1 is what a light search with another library ended at.
+# A short search with another library ended at α₀ = 0.015, λ = 0.005 and ν = 1.
 STARTS = [
     {
         "unobserved_weight": 0.015,
@@ -51,10 +51,60 @@ STARTS = [
     for power in (0.0, 0.25)
 ]
 TRIALS = {64: 40, 128: 60, 256: 30, 512: 36, 1024: 14, 2048: 3}
+OTHER_TRIALS = 6
 TUNING_USERS = 10_000
+RANDOM_SHARE = 0.4
 
 
-def model_of(params: dict, factors: int, epochs: int, seed: int) -> wrmf.WRMF:
+@dataclass(frozen=True)
+class Study:
+    """How one k is tuned and tested.
+
+    Attributes
+    ----------
+    factors : int
+    budget : Budget
+    seed : int, default 0
+    starts : sequence of settings
+        Settings that are tried first.
+    earlier : sequence of Trial
+        Trials to continue from.
+    explore : float
+        Share of the budget for random settings.
+    held_out : float
+        Share of each user's train that is tuned on.
+    users : int
+        Number of users that are drawn to tune on.
+    patience : int
+        Checkpoints without a gain after which a trial stops.
+    test : bool
+        Whether the test part is evaluated.
+    """
+
+    factors: int
+    budget: Budget
+    seed: int = 0
+    starts: Sequence[Mapping[str, Any]] = tuple(STARTS)
+    earlier: Sequence[Trial] = ()
+    explore: float = RANDOM_SHARE
+    held_out: float = 0.1
+    users: int = TUNING_USERS
+    patience: int = 2
+    test: bool = True
+
+    @property
+    def name(self) -> str:
+        """Name of the record."""
+        return record_name(self.factors)
+
+
+def record_name(factors: int) -> str:
+    """Return the name of the record of one k."""
+    return f"gowalla-quality-k{factors}"
+
+
+def model_of(params: Mapping[str, Any], factors: int, epochs: int, seed: int) -> wrmf.WRMF:
+    """Return the model of a setting, not yet fitted."""
     exponent = params["regularization_exponent"]
     return wrmf.WRMF(
         factors,
@@ -68,8 +118,8 @@ def model_of(params: dict, factors: int, epochs: int, seed: int) -> wrmf.WRMF:
     )
 
 
-def weighted(train: wrmf.Interactions, params: dict) -> wrmf.Interactions:
-    """Return train with values n_u^−a · n_i^−b, scaled to a mean of 1: what a pair counts."""
+def weighted(train: wrmf.Interactions, params: Mapping[str, Any]) -> wrmf.Interactions:
+    """Return ``train`` with the weights n_u^−a · n_i^−b of its pairs, scaled to a mean of 1."""
     matrix = train.matrix.copy()
     of_users = np.diff(matrix.indptr)
     of_items = np.bincount(matrix.indices, minlength=matrix.shape[1])
@@ -79,11 +129,13 @@ def weighted(train: wrmf.Interactions, params: dict) -> wrmf.Interactions:
     return train.with_matrix(matrix)
 
 
-def curve(params: dict, factors: int, split: wrmf.Split, seed: int, checkpoints=CHECKPOINTS):
+def curve(
+    params: Mapping[str, Any], factors: int, split: wrmf.Split, seed: int
+) -> Iterator[tuple[int, dict[str, float]]]:
     """Yield (epoch, scores on ``split.test``) at each checkpoint of one training run."""
     model = model_of(params, factors, 1, seed)
     train = weighted(split.train, params)
-    for epoch in checkpoints:
+    for epoch in CHECKPOINTS:
         model.partial_fit(train, epoch - model.iterations_done, progress=False)
         scores = dict(wrmf.evaluate(model, split, METRICS))
         yield epoch, scores | {"sum": sum(scores.values())}
@@ -92,153 +144,161 @@ def curve(params: dict, factors: int, split: wrmf.Split, seed: int, checkpoints=
 def validation(
     train: wrmf.Interactions, seed: int, share: float = 0.1, n_users: int = TUNING_USERS
 ) -> wrmf.Split:
-    """Return a share of each user's train held out, at least one pair, as in the test part.
+    """Return a split that holds out a share of each user's train, as in the test part.
 
-    Only ``n_users``, drawn, are scored.
+    At least one pair of every user is held out. Only ``n_users`` random users are scored.
     """
     generator = np.random.default_rng(seed)
     counts = np.diff(train.matrix.indptr)
-    wanted = np.maximum(1, np.rint(share * counts))
-    held = _places(train.matrix, generator) < np.repeat(wanted, counts)
+    n_held_out = np.maximum(1, np.rint(share * counts))
+    held_out = random_places(train.matrix, generator) < np.repeat(n_held_out, counts)
     users = np.sort(generator.permutation(len(counts))[:n_users])
-    return wrmf.Split(_keep(train, ~held), _keep(train, held), users)
+    return wrmf.Split(keep_entries(train, ~held_out), keep_entries(train, held_out), users)
 
 
-def run(
-    factors: int,
-    trials: int,
-    seconds: float,
-    seed: int,
-    starts: list[dict],
-    before: list[Trial],
-    test: bool = True,
-    held_out: float = 0.1,
-    patience: int = 2,
-    users: int = TUNING_USERS,
-) -> dict:
-    """Return the record of one k: every trial, then the one look at the test part."""
-    whole = gowalla()
-    held = validation(whole.train, seed, held_out, users)
-    found = search(
-        lambda params: curve(params, factors, held, seed),
+def run(study: Study) -> dict[str, Any]:
+    """Return the record of one k: every trial, then the one evaluation of the test part."""
+    split = data.gowalla()
+    inner = validation(split.train, study.seed, study.held_out, study.users)
+    plan = Plan(
         SPACE,
         "sum",
-        trials,
-        seconds,
-        seed + len(before),
-        starts,
-        before,
-        explore=0.4 if starts is STARTS else 0.0,
-        patience=patience,
+        study.starts,
+        # A continued search must not propose the same settings again.
+        seed=study.seed + len(study.earlier),
+        explore=study.explore,
+        patience=study.patience,
+    )
+    trials = search(
+        lambda params: curve(params, study.factors, inner, study.seed),
+        plan,
+        study.budget,
+        study.earlier,
         log=lambda line: print(line, file=sys.stderr, flush=True),
     )
-    best = found[0]
-    record = {
-        "factors": factors,
-        "seed": seed,
+    best = trials[0]
+    model = model_of(best.params, study.factors, best.epoch, study.seed)
+    content = {
+        "factors": study.factors,
+        "seed": study.seed,
         "threads": 2,
         "tuning": {
-            "trials": len(found),
-            "users": len(held.users),
-            "seconds": round(sum(trial.seconds for trial in found), 1),
-            "held_out": held_out,
+            "trials": len(trials),
+            "users": len(inner.users),
+            "seconds": round(sum(trial.seconds for trial in trials), 1),
+            "held_out": study.held_out,
             "checkpoints": CHECKPOINTS,
-            "patience": patience,
+            "patience": study.patience,
         },
-        "best": best.to_json() | {"model": repr(model_of(best.params, factors, best.epoch, seed))},
-        "trials": [trial.to_json() for trial in found],
+        "best": best.to_json() | {"model": repr(model)},
+        "trials": [trial.to_json() for trial in trials],
     }
-    return record | (tested(best, factors, whole, seed) if test else {})
+    return content | (result_on_test(model, best.params, split) if study.test else {})
 
 
-def tested(best: Trial, factors: int, whole: wrmf.Split, seed: int) -> dict:
-    model = model_of(best.params, factors, best.epoch, seed)
+def result_on_test(
+    model: wrmf.WRMF, params: Mapping[str, Any], split: wrmf.Split
+) -> dict[str, Any]:
+    """Train a model on all of train; return its test scores, seconds and peak memory."""
     start = time.perf_counter()
-    model.fit(weighted(whole.train, best.params), progress=False)
+    model.fit(weighted(split.train, params), progress=False)
     training = time.perf_counter() - start
-    scores = wrmf.evaluate(model, whole, METRICS)
+    evaluation = wrmf.evaluate(model, split, METRICS)
     return {
         "test": {
-            **{name: round(value, 5) for name, value in scores.items()},
-            "stderr": {name: round(value, 5) for name, value in scores.stderr.items()},
-            "users": scores.n_users,
+            **{name: round(value, 5) for name, value in evaluation.items()},
+            "stderr": {name: round(value, 5) for name, value in evaluation.stderr.items()},
+            "users": evaluation.n_users,
         },
         "training_seconds": round(training, 2),
         "peak_memory_MiB": round((peak_memory() or 0) / 2**20),
     }
 
 
-def best_settings(path: Path, n: int = 3) -> list[dict]:
-    trials = json.loads(path.read_text(encoding="utf-8"))["trials"]
-    return [trial["params"] for trial in trials[:n]]
+def best_settings(path: Path, n: int = 3) -> list[dict[str, Any]]:
+    """Return the n best settings of a record."""
+    return [trial["params"] for trial in record.read(path)["trials"][:n]]
 
 
-def main(arguments: list[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the command line."""
+    command = argparse.ArgumentParser(
         prog="python -m benchmarks.quality.gowalla", description=__doc__.splitlines()[0]
     )
-    parser.add_argument("--factors", type=int, nargs="+", default=[64, 128, 256, 512, 1024])
-    parser.add_argument("--trials", type=int, help="of each k; by default fewer for larger k")
-    parser.add_argument("--seconds", type=float, default=np.inf, help="of tuning, each k at most")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--start", type=Path, help="results of another k to begin at")
-    parser.add_argument("--starts", type=int, default=3, help="how many of its best settings")
-    parser.add_argument("--resume", action="store_true", help="add trials to those in the results")
-    parser.add_argument("--tune-only", action="store_true", help="leave the test part alone")
-    parser.add_argument("--held-out", type=float, default=0.1, help="share of train to tune on")
-    parser.add_argument("--users", type=int, default=TUNING_USERS, help="drawn to tune on")
-    parser.add_argument("--patience", type=int, default=2, help="checkpoints without a gain")
-    parser.add_argument("--out", type=Path)
-    asked = parser.parse_args(arguments)
-    if len(asked.factors) > 1:
-        # A fresh process for each k, so that peak memory is its own.
-        start = asked.start
-        for factors in asked.factors:
-            own = RESULTS / f"gowalla-quality-k{factors}.json"
-            command = [
-                sys.executable,
-                "-m",
-                "benchmarks.quality.gowalla",
-                "--factors",
-                str(factors),
-                "--seconds",
-                str(asked.seconds),
-                "--seed",
-                str(asked.seed),
-                *(["--trials", str(asked.trials)] if asked.trials else []),
-                *(["--start", str(start)] if start else []),
-            ]
-            subprocess.run(command, cwd=data.ROOT, check=True)
-            start = own
-        return
-    factors = asked.factors[0]
-    starts = best_settings(asked.start, asked.starts) + STARTS[:1] if asked.start else STARTS
-    trials = TRIALS.get(factors, 6) if asked.trials is None else asked.trials
-    name = f"gowalla-quality-k{factors}"
-    own = asked.out or RESULTS / f"{name}.json"
-    before: list[Trial] = []
-    found_by = []
-    if asked.resume:
-        so_far = json.loads(own.read_text(encoding="utf-8"))
-        before = [Trial.of_json(trial) for trial in so_far["trials"]]
-        found_by = so_far["tuning"].get("commands", [so_far["command"]])
+    add = command.add_argument
+    add("--factors", type=int, nargs="+", default=[64, 128, 256, 512, 1024])
+    add("--trials", type=int, help="of each k; by default fewer for larger k")
+    add("--seconds", type=float, default=np.inf, help="of tuning, at most, for each k")
+    add("--seed", type=int, default=0)
+    add("--start", type=Path, help="record of another k, to start at its best settings")
+    add("--starts", type=int, default=3, help="number of these settings")
+    add("--resume", action="store_true", help="add trials to those of the record")
+    add("--tune-only", action="store_true", help="do not evaluate the test part")
+    add("--held-out", type=float, default=0.1, help="share of train to tune on")
+    add("--users", type=int, default=TUNING_USERS, help="number of users to tune on")
+    add("--patience", type=int, default=2, help="checkpoints without a gain")
+    add("--out", type=Path, help="the JSON file, for a single k")
+    return command
+
+
+def run_each(options: argparse.Namespace) -> None:
+    """Run each k in a fresh process, so that its peak memory is its own."""
+    start = options.start
+    for factors in options.factors:
+        arguments = [f"--factors={factors}", f"--seconds={options.seconds}"]
+        arguments += [f"--seed={options.seed}"]
+        arguments += [f"--trials={options.trials}"] if options.trials else []
+        arguments += [f"--start={start}"] if start else []
+        module = [sys.executable, "-m", "benchmarks.quality.gowalla"]
+        subprocess.run([*module, *arguments], cwd=data.ROOT, check=True)
+        start = record.RESULTS / f"{record_name(factors)}.json"
+
+
+def study_of(options: argparse.Namespace, earlier: Sequence[Trial]) -> Study:
+    """Return the study that the command line asks for."""
+    factors = options.factors[0]
+    trials = TRIALS.get(factors, OTHER_TRIALS) if options.trials is None else options.trials
+    starts: list[dict[str, Any]] = STARTS
+    if options.resume:
         starts = []
-    record = run(
+    elif options.start:
+        starts = best_settings(options.start, options.starts) + STARTS[:1]
+    return Study(
         factors,
-        trials,
-        asked.seconds,
-        asked.seed,
+        Budget(trials, options.seconds),
+        options.seed,
         starts,
-        before,
-        not asked.tune_only,
-        asked.held_out,
-        asked.patience,
-        asked.users,
+        earlier,
+        explore=0.0 if options.resume or options.start else RANDOM_SHARE,
+        held_out=options.held_out,
+        users=options.users,
+        patience=options.patience,
+        test=not options.tune_only,
     )
-    record = described("benchmarks.quality.gowalla", record)
-    record["tuning"]["commands"] = [*found_by, *([record["command"]] if trials else [])]
-    path = write(record, name, asked.out)
-    print(f"k = {factors}: {record['best']['model']}, {record.get('test', 'not tested')}, {path}")
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command."""
+    options = parser().parse_args(arguments)
+    if len(options.factors) > 1:
+        run_each(options)
+        return
+    factors = options.factors[0]
+    path = options.out or record.RESULTS / f"{record_name(factors)}.json"
+    earlier: list[Trial] = []
+    commands: list[str] = []
+    if options.resume:
+        previous = record.read(path)
+        earlier = [Trial.of_json(trial) for trial in previous["trials"]]
+        commands = previous["tuning"].get("commands", [previous["command"]])
+    study = study_of(options, earlier)
+    content = record.described("benchmarks.quality.gowalla", run(study))
+    if study.budget.trials:
+        commands = [*commands, content["command"]]
+    content["tuning"]["commands"] = commands
+    path = record.write(content, study.name, path)
+    tested = content.get("test", "not tested")
+    print(f"k = {factors}: {content['best']['model']}, {tested}, {path}")
 
 
 if __name__ == "__main__":

@@ -1,81 +1,82 @@
-"""The leaderboard: everybody tuned with the same budget, tested once.
+"""The leaderboard: every contender is tuned with the same budget and tested once.
 
     python -m benchmarks.quality.leaderboard              # all sets, both protocols: half an hour
     python -m benchmarks.quality.leaderboard --sets citeulike_a --protocols weak --seconds 20
     python -m benchmarks.quality.leaderboard --show       # the tables again, from the results
 
-A budget is so many trials and so many seconds (training and evaluation on validation), whichever
+A budget is a number of trials and of seconds (training, and evaluation on validation), whichever
 ends first, for each contender, set and protocol. Settings are chosen by ndcg@20 on a validation
-split of train; the winner is retrained on all of train and scored on test once.
+split of train; the best is trained again on all of train and scored on test once.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-from benchmarks.peers import Missing
-from benchmarks.quality.contenders import CONTENDERS
-from benchmarks.quality.data import described, leaderboard_split, write
-from benchmarks.quality.tuner import search
-from benchmarks.speed.runner import RESULTS
+import wrmf
+from benchmarks import record
+from benchmarks.missing import Missing
+from benchmarks.quality.contenders import CONTENDERS, Contender
+from benchmarks.quality.splits import PROTOCOLS, leaderboard_split
+from benchmarks.quality.tuner import Budget, Plan, search
 
 SETS = ("citeulike_a", "lastfm_hetrec2k", "mtg_decks")
-PROTOCOLS = ("weak", "strong")
 METRICS = ("recall@20", "ndcg@20")
+CHOSEN_BY = "ndcg@20"
 
 
-def compete(contender, split, inner, trials: int, seconds: float, seed: int) -> dict:
-    """Return one contender's record on one split."""
+def log(line: str) -> None:
+    """Print a line to standard error."""
+    print(line, file=sys.stderr, flush=True)
 
-    def run(params):
-        for epoch, model in contender.curve(params, inner):
-            yield epoch, model.evaluate(inner, METRICS)[0]
 
-    trials = trials if contender.space else 1
-    found = search(
-        run,
-        contender.space,
-        "ndcg@20",
-        trials,
-        seconds,
-        seed,
-        contender.starts,
-        log=lambda line: print(f"  {line}", file=sys.stderr, flush=True),
-    )
-    best = found[0]
+def compete(
+    contender: Contender, split: wrmf.Split, validation: wrmf.Split, budget: Budget, seed: int
+) -> dict[str, Any]:
+    """Return one contender's record, tuned on ``validation`` and tested on ``split``."""
+
+    def curve(params: dict[str, Any]) -> Iterator[tuple[int, dict[str, float]]]:
+        for epoch, model in contender.curve(params, validation):
+            yield epoch, model.evaluate(validation, METRICS)[0]
+
+    if not contender.space:
+        budget = Budget(1, budget.seconds)
+    plan = Plan(contender.space, CHOSEN_BY, contender.starts, seed)
+    trials = search(curve, plan, budget, log=lambda line: log(f"  {line}"))
+    best = trials[0]
     if best.failed or not best.curve:
         return {"skipped": best.failed or "no checkpoint within the budget"}
     start = time.perf_counter()
-    last = (best.epoch,)
-    options = {"checkpoints": last} if contender.als else {}
-    ((_, model),) = contender.curve(best.params, split, **options)
+    ((_, model),) = contender.curve(best.params, split, (best.epoch,))
     training = time.perf_counter() - start
-    values, errors = model.evaluate(split, METRICS)
+    means, errors = model.evaluate(split, METRICS)
     return {
         "als": contender.als,
-        "tried": len(found),
-        "tuning_seconds": round(sum(trial.seconds for trial in found), 1),
+        "tried": len(trials),
+        "tuning_seconds": round(sum(trial.seconds for trial in trials), 1),
         "best": best.to_json(),
         "training_seconds": round(training, 3),
-        "test": {name: round(value, 5) for name, value in values.items()},
+        "test": {name: round(value, 5) for name, value in means.items()},
         "stderr": {name: round(value, 5) for name, value in errors.items()},
-        "trials": [trial.to_json() for trial in found],
+        "trials": [trial.to_json() for trial in trials],
     }
 
 
-def run(name: str, protocol: str, asked) -> Path:
-    split, inner = leaderboard_split(name, protocol, asked.seed)
+def run(name: str, protocol: str, options: argparse.Namespace) -> Path:
+    """Tune and test the contenders on one set; return the path of the record."""
+    split, validation = leaderboard_split(name, protocol, options.seed)
     train = split.train.matrix
-    record = {
+    content: dict[str, Any] = {
         "set": name,
         "protocol": protocol,
-        "seed": asked.seed,
+        "seed": options.seed,
         "threads": 2,
-        "budget": {"trials": asked.trials, "seconds": asked.seconds},
+        "budget": {"trials": options.trials, "seconds": options.seconds},
         "data": {
             "users": train.shape[0],
             "items": train.shape[1],
@@ -85,32 +86,36 @@ def run(name: str, protocol: str, asked) -> Path:
         },
         "contenders": {},
     }
-    for one in asked.contenders:
-        print(f"{name} {protocol}: {one}", file=sys.stderr, flush=True)
+    budget = Budget(options.trials, options.seconds)
+    for contender in options.contenders:
+        log(f"{name} {protocol}: {contender}")
         try:
-            found = compete(CONTENDERS[one], split, inner, asked.trials, asked.seconds, asked.seed)
+            result = compete(CONTENDERS[contender], split, validation, budget, options.seed)
         except Missing as reason:
-            found = {"skipped": str(reason)}
-        record["contenders"][one] = found
-    path = results_of(name, protocol, asked)
+            result = {"skipped": str(reason)}
+        content["contenders"][contender] = result
+    path = results_path(name, protocol, options)
     if path.exists():
-        # Who was not asked for keeps what was found before, on the same split.
-        before = json.loads(path.read_text(encoding="utf-8"))
-        if before["data"] == record["data"] and before["budget"] == record["budget"]:
-            record["contenders"] = before["contenders"] | record["contenders"]
-    return write(described("benchmarks.quality.leaderboard", record), path.stem, path)
+        # Contenders that were not asked for keep their earlier results on the same split.
+        earlier = record.read(path)
+        if earlier["data"] == content["data"] and earlier["budget"] == content["budget"]:
+            content["contenders"] = earlier["contenders"] | content["contenders"]
+    described = record.described("benchmarks.quality.leaderboard", content)
+    return record.write(described, path.stem, path)
 
 
-def results_of(name: str, protocol: str, asked) -> Path:
-    seed = f"-seed{asked.seed}" if asked.seed else ""
-    return (asked.out or RESULTS) / f"leaderboard-{name}-{protocol}{seed}.json"
+def results_path(name: str, protocol: str, options: argparse.Namespace) -> Path:
+    """Return the path of the record of one set and protocol."""
+    seed = f"-seed{options.seed}" if options.seed else ""
+    folder: Path = options.out or record.RESULTS
+    return folder / f"leaderboard-{name}-{protocol}{seed}.json"
 
 
-def table(record: dict) -> str:
-    """Return a Markdown table, the best first; a winner of another kind is marked."""
-    data, budget = record["data"], record["budget"]
+def table(content: dict[str, Any]) -> str:
+    """Return a Markdown table, the best first; a winner that is no ALS is marked."""
+    data, budget = content["data"], content["budget"]
     lines = [
-        f"**{record['set']}, {record['protocol']}**: {data['users']:,} × {data['items']:,}, "
+        f"**{content['set']}, {content['protocol']}**: {data['users']:,} × {data['items']:,}, "
         f"{data['train']:,} in train, {data['test_users']:,} test users; "
         f"{budget['trials']} trials or {budget['seconds']:.0f} s each",
         "",
@@ -118,26 +123,27 @@ def table(record: dict) -> str:
         "|---|" + "---|" * 6,
     ]
     ranked = sorted(
-        (each for each in record["contenders"].items() if "test" in each[1]),
-        key=lambda each: -each[1]["test"]["ndcg@20"],
+        ((name, result) for name, result in content["contenders"].items() if "test" in result),
+        key=lambda named: -named[1]["test"][CHOSEN_BY],
     )
-    for place, (name, found) in enumerate(ranked):
+    for place, (name, result) in enumerate(ranked):
         shown = f"**{name}**" if name == "wrmf" else name
-        if place == 0 and not found["als"]:
+        if place == 0 and not result["als"]:
             shown += " (wins, and is no ALS)"
-        test = found["test"]
+        test = result["test"]
         lines.append(
             f"| {shown} | {test['recall@20']:.4f} | {test['ndcg@20']:.4f} | "
-            f"{found['stderr']['ndcg@20']:.4f} | {found['tried']} | {found['tuning_seconds']} | "
-            f"{found['training_seconds']} |"
+            f"{result['stderr']['ndcg@20']:.4f} | {result['tried']} | "
+            f"{result['tuning_seconds']} | {result['training_seconds']} |"
         )
-    for name, found in record["contenders"].items():
-        if "skipped" in found:
-            lines.append(f"| {name} | left out: {found['skipped']} |||||| ")
+    for name, result in content["contenders"].items():
+        if "skipped" in result:
+            lines.append(f"| {name} | left out: {result['skipped']} |||||| ")
     return "\n".join(lines)
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.quality.leaderboard", description=__doc__.splitlines()[0]
     )
@@ -149,17 +155,17 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="folder of the results")
     parser.add_argument("--show", action="store_true", help="only print the tables of results")
-    asked = parser.parse_args(arguments)
-    for name in asked.sets:
-        for protocol in asked.protocols:
-            path = results_of(name, protocol, asked)
+    options = parser.parse_args(arguments)
+    for name in options.sets:
+        for protocol in options.protocols:
+            path = results_path(name, protocol, options)
             try:
-                path = path if asked.show else run(name, protocol, asked)
+                path = path if options.show else run(name, protocol, options)
             except Missing as reason:
                 print(f"{name} {protocol}: left out: {reason}")
                 continue
             if path.exists():
-                print(table(json.loads(path.read_text(encoding="utf-8"))), end="\n\n")
+                print(table(record.read(path)), end="\n\n")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The pictures of docs/tuning.md, from the recorded results alone.
+"""The plots of docs/tuning.md, from the records alone.
 
 python -m benchmarks.quality.plots [benchmarks/results] --out docs
 """
@@ -6,10 +6,14 @@ python -m benchmarks.quality.plots [benchmarks/results] --out docs
 from __future__ import annotations
 
 import argparse
-import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from benchmarks.speed.runner import RESULTS
+from benchmarks import record
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # recall@20 and ndcg@20 on this split, from the papers.
 PUBLISHED = {"LightGCN": (0.1830, 0.1554), "UltraGCN": (0.1862, 0.1580)}
@@ -20,29 +24,29 @@ PARAMETERS = {
     "user_power": "a in n_u^−a",
     "item_power": "b in n_i^−b",
 }
+LOGARITHMIC = ("unobserved_weight", "strength")
+
+Records = Sequence[dict[str, Any]]
 
 
-def gowalla_results(folder: Path) -> list[dict]:
-    """Return the records of gowalla_quality.py by rising k."""
-    found = [
-        json.loads(path.read_text(encoding="utf-8"))
-        for path in folder.glob("gowalla-quality-k*.json")
-    ]
-    return sorted(found, key=lambda each: each["factors"])
+def gowalla_records(folder: Path) -> list[dict[str, Any]]:
+    """Return the records of ``benchmarks.quality.gowalla`` by rising k."""
+    records = [record.read(path) for path in folder.glob("gowalla-quality-k*.json")]
+    return sorted(records, key=lambda content: content["factors"])
 
 
-def over_factors(records, figure) -> bool:
-    """Test scores over k, beside published ones."""
-    tested = [each for each in records if "test" in each]
+def over_factors(records: Records, figure: Figure) -> bool:
+    """Draw the test scores over k, beside published ones."""
+    tested = [content for content in records if "test" in content]
     if len(tested) < 2:
         return False
     for place, metric in enumerate(("recall@20", "ndcg@20")):
         axes = figure.add_subplot(1, 2, place + 1)
-        k = [each["factors"] for each in tested]
+        k = [content["factors"] for content in tested]
         axes.errorbar(
             k,
-            [each["test"][metric] for each in tested],
-            [each["test"]["stderr"][metric] for each in tested],
+            [content["test"][metric] for content in tested],
+            [content["test"]["stderr"][metric] for content in tested],
             marker="o",
             capsize=3,
             label="wrmf, tuned",
@@ -56,20 +60,20 @@ def over_factors(records, figure) -> bool:
     return True
 
 
-def parameters(records, figure) -> bool:
-    """Every trial: its validation score, as a share of the best for its k, by each parameter."""
+def parameters(records: Records, figure: Figure) -> bool:
+    """Draw the validation score of every trial, as a share of its k's best, by each parameter."""
     if not records:
         return False
     panels = figure.subplots(1, len(PARAMETERS), sharey=True)
     for axes, (name, label) in zip(panels, PARAMETERS.items(), strict=True):
-        for record in records:
+        for content in records:
             points = [
-                (each["params"][name], each["score"] / record["best"]["score"])
-                for each in record["trials"]
-                if each["score"]
+                (trial["params"][name], trial["score"] / content["best"]["score"])
+                for trial in content["trials"]
+                if trial["score"]
             ]
-            axes.scatter(*zip(*points, strict=True), s=9, label=f"k = {record['factors']}")
-        if name in ("unobserved_weight", "strength"):
+            axes.scatter(*zip(*points, strict=True), s=9, label=f"k = {content['factors']}")
+        if name in LOGARITHMIC:
             axes.set_xscale("log")
             axes.xaxis.set_minor_formatter("")
         axes.set(xlabel=label, ylim=(0.85, 1.005))
@@ -79,19 +83,19 @@ def parameters(records, figure) -> bool:
     return True
 
 
-def epochs(records, figure) -> bool:
-    """Validation score over sweeps, of the best setting of each k."""
+def epochs(records: Records, figure: Figure) -> bool:
+    """Draw the validation score over sweeps, of the best setting of each k."""
     if not records:
         return False
     axes = figure.subplots()
-    for record in records:
-        curve = record["best"]["curve"]
+    for content in records:
+        curve = content["best"]["curve"]
         axes.plot(
             [epoch for epoch, _ in curve],
             [scores["sum"] for _, scores in curve],
             marker="o",
             markersize=3,
-            label=f"k = {record['factors']}",
+            label=f"k = {content['factors']}",
         )
     axes.set(xlabel="sweeps", ylabel="recall@20 + ndcg@20", title="gowalla, validation")
     axes.grid(alpha=0.3)
@@ -99,30 +103,38 @@ def epochs(records, figure) -> bool:
     return True
 
 
+class Plot(NamedTuple):
+    """A function that draws, False where it has no records for it, and the size in inches."""
+
+    draw: Callable[[Records, Figure], bool]
+    size: tuple[float, float]
+
+
 PLOTS = {
-    "factors": (over_factors, (8, 3.4)),
-    "parameters": (parameters, (11, 2.8)),
-    "epochs": (epochs, (4.8, 3.4)),
+    "factors": Plot(over_factors, (8, 3.4)),
+    "parameters": Plot(parameters, (11, 2.8)),
+    "epochs": Plot(epochs, (4.8, 3.4)),
 }
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Draw the plots that the folder has records for."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.quality.plots", description=__doc__.splitlines()[0]
     )
-    parser.add_argument("folder", nargs="?", type=Path, default=RESULTS)
-    parser.add_argument("--out", type=Path, default=Path("docs"))
-    asked = parser.parse_args(arguments)
+    parser.add_argument("folder", nargs="?", type=Path, default=record.RESULTS)
+    parser.add_argument("--out", type=Path, default=Path("docs"), help="folder of the plots")
+    options = parser.parse_args(arguments)
     from matplotlib.figure import Figure
 
-    records = gowalla_results(asked.folder)
-    asked.out.mkdir(parents=True, exist_ok=True)
-    for name, (draw, size) in PLOTS.items():
-        figure = Figure(figsize=size, layout="constrained")
-        if not draw(records, figure):
-            print(f"{name}: no results for it in {asked.folder}")
+    records = gowalla_records(options.folder)
+    options.out.mkdir(parents=True, exist_ok=True)
+    for name, plot in PLOTS.items():
+        figure = Figure(figsize=plot.size, layout="constrained")
+        if not plot.draw(records, figure):
+            print(f"{name}: no results for it in {options.folder}")
             continue
-        path = asked.out / f"tuning_{name}.png"
+        path = options.out / f"tuning_{name}.png"
         figure.savefig(path, dpi=110)
         print(path)
 

@@ -1,38 +1,43 @@
-"""The published tables of iALS on MovieLens 20M and MSD, with the paper's protocol and settings.
+"""The published tables of iALS on MovieLens 20M and MSD, with their protocol and settings.
 
-    python -m benchmarks.quality.published movielens-20m     # fetches it; 2,048 factors
+    python -m benchmarks.quality.published movielens-20m  # downloads it; 2,048 factors
     python -m benchmarks.quality.published msd            # 8,192 factors: days on a small machine
     python -m benchmarks.quality.published msd --factors 512
-    python -m benchmarks.quality.published synthetic         # the same way through, in seconds
+    python -m benchmarks.quality.published synthetic      # the same steps, in seconds
 
 Protocol of Liang et al. 2018 (strong generalisation): ratings below 4 are dropped, then songs and
-users with few entries; so many whole users are held out for validation and for test, in the order
-that their published script draws them; items are those of the remaining users; a fifth of each
-held-out user's items is scored, the rest is folded in. Settings are those of Rendle et al. 2021.
+users with few entries. Whole users are held out for validation and for test, in the order in which
+the published script draws them. Items are those of the remaining users. A fifth of each held-out
+user's items is scored, the rest is folded in. Settings are those of Rendle et al. 2021.
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 import wrmf
-from benchmarks.quality.data import described, write
-from benchmarks.speed.worker import peak_memory
+from benchmarks import record
+from benchmarks.machine import peak_memory
 
 METRICS = ("capped_recall@20", "capped_recall@50", "ndcg@100")
-SEED = 98765  # of the published script
+# Of the published script.
+SEED = 98765
+# Rows with fewer entries are folded in whole.
+SCORED_MIN, SCORED_SHARE = 5, 0.2
 
 
 @dataclass(frozen=True)
 class Table:
-    """One published table: how its data is cut, iALS's settings, and the figures."""
+    """One published table: how its data is filtered, the settings of iALS, and the figures."""
 
     user_min: int
     item_min: int
@@ -46,52 +51,69 @@ class Table:
 
 TABLES = {
     "movielens-20m": Table(
-        5,
-        0,
-        10_000,
-        2048,
-        0.003,
-        0.1,
-        16,
-        {"iALS": (0.395, 0.532, 0.425), "EASE": (0.391, 0.521, 0.420)},
+        user_min=5,
+        item_min=0,
+        held_out=10_000,
+        factors=2048,
+        regularization=0.003,
+        unobserved_weight=0.1,
+        epochs=16,
+        published={"iALS": (0.395, 0.532, 0.425), "EASE": (0.391, 0.521, 0.420)},
     ),
     "msd": Table(
-        20,
-        200,
-        50_000,
-        8192,
-        0.002,
-        0.02,
-        16,
-        {"iALS": (0.309, 0.415, 0.368), "EASE": (0.333, 0.428, 0.389)},
+        user_min=20,
+        item_min=200,
+        held_out=50_000,
+        factors=8192,
+        regularization=0.002,
+        unobserved_weight=0.02,
+        epochs=16,
+        published={"iALS": (0.309, 0.415, 0.368), "EASE": (0.333, 0.428, 0.389)},
     ),
-    "synthetic": Table(5, 5, 200, 32, 0.003, 0.1, 8, {}),
+    "synthetic": Table(
+        user_min=5,
+        item_min=5,
+        held_out=200,
+        factors=32,
+        regularization=0.003,
+        unobserved_weight=0.1,
+        epochs=8,
+        published={},
+    ),
 }
 
 
 def fetch(name: str) -> wrmf.Interactions:
+    """Return the interactions of a table, before the filters for small counts."""
     if name == "movielens-20m":
         return wrmf.datasets.fetch_movielens("20m", min_rating=4)
-    if name == "msd":
-        return wrmf.datasets.fetch_msd()
-    return wrmf.datasets.synthetic_likes(3_000, 2_000, 90_000, random_state=0)
+    if name == "synthetic":
+        return wrmf.datasets.synthetic_likes(3_000, 2_000, 90_000, random_state=0)
+    return wrmf.datasets.DATASETS[name].load()
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """Rows trained on, and (known, scored) rows of the users of validation and of test."""
+    """The rows that are trained on, and the (known, scored) rows of the held-out users."""
 
     train: sparse.csr_matrix
     validation: tuple[sparse.csr_matrix, sparse.csr_matrix]
     test: tuple[sparse.csr_matrix, sparse.csr_matrix]
 
     def split(self, part: str) -> wrmf.Split:
+        """Return the split of the held-out users of ``"validation"`` or ``"test"``."""
         known, scored = getattr(self, part)
         return wrmf.Split(known, scored, fold_in=known)
 
 
-def cut(data: wrmf.Interactions, table: Table) -> Protocol:
-    """Return the parts; users and items in the order of their ids, as the published script."""
+def apply_protocol(data: wrmf.Interactions, table: Table) -> Protocol:
+    """Return the parts of the data; users and items are ordered by id, like in the script.
+
+    Raises
+    ------
+    ValueError
+        If there are too few users for those that are held out.
+    """
     users, items = (np.argsort(ids, kind="stable") for ids in (data.users, data.items))
     matrix = data.matrix[users][:, items]
     matrix.data = np.ones_like(matrix.data)
@@ -105,32 +127,41 @@ def cut(data: wrmf.Interactions, table: Table) -> Protocol:
         )
     order = np.random.RandomState(SEED).permutation(n)
     borders = [0, n - 2 * table.held_out, n - table.held_out, n]
-    train, validation, test = (
-        matrix[np.sort(order[low:high])] for low, high in itertools.pairwise(borders)
+    train, validation, test = (matrix[np.sort(order[a:b])] for a, b in pairwise(borders))
+    in_train = np.bincount(train.indices, minlength=train.shape[1]) > 0
+    return Protocol(
+        train[:, in_train],
+        known_and_scored(validation[:, in_train]),
+        known_and_scored(test[:, in_train]),
     )
-    met = np.bincount(train.indices, minlength=train.shape[1]) > 0
-    return Protocol(train[:, met], _fifth(validation[:, met]), _fifth(test[:, met]))
 
 
-def _fifth(rows: sparse.csr_matrix) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
+def known_and_scored(rows: sparse.csr_matrix) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
     """Return (known, scored): a fifth of each row of at least five is scored, rounded down."""
     rows.sort_indices()
     generator = np.random.RandomState(SEED)
     chosen = np.zeros(rows.nnz, dtype=bool)
-    for start, stop in zip(rows.indptr[:-1], rows.indptr[1:], strict=True):
-        if stop - start >= 5:
-            size = int(0.2 * (stop - start))
+    for start, stop in pairwise(rows.indptr):
+        if stop - start >= SCORED_MIN:
+            size = int(SCORED_SHARE * (stop - start))
             chosen[start + generator.choice(stop - start, size=size, replace=False)] = True
-    parts = rows.copy(), rows.copy()
-    for part, dropped in zip(parts, (chosen, ~chosen), strict=True):
+    known, scored = rows.copy(), rows.copy()
+    for part, dropped in ((known, chosen), (scored, ~chosen)):
         part.data[dropped] = 0
         part.eliminate_zeros()
-    return parts
+    return known, scored
 
 
-def run(name: str, data: wrmf.Interactions, table: Table, seed: int = 0, part: str = "test"):
-    """Return the record: data, settings, figures beside the published ones, seconds, memory."""
-    parts = cut(data, table)
+@dataclass(frozen=True)
+class Trained:
+    """A model of one table and the seconds that its training took."""
+
+    model: wrmf.WRMF
+    seconds: float
+
+
+def train(matrix: sparse.csr_matrix, table: Table, seed: int) -> Trained:
+    """Train with the settings of the table."""
     model = wrmf.WRMF(
         table.factors,
         table.regularization,
@@ -142,47 +173,58 @@ def run(name: str, data: wrmf.Interactions, table: Table, seed: int = 0, part: s
         random_state=seed,
     )
     start = time.perf_counter()
-    model.fit(parts.train)
-    training = time.perf_counter() - start
-    found = wrmf.evaluate(model, parts.split(part), METRICS)
+    model.fit(matrix)
+    return Trained(model, time.perf_counter() - start)
+
+
+def run(
+    name: str, data: wrmf.Interactions, table: Table, seed: int = 0, part: str = "test"
+) -> dict[str, Any]:
+    """Return the record: data, settings, figures beside the published ones, seconds, memory."""
+    protocol = apply_protocol(data, table)
+    start = time.perf_counter()
+    trained = train(protocol.train, table, seed)
+    evaluation = wrmf.evaluate(trained.model, protocol.split(part), METRICS)
     return {
         "set": name,
         "part": part,
         "seed": seed,
         "data": {
-            "train_users": parts.train.shape[0],
-            "items": parts.train.shape[1],
-            "train": parts.train.nnz,
-            "users_scored": found.n_users,
-            "users_without_scored": found.n_skipped,
+            "train_users": protocol.train.shape[0],
+            "items": protocol.train.shape[1],
+            "train": protocol.train.nnz,
+            "users_scored": evaluation.n_users,
+            "users_without_scored": evaluation.n_skipped,
         },
-        "model": repr(model),
-        "training_seconds": round(training, 1),
+        "model": repr(trained.model),
+        "training_seconds": round(trained.seconds, 1),
         "seconds": round(time.perf_counter() - start, 1),
         "peak_memory_MiB": round((peak_memory() or 0) / 2**20),
-        "found": {metric: round(value, 4) for metric, value in found.items()},
-        "stderr": {metric: round(value, 4) for metric, value in found.stderr.items()},
+        "found": {metric: round(value, 4) for metric, value in evaluation.items()},
+        "stderr": {metric: round(value, 4) for metric, value in evaluation.stderr.items()},
         "published": {
             who: dict(zip(METRICS, values, strict=True)) for who, values in table.published.items()
         },
     }
 
 
-def shown(record: dict) -> str:
+def shown(content: dict[str, Any]) -> str:
+    """Return a record as a Markdown table."""
+    figures, errors = content["found"], content["stderr"]
     lines = [
-        f"{record['set']} ({record['part']}): {record['model']}",
+        f"{content['set']} ({content['part']}): {content['model']}",
         "",
         f"| | {' | '.join(METRICS)} |",
         "|---|---|---|---|",
+        f"| wrmf | {' | '.join(f'{figures[m]:.4f} ± {errors[m]:.4f}' for m in METRICS)} |",
     ]
-    ours = (f"{record['found'][m]:.4f} ± {record['stderr'][m]:.4f}" for m in METRICS)
-    lines.append(f"| wrmf | {' | '.join(ours)} |")
-    for who, values in record["published"].items():
+    for who, values in content["published"].items():
         lines.append(f"| {who}, published | {' | '.join(str(values[m]) for m in METRICS)} |")
     return "\n".join(lines)
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.quality.published", description=__doc__.splitlines()[0]
     )
@@ -191,22 +233,22 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--epochs", type=int)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--part", choices=("test", "validation"), default="test")
-    parser.add_argument("--out", type=Path)
-    asked = parser.parse_args(arguments)
-    table = TABLES[asked.data]
-    changed = {name: getattr(asked, name) for name in ("factors", "epochs") if getattr(asked, name)}
-    table = Table(**{**vars(table), **changed})
+    parser.add_argument("--out", type=Path, help="the JSON file; default results/published-….json")
+    options = parser.parse_args(arguments)
+    table = TABLES[options.data]
+    table = replace(
+        table,
+        factors=options.factors or table.factors,
+        epochs=options.epochs or table.epochs,
+    )
     try:
-        data = fetch(asked.data)
+        data = fetch(options.data)
     except OSError as error:
         raise SystemExit(str(error)) from None
-    record = run(asked.data, data, table, asked.seed, asked.part)
-    print(shown(record))
-    print(
-        write(
-            described("benchmarks.quality.published", record), f"published-{asked.data}", asked.out
-        )
-    )
+    content = run(options.data, data, table, options.seed, options.part)
+    print(shown(content))
+    described = record.described("benchmarks.quality.published", content)
+    print(record.write(described, f"published-{options.data}", options.out))
 
 
 if __name__ == "__main__":

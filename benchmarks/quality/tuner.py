@@ -1,7 +1,7 @@
-"""One way of tuning for everybody: random draws, then steps around the best, within a budget.
+"""One tuner for all contenders: random settings, then steps around the best, within a budget.
 
-A search ends after so many trials or so many seconds, whichever comes first, so that two libraries
-with the same budget had the same chance. Early epochs cost nothing more: a trial is a curve.
+A search ends after a number of trials or of seconds, whichever comes first, so two libraries with
+equal budgets have equal chances. A trial is a learning curve, so early epochs cost nothing extra.
 """
 
 from __future__ import annotations
@@ -16,13 +16,51 @@ import numpy as np
 from wrmf import Range
 
 Space = Mapping[str, Any]
-# Checkpoints that a trial is believed to go on gaining as it did last.
+# Trains with a setting and yields (epoch, scores on validation) at each checkpoint.
+Curve = Callable[[dict[str, Any]], Iterator[tuple[int, dict[str, float]]]]
+# A trial stops if this many checkpoints, each with its last gain, would not reach the best score.
 PACE = 4
+# Settings to take steps from are the best of this number.
+BASES = 3
+
+
+@dataclass(frozen=True)
+class Budget:
+    """No trial or checkpoint is begun after either limit is reached."""
+
+    trials: int
+    seconds: float = np.inf
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a search chooses its settings.
+
+    Attributes
+    ----------
+    space : mapping of parameter to ``wrmf.Range`` or list of values
+    metric : str
+        Of the scores; higher is better.
+    starts : sequence of settings
+        Settings that are tried first.
+    seed : int, default 0
+    explore : float, default 0.4
+        Share of the budget that is spent on random settings.
+    patience : int, default 2
+        Checkpoints without a better score after which a trial stops.
+    """
+
+    space: Space
+    metric: str
+    starts: Sequence[Mapping[str, Any]] = ()
+    seed: int = 0
+    explore: float = 0.4
+    patience: int = 2
 
 
 @dataclass
 class Trial:
-    """One setting, its scores at each checkpoint, and what it cost, evaluation included."""
+    """One setting, its scores at each checkpoint, and its seconds, evaluation included."""
 
     params: dict[str, Any]
     curve: list[tuple[int, dict[str, float]]] = field(default_factory=list)
@@ -32,13 +70,14 @@ class Trial:
     failed: str = ""
 
     def to_json(self) -> dict[str, Any]:
+        """Return the trial as plain values; a score that is not finite is None."""
         return {
             "params": self.params,
             "epoch": self.epoch,
-            "score": _rounded(self.score),
+            "score": rounded(self.score),
             "seconds": round(self.seconds, 2),
             "curve": [
-                [epoch, {name: _rounded(value) for name, value in scores.items()}]
+                [epoch, {name: rounded(value) for name, value in scores.items()}]
                 for epoch, scores in self.curve
             ],
             **({"failed": self.failed} if self.failed else {}),
@@ -46,152 +85,181 @@ class Trial:
 
     @classmethod
     def of_json(cls, record: Mapping[str, Any]) -> Trial:
-        score = -np.inf if record["score"] is None else record["score"]
-        curve = [(epoch, dict(scores)) for epoch, scores in record["curve"]]
+        """Return the trial that ``to_json`` wrote."""
         return cls(
             dict(record["params"]),
-            curve,
-            score,
+            [(epoch, dict(scores)) for epoch, scores in record["curve"]],
+            -np.inf if record["score"] is None else record["score"],
             record["epoch"],
             record["seconds"],
             record.get("failed", ""),
         )
 
 
-def _rounded(value: float) -> float | None:
+def rounded(value: float) -> float | None:
+    """Return a number with six decimals, None where it is not finite."""
     return round(float(value), 6) if np.isfinite(value) else None
 
 
+def draw_value(values: Any, generator: np.random.Generator) -> Any:
+    """Return a random number of a range, or a random element of a list."""
+    if isinstance(values, Range):
+        return values.draw(generator)
+    return values[int(generator.integers(len(values)))]
+
+
 def draw(space: Space, generator: np.random.Generator) -> dict[str, Any]:
-    """Return a random setting: ranges are drawn from, of lists one value is taken."""
-    return {
-        name: each.draw(generator)
-        if isinstance(each, Range)
-        else each[int(generator.integers(len(each)))]
-        for name, each in space.items()
-    }
+    """Return a random setting."""
+    return {name: draw_value(values, generator) for name, values in space.items()}
 
 
 def near(
     params: Mapping[str, Any], space: Space, generator: np.random.Generator, width: float
 ) -> dict[str, Any]:
-    """Return a setting beside ``params``: ``width`` is a share of each range."""
-    found = {}
-    for name, each in space.items():
+    """Return a setting near ``params``.
+
+    ``width`` is the standard deviation of a step, as a share of each range; an element of a list is
+    replaced with a probability of twice as much.
+    """
+    setting: dict[str, Any] = {}
+    for name, values in space.items():
         value = params.get(name)
-        if isinstance(each, Range):
-            if value is None:
-                found[name] = each.draw(generator)
-                continue
-            share = each.share(value) + width * generator.standard_normal()
-            share = min(max(share, 0.0), 1.0)
-            low, high = each.low, each.high
-            moved = low * (high / low) ** share if each.log else low + (high - low) * share
-            found[name] = round(moved) if each.whole else float(moved)
-        elif value not in each or generator.random() < 2 * width:
-            found[name] = each[int(generator.integers(len(each)))]
+        if isinstance(values, Range):
+            setting[name] = (
+                values.draw(generator) if value is None else step(value, values, generator, width)
+            )
+        elif value not in values or generator.random() < 2 * width:
+            setting[name] = draw_value(values, generator)
         else:
-            found[name] = value
-    return found
+            setting[name] = value
+    return setting
 
 
-def _proposals(
-    space: Space,
-    starts: Sequence[Mapping[str, Any]],
-    generator: np.random.Generator,
-    trials: Callable[[], list[Trial]],
-    share: Callable[[], float],
-    explore: float,
-) -> Iterator[dict[str, Any]]:
-    for start in starts:
-        yield dict(start)
-    while True:
-        done = share()
-        if done < explore or not any(np.isfinite(trial.score) for trial in trials()):
-            yield draw(space, generator)
-            continue
-        best = sorted(trials(), key=lambda trial: -trial.score)[:3]
-        base = best[int(generator.integers(len(best)))]
-        yield near(base.params, space, generator, 0.15 * (1 - done) + 0.03)
+def step(value: float, values: Range, generator: np.random.Generator, width: float) -> float:
+    """Return a number of a range at a random distance from ``value``."""
+    share = values.share(value) + width * generator.standard_normal()
+    share = min(max(share, 0.0), 1.0)
+    low, high = values.low, values.high
+    moved = low * (high / low) ** share if values.log else low + (high - low) * share
+    return round(moved) if values.whole else float(moved)
+
+
+def propose(
+    plan: Plan, best: Sequence[Trial], spent: float, generator: np.random.Generator
+) -> dict[str, Any]:
+    """Return the next setting: random at first, later near one of the best.
+
+    Parameters
+    ----------
+    plan : Plan
+    best : sequence of Trial, the best first
+    spent : float
+        Share of the budget; steps become shorter as it grows.
+    generator : Generator
+    """
+    if spent < plan.explore or not any(np.isfinite(trial.score) for trial in best):
+        return draw(plan.space, generator)
+    bases = best[:BASES]
+    base = bases[int(generator.integers(len(bases)))]
+    return near(base.params, plan.space, generator, 0.15 * (1 - spent) + 0.03)
 
 
 def search(
-    run: Callable[[dict[str, Any]], Iterator[tuple[int, dict[str, float]]]],
-    space: Space,
-    metric: str,
-    trials: int,
-    seconds: float = np.inf,
-    seed: int = 0,
-    starts: Sequence[Mapping[str, Any]] = (),
-    before: Sequence[Trial] = (),
-    explore: float = 0.4,
-    patience: int = 2,
+    run: Curve,
+    plan: Plan,
+    budget: Budget,
+    earlier: Sequence[Trial] = (),
     log: Callable[[str], Any] | None = None,
 ) -> list[Trial]:
-    """Return the trials, those of ``before`` included, the best first.
+    """Return the trials, those of ``earlier`` included, the best first.
 
     Parameters
     ----------
     run : callable(params) -> iterator of (epoch, scores)
-        Trains and yields scores on validation at each checkpoint.
-    space : mapping of parameter to wrmf.Range or list of values
-    metric : str, of the scores; more is better
-    trials, seconds : the budget; no trial or checkpoint is begun after either is spent
-    starts : settings that are tried first
-    before : trials of an earlier search, whose best are gone on from; not part of the budget
-    explore : float, the share of the budget that is spent on random draws
-    patience : int, checkpoints without a better score after which a trial stops; it also stops
-        where ``PACE`` more checkpoints, each with the gain of its last, would not reach the best
+        Trains and yields the scores on validation at each checkpoint.
+    plan : Plan
+    budget : Budget
+    earlier : sequence of Trial
+        Trials of an earlier search to continue from; they are not part of the budget.
+    log : callable(str), optional
+        Called with a line after each trial.
     """
-    generator = np.random.default_rng(seed)
-    found: list[Trial] = []
-    before = list(before)
-    began = time.perf_counter()
+    generator = np.random.default_rng(plan.seed)
+    begin = time.perf_counter()
+    trials: list[Trial] = []
+    starts = iter(plan.starts)
+
+    def best_first() -> list[Trial]:
+        return sorted([*earlier, *trials], key=lambda trial: -trial.score)
 
     def spent() -> float:
-        return max(len(found) / trials, (time.perf_counter() - began) / seconds)
+        seconds = time.perf_counter() - begin
+        return max(len(trials) / budget.trials if budget.trials else 1.0, seconds / budget.seconds)
 
-    if not trials:
-        return sorted(before, key=lambda trial: -trial.score)
-    for params in _proposals(space, starts, generator, lambda: [*before, *found], spent, explore):
-        if spent() >= 1:
-            break
-        trial, start, stale = Trial(params), time.perf_counter(), 0
-        try:
-            for epoch, scores in run(params):
-                trial.curve.append((epoch, scores))
-                stale += 1
-                if scores[metric] > trial.score:
-                    trial.score, trial.epoch, stale = scores[metric], epoch, 0
-                if (
-                    stale >= patience
-                    or _hopeless(trial, [*before, *found], metric)
-                    or time.perf_counter() - began > seconds
-                ):
-                    break
-        except (ValueError, ArithmeticError, MemoryError, np.linalg.LinAlgError) as error:
-            trial.failed = f"{type(error).__name__}: {error}"
-        trial.seconds = time.perf_counter() - start
-        found.append(trial)
+    while (share := spent()) < 1:
+        start = next(starts, None)
+        params = propose(plan, best_first(), share, generator) if start is None else dict(start)
+        target = max((trial.score for trial in [*earlier, *trials]), default=-np.inf)
+        deadline = begin + budget.seconds
+        trial = run_trial(run, params, plan, target, deadline)
+        trials.append(trial)
         if log is not None:
-            told = ", ".join(f"{name} {_short(value)}" for name, value in params.items())
-            log(
-                f"{len(found):3d} {trial.score:.5f} at {trial.epoch:2d}, "
-                f"{trial.seconds:5.1f} s: {told} {trial.failed}"
-            )
-    return sorted([*before, *found], key=lambda trial: -trial.score)
+            log(f"{len(trials):3d} {described(trial)}")
+    return best_first()
 
 
-def _hopeless(trial: Trial, others: Sequence[Trial], metric: str) -> bool:
-    """Whether a trial still rises, but too slowly; one that falls is for patience to judge."""
-    scores = [each[metric] for _, each in trial.curve]
-    best = max((other.score for other in others), default=-np.inf)
+def run_trial(
+    run: Curve, params: dict[str, Any], plan: Plan, target: float, deadline: float
+) -> Trial:
+    """Return the trial of a setting, stopped where it no longer improves or cannot win.
+
+    Parameters
+    ----------
+    run : callable
+        As in ``search``.
+    params : dict
+    plan : Plan
+    target : float
+        The best score so far.
+    deadline : float
+        ``time.perf_counter()`` after which no checkpoint is begun.
+    """
+    trial, start, stale = Trial(params), time.perf_counter(), 0
+    try:
+        for epoch, scores in run(params):
+            trial.curve.append((epoch, scores))
+            stale += 1
+            if scores[plan.metric] > trial.score:
+                trial.score, trial.epoch, stale = scores[plan.metric], epoch, 0
+            if (
+                stale >= plan.patience
+                or is_too_slow(trial, plan.metric, target)
+                or time.perf_counter() > deadline
+            ):
+                break
+    except (ValueError, ArithmeticError, MemoryError, np.linalg.LinAlgError) as error:
+        trial.failed = f"{type(error).__name__}: {error}"
+    trial.seconds = time.perf_counter() - start
+    return trial
+
+
+def is_too_slow(trial: Trial, metric: str, target: float) -> bool:
+    """Return whether a trial still improves, but not enough to reach ``target``.
+
+    A trial that gets worse is left to the patience.
+    """
+    scores = [checkpoint[metric] for _, checkpoint in trial.curve]
     return (
         len(scores) > 2
         and scores[-1] == trial.score
-        and scores[-1] + PACE * (scores[-1] - scores[-2]) < best
+        and scores[-1] + PACE * (scores[-1] - scores[-2]) < target
     )
 
 
-def _short(value: Any) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+def described(trial: Trial) -> str:
+    """Return a trial as a line of a log."""
+    params = ", ".join(
+        f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+        for name, value in trial.params.items()
+    )
+    return f"{trial.score:.5f} at {trial.epoch:2d}, {trial.seconds:5.1f} s: {params} {trial.failed}"

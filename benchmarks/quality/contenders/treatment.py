@@ -1,0 +1,41 @@
+"""What every contender that takes counts is offered: the treatments of the values."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+SEED, THREADS = 0, 2
+CHECKPOINTS = (1, 2, 3, 4, 6, 8, 12, 16)
+# Names of the treatments, see ``treated``.
+TREATMENTS = ["binary", "log", "damped"]
+
+
+def item_degrees(matrix: sparse.csr_matrix) -> np.ndarray:
+    """Return the number of entries of each column."""
+    return np.bincount(matrix.indices, minlength=matrix.shape[1])
+
+
+def treated(matrix: sparse.csr_matrix, treatment: str, degrees: np.ndarray) -> sparse.csr_matrix:
+    """Return the float32 matrix of the values that a model is trained on.
+
+    Parameters
+    ----------
+    matrix : CSR (n_users, n_items) of counts d
+    treatment : {"binary", "log", "damped"}
+        1; log(1 + d); or n_u^−¼ n_i^−¼ with a mean near 1, so a pair counts less where user and
+        item have many.
+    degrees : (n_items,)
+        Entries n_i of each item in the training data.
+    """
+    matrix = matrix.astype(np.float32)
+    if treatment == "binary":
+        matrix.data = np.ones_like(matrix.data)
+    elif treatment == "log":
+        matrix.data = np.log1p(matrix.data)
+    else:
+        of_users = np.repeat(np.diff(matrix.indptr), np.diff(matrix.indptr)).astype(float)
+        mean = max(degrees.sum(), 1) / max(np.count_nonzero(degrees), 1)
+        values = np.maximum(degrees[matrix.indices] / mean, 1 / mean) * np.maximum(of_users, 1)
+        matrix.data = (values**-0.25 * 2).astype(np.float32)
+    return matrix
