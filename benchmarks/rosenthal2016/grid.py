@@ -1,11 +1,13 @@
-"""The article's whole grid, 180 settings × 19 checkpoints, estimated from every tenth setting.
+"""The time of the whole grid of Rosenthal 2016, estimated from every tenth setting.
 
-``python -m benchmarks.rosenthal2016.grid`` predicts the time from its parts (sweeps
-and evaluations of each number of factors), then runs every tenth setting as ``wrmf search``
-would and, where ``implicit`` is installed, by its solver and its metrics, turn by turn. implicit gets the easier
-task: it has no MSE, so only precision@5 on train and on test is measured.
+    python -m benchmarks.rosenthal2016.grid
 
-The whole grid: ``wrmf search synthetic --fraction 0.2 --grid article --journal article.jsonl``
+The grid has 180 settings × 19 checkpoints. First its time is predicted from its parts, the sweeps
+and evaluations with each number of factors. Then every tenth setting is run as ``wrmf search``
+would and, if ``implicit`` is installed, by its solver and metrics, in turn. implicit's task is
+easier: it has no MSE, so only precision@5 on train and on test is measured.
+
+The whole grid: ``wrmf search synthetic --fraction 0.2 --grid article --journal grid.jsonl``
 """
 
 from __future__ import annotations
@@ -13,186 +15,257 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
 
 import wrmf
-from benchmarks.quality.data import described, write
+from benchmarks import record
 from wrmf.evaluation.evaluate import evaluate_both
 from wrmf.numerics.threads import available_threads
 from wrmf.search.grid import ARTICLE_GRID, ARTICLE_INIT_SCALE
 from wrmf.search.runner import Search
 from wrmf.search.space import all_settings
 
-METRICS = ("precision@5", "mse")
+METRIC, METRICS = "precision@5", ("precision@5", "mse")
+EPOCHS = list(range(2, 40, 2))
+# The sample is run by several jobs this many times, among the settings that run one at a time, so
+# that all ways of running meet the same conditions on a machine that others may share.
+BATCHES = 3
+# Ways of running the sample, as the record names them.
+SINGLE, IMPLICIT = "a setting at a time", "by implicit, without MSE"
+SEVERAL, SEVERAL_CG = (
+    "several settings at a time",
+    "several settings at a time, by conjugate gradients",
+)
+
+Setting = dict[str, Any]
 
 
-def predict(split: Any, epochs: list[int]) -> float:
+class Seconds(NamedTuple):
+    """Wall-clock seconds and CPU seconds."""
+
+    wall: float
+    cpu: float
+
+
+def timed(step: Callable[[], object]) -> Seconds:
+    """Return the seconds of a call."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    step()
+    return Seconds(time.perf_counter() - wall, time.process_time() - cpu)
+
+
+def predict(split: wrmf.Split) -> float:
     """Print the cost of the parts and return that of the whole grid, in CPU seconds.
 
-    Measured on one thread by CPU time, which other processes on the machine disturb least.
+    One thread is measured by its CPU time, which other processes on the machine disturb least.
     """
     total = 0.0
-    each = len(ARTICLE_GRID["regularization"]) * len(ARTICLE_GRID["alpha"])
+    settings_each = len(ARTICLE_GRID["regularization"]) * len(ARTICLE_GRID["alpha"])
     print("\nfactors  start s  sweep s  evaluation s  setting s   (one thread)")
     for k in ARTICLE_GRID["factors"]:
-        model = wrmf.WRMF(
-            factors=k,
-            regularization=0.1,
-            alpha=50.0,
-            iterations=1,
-            random_state=0,
-            num_threads=1,
-            init_scale=ARTICLE_INIT_SCALE,
-        )
-        first = cpu(lambda model=model: model.fit(split.train, progress=False))
-        sweep = statistics.median(
-            cpu(lambda model=model: model.partial_fit(split.train, 2, progress=False)) / 2
-            for _ in range(5)
-        )
-        evaluation = statistics.median(
-            cpu(lambda model=model: evaluate_both(model, split, METRICS, num_threads=1))
-            for _ in range(3)
-        )
-        start = max(0.0, first - sweep)
-        setting = start + sweep * epochs[-1] + evaluation * len(epochs)
-        total += setting * each
+        start, sweep, evaluation = part_costs(k, split)
+        setting = start + sweep * EPOCHS[-1] + evaluation * len(EPOCHS)
+        total += setting * settings_each
         print(f"{k:7} {start:8.3f} {sweep:8.4f} {evaluation:13.4f} {setting:10.2f}")
     return total
 
 
-def both(step: Any) -> np.ndarray:
-    """Return wall and CPU seconds."""
-    start = np.array([time.perf_counter(), time.process_time()])
-    step()
-    return np.array([time.perf_counter(), time.process_time()]) - start
-
-
-def cpu(step: Any) -> float:
-    return float(both(step)[1])
-
-
-def ours(
-    settings: list[dict[str, Any]],
-    split: Any,
-    epochs: list[int],
-    jobs: Any,
-    threads: int,
-    solver: str = "exact",
-) -> None:
-    """Run settings as a grid search does, and see that every score is a number."""
+def part_costs(k: int, split: wrmf.Split) -> tuple[float, float, float]:
+    """Return the CPU seconds of preparing a fit, of one sweep and of one evaluation."""
     model = wrmf.WRMF(
-        random_state=0, num_threads=threads, init_scale=ARTICLE_INIT_SCALE, solver=solver
+        factors=k,
+        regularization=0.1,
+        alpha=50.0,
+        iterations=1,
+        random_state=0,
+        num_threads=1,
+        init_scale=ARTICLE_INIT_SCALE,
+    )
+    first = timed(lambda: model.fit(split.train, progress=False)).cpu
+    sweep = statistics.median(
+        timed(lambda: model.partial_fit(split.train, 2, progress=False)).cpu / 2 for _ in range(5)
+    )
+    evaluation = statistics.median(
+        timed(lambda: evaluate_both(model, split, METRICS, num_threads=1)).cpu for _ in range(3)
+    )
+    return max(0.0, first - sweep), sweep, evaluation
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How settings are run by our search."""
+
+    split: wrmf.Split
+    threads: int
+    n_jobs: int | str = 1
+    solver: str = "exact"
+
+
+def run_search(settings: Sequence[Setting], execution: Execution) -> None:
+    """Run settings as a grid search does, and check that every score is a number."""
+    model = wrmf.WRMF(
+        random_state=0,
+        num_threads=execution.threads,
+        init_scale=ARTICLE_INIT_SCALE,
+        solver=execution.solver,
     )
     with Search(
-        "grid", model, split, ARTICLE_GRID, epochs, *METRICS, n_jobs=jobs, progress=False
+        "grid",
+        model,
+        execution.split,
+        ARTICLE_GRID,
+        EPOCHS,
+        *METRICS,
+        n_jobs=execution.n_jobs,
+        progress=False,
     ) as search:
         for curve in search.run(settings):
             assert all(np.isfinite(curve.test[metric]).all() for metric in METRICS), curve.params
 
 
-def implicit_curve(setting: dict[str, Any], split: Any, epochs: list[int], threads: int) -> None:
-    """Run one setting by implicit's solver (its default, CG) and metrics."""
+def run_implicit(setting: Setting, split: wrmf.Split, threads: int) -> None:
+    """Run one setting by implicit's default solver (conjugate gradients) and its metrics."""
     from implicit.cpu.als import AlternatingLeastSquares
     from implicit.evaluation import ranking_metrics_at_k
 
     confidence = split.train.matrix.copy()
     confidence.data = (1 + setting["alpha"] * confidence.data).astype(np.float32)
-    chosen = sparse.diags(np.isin(np.arange(split.train.n_users), split.users).astype(np.float32))
-    own = (chosen @ split.train.matrix).tocsr()
-    nothing = sparse.csr_matrix(own.shape, dtype=np.float32)
+    is_tested = np.isin(np.arange(split.train.n_users), split.users).astype(np.float32)
+    tested_rows = (sparse.diags(is_tested) @ split.train.matrix).tocsr()
+    nothing_seen = sparse.csr_matrix(tested_rows.shape, dtype=np.float32)
     model = AlternatingLeastSquares(
         factors=setting["factors"],
         regularization=setting["regularization"],
         alpha=1.0,
-        iterations=epochs[0],
+        iterations=EPOCHS[0],
         num_threads=threads,
         random_state=0,
     )
     options = {"K": 5, "show_progress": False, "num_threads": threads}
     done = 0
-    for epoch in epochs:
+    for epoch in EPOCHS:
         model.iterations, done = epoch - done, epoch
         model.fit(confidence, show_progress=False)
         ranking_metrics_at_k(model, split.train.matrix, split.test.matrix, **options)
-        ranking_metrics_at_k(model, nothing, own, **options)
+        ranking_metrics_at_k(model, nothing_seen, tested_rows, **options)
+
+
+def has_implicit() -> bool:
+    """Return whether implicit can be imported."""
+    try:
+        import implicit  # noqa: F401
+    except ImportError:
+        return False
+    return True
+
+
+@dataclass
+class Measurements:
+    """Seconds of each way of running the sample.
+
+    ``ours`` and ``implicit`` have one entry for each setting, the others one for each batch.
+    """
+
+    ours: list[Seconds] = field(default_factory=list)
+    implicit: list[Seconds] = field(default_factory=list)
+    exact_batches: list[Seconds] = field(default_factory=list)
+    cg_batches: list[Seconds] = field(default_factory=list)
+
+    def of_sample(self) -> dict[str, np.ndarray]:
+        """Return the (wall, CPU) seconds of the sample for each measured way of running."""
+        ways = {SINGLE: np.sum(self.ours, axis=0), IMPLICIT: np.sum(self.implicit, axis=0)}
+        if self.exact_batches:
+            ways[SEVERAL] = np.median(self.exact_batches, axis=0)
+            # implicit's default solver is conjugate gradients, so ours is compared, too.
+            ways[SEVERAL_CG] = np.median(self.cg_batches, axis=0)
+        return {name: seconds for name, seconds in ways.items() if np.any(seconds)}
+
+
+def measure(sample: Sequence[Setting], split: wrmf.Split, threads: int, peer: bool) -> Measurements:
+    """Run the sample in all ways, printing a line for each setting."""
+    measured = Measurements()
+    batch_every = -(-len(sample) // BATCHES)
+    for number, setting in enumerate(sample, 1):
+        single = Execution(split, threads)
+        ours = timed(lambda setting=setting, single=single: run_search([setting], single))
+        measured.ours.append(ours)
+        line = f"{setting}  {ours.wall:6.1f} s ({ours.cpu:6.1f} CPU)"
+        if peer:
+            theirs = timed(lambda setting=setting: run_implicit(setting, split, threads))
+            measured.implicit.append(theirs)
+            line += (
+                f"; implicit {theirs.wall:6.1f} s ({theirs.cpu:6.1f} CPU), ratio "
+                f"{theirs.wall / ours.wall:.1f} ({theirs.cpu / ours.cpu:.1f})"
+            )
+        print(line, flush=True)
+        if threads > 1 and number % batch_every == 0:
+            for solver, batches in (
+                ("exact", measured.exact_batches),
+                ("cg", measured.cg_batches),
+            ):
+                several = Execution(split, threads, "auto", solver)
+                batches.append(timed(lambda several=several: run_search(sample, several)))
+    return measured
+
+
+def estimate(measured: Measurements, scale: float) -> dict[str, dict[str, float]]:
+    """Print and return the minutes of the whole grid, ``scale`` times the sample's."""
+    whole = {name: scale * seconds for name, seconds in measured.of_sample().items()}
+    for name, (wall, cpu) in whole.items():
+        line = f"whole grid, {name}: {wall / 60:.1f} min ({cpu / 60:.1f} CPU min)"
+        if IMPLICIT in whole and name != IMPLICIT:
+            ratio = whole[IMPLICIT] / (wall, cpu)
+            line += f"; implicit takes {ratio[0]:.1f} ({ratio[1]:.1f}) times as long"
+        print(line)
+    return {
+        name: {"minutes": wall / 60, "cpu_minutes": cpu / 60} for name, (wall, cpu) in whole.items()
+    }
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--stride", type=int, default=10, help="every n-th setting is run")
+    """Run the command."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.rosenthal2016.grid", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument("--stride", type=int, default=10, help="run every STRIDE-th setting")
     parser.add_argument("--threads", type=int, default=0)
-    parser.add_argument("--no-peer", action="store_true")
-    parser.add_argument("--out", type=Path, help="JSON file of the figures")
+    parser.add_argument("--no-peer", action="store_true", help="do not run implicit")
+    parser.add_argument("--out", type=Path, help="the JSON file; default results/article-grid.json")
     options = parser.parse_args()
     threads = available_threads(options.threads)
-    epochs = list(range(2, 40, 2))
-    data = wrmf.datasets.synthetic_likes(random_state=0)
+    data = wrmf.datasets.DATASETS["synthetic"].load()
     split = wrmf.leave_k_out(data, k=5, fraction=0.2, random_state=0)
     settings = all_settings(ARTICLE_GRID)
-    # From the middle of each stretch, so that the whole range of each parameter is met.
+    # From the middle of each stretch, so that the whole range of each parameter is in the sample.
     sample = settings[options.stride // 2 :: options.stride]
-    scale = len(settings) / len(sample)
     print(
-        f"{data!r}, {len(settings)} settings × {len(epochs)} checkpoints, {threads} threads; "
+        f"{data!r}, {len(settings)} settings × {len(EPOCHS)} checkpoints, {threads} threads; "
         f"{len(sample)} settings are run"
     )
-    found: dict[str, Any] = {"seed": 0, "threads": threads, "settings_run": len(sample)}
-    found["predicted_cpu_s"] = predict(split, epochs)
+    predicted = predict(split)
     print(
-        f"predicted from the parts: {found['predicted_cpu_s'] / 60:.1f} CPU min, on {threads} "
-        f"quiet CPUs {found['predicted_cpu_s'] / 60 / threads:.1f} min\n"
+        f"predicted from the parts: {predicted / 60:.1f} CPU min, on {threads} idle CPUs "
+        f"{predicted / 60 / threads:.1f} min\n"
     )
-
-    if not options.no_peer:
-        try:
-            import implicit  # noqa: F401
-        except ImportError:
-            options.no_peer = True
-            print("implicit is not installed: ours alone")
-    sums = np.zeros((4, 2))
-    # implicit's default is conjugate gradients: ours, too, for the like of it.
-    batches: dict[str, list[np.ndarray]] = {"exact": [], "cg": []}
-    for number, setting in enumerate(sample, 1):
-        mine = both(lambda setting=setting: ours([setting], split, epochs, 1, threads))
-        sums[0] += mine
-        line = f"{setting}  {mine[0]:6.1f} s ({mine[1]:6.1f} CPU)"
-        if not options.no_peer:
-            theirs = both(lambda setting=setting: implicit_curve(setting, split, epochs, threads))
-            sums[1] += theirs
-            line += (
-                f"; implicit {theirs[0]:6.1f} s ({theirs[1]:6.1f} CPU), ratio "
-                f"{theirs[0] / mine[0]:.1f} ({theirs[1] / mine[1]:.1f})"
-            )
-        print(line, flush=True)
-        # The sample by several at a time is run three times meanwhile, so that all see the same
-        # machine, which others may share.
-        if threads > 1 and number % -(-len(sample) // 3) == 0:
-            for solver, seconds in batches.items():
-                seconds.append(
-                    both(lambda solver=solver: ours(sample, split, epochs, "auto", threads, solver))
-                )
-    for row, seconds in zip(sums[2:], batches.values(), strict=True):
-        row[:] = np.median(seconds, axis=0) if seconds else 0
-    names = (
-        "a setting at a time",
-        "by implicit, without MSE",
-        "several settings at a time",
-        "several settings at a time, by conjugate gradients",
-    )
-    for name, (seconds, used) in zip(names, sums * scale, strict=True):
-        if seconds:
-            found[name] = {"minutes": seconds / 60, "cpu_minutes": used / 60}
-            line = f"whole grid, {name}: {seconds / 60:.1f} min ({used / 60:.1f} CPU min)"
-            if not options.no_peer and name != names[1]:
-                ratio = scale * sums[1] / (seconds, used)
-                line += f"; implicit takes {ratio[0]:.1f} ({ratio[1]:.1f}) times as long"
-            print(line)
-    if options.out:
-        write(described("benchmarks.rosenthal2016.grid", found), "article-grid", options.out)
+    peer = not options.no_peer and has_implicit()
+    if not peer and not options.no_peer:
+        print("implicit is not installed, so only ours is run")
+    measured = measure(sample, split, threads, peer)
+    content = {
+        "seed": 0,
+        "threads": threads,
+        "settings_run": len(sample),
+        "predicted_cpu_s": predicted,
+        **estimate(measured, len(settings) / len(sample)),
+    }
+    described = record.described("benchmarks.rosenthal2016.grid", content)
+    print(record.write(described, "article-grid", options.out))
 
 
 if __name__ == "__main__":

@@ -1,19 +1,31 @@
-"""The article's best run, as a table: 40 factors, λ 0.1, α 50, start N(0, 1), epochs 2 … 38.
+"""The learning curve of the best setting of Rosenthal 2016, as a table.
 
-python -m benchmarks.rosenthal2016.table synthetic
-python -m benchmarks.rosenthal2016.table path/to/pairs.parquet
+40 factors, λ 0.1, α 50, the start N(0, 1), after 2, 4 … 38 epochs.
+
+    python -m benchmarks.rosenthal2016.table synthetic
+    python -m benchmarks.rosenthal2016.table path/to/pairs.parquet
 """
 
-import sys
+from __future__ import annotations
+
+import argparse
 import time
 
 import wrmf
 from wrmf.search.grid import ARTICLE_INIT_SCALE
 
 
-def main(source: str) -> None:
+def main() -> None:
+    """Print the table and the seconds that it took."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.rosenthal2016.table", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument(
+        "source", nargs="?", default="synthetic", help="a table of pairs; default synthetic likes"
+    )
+    source = parser.parse_args().source
     if source == "synthetic":
-        data = wrmf.datasets.synthetic_likes()
+        data = wrmf.datasets.DATASETS["synthetic"].load()
     else:
         data = wrmf.read_interactions(source).k_core(5, 5)
     print(data.summary())
@@ -23,9 +35,9 @@ def main(source: str) -> None:
     )
     start = time.perf_counter()
     curve = wrmf.learning_curve(model, split, exclude_seen=False, log=True)
-    total = time.perf_counter() - start
-    print(f"{total:.1f} s, of it training {curve.seconds[-1]:.1f} s")
+    seconds = time.perf_counter() - start
+    print(f"{seconds:.1f} s, of which training took {curve.seconds[-1]:.1f} s")
 
 
 if __name__ == "__main__":
-    main(sys.argv[1] if len(sys.argv) > 1 else "synthetic")
+    main()
