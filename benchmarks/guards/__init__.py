@@ -1,1 +1,1 @@
-"""Guards against regressions: kernels, preparation, bitwise results."""
+"""Guards against regressions: of speed, between versions, and of results."""

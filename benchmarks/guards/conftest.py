@@ -1,34 +1,45 @@
-"""Guards compare with a saved run by their ratio to a matrix multiplication timed beside them.
+"""Options that compare the guards with a saved run, relative to a matrix multiplication.
 
-    python -m pytest benchmarks --save-calibrated benchmarks/results/guards.json
-    python -m pytest benchmarks --compare-calibrated benchmarks/results/guards.json --max-ratio 1.5
+    python -m pytest benchmarks --save-calibrated guards.json
+    python -m pytest benchmarks --compare-calibrated guards.json --max-ratio 1.5
 
-A machine that is slow, or busy, slows the multiplication, too, and so raises no false alarm.
+The multiplication is timed right after each guard. A slow or busy machine slows both, so it raises
+no false alarm.
 """
 
-import json
 from pathlib import Path
 from statistics import median
 
 import pytest
 
-from benchmarks.speed.flops import gemm_rate
+from benchmarks import record
+from benchmarks.machine import gemm_rate
 from wrmf.numerics.threads import available_threads
+
+# For every guard: what it took, in the unit of the saved file. Before: of the saved run.
+MEASURED = pytest.StashKey[dict[str, float]]()
+BEFORE = pytest.StashKey[dict[str, float]]()
 
 
 def pytest_addoption(parser):
     group = parser.getgroup("calibrated benchmarks")
-    group.addoption("--save-calibrated", type=Path, metavar="FILE")
-    group.addoption("--compare-calibrated", type=Path, metavar="FILE")
-    group.addoption("--max-ratio", type=float, default=1.5)
+    group.addoption(
+        "--save-calibrated", type=Path, metavar="FILE", help="save the guards of this run"
+    )
+    group.addoption(
+        "--compare-calibrated", type=Path, metavar="FILE", help="compare with a saved run"
+    )
+    group.addoption(
+        "--max-ratio", type=float, default=1.5, help="how much slower a guard may be; default 1.5"
+    )
 
 
 def pytest_configure(config):
     path = config.getoption("--compare-calibrated")
     if path is not None and not path.exists():
         raise pytest.UsageError(f"no saved run at {path}: make one with --save-calibrated {path}")
-    config.calibrated = {}
-    config.calibrated_before = json.loads(path.read_text())["guards"] if path else {}
+    config.stash[MEASURED] = {}
+    config.stash[BEFORE] = record.read(path)["guards"] if path else {}
 
 
 def in_gemm_flops(benchmark):
@@ -41,17 +52,17 @@ def in_gemm_flops(benchmark):
 def pytest_runtest_call(item):
     result = yield
     benchmark = getattr(item, "funcargs", {}).get("benchmark")
-    wanted = item.config.getoption("--save-calibrated") or item.config.calibrated_before
-    if benchmark is None or benchmark.stats is None or not wanted:
+    before = item.config.stash[BEFORE]
+    is_wanted = item.config.getoption("--save-calibrated") or before
+    if benchmark is None or benchmark.stats is None or not is_wanted:
         return result
     name = item.nodeid.rpartition("/")[2]
-    now = in_gemm_flops(benchmark)
-    item.config.calibrated[name] = now
-    before = item.config.calibrated_before.get(name)
+    measured = in_gemm_flops(benchmark)
+    item.config.stash[MEASURED][name] = measured
     limit = item.config.getoption("--max-ratio")
-    if before is not None and now > limit * before:
+    if name in before and measured > limit * before[name]:
         pytest.fail(
-            f"{now / before:.2f} times as slow as the saved run, beside a matrix "
+            f"{measured / before[name]:.2f} times as slow as the saved run, relative to a matrix "
             f"multiplication; {limit} is allowed",
             pytrace=False,
         )
@@ -60,15 +71,7 @@ def pytest_runtest_call(item):
 
 def pytest_sessionfinish(session):
     path = session.config.getoption("--save-calibrated")
-    if path is not None and session.config.calibrated:
-        from benchmarks.speed.runner import machine
-        from wrmf.versions import versions
-
-        path.parent.mkdir(parents=True, exist_ok=True)
-        saved = {
-            "machine": machine(),
-            "versions": versions(),
-            "unit": "10⁹ flops of a float32 matrix multiplication",
-            "guards": session.config.calibrated,
-        }
-        path.write_text(json.dumps(saved, indent=1) + "\n", encoding="utf-8")
+    measured = session.config.stash[MEASURED]
+    if path is not None and measured:
+        content = {"unit": "10⁹ flops of a float32 matrix multiplication", "guards": measured}
+        record.write(record.described("pytest benchmarks", content), path.stem, path)

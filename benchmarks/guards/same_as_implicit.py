@@ -1,11 +1,12 @@
-"""Shows that training gives the loss, factors and neighbours that implicit's exact solver gives.
+"""Check that training gives the loss, factors and neighbours of implicit's exact solver.
 
-    python -m benchmarks.guards.same_as_implicit                    # likes made up here
+    python -m benchmarks.guards.same_as_implicit                    # synthetic likes
     python -m benchmarks.guards.same_as_implicit pairs.parquet      # columns user and item
 
 implicit takes the stored value itself as confidence, so it is given 1 + α·d and alpha 1. It solves
 its users first and we our items, so it is given the transposed matrix. Both start from the same
-factors; every sweep is then the same arithmetic. Fails where they differ by more than rounding.
+factors, so every sweep is the same arithmetic. The check fails where they differ by more than
+rounding.
 """
 
 from __future__ import annotations
@@ -13,26 +14,30 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from typing import Any
 
-# implicit warns, rightly, that BLAS threads would compete with its own.
+# implicit warns that threads of the BLAS would compete with its own.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 
 import wrmf
+from wrmf.model.state import Factors
 
-# Relative difference of the loss, and of factors to the largest, that rounding explains.
+# Relative differences of the loss, and of factors to the largest, that rounding explains.
 LIMITS = {"float32": (1e-6, 1e-3), "float64": (1e-12, 1e-9)}
+NEIGHBOURS = 5
+PROBED_ITEMS = 500
 
 
-def implicit_factors(data: Any, model: wrmf.WRMF, start: np.ndarray) -> tuple[Any, Any]:
-    """Return (user factors, item factors) of implicit's Cholesky solver from the same start."""
+def implicit_factors(
+    data: wrmf.Interactions, model: wrmf.WRMF, start: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the (user factors, item factors) of implicit's Cholesky solver from ``start``."""
     from implicit.cpu.als import AlternatingLeastSquares
 
     confidence = data.matrix.T.tocsr().astype(model.dtype)
     confidence.data = 1 + model.alpha * confidence.data
-    theirs = AlternatingLeastSquares(
+    peer = AlternatingLeastSquares(
         factors=model.factors,
         regularization=model.regularization,
         alpha=1.0,
@@ -42,14 +47,14 @@ def implicit_factors(data: Any, model: wrmf.WRMF, start: np.ndarray) -> tuple[An
         iterations=model.iterations,
         num_threads=model.num_threads,
     )
-    theirs.item_factors = start.copy()
-    theirs.user_factors = np.zeros((data.n_items, model.factors), dtype=model.dtype)
-    theirs.fit(confidence, show_progress=False)
-    return theirs.item_factors, theirs.user_factors
+    peer.item_factors = start.copy()
+    peer.user_factors = np.zeros((data.n_items, model.factors), dtype=model.dtype)
+    peer.fit(confidence, show_progress=False)
+    return peer.item_factors, peer.user_factors
 
 
-def compare(data: Any, dtype: str, iterations: int = 10, n: int = 5) -> dict[str, float]:
-    """Return losses, the largest relative differences, and the share of neighbours in common."""
+def compare(data: wrmf.Interactions, dtype: str, iterations: int = 10) -> dict[str, float]:
+    """Return both losses, the largest relative differences, and the share of common neighbours."""
     model = wrmf.WRMF(
         factors=40,
         regularization=0.1,
@@ -60,45 +65,50 @@ def compare(data: Any, dtype: str, iterations: int = 10, n: int = 5) -> dict[str
         random_state=0,
         init_scale=1.0,
     )
+    # The first factors that ``fit`` draws from the same seed.
     generator = np.random.default_rng(0)
     start = generator.standard_normal((data.n_users, model.factors)).astype(dtype)
     model.fit(data, progress=False)
     users, items = implicit_factors(data, model, start)
-    ours = model.loss(data)
-    probe = data.items[:: max(1, data.n_items // 500)]
-    near = model.similar_items(probe, n=n).rows
-    difference = max(
-        float(np.abs(a - b).max() / np.abs(b).max())
-        for a, b in ((model.user_factors, users), (model.item_factors, items))
+    state = Factors(users, items, model.users, model.items, model.train_matrix, iterations)
+    peer = wrmf.WRMF.from_factors(state, **model.get_params())
+    our_loss, their_loss = model.loss(data), peer.loss(data)
+    probe = data.items[:: max(1, data.n_items // PROBED_ITEMS)]
+    our_lists, their_lists = (
+        fitted.similar_items(probe, n=NEIGHBOURS).rows for fitted in (model, peer)
     )
-    model.user_factors, model.item_factors = users, items
-    theirs = model.loss(data)
-    also = model.similar_items(probe, n=n).rows
-    shared = float(np.mean([len(set(a) & set(b)) / n for a, b in zip(near, also, strict=True)]))
+    common = [len(set(a) & set(b)) for a, b in zip(our_lists, their_lists, strict=True)]
     return {
-        "loss": ours,
-        "implicit's": theirs,
-        "loss differs by": abs(ours / theirs - 1),
-        "factors differ by": difference,
-        f"of {n} neighbours shared": shared,
+        "loss": our_loss,
+        "implicit's": their_loss,
+        "loss differs by": abs(our_loss / their_loss - 1),
+        "factors differ by": max(
+            float(np.abs(ours - theirs).max() / np.abs(theirs).max())
+            for ours, theirs in ((model.user_factors, users), (model.item_factors, items))
+        ),
+        f"of {NEIGHBOURS} neighbours shared": float(np.mean(common)) / NEIGHBOURS,
     }
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("source", nargs="?", help="table of user and item; else made-up likes")
+    """Compare in both precisions; return 1 where a difference exceeds its limit."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.guards.same_as_implicit", description=__doc__.splitlines()[0]
+    )
+    parser.add_argument("source", nargs="?", help="a table of pairs; default synthetic likes")
     options = parser.parse_args()
     data = (
         wrmf.read_interactions(options.source)
         if options.source
-        else wrmf.datasets.synthetic_likes()
+        else wrmf.datasets.DATASETS["synthetic"].load()
     )
     print(f"{data!r}; 40 factors, λ 0.1, α 50, 10 sweeps")
     same = True
-    for dtype, (of_loss, of_factors) in LIMITS.items():
-        found = compare(data, dtype)
-        print(f"{dtype}: " + ", ".join(f"{name} {value:.9g}" for name, value in found.items()))
-        same &= found["loss differs by"] < of_loss and found["factors differ by"] < of_factors
+    for dtype, (loss_limit, factor_limit) in LIMITS.items():
+        result = compare(data, dtype)
+        print(f"{dtype}: " + ", ".join(f"{name} {value:.9g}" for name, value in result.items()))
+        same &= result["loss differs by"] < loss_limit
+        same &= result["factors differ by"] < factor_limit
     print("the same" if same else "NOT the same")
     return 0 if same else 1
 
