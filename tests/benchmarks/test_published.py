@@ -1,4 +1,4 @@
-"""The published protocol on small data: the same way that MovieLens 20M and MSD go."""
+"""The published protocol, on small data: the same steps as for MovieLens 20M and MSD."""
 
 import json
 from dataclasses import replace
@@ -21,7 +21,7 @@ def likes():
 
 
 def test_a_fifth_of_each_held_out_user_is_scored(likes):
-    parts = published.cut(likes, TABLE)
+    parts = published.apply_protocol(likes, TABLE)
     assert parts.train.shape[0] == 400 - 2 * 40
     for known, scored in (parts.validation, parts.test):
         assert known.shape == scored.shape == (40, parts.train.shape[1])
@@ -34,10 +34,10 @@ def test_a_fifth_of_each_held_out_user_is_scored(likes):
 
 
 def test_the_parts_are_those_of_the_published_script():
-    """Users 0 … 9 all have items 0 … 4: what its two seeded draws choose can be written out."""
+    """All ten users have items 0 … 4, so what the script draws can be written out."""
     data = wrmf.Interactions.from_matrix(np.ones((10, 5)), users=list("jihgfedcba"))
     table = replace(TABLE, user_min=5, item_min=0, held_out=2)
-    parts = published.cut(data, table)
+    parts = published.apply_protocol(data, table)
     generator = np.random.RandomState(98765)
     first = [generator.choice(5, size=1, replace=False)[0] for _ in range(2)]
     assert parts.test[1].indices.tolist() == first
@@ -47,16 +47,16 @@ def test_the_parts_are_those_of_the_published_script():
 def test_thresholds_count_items_first_and_then_users():
     dense = np.zeros((8, 6))
     dense[:, :3] = 1
-    dense[0, 3:] = 1  # seen once: these items go, and then user 7 has too few
+    dense[0, 3:] = 1  # These items have one user each; without them, user 7 has too few.
     dense[7] = [1, 1, 0, 0, 0, 0]
     data = wrmf.Interactions.from_matrix(sparse.csr_matrix(dense))
-    parts = published.cut(data, replace(TABLE, user_min=3, item_min=2, held_out=1))
+    parts = published.apply_protocol(data, replace(TABLE, user_min=3, item_min=2, held_out=1))
     assert parts.train.shape == (5, 3)
     with pytest.raises(ValueError, match="8 users are to be held out, 7 are left"):
-        published.cut(data, replace(TABLE, user_min=3, item_min=2, held_out=4))
+        published.apply_protocol(data, replace(TABLE, user_min=3, item_min=2, held_out=4))
 
 
-def test_the_record_holds_the_figures_and_what_made_them(likes):
+def test_the_record_holds_the_figures_and_the_model(likes):
     record = published.run("synthetic", likes, TABLE)
     assert set(record["found"]) == {"capped_recall@20", "capped_recall@50", "ndcg@100"}
     assert all(0 < value < 1 for value in record["found"].values())
@@ -66,17 +66,17 @@ def test_the_record_holds_the_figures_and_what_made_them(likes):
     json.dumps(record)
 
 
-def test_one_command_goes_all_the_way(tmp_path, capsys, monkeypatch, likes):
+def test_the_command_writes_the_record_and_prints_the_table(tmp_path, capsys, monkeypatch, likes):
     monkeypatch.setattr(published, "fetch", lambda name: likes)
     monkeypatch.setitem(published.TABLES, "synthetic", TABLE)
-    published.main(["synthetic", "--out", str(tmp_path / "found.json"), "--epochs", "1"])
-    found = json.loads((tmp_path / "found.json").read_text())
-    assert "iterations=1" in found["model"]
-    assert found["machine"]["cores"]
+    published.main(["synthetic", "--out", str(tmp_path / "out.json"), "--epochs", "1"])
+    written = json.loads((tmp_path / "out.json").read_text())
+    assert "iterations=1" in written["model"]
+    assert written["machine"]["cores"]
     assert "| wrmf |" in capsys.readouterr().out
 
 
-def test_without_a_network_it_says_what_to_do(monkeypatch):
+def test_the_command_reports_a_failed_download(monkeypatch):
     def offline(name):
         raise OSError("could not download it; fetch it by hand")
 

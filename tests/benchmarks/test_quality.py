@@ -1,6 +1,7 @@
-"""The quality studies' own machinery: the tuner, the contenders and how they are measured."""
+"""The quality studies: the tuner, the contenders and how they are evaluated."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,14 +11,15 @@ from scipy import sparse
 pytest.importorskip("benchmarks.quality.tuner", reason="run from the root of the source tree")
 
 import wrmf
-from benchmarks.peers import Missing
-from benchmarks.quality import contenders, defaults, leaderboard
-from benchmarks.quality import data as quality_data
-from benchmarks.quality import gowalla as gowalla_quality
-from benchmarks.quality.scored import Blocks, Factors
-from benchmarks.quality.tuner import Trial, draw, near, search
+from benchmarks.missing import Missing
+from benchmarks.quality import defaults, gowalla, leaderboard, splits
+from benchmarks.quality.contenders import CONTENDERS
+from benchmarks.quality.contenders.simple import EASE, Popularity
+from benchmarks.quality.rankers import FactorRanker, ScoreRanker
+from benchmarks.quality.tuner import Budget, Plan, Trial, draw, near, search
 
 SPACE = {"x": wrmf.Range(0.01, 100.0, log=True), "kind": ["a", "b"]}
+PLAN = Plan(SPACE, "score")
 
 
 def bowl(params):
@@ -27,37 +29,46 @@ def bowl(params):
 
 
 def test_a_search_finds_the_best_epoch_and_setting_and_keeps_its_budget():
-    found = search(bowl, SPACE, "score", trials=60, seed=1)
-    assert len(found) == 60
-    assert found[0].epoch == 2
-    assert found[0].params["kind"] == "b"
-    assert abs(np.log(found[0].params["x"])) < 0.5
-    assert [trial.score for trial in found] == sorted((t.score for t in found), reverse=True)
-    assert all(len(trial.curve) == 4 for trial in found)
-    assert all(len(trial.curve) == 3 for trial in search(bowl, SPACE, "score", 5, patience=1))
-    assert len(search(bowl, SPACE, "score", trials=9, seconds=1e-9)) == 0
+    trials = search(bowl, replace(PLAN, seed=1), Budget(60))
+    assert len(trials) == 60
+    assert trials[0].epoch == 2
+    assert trials[0].params["kind"] == "b"
+    assert abs(np.log(trials[0].params["x"])) < 0.5
+    assert [trial.score for trial in trials] == sorted((t.score for t in trials), reverse=True)
+    assert all(len(trial.curve) == 4 for trial in trials)
+    impatient = search(bowl, replace(PLAN, patience=1), Budget(5))
+    assert all(len(trial.curve) == 3 for trial in impatient)
+    assert len(search(bowl, PLAN, Budget(9, seconds=1e-9))) == 0
 
 
-def test_equal_seeds_are_equal_searches_and_starts_come_first():
-    runs = [search(bowl, SPACE, "score", 8, seed=3) for _ in range(2)]
+def test_equal_seeds_give_equal_searches_and_starts_come_first():
+    runs = [search(bowl, replace(PLAN, seed=3), Budget(8)) for _ in range(2)]
     assert [t.params for t in runs[0]] == [t.params for t in runs[1]]
     start = {"x": 1.0, "kind": "b"}
-    (only,) = search(bowl, SPACE, "score", 1, starts=[start])
+    (only,) = search(bowl, replace(PLAN, starts=[start]), Budget(1))
     assert only.params == start
-    more = search(bowl, SPACE, "score", 5, before=[only], explore=0.0)
-    assert len(more) == 6
     assert Trial.of_json(json.loads(json.dumps(only.to_json()))).params == start
 
 
-def test_a_failing_setting_is_told_and_comes_last():
+def test_earlier_trials_are_continued_from_and_not_counted():
+    (earlier,) = search(bowl, PLAN, Budget(1))
+    trials = search(bowl, replace(PLAN, explore=0.0), Budget(5), [earlier])
+    assert len(trials) == 6
+    assert earlier in trials
+    assert search(bowl, PLAN, Budget(0), [earlier]) == [earlier]
+
+
+def test_a_failing_setting_is_recorded_and_comes_last():
     def run(params):
         if params["kind"] == "a":
             raise ValueError("too much")
         yield 1, {"score": 1.0}
 
-    found = search(run, SPACE, "score", 12)
-    assert found[-1].failed == "ValueError: too much"
-    assert not found[0].failed
+    lines = []
+    trials = search(run, PLAN, Budget(12), log=lines.append)
+    assert trials[-1].failed == "ValueError: too much"
+    assert not trials[0].failed
+    assert len(lines) == 12
 
 
 def test_draws_and_steps_stay_in_the_space():
@@ -69,7 +80,7 @@ def test_draws_and_steps_stay_in_the_space():
 
 
 @pytest.fixture(scope="module")
-def splits():
+def split_by_protocol():
     data = wrmf.datasets.synthetic_likes(120, 100, 1_500, random_state=0)
     return {
         "weak": wrmf.split_interactions(data, 0.2, random_state=0),
@@ -78,34 +89,48 @@ def splits():
 
 
 @pytest.mark.parametrize("protocol", ["weak", "strong"])
-def test_blocks_of_scores_are_measured_as_factors_are(splits, protocol):
-    split = splits[protocol]
+def test_scores_are_evaluated_like_factors(split_by_protocol, protocol):
+    split = split_by_protocol[protocol]
     model = wrmf.WRMF(8, random_state=0).fit(split.train)
-    factors = Factors(model.user_factors, model.item_factors, model.fold_in_users)
-    blocks = Blocks(lambda known: model.fold_in_users(known) @ model.item_factors.T, rows=7)
+    factors = FactorRanker(model.user_factors, model.item_factors, model.fold_in_users)
+    blocks = ScoreRanker(
+        lambda known: model.fold_in_users(known) @ model.item_factors.T, block_rows=7
+    )
     for metric in ("recall@10", "ndcg@10"):
-        expected, errors = factors.evaluate(split, [metric])
-        found, own = blocks.evaluate(split, [metric])
-        assert found[metric] == pytest.approx(expected[metric], abs=1e-5)
-        assert own[metric] == pytest.approx(errors[metric], abs=1e-5)
+        expected, expected_errors = factors.evaluate(split, [metric])
+        means, errors = blocks.evaluate(split, [metric])
+        assert means[metric] == pytest.approx(expected[metric], abs=1e-5)
+        assert errors[metric] == pytest.approx(expected_errors[metric], abs=1e-5)
+    with pytest.raises(ValueError, match="auc is not available"):
+        blocks.evaluate(split, ["auc"])
 
 
 @pytest.mark.parametrize("protocol", ["weak", "strong"])
-@pytest.mark.parametrize("name", contenders.CONTENDERS)
-def test_every_contender_trains_and_beats_chance(splits, protocol, name):
-    contender = contenders.CONTENDERS[name]
+@pytest.mark.parametrize("name", CONTENDERS)
+def test_every_contender_trains_and_beats_chance(split_by_protocol, protocol, name):
+    contender, split = CONTENDERS[name], split_by_protocol[protocol]
     params = dict(contender.starts[0])
     if "factors" in params:
         params["factors"] = 8
-    if not contender.als:
-        points = list(contender.curve(params, splits[protocol]))
-    else:
-        try:
-            points = list(contender.curve(params, splits[protocol], (2, 4)))
-        except Missing as reason:
-            pytest.skip(str(reason))
-    scores = points[-1][1].evaluate(splits[protocol], ["recall@20"])[0]
-    assert scores["recall@20"] > 0.15
+    try:
+        points = list(contender.curve(params, split, (2, 4)))
+    except Missing as reason:
+        pytest.skip(str(reason))
+    assert [epoch for epoch, _ in points] == ([2, 4] if contender.als else [1])
+    means, _ = points[-1][1].evaluate(split, ["recall@20"])
+    assert means["recall@20"] > 0.15
+
+
+@pytest.mark.parametrize("name", CONTENDERS)
+def test_starts_are_settings_of_the_space(name):
+    contender = CONTENDERS[name]
+    for start in contender.starts:
+        assert set(start) == set(contender.space)
+        for parameter, values in contender.space.items():
+            if isinstance(values, wrmf.Range):
+                assert values.low <= start[parameter] <= values.high
+            else:
+                assert start[parameter] in values
 
 
 def test_ease_by_users_equals_ease_by_items():
@@ -118,16 +143,16 @@ def test_ease_by_users_equals_ease_by_items():
     many = sparse.vstack([few, *[few[:0]], sparse.csr_matrix((40, 30), dtype=np.float32)]).tocsr()
     for train in (few, many):
         split = SimpleNamespace(train=SimpleNamespace(matrix=train))
-        ((_, model),) = contenders.EASE().curve({"regularization": 5.0}, split)
+        ((_, model),) = EASE().curve({"regularization": 5.0}, split)
         assert np.allclose(model.scores(few), x @ weights, atol=1e-4)
 
 
-def test_later_decks_are_scored_once_and_never_trained_on_whole():
+def test_held_out_rows_are_known_and_scored_in_disjoint_parts():
     generator = np.random.default_rng(0)
     matrix = sparse.csr_matrix((generator.random((40, 25)) < 0.4).astype(np.float32))
     chosen = np.arange(40) >= 30
     for protocol in ("weak", "strong"):
-        split = quality_data.held_out(matrix, chosen, protocol, 0)
+        split = splits.held_out(matrix, chosen, protocol, 0)
         known = split.train if split.fold_in is None else split.fold_in
         assert set(split.users) <= set(range(30, 40))
         assert known.matrix[split.users].multiply(split.test.matrix[split.users]).nnz == 0
@@ -137,20 +162,20 @@ def test_later_decks_are_scored_once_and_never_trained_on_whole():
         assert (trained > 0).all() if protocol == "weak" else not trained.any()
 
 
-def test_a_leaderboard_names_the_winner_and_who_is_left_out():
+def test_the_leaderboard_marks_a_winner_that_is_no_als_and_lists_who_is_left_out():
     split = wrmf.split_interactions(
         wrmf.datasets.synthetic_likes(60, 50, 600, random_state=0), 0.2, random_state=0
     )
-    found = leaderboard.compete(contenders.Popularity(), split, split, 5, 10.0, 0)
-    assert found["tried"] == 1
-    record = {
+    result = leaderboard.compete(Popularity(), split, split, Budget(5, 10.0), 0)
+    assert result["tried"] == 1
+    content = {
         "set": "a",
         "protocol": "weak",
         "budget": {"trials": 5, "seconds": 10},
         "data": {"users": 60, "items": 50, "train": 480, "test_users": 60},
-        "contenders": {"popularity": found, "EASE": {"skipped": "too many items"}},
+        "contenders": {"popularity": result, "EASE": {"skipped": "too many items"}},
     }
-    text = leaderboard.table(record)
+    text = leaderboard.table(content)
     assert "popularity (wins, and is no ALS)" in text
     assert "EASE | left out: too many items" in text
 
@@ -166,9 +191,9 @@ def test_defaults_are_chosen_by_the_lower_of_their_shares():
     assert defaults.first(ranked, factors=1)["worth"] == pytest.approx(0.25)
 
 
-def test_gowalla_is_tuned_on_a_tenth_of_each_users_train(likes):
+def test_gowalla_is_tuned_on_a_tenth_of_each_users_training_part(likes):
     train = wrmf.Interactions.from_matrix(likes)
-    split = gowalla_quality.validation(train, seed=3, share=0.1, n_users=40)
+    split = gowalla.validation(train, seed=3, share=0.1, n_users=40)
     whole = train.matrix.toarray() != 0
     known, held = split.train.matrix.toarray() != 0, split.test.matrix.toarray() != 0
     assert np.array_equal(known | held, whole)
@@ -177,22 +202,22 @@ def test_gowalla_is_tuned_on_a_tenth_of_each_users_train(likes):
     wanted = np.minimum(counts, np.maximum(1, np.rint(0.1 * counts)))
     assert np.array_equal(held.sum(axis=1), wanted)
     assert len(split.users) == 40
-    again = gowalla_quality.validation(train, seed=3, share=0.1, n_users=40)
+    again = gowalla.validation(train, seed=3, share=0.1, n_users=40)
     assert (again.test.matrix != split.test.matrix).nnz == 0
-    other = gowalla_quality.validation(train, seed=4, share=0.1, n_users=40)
+    other = gowalla.validation(train, seed=4, share=0.1, n_users=40)
     assert (other.test.matrix != split.test.matrix).nnz > 0
 
 
-def test_weights_fall_with_the_number_of_a_rows_and_columns_entries():
+def test_weights_fall_with_the_degrees_of_user_and_item():
     likes = wrmf.Interactions.from_matrix(np.array([[1, 1, 1], [1, 0, 0]]))
     params = {"user_power": 0.5, "item_power": 0.0}
-    values = gowalla_quality.weighted(likes, params).matrix.toarray()
+    values = gowalla.weighted(likes, params).matrix.toarray()
     assert values[values > 0].mean() == pytest.approx(1.0)
     assert values[1, 0] == pytest.approx(values[0, 0] * 3**0.5)
     assert likes.matrix.data.tolist() == [1] * 4
 
 
-def test_pictures_are_drawn_from_recorded_results(tmp_path, capsys):
+def test_the_plots_are_drawn_from_records(tmp_path, capsys):
     pytest.importorskip("matplotlib")
     from benchmarks.quality import plots as quality_plots
 
@@ -213,9 +238,10 @@ def test_a_trial_that_cannot_catch_up_stops():
         for epoch in range(1, 20):
             yield epoch, {"score": params["end"] * (1 - 0.5**epoch)}
 
-    found = search(run, {"end": [1.0]}, "score", 3, starts=[{"end": each} for each in (1, 0.5, 2)])
-    epochs = {trial.params["end"]: len(trial.curve) for trial in found}
+    plan = Plan({"end": [1.0]}, "score", starts=[{"end": end} for end in (1, 0.5, 2)])
+    trials = search(run, plan, Budget(3))
+    epochs = {trial.params["end"]: len(trial.curve) for trial in trials}
     assert epochs == {1: 19, 0.5: 3, 2: 19}
     ahead = Trial({"end": 2.0}, score=2.0)
-    (_, behind) = search(run, {"end": [0.5]}, "score", 1, before=[ahead])
+    (_, behind) = search(run, Plan({"end": [0.5]}, "score"), Budget(1), [ahead])
     assert len(behind.curve) == 3
