@@ -134,22 +134,25 @@ def prepare(name: str, folder: Path) -> Path:
     """
     folder = CACHE if SYNTHETIC.fullmatch(name) else folder
     path = folder / f"{name}.npz"
-    if not path.exists():
-        train, test = read_matrices(name)
-        arrays = {
-            f"{part}_{field}": getattr(matrix, field)
-            for part, matrix in zip(PARTS, (train, test), strict=True)
-            if matrix is not None
-            for field in CSR_FIELDS
-        }
-        folder.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as file:
-            np.savez(file, shape=np.array(train.shape), **arrays)
+    return path if path.exists() else save(path, *read_matrices(name))
+
+
+def save(path: Path, train: sparse.csr_matrix, test: sparse.csr_matrix | None) -> Path:
+    """Write matrices to a file that ``load`` reads, and return its path."""
+    arrays = {
+        f"{part}_{field}": getattr(matrix, field)
+        for part, matrix in zip(PARTS, (train, test), strict=True)
+        if matrix is not None
+        for field in CSR_FIELDS
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(path) as file:
+        np.savez(file, shape=np.array(train.shape), **arrays)
     return path
 
 
 def load(path: str | Path) -> tuple[sparse.csr_matrix, sparse.csr_matrix | None]:
-    """Return the (train, test or None) that ``prepare`` wrote."""
+    """Return the (train, test or None) that ``save`` wrote."""
     with np.load(path) as arrays:
         shape = tuple(arrays["shape"])
         train, test = (

@@ -1,7 +1,7 @@
 """Trained models as the leaderboard needs them: each evaluates metrics on a split.
 
-The library ranks a ``FactorRanker``. A ``ScoreRanker`` computes whole rows of scores, for models that
-are not a product of two thin matrices. Both rank all items but a user's known ones.
+A ``FactorRanker`` is ranked by the library. A ``ScoreRanker`` computes whole rows of scores, for
+models that are not a product of two thin matrices. Both rank all items but a user's known ones.
 """
 
 from __future__ import annotations

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-data = pytest.importorskip("benchmarks.data", reason="run from the root of the source tree")
+pytest.importorskip("benchmarks.data", reason="run from the root of the source tree")
 
+from benchmarks import data
 from benchmarks.missing import Missing
 
 

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-record = pytest.importorskip("benchmarks.record", reason="run from the root of the source tree")
+pytest.importorskip("benchmarks.record", reason="run from the root of the source tree")
 
-from benchmarks import machine
+from benchmarks import machine, record
 
 
 def test_a_list_of_records_has_one_line_each():
