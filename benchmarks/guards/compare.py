@@ -78,6 +78,7 @@ class Worker:
     """
 
     def __init__(self, version: Version, folder: Path, threads: int) -> None:
+        self.python = version.python
         self.process = subprocess.Popen(
             [version.python, str(WORKER), str(threads)],
             cwd=folder,
@@ -104,8 +105,7 @@ class Worker:
         answer = self.process.stdout.readline()
         if not answer:
             raise RuntimeError(
-                f"{self.process.args[0]} failed at {action!r} with {arguments}: see its message "
-                "above"
+                f"{self.python} failed at {action!r} with {arguments}: see its message above"
             )
         seconds: list[float] = json.loads(answer)
         return seconds

@@ -21,12 +21,12 @@ METRICS = ("recall@20", "ndcg@20")
 class Worker:
     """The data, and the model whose evaluation and recommendations are timed."""
 
-    def __init__(self, threads):
+    def __init__(self, threads: int) -> None:
         self.threads = threads
-        self.split = None
-        self.model = None
+        self.split: wrmf.Split
+        self.model: wrmf.WRMF
 
-    def load(self, file):
+    def load(self, file: str) -> list[float]:
         """Load the train and test matrices that ``benchmarks.data`` wrote."""
         with np.load(file) as arrays:
             parts = [
@@ -39,9 +39,9 @@ class Worker:
         self.split = wrmf.Split(*parts)
         return []
 
-    def fit(self, factors, solver, sweeps):
+    def fit(self, factors: int, solver: str, sweeps: int) -> list[float]:
         """Fit a model; return the seconds of each sweep after the first."""
-        times = []
+        times: list[float] = []
         self.model = wrmf.WRMF(
             factors=factors,
             regularization=1.0,
@@ -57,20 +57,20 @@ class Worker:
         )
         return np.diff(times).tolist()
 
-    def evaluate(self):
+    def evaluate(self) -> list[float]:
         """Return the seconds of evaluating the model."""
         start = time.perf_counter()
         wrmf.evaluate(self.model, self.split, METRICS, num_threads=self.threads)
         return [time.perf_counter() - start]
 
-    def recommend(self):
+    def recommend(self) -> list[float]:
         """Return the seconds of recommending ten items to everyone."""
         start = time.perf_counter()
         self.model.recommend(n=10)
         return [time.perf_counter() - start]
 
 
-def main():
+def main() -> None:
     reply = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     worker = Worker(int(sys.argv[1]))

@@ -64,32 +64,26 @@ class Study:
     ----------
     factors : int
     budget : Budget
+    plan : Plan
     seed : int, default 0
-    starts : sequence of settings
-        Settings that are tried first.
+        Of the models, and of the part of train that is tuned on.
     earlier : sequence of Trial
         Trials to continue from.
-    explore : float
-        Share of the budget for random settings.
     held_out : float
         Share of each user's train that is tuned on.
     users : int
         Number of users that are drawn to tune on.
-    patience : int
-        Checkpoints without a gain after which a trial stops.
     test : bool
         Whether the test part is evaluated.
     """
 
     factors: int
     budget: Budget
+    plan: Plan
     seed: int = 0
-    starts: Sequence[Mapping[str, Any]] = tuple(STARTS)
     earlier: Sequence[Trial] = ()
-    explore: float = RANDOM_SHARE
     held_out: float = 0.1
     users: int = TUNING_USERS
-    patience: int = 2
     test: bool = True
 
     @property
@@ -160,18 +154,9 @@ def run(study: Study) -> dict[str, Any]:
     """Return the record of one k: every trial, then the one evaluation of the test part."""
     split = data.gowalla()
     inner = validation(split.train, study.seed, study.held_out, study.users)
-    plan = Plan(
-        SPACE,
-        "sum",
-        study.starts,
-        # A continued search must not propose the same settings again.
-        seed=study.seed + len(study.earlier),
-        explore=study.explore,
-        patience=study.patience,
-    )
     trials = search(
         lambda params: curve(params, study.factors, inner, study.seed),
-        plan,
+        study.plan,
         study.budget,
         study.earlier,
         log=lambda line: print(line, file=sys.stderr, flush=True),
@@ -188,7 +173,7 @@ def run(study: Study) -> dict[str, Any]:
             "seconds": round(sum(trial.seconds for trial in trials), 1),
             "held_out": study.held_out,
             "checkpoints": CHECKPOINTS,
-            "patience": study.patience,
+            "patience": study.plan.patience,
         },
         "best": best.to_json() | {"model": repr(model)},
         "trials": [trial.to_json() for trial in trials],
@@ -263,16 +248,23 @@ def study_of(options: argparse.Namespace, earlier: Sequence[Trial]) -> Study:
         starts = []
     elif options.start:
         starts = best_settings(options.start, options.starts) + STARTS[:1]
+    plan = Plan(
+        SPACE,
+        "sum",
+        starts,
+        # A resumed search must not propose the same settings again.
+        seed=options.seed + len(earlier),
+        explore=0.0 if options.resume or options.start else RANDOM_SHARE,
+        patience=options.patience,
+    )
     return Study(
         factors,
         Budget(trials, options.seconds),
+        plan,
         options.seed,
-        starts,
         earlier,
-        explore=0.0 if options.resume or options.start else RANDOM_SHARE,
         held_out=options.held_out,
         users=options.users,
-        patience=options.patience,
         test=not options.tune_only,
     )
 

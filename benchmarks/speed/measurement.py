@@ -136,17 +136,19 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
         matrix, test = data.load(job["file"])
         regularization = own_regularization(adapter, matrix, setting)
 
-        def loss(*factors: np.ndarray) -> float | None:
+        def loss(users: np.ndarray, items: np.ndarray) -> float | None:
             if regularization is None:
                 return None
-            return common_loss(matrix, setting, regularization, factors)
+            return common_loss(matrix, setting, regularization, (users, items))
 
         recorder = Recorder(setting, job["every"], loss)
         baseline = resident_memory()
         model = adapter.train(matrix, setting, recorder)
     except Missing as reason:
         return {"skipped": str(reason)}
-    unknown = recorder.peak is None or baseline is None or peer.adapter in OTHER_PROCESS
+    memory = None
+    if recorder.peak is not None and baseline is not None and peer.adapter not in OTHER_PROCESS:
+        memory = recorder.peak - baseline
     record = {
         "version": version,
         "start": adapter.start(setting),
@@ -154,7 +156,7 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
         "seconds_per_sweep": recorder.seconds_per_sweep,
         "by_difference": recorder.by_difference,
         "points": recorder.points,
-        "memory": None if unknown else recorder.peak - baseline,
+        "memory": memory,
     }
     if job["questions"]:
         record |= time_questions(adapter, model, (matrix, test), setting)

@@ -194,12 +194,12 @@ def with_a_million_items(
     wrmf.evaluate(FixedModel(x, y), split, METRICS, num_threads=THREADS)
     seconds = time.perf_counter() - start
     peak = peak_memory()
-    known = before is not None and peak is not None
+    extra = None if before is None or peak is None else round((peak - before) / 2**20)
     return {
         "set": "a million items",
         "factors": factors,
         "seconds": round(seconds, 3),
-        "peak extra MiB": round((peak - before) / 2**20) if known else None,
+        "peak extra MiB": extra,
     }
 
 

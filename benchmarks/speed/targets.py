@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -97,34 +97,43 @@ def exact_against(peers: Sequence[str], cases: Sequence[Case]) -> Callable[[Cell
     return verdict
 
 
+class Timed(NamedTuple):
+    """The seconds of a sweep of one solver, and its loss after all sweeps."""
+
+    seconds: float
+    loss: float
+    name: str
+
+
+def timed(cells: Cells, names: Iterable[str], group: Group) -> list[Timed]:
+    """Return the solvers that were measured in a group, the fastest first."""
+    measured = []
+    for name in names:
+        seconds = cells.seconds(name, *group)
+        loss = cells.loss_after(SWEEPS, Cell(name, *group))
+        if seconds and loss is not None:
+            measured.append(Timed(seconds, loss, name))
+    return sorted(measured)
+
+
 def conjugate_gradients(cells: Cells) -> Verdict:
     """Compare the fastest peer with our fastest whose loss is no higher."""
     ratios, details = [], []
     for data, k in MAIN:
         group = Group(data, k, THREADS)
-        timed = [(cells.seconds(peer, *group), peer) for peer in CG_PEERS]
-        measured = [(seconds, peer) for seconds, peer in timed if seconds]
-        if not measured:
+        peers = timed(cells, CG_PEERS, group)
+        if not peers:
             return NOT_MEASURED
-        their_seconds, peer = min(measured)
-        their_loss = cells.loss_after(SWEEPS, Cell(peer, *group))
-        if their_loss is None:
-            return NOT_MEASURED
-        losses = {name: cells.loss_after(SWEEPS, Cell(name, *group)) for name in OUR_CG}
-        candidates = [
-            (cells.seconds(name, *group), name)
-            for name in OUR_CG
-            if (losses[name] or math.inf) <= their_loss
-        ]
-        if not candidates:
-            details.append(f"{data} {k}: no loss of ours as low as {peer}'s")
+        peer = peers[0]
+        ours = [solver for solver in timed(cells, OUR_CG, group) if solver.loss <= peer.loss]
+        if not ours:
             ratios.append(math.nan)
+            details.append(f"{data} {k}: no loss of ours as low as {peer.name}'s")
             continue
-        our_seconds, name = min(candidates)
-        ratios.append(their_seconds / our_seconds)
+        ratios.append(peer.seconds / ours[0].seconds)
         details.append(
-            f"{data} {k}: {ratios[-1]:.2f} by {name}, "
-            f"loss {losses[name] / their_loss - 1:+.2%} of {peer}'s"
+            f"{data} {k}: {ratios[-1]:.2f} by {ours[0].name}, "
+            f"loss {ours[0].loss / peer.loss - 1:+.2%} of {peer.name}'s"
         )
     return f"{geometric_mean(ratios):.2f} ×", "; ".join(details)
 
@@ -140,23 +149,25 @@ def large_factors(cells: Cells) -> Verdict:
     ratios, details = [], []
     for k in LARGE_FACTORS:
         group = Group("gowalla", k, THREADS)
-        curves = {peer: cells.points(Cell(peer, *group)) for peer in APPROXIMATE_PEERS}
+        curves = {name: cells.points(Cell(name, *group)) for name in APPROXIMATE_PEERS}
         ends = [
-            (points[-1].seconds, points[-1].loss, peer) for peer, points in curves.items() if points
+            Timed(points[-1].seconds, points[-1].loss, name)
+            for name, points in curves.items()
+            if points and points[-1].loss is not None
         ]
         if not ends:
             continue
-        their_seconds, loss, peer = min(ends)
-        times = [
-            (seconds_until(cells.points(Cell(name, *group)), loss), name) for name in OUR_SOLVERS
-        ]
-        reached = [(seconds, name) for seconds, name in times if seconds is not None]
+        peer = min(ends)
+        times = {
+            name: seconds_until(cells.points(Cell(name, *group)), peer.loss) for name in OUR_SOLVERS
+        }
+        reached = [(seconds, name) for name, seconds in times.items() if seconds is not None]
         if not reached:
-            details.append(f"{k}: {peer}'s loss not reached")
+            details.append(f"{k}: {peer.name}'s loss not reached")
             continue
-        our_seconds, name = min(reached)
-        ratios.append(their_seconds / our_seconds)
-        details.append(f"{k}: {name} {our_seconds:.2f} s, {peer} {their_seconds:.2f} s")
+        seconds, name = min(reached)
+        ratios.append(peer.seconds / seconds)
+        details.append(f"{k}: {name} {seconds:.2f} s, {peer.name} {peer.seconds:.2f} s")
     return " and ".join(f"{value:.2f} ×" for value in ratios), "; ".join(details)
 
 
