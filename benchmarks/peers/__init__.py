@@ -92,7 +92,7 @@ class Peer:
 
 
 CMFREC_CG = (
-    "its conjugate gradients (3.5.1) settle some 4 % above the minimum that its own Cholesky "
+    "its conjugate gradients (3.5.1) settle about 4 % above the minimum that its own Cholesky "
     "solver reaches; more steps, more sweeps or float64 do not change that"
 )
 PEERS = {

@@ -1,6 +1,6 @@
 """Which settings ``WRMF()`` should have for a user who sets none.
 
-    python -m benchmarks.quality.defaults                    # some 10 minutes
+    python -m benchmarks.quality.defaults                    # about 10 minutes
     python -m benchmarks.quality.defaults --sets gowalla lastfm_hetrec2k --seconds 60
 
 Candidates are compared on validation splits of two data sets. A candidate is worth the lower of its

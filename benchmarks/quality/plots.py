@@ -51,8 +51,8 @@ def over_factors(records: Records, figure: Figure) -> bool:
             capsize=3,
             label="wrmf, tuned",
         )
-        for colour, (who, values) in zip(("C1", "C2"), PUBLISHED.items(), strict=True):
-            axes.axhline(values[place], color=colour, linestyle="--", label=f"{who}, published")
+        for colour, (paper, values) in zip(("C1", "C2"), PUBLISHED.items(), strict=True):
+            axes.axhline(values[place], color=colour, linestyle="--", label=f"{paper}, published")
         axes.set_xscale("log", base=2)
         axes.set(xlabel="factors k", title=f"gowalla, test {metric}", xticks=k, xticklabels=k)
         axes.grid(alpha=0.3)

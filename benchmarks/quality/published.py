@@ -203,7 +203,8 @@ def run(
         "found": {metric: round(value, 4) for metric, value in evaluation.items()},
         "stderr": {metric: round(value, 4) for metric, value in evaluation.stderr.items()},
         "published": {
-            who: dict(zip(METRICS, values, strict=True)) for who, values in table.published.items()
+            method: dict(zip(METRICS, values, strict=True))
+            for method, values in table.published.items()
         },
     }
 
@@ -218,8 +219,8 @@ def shown(content: dict[str, Any]) -> str:
         "|---|---|---|---|",
         f"| wrmf | {' | '.join(f'{figures[m]:.4f} ± {errors[m]:.4f}' for m in METRICS)} |",
     ]
-    for who, values in content["published"].items():
-        lines.append(f"| {who}, published | {' | '.join(str(values[m]) for m in METRICS)} |")
+    for method, values in content["published"].items():
+        lines.append(f"| {method}, published | {' | '.join(str(values[m]) for m in METRICS)} |")
     return "\n".join(lines)
 
 
