@@ -3,7 +3,8 @@
 - ``synthetic``, ``synthetic-4x``, ``synthetic-16x`` …: rows and entries grow together;
   ``synthetic-4e`` …: the same rows with four times the entries.
 - ``gowalla``, ``mtg_players``, ``lastfm_hetrec2k``, ``citeulike_a``, ``mtg_decks``: tables
-  ``NAME.parquet`` (columns user, item, and optionally value and test) in ``WRMF_BENCH_DATA``.
+  ``NAME.parquet`` (columns user, item, and optionally value and test) in ``WRMF_BENCH_DATA``,
+  by default in ``shared/data`` beside the project.
 - The other names of ``wrmf.datasets.DATASETS``, such as ``movielens-20m`` and ``lastfm``, which are
   downloaded when they are used for the first time.
 """
@@ -23,6 +24,7 @@ from benchmarks.missing import Missing
 from wrmf.files import replacing
 
 ROOT = Path(__file__).parents[1]
+TABLES = ROOT.parent / "shared" / "data"
 CACHE = ROOT / ".cache" / "benchmarks"
 SYNTHETIC = re.compile(r"synthetic(?:-([\d.]+)([xe]))?")
 # Counts of these sets span five orders of magnitude, so timings use log(1 + count), as is usual.
@@ -32,8 +34,8 @@ CSR_FIELDS = ("data", "indices", "indptr")
 
 
 def data_folder() -> Path:
-    """Return the folder of the tables: ``WRMF_BENCH_DATA`` if set, else ``.cache/benchmarks``."""
-    return Path(os.environ.get("WRMF_BENCH_DATA", CACHE))
+    """Return the folder of the tables: ``WRMF_BENCH_DATA`` if set, else one beside the project."""
+    return Path(os.environ.get("WRMF_BENCH_DATA", TABLES))
 
 
 def read_pairs(name: str) -> pd.DataFrame:

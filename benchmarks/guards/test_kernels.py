@@ -1,4 +1,4 @@
-"""Guards of the sweep, its phases, evaluation and recommendation, at the article's size."""
+"""Guards of the sweep, its phases, evaluation and recommendation, at the size of Rosenthal 2016."""
 
 import numpy as np
 import pytest

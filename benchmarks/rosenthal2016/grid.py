@@ -7,7 +7,7 @@ and evaluations with each number of factors. Then every tenth setting is run as 
 would and, if ``implicit`` is installed, by its solver and metrics, in turn. implicit's task is
 easier: it has no MSE, so only precision@5 on train and on test is measured.
 
-The whole grid: ``wrmf search synthetic --fraction 0.2 --grid article --journal grid.jsonl``
+The whole grid: ``wrmf search synthetic --fraction 0.2 --grid rosenthal2016 --journal grid.jsonl``
 """
 
 from __future__ import annotations
@@ -27,9 +27,10 @@ import wrmf
 from benchmarks import record
 from wrmf.evaluation.evaluate import evaluate_both
 from wrmf.numerics.threads import available_threads
-from wrmf.search.grid import ARTICLE_GRID, ARTICLE_INIT_SCALE
+from wrmf.search.grid import ROSENTHAL_GRID, ROSENTHAL_INIT_SCALE
+from wrmf.search.options import SearchOptions
 from wrmf.search.runner import Search
-from wrmf.search.space import all_settings
+from wrmf.search.space import all_settings, as_space
 
 METRIC, METRICS = "precision@5", ("precision@5", "mse")
 EPOCHS = list(range(2, 40, 2))
@@ -66,9 +67,9 @@ def predict(split: wrmf.Split) -> float:
     One thread is measured by its CPU time, which other processes on the machine disturb least.
     """
     total = 0.0
-    settings_each = len(ARTICLE_GRID["regularization"]) * len(ARTICLE_GRID["alpha"])
+    settings_each = len(ROSENTHAL_GRID["regularization"]) * len(ROSENTHAL_GRID["alpha"])
     print("\nfactors  start s  sweep s  evaluation s  setting s   (one thread)")
-    for k in ARTICLE_GRID["factors"]:
+    for k in ROSENTHAL_GRID["factors"]:
         start, sweep, evaluation = part_costs(k, split)
         setting = start + sweep * EPOCHS[-1] + evaluation * len(EPOCHS)
         total += setting * settings_each
@@ -85,7 +86,7 @@ def part_costs(k: int, split: wrmf.Split) -> tuple[float, float, float]:
         iterations=1,
         random_state=0,
         num_threads=1,
-        init_scale=ARTICLE_INIT_SCALE,
+        init_scale=ROSENTHAL_INIT_SCALE,
     )
     first = timed(lambda: model.fit(split.train, progress=False)).cpu
     sweep = statistics.median(
@@ -112,19 +113,14 @@ def run_search(settings: Sequence[Setting], execution: Execution) -> None:
     model = wrmf.WRMF(
         random_state=0,
         num_threads=execution.threads,
-        init_scale=ARTICLE_INIT_SCALE,
+        init_scale=ROSENTHAL_INIT_SCALE,
         solver=execution.solver,
     )
-    with Search(
-        "grid",
-        model,
-        execution.split,
-        ARTICLE_GRID,
-        EPOCHS,
-        *METRICS,
-        n_jobs=execution.n_jobs,
-        progress=False,
-    ) as search:
+    options = SearchOptions.validate(
+        execution.split, EPOCHS, METRIC, n_jobs=execution.n_jobs, progress=False
+    )
+    space = as_space(model, ROSENTHAL_GRID)
+    with Search("grid", model, execution.split, space, options) as search:
         for curve in search.run(settings):
             assert all(np.isfinite(curve.test[metric]).all() for metric in METRICS), curve.params
 
@@ -241,7 +237,7 @@ def main() -> None:
     threads = available_threads(options.threads)
     data = wrmf.datasets.DATASETS["synthetic"].load()
     split = wrmf.leave_k_out(data, k=5, fraction=0.2, random_state=0)
-    settings = all_settings(ARTICLE_GRID)
+    settings = all_settings(ROSENTHAL_GRID)
     # From the middle of each stretch, so that the whole range of each parameter is in the sample.
     sample = settings[options.stride // 2 :: options.stride]
     print(

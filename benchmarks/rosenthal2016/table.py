@@ -12,7 +12,7 @@ import argparse
 import time
 
 import wrmf
-from wrmf.search.grid import ARTICLE_INIT_SCALE
+from wrmf.search.grid import ROSENTHAL_INIT_SCALE
 
 
 def main() -> None:
@@ -31,7 +31,7 @@ def main() -> None:
     print(data.summary())
     split = wrmf.leave_k_out(data, k=5, fraction=0.2, random_state=0)
     model = wrmf.WRMF(
-        factors=40, regularization=0.1, alpha=50.0, random_state=0, init_scale=ARTICLE_INIT_SCALE
+        factors=40, regularization=0.1, alpha=50.0, random_state=0, init_scale=ROSENTHAL_INIT_SCALE
     )
     start = time.perf_counter()
     curve = wrmf.learning_curve(model, split, exclude_seen=False, log=True)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import wrmf
 from wrmf import datasets
-from wrmf.search.grid import ARTICLE_GRID
+from wrmf.search.grid import ROSENTHAL_GRID
 
 
 def likes_per_user_and_per_item(data):
@@ -82,11 +82,13 @@ def test_the_best_setting_lies_inside_rosenthals_grid_at_a_precision_like_his(sp
     assert 0.02 < inside < 0.2
     for name in ("factors", "alpha"):
         for end in (min, max):
-            assert best_precision(**{name: end(ARTICLE_GRID[name])}) < inside - 0.001
+            assert best_precision(**{name: end(ROSENTHAL_GRID[name])}) < inside - 0.001
     # Over λ the precision is flat around its best: an end may be better by chance, but by no more
     # than a third of the standard error.
     for end in (min, max):
-        assert best_precision(regularization=end(ARTICLE_GRID["regularization"])) < inside + 0.0006
+        assert (
+            best_precision(regularization=end(ROSENTHAL_GRID["regularization"])) < inside + 0.0006
+        )
 
 
 @pytest.mark.slow

@@ -25,7 +25,7 @@ from wrmf.datasets import synthetic_raw_likes, write_likes_file
 from wrmf.model.wrmf import WRMF
 from wrmf.pictures import DrawnPictures
 from wrmf.report.page import write_report
-from wrmf.search.grid import ARTICLE_INIT_SCALE, grid_search
+from wrmf.search.grid import ROSENTHAL_INIT_SCALE, grid_search
 from wrmf.search.result import SearchResult
 
 __all__ = ["DEMO", "run_demo"]
@@ -108,7 +108,7 @@ def run_demo(
         "Rosenthal 2016, with training items kept in the ranking"
     )
     # With a smaller start than that of Rosenthal 2016, the curves have another shape.
-    base = WRMF(random_state=random_state, num_threads=num_threads, init_scale=ARTICLE_INIT_SCALE)
+    base = WRMF(random_state=random_state, num_threads=num_threads, init_scale=ROSENTHAL_INIT_SCALE)
     with _print_seconds():
         result = _search(base, split, epochs, journal, progress)
     _report_best(result)

@@ -25,7 +25,7 @@ from wrmf.cli.options import (
 from wrmf.cli.verb import Verb
 from wrmf.data.split import Split
 from wrmf.model.wrmf import WRMF
-from wrmf.search.grid import ARTICLE_GRID, ARTICLE_INIT_SCALE, grid_search, random_search
+from wrmf.search.grid import ROSENTHAL_GRID, ROSENTHAL_INIT_SCALE, grid_search, random_search
 from wrmf.search.halving import halving_search
 from wrmf.search.learning_curve import rank_curves
 from wrmf.search.result import SearchResult
@@ -52,7 +52,7 @@ class GridPart:
 
 PRESETS = {
     # Its curves depend on the start of training, so the start is part of the preset.
-    "rosenthal2016": GridPart(ARTICLE_GRID, ARTICLE_INIT_SCALE),
+    "rosenthal2016": GridPart(ROSENTHAL_GRID, ROSENTHAL_INIT_SCALE),
     "small": GridPart({"factors": [32, 64, 128], "alpha": [10.0, 40.0]}),
 }
 DEFAULT_PRESET = "small"

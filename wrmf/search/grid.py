@@ -15,17 +15,17 @@ from wrmf.search.result import SearchResult
 from wrmf.search.runner import Search
 from wrmf.search.space import all_settings, as_space
 
-__all__ = ["ARTICLE_GRID", "ARTICLE_INIT_SCALE", "grid_search", "random_search"]
+__all__ = ["ROSENTHAL_GRID", "ROSENTHAL_INIT_SCALE", "grid_search", "random_search"]
 
 # The grid of Rosenthal 2016 ("Intro to Implicit Matrix Factorization: Classic ALS with Sketchfab
 # Models"): 180 settings, each measured after 2, 4, … 38 epochs.
-ARTICLE_GRID: dict[str, list[Any]] = {
+ROSENTHAL_GRID: dict[str, list[Any]] = {
     "factors": [10, 20, 40, 80, 120],
     "regularization": [0.0, 1e-5, 1e-3, 0.1, 10.0, 100.0],
     "alpha": [1.0, 10.0, 50.0, 100.0, 500.0, 1000.0],
 }
 # Rosenthal 2016 starts from N(0, 1). A comparison must do so, too: curves depend on the start.
-ARTICLE_INIT_SCALE = 1.0
+ROSENTHAL_INIT_SCALE = 1.0
 
 
 def grid_search(
