@@ -1,6 +1,8 @@
 """Weighted regularised matrix factorisation for implicit feedback."""
 
-from wrmf import datasets
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
 from wrmf.data.interactions import Interactions
 from wrmf.data.reading import read_interactions
 from wrmf.data.split import Split
@@ -8,14 +10,17 @@ from wrmf.data.splitting import leave_k_out, split_by_time, split_interactions, 
 from wrmf.evaluation.evaluate import Evaluation, evaluate
 from wrmf.model.recommendations import Recommendations
 from wrmf.model.wrmf import WRMF, load
-from wrmf.report.page import write_report
-from wrmf.search.grid import grid_search, random_search
-from wrmf.search.halving import halving_search
-from wrmf.search.learning_curve import LearningCurve, learning_curve
-from wrmf.search.result import SearchResult
-from wrmf.search.space import Range
-from wrmf.search.tune import tune
 from wrmf.versions import __version__, show_versions
+
+if TYPE_CHECKING:
+    from wrmf import datasets
+    from wrmf.report.page import write_report
+    from wrmf.search.grid import grid_search, random_search
+    from wrmf.search.halving import halving_search
+    from wrmf.search.learning_curve import LearningCurve, learning_curve
+    from wrmf.search.result import SearchResult
+    from wrmf.search.space import Range
+    from wrmf.search.tune import tune
 
 __all__ = [
     "WRMF",
@@ -43,3 +48,32 @@ __all__ = [
     "tune",
     "write_report",
 ]
+
+# Imported when they are first used, so that ``import wrmf`` loads only what every program needs.
+LAZY_MODULES = {
+    "LearningCurve": "wrmf.search.learning_curve",
+    "Range": "wrmf.search.space",
+    "SearchResult": "wrmf.search.result",
+    "datasets": "wrmf.datasets",
+    "grid_search": "wrmf.search.grid",
+    "halving_search": "wrmf.search.halving",
+    "learning_curve": "wrmf.search.learning_curve",
+    "pictures": "wrmf.pictures",
+    "random_search": "wrmf.search.grid",
+    "tune": "wrmf.search.tune",
+    "write_report": "wrmf.report.page",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name on first use (PEP 562)."""
+    if name not in LAZY_MODULES:
+        raise AttributeError(f"module 'wrmf' has no attribute {name!r}")
+    module = import_module(LAZY_MODULES[name])
+    value = module if module.__name__ == f"wrmf.{name}" else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -38,7 +38,8 @@ def solve_in_double(
     solve_exact(rows, side, fixed, base, out, failed, n_threads)
     for row in np.flatnonzero(failed):
         out[row] = _least_norm(side, int(row), fixed, base)
-    return out[rows]
+    solutions: np.ndarray = out[rows]
+    return solutions
 
 
 def _least_norm(side: Side, row: int, fixed: np.ndarray, base: np.ndarray) -> np.ndarray:
@@ -49,4 +50,5 @@ def _least_norm(side: Side, row: int, fixed: np.ndarray, base: np.ndarray) -> np
     target = (weights + side.target_shift) @ y
     values, vectors = np.linalg.eigh(system)
     kept = values > len(base) * np.finfo(np.float64).eps * values[-1]
-    return vectors[:, kept] @ ((vectors[:, kept].T @ target) / values[kept])
+    minimum: np.ndarray = vectors[:, kept] @ ((vectors[:, kept].T @ target) / values[kept])
+    return minimum

@@ -25,4 +25,4 @@ def active_isa() -> str:
 
 def isa_number() -> int:
     """Return the number by which the kernels know the active instruction set."""
-    return ISAS.index(active_isa())
+    return int(ISAS.index(active_isa()))

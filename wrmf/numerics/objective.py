@@ -36,7 +36,8 @@ def gram(factors: np.ndarray, num_threads: int = 0, isa: int | None = None) -> n
     threads = kernel_threads(num_threads)
     with single_threaded_blas():
         sum_gram(used, in_double, np.ascontiguousarray(factors), rows, parts, threads)
-    return parts[0]
+    total: np.ndarray = parts[0]
+    return total
 
 
 def observed_scores(

@@ -119,7 +119,8 @@ def exact_flops(rows: Rows) -> np.ndarray:
     """Return about how many flops each row takes by the cheaper of primal and dual."""
     order = np.minimum(rows.counts, rows.k).astype(float)
     squares = order * order * np.maximum(rows.counts, rows.k)
-    return squares + order**3 / 3 + 10.0 * rows.counts * rows.k
+    flops: np.ndarray = squares + order**3 / 3 + 10.0 * rows.counts * rows.k
+    return flops
 
 
 def plan_cg(rows: Rows) -> list[Range]:

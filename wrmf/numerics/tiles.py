@@ -112,4 +112,5 @@ def norm_bounds(factors: np.ndarray) -> np.ndarray:
     k = factors.shape[1]
     # k products and their sums are each rounded, or lost below the smallest number.
     error, lost = 1 + (k + 8) * float(info.eps), 2 * k * float(info.tiny)
-    return np.sqrt(squares.astype(np.float64) * error + lost)
+    bounds: np.ndarray = np.sqrt(squares.astype(np.float64) * error + lost)
+    return bounds
