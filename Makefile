@@ -3,11 +3,14 @@
 PYTHON ?= python3
 VENV ?= .venv
 BENCH_VENV ?= .venv-bench
+ARM_VENV ?= .venv-aarch64
 PEERS := implicit irspack cmfrec pyspark
 BIN := $(VENV)/bin
-SOURCES := setup.py pyproject.toml $(wildcard wrmf/*.pyx wrmf/*.pxd wrmf/*.h)
+PIP := -m pip install --quiet --disable-pip-version-check
+KERNELS := $(wildcard wrmf/kernels/*.h wrmf/kernels/*.c)
+SOURCES := setup.py pyproject.toml $(wildcard wrmf/*.pyx wrmf/*.pxd) $(KERNELS)
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test test-clang lint format bench aarch64 clean
 
 demo: $(VENV)/.built
 	$(BIN)/wrmf demo --out demo
@@ -15,14 +18,31 @@ demo: $(VENV)/.built
 test: $(VENV)/.built
 	$(BIN)/python -m pytest
 
+# The kernels and what depends on them, built by clang in an environment of its own.
+test-clang:
+	CC=clang $(MAKE) .venv-clang/.built VENV=.venv-clang
+	.venv-clang/bin/python -m pytest tests/numerics tests/model
+
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/cython-lint wrmf
+	$(BIN)/clang-format --dry-run -Werror $(KERNELS)
+	$(BIN)/biome check
 	$(BIN)/mypy
+
+format: $(VENV)/.lint
+	$(BIN)/ruff format .
+	$(BIN)/clang-format -i $(KERNELS)
+	$(BIN)/biome check --write
 
 # Timings beside other libraries, in an environment of their own; everything with FULL=1.
 bench: $(BENCH_VENV)/.built
 	$(BENCH_VENV)/bin/python -m benchmarks.speed $(if $(FULL),--full)
+
+# The kernels cross-compiled for aarch64, and their tests run under emulation.
+aarch64:
+	PYTHON=$(PYTHON) .ci/aarch64 $(ARM_VENV)
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' || \
@@ -31,22 +51,22 @@ $(VENV)/bin/python:
 	  rm -rf $(VENV); exit 1; }
 
 $(VENV)/.built: $(VENV)/bin/python $(SOURCES)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]' || \
+	$(BIN)/python $(PIP) --editable '.[test]' || \
 	  { echo "The build needs a C compiler and Python's headers; on Debian: apt-get install gcc python3-dev"; exit 1; }
 	@touch $@
 
 $(VENV)/.lint: $(VENV)/.built
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[lint]'
+	$(BIN)/python $(PIP) --editable '.[lint]'
 	@touch $@
 
 # A library that cannot be installed here is left out; the results say so.
 $(BENCH_VENV)/.built: $(SOURCES)
 	$(MAKE) $(BENCH_VENV)/bin/python VENV=$(BENCH_VENV)
-	$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
-	$(BENCH_VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]' || \
-	  for peer in $(PEERS); do $(BENCH_VENV)/bin/python -m pip install --quiet \
-	  --disable-pip-version-check $$peer || echo "$$peer could not be installed"; done
+	$(BENCH_VENV)/bin/python $(PIP) --editable '.[test]'
+	$(BENCH_VENV)/bin/python $(PIP) --editable '.[bench]' || \
+	  for peer in $(PEERS); do $(BENCH_VENV)/bin/python $(PIP) \
+	  $$peer || echo "$$peer could not be installed"; done
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(BENCH_VENV) .cache build demo *.egg-info wrmf/*.so wrmf/_als.c
+	rm -rf .venv* .cache build demo *.egg-info wrmf/*.so wrmf/_*.c

@@ -4,7 +4,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
   const body = table.tBodies[0];
   const headers = [...table.tHead.rows[0].cells];
 
-  const valueOf = (row, column) => {
+  const cellValue = (row, column) => {
     const cell = row.cells[column];
     return cell.dataset.value ?? cell.textContent;
   };
@@ -22,8 +22,8 @@ for (const table of document.querySelectorAll("table.sortable")) {
     const sign = direction === "ascending" ? 1 : -1;
     const isNumeric = header.dataset.type === "number";
     const rows = [...body.rows].sort((rowA, rowB) => {
-      const a = valueOf(rowA, column);
-      const b = valueOf(rowB, column);
+      const a = cellValue(rowA, column);
+      const b = cellValue(rowB, column);
       return isNumeric ? compareNumbers(a, b, sign) : sign * a.localeCompare(b);
     });
     for (const other of headers) other.removeAttribute("aria-sort");
