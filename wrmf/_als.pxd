@@ -59,7 +59,7 @@ cdef extern from "als.h" nogil:
         void (*pack_rows)(int, int, const void *, const int32_t *, void *) noexcept nogil
         void (*multiply)(const als_product *) noexcept nogil
 
-    const int ISA_blas, ALS_METHOD_COUNT, ALS_dual, ALS_cg, ALS_GRAM_ROWS, ALS_MOST_ORDER
+    const int ALS_METHOD_COUNT, ALS_dual, ALS_cg, ALS_GRAM_ROWS, ALS_MOST_ORDER
     const char **isa_names
     const char **als_method_names
     int isa_best()

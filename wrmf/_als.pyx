@@ -367,7 +367,7 @@ def solve_rows(
     problem.spectrum = &spectrum[0] if spectrum.shape[0] else NULL
     problem.steps = system.cg_steps
     problem.out, problem.failed = &out[0, 0], &failed[0]
-    if isa == ISA_blas:
+    if kernels == NULL:
         solve_by_blas[floating](&problem, method, rows, out, n_threads)
         return
     problem.scratch_bytes = als_scratch_bytes(kernels, is_double, problem.ld)

@@ -102,23 +102,16 @@ typedef struct {
  * as the last of its block. */
 static inline ptrdiff_t als_triangle(int n) { return 2 * (ptrdiff_t)(n / 4) * (n / 4 + 1) * 4; }
 
-/* Indexed by whether the precision is double. */
-extern ISA_HIDDEN const als_kernels als_kernels_baseline[2];
-extern ISA_HIDDEN const als_kernels als_kernels_avx2[2];
-extern ISA_HIDDEN const als_kernels als_kernels_avx512[2];
+/* The table of each instruction set, indexed by whether the precision is double. */
+#define ALS_EXTERN(number, name, has) extern ISA_HIDDEN const als_kernels als_kernels_##name[2];
+ISA_TABLE(ALS_EXTERN)
+#undef ALS_EXTERN
 
-/* Return the kernels of an instruction set that this build has, NULL for ISA_blas. */
+/* Return the kernels of an instruction set, NULL for ``blas``. */
 static inline const als_kernels *als_kernels_of(int isa, int is_double) {
-    static const als_kernels *const tables[ISA_COUNT] = {
-        NULL,
-#if ISA_VECTORS
-        als_kernels_baseline,
-#endif
-#if ISA_X86
-        als_kernels_avx2,
-        als_kernels_avx512,
-#endif
-    };
+#define ALS_TABLE_OF(number, name, has) als_kernels_##name,
+    static const als_kernels *const tables[] = {NULL, ISA_TABLE(ALS_TABLE_OF)};
+#undef ALS_TABLE_OF
     return tables[isa] ? tables[isa] + is_double : NULL;
 }
 

@@ -21,21 +21,43 @@
 #define ISA_X86 0
 #endif
 
-/* The table of instruction sets: X(number, name), in rising order of speed. ``blas`` stands for no
- * kernels of our own; ``baseline`` is the architecture's: SSE2 or NEON. */
-#define ISA_TABLE(X) X(0, blas) X(1, baseline) X(2, avx2) X(3, avx512)
+/* The instruction sets that the kernels are compiled for, in rising order of speed:
+ * X(number, name, whether this CPU has it). Number 0 is ``blas``, no kernels of our own;
+ * ``baseline`` is the architecture's: SSE2 or NEON. */
+#if ISA_X86
+#define ISA_TABLE(X) X(1, baseline, 1) X(2, avx2, ISA_HAS_AVX2) X(3, avx512, ISA_HAS_AVX512)
+#elif ISA_VECTORS
+#define ISA_TABLE(X) X(1, baseline, 1)
+#else
+#define ISA_TABLE(X)
+#endif
 
-#define ISA_MEMBER(number, name) ISA_##name = number,
-enum { ISA_TABLE(ISA_MEMBER) ISA_COUNT };
-#undef ISA_MEMBER
+#define ISA_AVX2_FEATURES "avx2,fma"
+#define ISA_HAS_AVX2 (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
 
-#define ISA_NAME(number, name) #name,
-static const char *const isa_names[ISA_COUNT] = {ISA_TABLE(ISA_NAME)};
+#define ISA_AVX512_FEATURES "avx512f,avx512dq,avx512vl,avx512bw,avx2,fma"
+#define ISA_HAS_AVX512                                                                             \
+    (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&                    \
+     __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw"))
+
+#define ISA_NAME(number, name, has) #name,
+static const char *const isa_names[] = {"blas", ISA_TABLE(ISA_NAME)};
 #undef ISA_NAME
 
+/* Return the number of the fastest instruction set that this build and this CPU have. */
+static inline int isa_best(void) {
+    int best = 0;
+#if ISA_X86
+    __builtin_cpu_init();
+#endif
+#define ISA_TEST(number, name, has)                                                                \
+    if (has) best = number;
+    ISA_TABLE(ISA_TEST)
+#undef ISA_TEST
+    return best;
+}
+
 /* Compile the functions between ISA_BEGIN and ISA_END for more than the architecture's baseline. */
-#define ISA_AVX2_FEATURES "avx2,fma"
-#define ISA_AVX512_FEATURES "avx512f,avx512dq,avx512vl,avx512bw,avx2,fma"
 #define ISA_PRAGMA(...) _Pragma(#__VA_ARGS__)
 #define ISA_PRAGMA_OF(...) ISA_PRAGMA(__VA_ARGS__)
 #if defined(__clang__)
@@ -53,18 +75,6 @@ static const char *const isa_names[ISA_COUNT] = {ISA_TABLE(ISA_NAME)};
 #else
 #define ISA_HIDDEN
 #endif
-
-/* Return the fastest instruction set that this build and this CPU have. */
-static inline int isa_best(void) {
-#if ISA_X86
-    __builtin_cpu_init();
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw"))
-        return ISA_avx512;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return ISA_avx2;
-#endif
-    return ISA_VECTORS ? ISA_baseline : ISA_blas;
-}
 
 /* Arithmetic on subnormal numbers is a hundred times slower on some CPUs, and strong
  * regularisation fills a model with them. Between these two calls they count as zero on the

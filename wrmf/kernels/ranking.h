@@ -71,21 +71,18 @@ typedef struct {
                         rank_counts *);
 } rank_kernels;
 
-/* Indexed by whether the precision is double. */
+/* The table of each instruction set, indexed by whether the precision is double. The baseline's is
+ * there for every compiler. */
 extern ISA_HIDDEN const rank_kernels rank_kernels_baseline[2];
-extern ISA_HIDDEN const rank_kernels rank_kernels_avx2[2];
-extern ISA_HIDDEN const rank_kernels rank_kernels_avx512[2];
+#define RANK_EXTERN(number, name, has) extern ISA_HIDDEN const rank_kernels rank_kernels_##name[2];
+ISA_TABLE(RANK_EXTERN)
+#undef RANK_EXTERN
 
-/* Return the kernels of an instruction set; ISA_blas has those of the baseline. */
+/* Return the kernels of an instruction set; ``blas`` has those of the baseline. */
 static inline const rank_kernels *rank_kernels_of(int isa, int is_double) {
-    static const rank_kernels *const tables[ISA_COUNT] = {
-        rank_kernels_baseline,
-        rank_kernels_baseline,
-#if ISA_X86
-        rank_kernels_avx2,
-        rank_kernels_avx512,
-#endif
-    };
+#define RANK_TABLE_OF(number, name, has) rank_kernels_##name,
+    static const rank_kernels *const tables[] = {rank_kernels_baseline, ISA_TABLE(RANK_TABLE_OF)};
+#undef RANK_TABLE_OF
     return tables[isa] + is_double;
 }
 
