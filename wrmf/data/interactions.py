@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 
 from wrmf.data.checks import MatrixLike, as_csr, as_positive_int
+from wrmf.data.rows import Rows
 
 __all__ = [
     "Interactions",
@@ -105,6 +106,29 @@ class Interactions:
         self.item_names = item_names
         self.times = times
         self.n_duplicates = n_duplicates
+
+    @classmethod
+    def from_rows(cls, rows: Rows, duplicates: str = "sum") -> Interactions:
+        """Merge the rows of a source into interactions, one for each pair.
+
+        Parameters
+        ----------
+        rows : Rows
+        duplicates : {"sum", "drop", "error"}, default "sum"
+            What to do with rows that repeat a pair, as in :func:`wrmf.read_interactions`.
+
+        Raises
+        ------
+        ValueError
+            With "error" for repeated pairs, and if no interaction is left.
+        """
+        merged, times = rows.merge(duplicates)
+        if times is not None:
+            # as_csr drops pairs of value 0, so drop their times, too.
+            times = times[merged.data > 0]
+        n_duplicates = len(rows) - merged.nnz
+        matrix = as_csr(merged)
+        return cls(matrix, rows.users, rows.items, rows.item_names, times, n_duplicates)
 
     @classmethod
     def from_matrix(

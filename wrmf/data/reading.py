@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
-from wrmf.data.checks import as_csr
 from wrmf.data.formats import read_table
 from wrmf.data.interactions import Interactions, object_array
+from wrmf.data.rows import DUPLICATES, RowCounts, Rows
 
 __all__ = ["read_interactions"]
-
-DUPLICATES = ("sum", "drop", "error")
 
 
 @runtime_checkable
@@ -84,35 +80,23 @@ def read_interactions(
     _check_columns(frame, columns)
     if not len(frame):
         raise ValueError("there are no rows to read")
-
-    row_codes, users = _encode_ids(frame[user], user)
-    column_codes, items = _encode_ids(frame[item], item)
-    values = np.ones(len(frame)) if value is None else _parse_values(frame[value], value)
-    # SciPy assembles the matrix in one pass over the rows, which also adds up repeated pairs.
-    matrix = sparse.coo_matrix(
-        (values, (row_codes, column_codes)), shape=(len(users), len(items))
-    ).tocsr()
-    n_duplicates = len(frame) - matrix.nnz
-    times = None
-    if time is not None or (n_duplicates and duplicates != "sum"):
-        groups = _PairGroups.of(row_codes, column_codes, len(items))
-        if n_duplicates and duplicates == "error":
-            repeat = groups.first_repeat()
-            raise ValueError(
-                f"{n_duplicates} rows repeat a (user, item) pair, such as "
-                f"({frame[user].iloc[repeat]!r}, {frame[item].iloc[repeat]!r}); "
-                'pass duplicates="sum" or "drop"'
-            )
-        if duplicates == "drop":
-            matrix.data = groups.first(values)
-        if time is not None:
-            # as_csr drops pairs of value 0, so drop their times, too.
-            times = groups.latest(frame[time].to_numpy())[matrix.data > 0]
+    user_codes, users = _encode_ids(frame[user], user)
+    item_codes, items = _encode_ids(frame[item], item)
     names = None
     if item_name is not None:
-        first_rows = np.unique(column_codes, return_index=True)[1]
+        first_rows = np.unique(item_codes, return_index=True)[1]
         names = object_array([str(name) for name in frame[item_name].iloc[first_rows]])
-    return Interactions(as_csr(matrix), users, items, names, times, n_duplicates)
+    rows = Rows(
+        users=users,
+        items=items,
+        user_codes=user_codes,
+        item_codes=item_codes,
+        values=None if value is None else _parse_values(frame[value], value),
+        times=None if time is None else frame[time].to_numpy(),
+        item_names=names,
+        counts=RowCounts(read=len(frame)),
+    )
+    return Interactions.from_rows(rows, duplicates)
 
 
 def _load_frame(source: object, sep: str | None) -> pd.DataFrame:
@@ -171,47 +155,3 @@ def _parse_values(column: pd.Series, name: str) -> np.ndarray:
             f"column {name!r} must hold finite numbers ≥ 0, row {row} holds {values[row]}"
         )
     return values
-
-
-@dataclass(frozen=True)
-class _PairGroups:
-    """Rows of a table grouped by their (user, item) pair, in the order of a sorted CSR matrix.
-
-    Attributes
-    ----------
-    order : int array (n_rows,)
-        The rows, those of one pair beside each other in the order of the table.
-    starts : int array (n_pairs,)
-        Where each pair begins in ``order``.
-    """
-
-    order: np.ndarray
-    starts: np.ndarray
-
-    @classmethod
-    def of(cls, row_codes: np.ndarray, column_codes: np.ndarray, n_items: int) -> _PairGroups:
-        """Group the rows by the codes of their users and items."""
-        pairs = row_codes * n_items + column_codes
-        order = np.argsort(pairs, kind="stable")
-        pairs = pairs[order]
-        return cls(order, np.flatnonzero(np.concatenate(([True], pairs[1:] != pairs[:-1]))))
-
-    def first_repeat(self) -> int:
-        """Return the first row whose pair stands in an earlier row."""
-        return int(np.delete(self.order, self.starts).min())
-
-    def first(self, values: np.ndarray) -> np.ndarray:
-        """Return the value in the first row of each pair."""
-        first: np.ndarray = values[self.order[self.starts]]
-        return first
-
-    def latest(self, times: np.ndarray) -> np.ndarray:
-        """Return the latest time of each pair."""
-        ordered: np.ndarray = times[self.order]
-        if len(self.starts) == len(self.order):
-            return ordered
-        if times.dtype.kind not in "Mm":
-            return np.asarray(np.maximum.reduceat(ordered, self.starts))
-        # As integers, missing times are the earliest; as datetimes they would be the latest.
-        latest: np.ndarray = np.maximum.reduceat(ordered.astype(np.int64), self.starts)
-        return latest.astype(times.dtype)
