@@ -1,12 +1,17 @@
-"""Names and parameters that users' code relies on: each is there, called as it is documented."""
+"""The names and parameters that users rely on exist, documented and typed."""
 
+import functools
+import importlib
 import inspect
+import json
+import subprocess
+import sys
 
 import pytest
 
 import wrmf
 
-# Parameters in order; others may follow.
+# The first parameters of each function, in order; others may follow.
 FUNCTIONS = {
     "read_interactions": "source user item value sep duplicates",
     "leave_k_out": "data k fraction min_interactions random_state",
@@ -69,43 +74,80 @@ DEFAULTS = {
     },
     "datasets.fetch_movielens": {"size": "20m"},
 }
+CLASSES = ["WRMF", "Interactions", "LearningCurve", "SearchResult", "Recommendations"]
+METHODS = [
+    f"{name}.{method}"
+    for name in CLASSES
+    for method, member in vars(getattr(wrmf, name)).items()
+    if not method.startswith("_") and callable(member)
+]
 DOCUMENTED = [
     *wrmf.__all__,
     *(f"datasets.{name}" for name in wrmf.datasets.__all__),
-    *(
-        f"{kind}.{name}"
-        for kind in ("WRMF", "Interactions", "LearningCurve", "SearchResult", "Recommendations")
-        for name, member in vars(getattr(wrmf, kind)).items()
-        if not name.startswith("_") and callable(getattr(wrmf, kind).__dict__[name])
-    ),
+    *METHODS,
 ]
 
 
-def named(path):
-    found = wrmf
-    for part in path.split("."):
-        found = getattr(found, part)
-    return found
+def get(path):
+    """Return the object that a dotted path names within ``wrmf``."""
+    return functools.reduce(getattr, path.split("."), wrmf)
 
 
 @pytest.mark.parametrize("path", FUNCTIONS)
 def test_parameters_are_as_documented(path):
-    found = inspect.signature(named(path)).parameters
-    told = FUNCTIONS[path].split()
-    if told[:1] == ["self"] or not inspect.isclass(named(path)):
-        assert list(found)[: len(told)] == told
+    parameters = inspect.signature(get(path)).parameters
+    expected = FUNCTIONS[path].split()
+    if inspect.isclass(get(path)):
+        # A class may have other parameters in between, since they are given by name.
+        assert [name for name in parameters if name in expected] == expected
     else:
-        assert [name for name in found if name in told] == told
+        assert list(parameters)[: len(expected)] == expected
     for name, default in DEFAULTS.get(path, {}).items():
-        assert found[name].default == default
+        assert parameters[name].default == default
 
 
 @pytest.mark.parametrize("path", DOCUMENTED)
-def test_everything_public_is_explained_and_typed(path):
-    found = named(path)
-    assert inspect.getdoc(found), path
-    if inspect.isfunction(found):
-        typed = {**found.__annotations__}
-        for name in inspect.signature(found).parameters:
-            assert name == "self" or name in typed, f"{path}({name}) has no type"
-        assert "return" in typed
+def test_everything_public_is_documented_and_typed(path):
+    member = get(path)
+    assert inspect.getdoc(member), f"{path} has no docstring"
+    if inspect.isfunction(member):
+        for name in inspect.signature(member).parameters:
+            assert name == "self" or name in member.__annotations__, f"{path}({name}) has no type"
+        assert "return" in member.__annotations__, f"{path} has no return type"
+
+
+def test_lazy_modules_name_only_public_names():
+    assert set(wrmf.LAZY_MODULES) <= {*wrmf.__all__, "pictures"}
+
+
+@pytest.mark.parametrize("name", wrmf.LAZY_MODULES)
+def test_a_lazy_name_is_that_of_its_module(name):
+    module = importlib.import_module(wrmf.LAZY_MODULES[name])
+    expected = module if module.__name__ == f"wrmf.{name}" else getattr(module, name)
+    assert getattr(wrmf, name) is expected
+
+
+def loaded_after(code):
+    """Return the modules of ``wrmf`` that a new process has loaded after running ``code``."""
+    report = "import json, sys; print(json.dumps([m for m in sys.modules if m[:4] == 'wrmf']))"
+    command = [sys.executable, "-c", f"{code}; {report}"]
+    return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+def test_importing_wrmf_loads_neither_searches_nor_data_sets_nor_the_report():
+    loaded = loaded_after("import wrmf; dir(wrmf)")
+    for package in ("search", "report", "datasets", "pictures"):
+        assert f"wrmf.{package}" not in loaded
+
+
+def test_a_lazy_name_is_imported_when_it_is_first_used():
+    assert "wrmf.search.grid" in loaded_after("import wrmf; wrmf.grid_search")
+
+
+def test_dir_lists_all_public_names():
+    assert set(wrmf.__all__) <= set(dir(wrmf))
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="module 'wrmf' has no attribute 'grid_serach'"):
+        _ = wrmf.grid_serach
