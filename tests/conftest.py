@@ -1,3 +1,5 @@
+"""Fixtures for all tests, the settings of Hypothesis, and the marker of tests on real data."""
+
 import os
 from pathlib import Path
 
@@ -7,21 +9,33 @@ import pytest
 from hypothesis import settings
 from scipy import sparse
 
-# Shared machines stall; how long an example takes says nothing about it being right.
+# No deadline: on a busy machine, a correct example may take long.
 settings.register_profile("wrmf", deadline=None, max_examples=60, derandomize="CI" in os.environ)
 settings.load_profile("wrmf")
 
-DATA = Path(os.environ.get("WRMF_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+DATA_FOLDER = Path(os.environ.get("WRMF_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Mark each test that uses the fixture ``real_data``, before ``-m`` selects by marker."""
+    for item in items:
+        if "real_data" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.real_data)
 
 
 @pytest.fixture
 def checkerboard():
+    """A matrix of 8 users and 10 items whose fields are 0 and 1 in turn."""
     return sparse.csr_matrix((np.indices((8, 10)).sum(axis=0) % 2).astype(np.float32))
 
 
 @pytest.fixture(scope="session")
 def likes():
-    """Random likes with a heavy row and column, an empty row and an empty column."""
+    """Random counts of 300 users and 200 items.
+
+    User 3 and item 5 have entries everywhere, user 17 and item 11 have none.
+    """
     generator = np.random.default_rng(7)
     dense = (generator.random((300, 200)) < 0.04) * generator.integers(1, 5, (300, 200))
     dense[3] = 1
@@ -33,12 +47,12 @@ def likes():
 
 @pytest.fixture(scope="session")
 def real_data():
-    """A function that reads one of the real data sets, or skips the test."""
+    """A function that reads a real data set by name as a data frame, or skips the test."""
 
     def read(name):
-        path = DATA / f"{name}.parquet"
+        path = DATA_FOLDER / f"{name}.parquet"
         if not path.exists():
-            pytest.skip(f"real data not found: {path} (set WRMF_TEST_DATA)")
+            pytest.skip(f"no real data at {path}; set WRMF_TEST_DATA to the folder that has it")
         pytest.importorskip("pyarrow")
         return pd.read_parquet(path)
 
