@@ -1,4 +1,4 @@
-"""Ranking and its metrics, written out user by user."""
+"""Ranking and its metrics for one user, as slow definitions to compare the fast code with."""
 
 from __future__ import annotations
 
@@ -8,47 +8,63 @@ import numpy as np
 
 
 def ranking(scores, masked=()):
-    """Items in falling order of score, the lower index first among equals."""
-    items = [item for item in range(len(scores)) if item not in set(masked)]
+    """Return the items by falling score, equal scores by rising index, ``masked`` ones left out."""
+    masked = set(masked)
+    items = [item for item in range(len(scores)) if item not in masked]
     return sorted(items, key=lambda item: (-scores[item], item))
 
 
-def metric(name, scores, held, masked=()):
-    """One user's value of a metric; ``held`` must not be empty."""
+def discount(position):
+    """Return the weight of a position, counted from 0, in DCG."""
+    return 1 / math.log2(position + 2)
+
+
+def auc(scores, held_out, order):
+    """Return the share of (held-out item, other item) pairs in the right order; ties count half.
+
+    A held-out item that is missing from ``order`` loses every comparison.
+    """
+    ranked = set(order)
+    others = [item for item in order if item not in held_out]
+    if not others:
+        return 1.0
+    in_order = sum(
+        (scores[item] > scores[other]) + 0.5 * (scores[item] == scores[other])
+        for item in held_out & ranked
+        for other in others
+    )
+    return in_order / (len(held_out) * len(others))
+
+
+def metric(name, scores, held_out, masked=()):
+    """Return one user's value of a metric; ``held_out`` holds at least one item."""
     kind, _, cutoff = name.partition("@")
+    held_out = set(held_out)
     order = ranking(scores, masked)
+    if kind == "auc":
+        return auc(scores, held_out, order)
     k = int(cutoff) if cutoff else len(order)
-    held, top = set(held), order[:k]
-    hits = [place for place, item in enumerate(top) if item in held]
-    most = min(k, len(held))
+    hits = [position for position, item in enumerate(order[:k]) if item in held_out]
+    max_hits = min(k, len(held_out))
     if kind == "precision":
         return len(hits) / k
     if kind == "recall":
-        return len(hits) / len(held)
+        return len(hits) / len(held_out)
     if kind == "capped_recall":
-        return len(hits) / most
+        return len(hits) / max_hits
     if kind == "hit_rate":
         return float(bool(hits))
     if kind == "ndcg":
-        ideal = sum(1 / math.log2(place + 2) for place in range(most))
-        return sum(1 / math.log2(place + 2) for place in hits) / ideal
+        return sum(map(discount, hits)) / sum(map(discount, range(max_hits)))
     if kind == "map":
-        return sum((n + 1) / (place + 1) for n, place in enumerate(hits)) / most
+        precisions = ((n + 1) / (position + 1) for n, position in enumerate(hits))
+        return sum(precisions) / max_hits
     if kind == "mrr":
         return 1 / (hits[0] + 1) if hits else 0.0
-    assert kind == "auc"
-    found = [item for item in held if item in set(order)]
-    others = [item for item in order if item not in held]
-    if not others:
-        return 1.0
-    right = sum(
-        (scores[mine] > scores[other]) + 0.5 * (scores[mine] == scores[other])
-        for mine in found
-        for other in others
-    )
-    return right / (len(held) * len(others))
+    raise ValueError(f"no definition of the metric {name!r}: add it to this function")
 
 
 def mean_squared_error(matrix, user_factors, item_factors):
+    """Return the mean of (p − x·y)² over all cells, p being 1 if the cell is stored, else 0."""
     dense = np.asarray(matrix.todense()) > 0
     return float(np.mean((dense - user_factors.astype(float) @ item_factors.astype(float).T) ** 2))

@@ -1,4 +1,4 @@
-"""Hypothesis strategies: small matrices and settings of the model."""
+"""Hypothesis strategies: small matrices of interactions, and settings of the objective."""
 
 import numpy as np
 from hypothesis import strategies as st
@@ -7,7 +7,10 @@ from scipy import sparse
 
 @st.composite
 def interactions(draw, max_users=12, max_items=12, counts=True):
-    """A users × items CSR matrix with at least one entry, empty rows and columns included."""
+    """Draw a users × items CSR matrix with at least one entry; rows and columns may be empty.
+
+    Entries are whole numbers from 1 to 5, or 1 everywhere without ``counts``.
+    """
     shape = draw(st.integers(1, max_users)), draw(st.integers(1, max_items))
     seed = draw(st.integers(0, 2**32 - 1))
     density = draw(st.sampled_from([0.1, 0.3, 0.8, 1.0]))
@@ -19,6 +22,7 @@ def interactions(draw, max_users=12, max_items=12, counts=True):
     return sparse.csr_matrix(dense)
 
 
+# Settings by the names that ``reference.dense_weights`` and ``solving.make_objective`` know.
 objectives = st.fixed_dictionaries(
     {
         "alpha": st.sampled_from([0.0, 0.5, 1.0, 40.0]),
