@@ -1,38 +1,40 @@
-"""The published losses, written out cell by cell, are what a solved row minimises.
+"""The published losses are what a solved row minimises; the loss and the errors equal their sums.
 
-Nothing here uses the library's own normal equations: the losses of Hu et al. 2008 and Rendle et al.
-2021 stand below as sums over cells, and their central differences must vanish where we solved.
+The losses of Hu et al. 2008 and Rendle et al. 2021 stand below as sums over cells, without the
+library's normal equations. Their central differences must vanish where the library has solved.
 """
 
 import itertools
 
 import numpy as np
 import pytest
+import reference
 from hypothesis import given
 from hypothesis import strategies as st
-from strategies import interactions
+from solving import make_objective, solve
+from strategies import interactions, objectives
 
 from wrmf import WRMF
+from wrmf.numerics.objective import observed_scores, squared_errors
 
 ALPHA, LAMBDA = 3.0, 0.7
 
 
-def hu_2008(counts, x, y, regularization=LAMBDA, alpha=ALPHA, confidence=None):
-    """Equation 3: Σ c (p − xᵀy)² + λ(Σ‖x‖² + Σ‖y‖²), p = 1 where r > 0, c = 1 + αr.
+def hu_2008(counts, x, y, regularization=LAMBDA, confidence=lambda r: ALPHA * r):
+    """Return Σ c (p − xᵀy)² + λ(Σ‖x‖² + Σ‖y‖²), p = 1 where r > 0, c = 1 + confidence(r).
 
-    ``confidence`` replaces αr; Equation 6 of the paper is α·log(1 + r/ε).
+    Equation 3 of the paper; its Equation 6 has the confidence α·log(1 + r/ε).
     """
     total = 0.0
     for u, i in itertools.product(range(len(x)), range(len(y))):
-        r = counts[u, i]
-        p = 1.0 if r > 0 else 0.0
-        c = 1.0 + (alpha * r if confidence is None else confidence(r))
+        p = 1.0 if counts[u, i] > 0 else 0.0
+        c = 1.0 + confidence(counts[u, i])
         total += c * (p - x[u] @ y[i]) ** 2
     return total + regularization * ((x**2).sum() + (y**2).sum())
 
 
-def rendle_2021(counts, x, y, unobserved, exponent, regularization=LAMBDA, alpha=ALPHA):
-    """Σ_S w (ŷ − 1)² + α₀ Σ_{all} ŷ² + Σ_u λ_u‖x_u‖² + Σ_i λ_i‖y_i‖², w = α·d.
+def rendle_2021(counts, x, y, unobserved, exponent, alpha=ALPHA):
+    """Return Σ_S w (ŷ − 1)² + α₀ Σ_{all} ŷ² + Σ_u λ_u‖x_u‖² + Σ_i λ_i‖y_i‖², w = α·d.
 
     λ_u = λ (|I_u| + α₀|I|)^ν and λ_i = λ (|U_i| + α₀|U|)^ν. The paper has w = 1.
     """
@@ -45,42 +47,42 @@ def rendle_2021(counts, x, y, unobserved, exponent, regularization=LAMBDA, alpha
         total += unobserved * score**2
     for u in range(m):
         size = sum(counts[u, i] > 0 for i in range(n)) + unobserved * n
-        total += regularization * size**exponent * (x[u] @ x[u])
+        total += LAMBDA * size**exponent * (x[u] @ x[u])
     for i in range(n):
         size = sum(counts[u, i] > 0 for u in range(m)) + unobserved * m
-        total += regularization * size**exponent * (y[i] @ y[i])
+        total += LAMBDA * size**exponent * (y[i] @ y[i])
     return total
 
 
 def gradient(loss, point, step=1e-5):
-    """Return the central differences of ``loss`` by each number of ``point``."""
+    """Return the central differences of ``loss`` by each number of the array ``point``."""
     out = np.zeros_like(point)
-    for place in np.ndindex(point.shape):
-        moved = [point.copy(), point.copy()]
-        moved[0][place] += step
-        moved[1][place] -= step
-        out[place] = (loss(moved[0]) - loss(moved[1])) / (2 * step)
+    for index in np.ndindex(point.shape):
+        above, below = point.copy(), point.copy()
+        above[index] += step
+        below[index] -= step
+        out[index] = (loss(above) - loss(below)) / (2 * step)
     return out
 
 
 def assert_solved(loss, model, counts):
-    """The model's user factors are a minimum beside its item factors, and elsewhere is none.
+    """Assert that the model's user factors minimise ``loss`` with its item factors held.
 
-    A gradient at rounding is one that is small beside that a small step away.
+    Rounding leaves a gradient that is small beside the one a small step away.
     """
     x, y = model.user_factors, model.item_factors
-    some = np.flatnonzero(counts.sum(axis=1))
-    if not len(some):
+    if not counts.any():
         return
-    found = gradient(lambda at: loss(at, y), x)
-    nearby = gradient(lambda at: loss(at, y), x + 0.1)
+    at_solution = gradient(lambda users: loss(users, y), x)
+    nearby = gradient(lambda users: loss(users, y), x + 0.1)
     # Rows without entries are exact zeros, which is their minimum, too.
-    assert np.abs(found).max() < 1e-6 * max(np.abs(nearby).max(), 1.0)
+    assert np.abs(at_solution).max() < 1e-6 * max(np.abs(nearby).max(), 1.0)
     assert np.allclose(model.loss(counts), loss(x, y), rtol=1e-9, atol=1e-9)
 
 
-def fitted(counts, **params):
-    given = {
+def fit(counts, **params):
+    """Return a small model in float64, fitted to ``counts``; ``params`` replace its settings."""
+    settings = {
         "factors": 3,
         "regularization": LAMBDA,
         "alpha": ALPHA,
@@ -89,20 +91,20 @@ def fitted(counts, **params):
         "random_state": 0,
         **params,
     }
-    return WRMF(**given).fit(counts, progress=False)
+    return WRMF(**settings).fit(counts, progress=False)
 
 
 @given(matrix=interactions(max_users=5, max_items=5))
 def test_the_loss_of_2008_is_minimised(matrix):
     counts = matrix.toarray()
-    model = fitted(counts)
+    model = fit(counts)
     assert_solved(lambda x, y: hu_2008(counts, x, y), model, counts)
 
 
 @given(matrix=interactions(max_users=5, max_items=5), epsilon=st.sampled_from([0.1, 1.0, 4.0]))
 def test_the_logarithmic_confidence_of_2008_is_minimised(matrix, epsilon):
     counts = matrix.toarray()
-    model = fitted(counts, confidence="log", epsilon=epsilon)
+    model = fit(counts, confidence="log", epsilon=epsilon)
 
     def loss(x, y):
         return hu_2008(counts, x, y, confidence=lambda r: ALPHA * np.log(1 + r / epsilon))
@@ -117,7 +119,7 @@ def test_the_logarithmic_confidence_of_2008_is_minimised(matrix, epsilon):
 )
 def test_the_loss_of_2021_is_minimised(matrix, unobserved, exponent):
     counts = matrix.toarray()
-    model = fitted(
+    model = fit(
         counts,
         objective="ials",
         alpha=1.0,
@@ -132,11 +134,10 @@ def test_the_loss_of_2021_is_minimised(matrix, unobserved, exponent):
 
 
 @given(matrix=interactions(max_users=5, max_items=5), exponent=st.sampled_from([0.5, 1.0]))
-def test_values_weigh_pairs_in_the_loss_of_2021(matrix, exponent):
+def test_values_weight_the_pairs_in_the_loss_of_2021(matrix, exponent):
     counts = matrix.toarray() * 0.37
-    model = fitted(
-        counts, objective="ials", unobserved_weight=0.2, regularization_exponent=exponent
-    )
+    settings = {"unobserved_weight": 0.2, "regularization_exponent": exponent}
+    model = fit(counts, objective="ials", **settings)
     # The library stores values as float32.
     stored = counts.astype(np.float32).astype(float)
     assert_solved(lambda x, y: rendle_2021(stored, x, y, 0.2, exponent), model, counts)
@@ -145,52 +146,98 @@ def test_values_weigh_pairs_in_the_loss_of_2021(matrix, exponent):
 @given(matrix=interactions(max_users=5, max_items=5), exponent=st.sampled_from([0.5, 1.0, 1.3]))
 def test_frequency_scales_the_regularisation_of_2008(matrix, exponent):
     counts = matrix.toarray()
-    model = fitted(counts, regularization_exponent=exponent)
+    model = fit(counts, regularization_exponent=exponent)
 
     def loss(x, y):
-        unscaled = hu_2008(counts, x, y, regularization=0.0)
+        total = hu_2008(counts, x, y, regularization=0.0)
         for factors, sizes, others in (
             (x, (counts > 0).sum(axis=1), counts.shape[1]),
             (y, (counts > 0).sum(axis=0), counts.shape[0]),
         ):
-            unscaled += sum(
+            total += sum(
                 LAMBDA * (size + others) ** exponent * (row @ row)
                 for row, size in zip(factors, sizes, strict=True)
             )
-        return unscaled
+        return total
 
     assert_solved(loss, model, counts)
 
 
 def test_users_and_items_have_their_own_regularisation():
     counts = (np.indices((6, 5)).sum(axis=0) % 2).astype(float)
-    model = fitted(counts, regularization=(0.3, 2.0))
+    model = fit(counts, regularization=(0.3, 2.0))
 
     def loss(x, y):
-        plain = hu_2008(counts, x, y, regularization=0.0)
-        return plain + 0.3 * (x**2).sum() + 2.0 * (y**2).sum()
+        unregularized = hu_2008(counts, x, y, regularization=0.0)
+        return unregularized + 0.3 * (x**2).sum() + 2.0 * (y**2).sum()
 
     assert_solved(loss, model, counts)
 
 
-def test_items_are_solved_as_users_are():
-    """On the transposed matrix items take the users' place, with the same loss."""
+def test_fold_in_items_minimises_the_loss_over_the_items():
     counts = np.random.default_rng(1).integers(0, 3, (6, 5)).astype(float)
-    model = fitted(counts, objective="ials", unobserved_weight=0.2, regularization_exponent=1.0)
-    model.item_factors = model.fold_in_items(counts)
-    y = gradient(
-        lambda at: rendle_2021(counts, model.user_factors, at, 0.2, 1.0), model.item_factors
+    model = fit(counts, objective="ials", unobserved_weight=0.2, regularization_exponent=1.0)
+    at_solution = gradient(
+        lambda items: rendle_2021(counts, model.user_factors, items, 0.2, 1.0),
+        model.fold_in_items(counts),
     )
-    assert np.abs(y).max() < 1e-6
+    assert np.abs(at_solution).max() < 1e-6
 
 
 @pytest.mark.parametrize("scale", [0.1, 7.0])
 def test_only_the_ratios_of_the_weights_matter(scale):
-    """α, α₀ and λ times the same number is the same problem: what "divide by α" rests on."""
+    """α, α₀ and λ, all multiplied by one number, give the same factors."""
     counts = np.random.default_rng(2).integers(0, 3, (8, 7)).astype(float)
-    params = {"objective": "ials", "alpha": 1.0, "unobserved_weight": 0.3, "regularization": 0.4}
-    one = fitted(counts, **params)
-    numbers = {name: value * scale for name, value in params.items() if name != "objective"}
-    other = fitted(counts, objective="ials", **numbers)
-    assert np.allclose(one.item_factors, other.item_factors)
-    assert np.allclose(one.user_factors, other.user_factors)
+    weights = {"alpha": 1.0, "unobserved_weight": 0.3, "regularization": 0.4}
+    scaled = {name: value * scale for name, value in weights.items()}
+    model = fit(counts, objective="ials", **weights)
+    scaled_model = fit(counts, objective="ials", **scaled)
+    assert np.allclose(model.item_factors, scaled_model.item_factors)
+    assert np.allclose(model.user_factors, scaled_model.user_factors)
+
+
+@given(data=st.data())
+def test_loss_equals_the_sum_over_every_cell(data):
+    matrix = data.draw(interactions())
+    objective = data.draw(objectives)
+    generator = np.random.default_rng(1)
+    x, y = (generator.standard_normal((n, 3)) for n in matrix.shape)
+    exponent = 0.5
+    lambdas = [
+        reference.row_regularization(rows, base, exponent, objective["unobserved_weight"])
+        for rows, base in ((matrix, 0.3), (matrix.T.tocsr(), 2.0))
+    ]
+    expected = reference.loss(matrix, x, y, *lambdas, **objective)
+    loss = make_objective(**objective, exponent=exponent).loss(matrix, x, y, (0.3, 2.0))
+    assert loss == pytest.approx(expected, rel=1e-10, abs=1e-9)
+
+
+@given(data=st.data())
+def test_no_step_from_the_solution_lowers_the_loss(data):
+    """The rows' normal equations and the loss describe the same objective."""
+    matrix = data.draw(interactions(counts=True))
+    settings = data.draw(objectives)
+    fixed = np.random.default_rng(2).standard_normal((matrix.shape[1], 3))
+    x = solve(matrix, fixed, 0.7, **settings)
+    objective = make_objective(**settings)
+    minimum = objective.loss(matrix, x, fixed, (0.7, 0.0))
+    for step in np.random.default_rng(3).standard_normal((4, *x.shape)) * 1e-3:
+        nearby = objective.loss(matrix, x + step, fixed, (0.7, 0.0))
+        assert nearby >= minimum - 1e-9 * abs(minimum)
+
+
+@given(matrix=interactions(counts=False))
+def test_squared_error_equals_the_dense_sum(matrix):
+    generator = np.random.default_rng(4)
+    x, y = (generator.standard_normal((n, 4)) for n in matrix.shape)
+    expected = np.sum((matrix.toarray() - x @ y.T) ** 2)
+    errors = squared_errors([observed_scores(matrix, x, y)], x, y)
+    assert errors == [pytest.approx(expected, rel=1e-10, abs=1e-9)]
+
+
+def test_observed_scores_follow_the_stored_order(likes):
+    generator = np.random.default_rng(4)
+    x, y = (generator.standard_normal((n, 4)).astype(np.float32) for n in likes.shape)
+    rows, columns = likes.nonzero()
+    expected = np.einsum("ij,ij->i", x[rows].astype(float), y[columns].astype(float))
+    np.testing.assert_allclose(observed_scores(likes, x, y, 3), expected, rtol=1e-12)

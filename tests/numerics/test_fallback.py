@@ -1,0 +1,67 @@
+"""Rows that float32 cannot resolve: solved in float64, or with the least norm if singular."""
+
+import numpy as np
+import pytest
+import reference
+from scipy import sparse
+from solving import assert_close, every_dtype, make_objective, solve
+
+from wrmf.numerics.fallback import solve_in_double
+from wrmf.numerics.side import Side
+
+
+def test_only_the_given_rows_are_solved_in_their_order_and_in_float64(likes):
+    fixed = np.random.default_rng(0).standard_normal((likes.shape[1], 6)).astype(np.float32)
+    side = Side.of(likes, make_objective(alpha=10.0), 0.5, np.float32)
+    base = fixed.astype(float).T @ fixed.astype(float)
+    rows = np.array([40, 3, 17, 8], dtype=np.int32)
+    out = solve_in_double(side, rows, fixed, base, 2)
+    expected = reference.half_sweep(likes, fixed, np.full(likes.shape[0], 0.5), alpha=10.0)
+    assert out.dtype == np.float64
+    np.testing.assert_allclose(out, expected[rows], atol=1e-12)
+
+
+def test_a_singular_row_gets_the_minimum_of_least_norm():
+    # Four rows span at most four of seven dimensions.
+    matrix = sparse.csr_matrix(np.array([[1, 0, 2, 0], [1, 1, 1, 1]], dtype=np.float32))
+    fixed = np.random.default_rng(0).standard_normal((4, 7))
+    side = Side.of(matrix, make_objective(alpha=2.0), 0.0, np.float64)
+    rows = np.arange(2, dtype=np.int32)
+    out = solve_in_double(side, rows, fixed, fixed.T @ fixed, 1)
+    expected = reference.half_sweep(matrix, fixed, np.zeros(2), alpha=2.0)
+    np.testing.assert_allclose(out, expected, atol=1e-9)
+    # The least norm: no part outside the span of the fixed factors.
+    span = np.linalg.pinv(fixed) @ fixed
+    np.testing.assert_allclose(out @ span, out, atol=1e-9)
+
+
+@every_dtype
+def test_a_half_sweep_without_regularization_takes_the_minimum_of_least_norm(dtype):
+    # Four columns span at most four of seven dimensions.
+    matrix = sparse.csr_matrix(np.array([[1, 0, 2, 0], [0, 1, 0, 0], [0, 0, 0, 0]], dtype=float))
+    fixed = np.random.default_rng(0).standard_normal((4, 7)).astype(dtype)
+    expected = reference.half_sweep(matrix, fixed, np.zeros(3), alpha=2.0)
+    assert_close(solve(matrix, fixed, 0.0, alpha=2.0), expected, dtype)
+
+
+def test_zero_fixed_factors_without_regularization_give_zeros(likes):
+    fixed = np.zeros((likes.shape[1], 4), dtype=np.float32)
+    assert not solve(likes, fixed, 0.0).any()
+
+
+@pytest.mark.parametrize("regularization", [0.0, 1e-8])
+def test_rows_that_float32_cannot_resolve_are_solved_in_float64(regularization, likes):
+    matrix = likes.copy()
+    matrix.data *= 1e6
+    fixed = np.random.default_rng(0).standard_normal((matrix.shape[1], 24)).astype(np.float32)
+    out = solve(matrix, fixed, regularization, alpha=1e6)
+    row_regularization = np.full(matrix.shape[0], regularization)
+    expected = reference.half_sweep(matrix, fixed, row_regularization, alpha=1e6)
+    assert np.isfinite(out).all()
+    assert_close(out, expected, "float32")
+
+
+def test_singular_systems_in_float64_never_give_nan(likes):
+    fixed = np.repeat(np.random.default_rng(0).standard_normal((likes.shape[1], 1)), 6, axis=1)
+    out = solve(likes, fixed, 1e-300, alpha=1e3)
+    assert np.isfinite(out).all()
