@@ -1,3 +1,5 @@
+"""Top-n lists and ranks equal those of every pair's exact score, sorted."""
+
 import tracemalloc
 
 import numpy as np
@@ -14,7 +16,8 @@ from wrmf.numerics.isa import ISAS
 from wrmf.numerics.objective import observed_scores
 
 
-def exact(x, y, isa=0):
+def exact_scores(x, y, isa=0):
+    """Return the scores of all pairs, summed in float64 and rounded once."""
     out = np.empty((len(x), len(y)), dtype=x.dtype)
     _ranking.exact_scores(isa, x, y, out)
     return out
@@ -22,87 +25,100 @@ def exact(x, y, isa=0):
 
 @st.composite
 def factors(draw, max_users=40, max_items=600):
-    """Norms fall as a model's do, some rows repeat or nearly do, some are zero."""
+    """Draw user factors, item factors and a random generator.
+
+    The items' norms fall as a trained model's do. Some items repeat, exactly or but for a rounding
+    error; some users are zero.
+    """
     m, n = draw(st.integers(1, max_users)), draw(st.integers(1, max_items))
     k = draw(st.sampled_from([1, 3, 16, 33]))
     dtype = draw(st.sampled_from([np.float32, np.float64]))
     generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    y = generator.standard_normal((n, k)) / (1 + np.arange(n)[:, None]) ** draw(
-        st.sampled_from([0.0, 0.3, 1.0])
-    )
-    copies = generator.random(n) < draw(st.sampled_from([0.0, 0.3, 0.95]))
-    y[copies] = y[generator.integers(0, min(n, 3), copies.sum())]
-    # Off by a rounding: GEMM cannot tell them apart, the exact score may.
-    y[copies] *= 1 + 1e-7 * generator.integers(0, 2, (copies.sum(), 1))
+    decay = draw(st.sampled_from([0.0, 0.3, 1.0]))
+    y = generator.standard_normal((n, k)) / (1 + np.arange(n)[:, None]) ** decay
+    is_copy = generator.random(n) < draw(st.sampled_from([0.0, 0.3, 0.95]))
+    n_copies = is_copy.sum()
+    y[is_copy] = y[generator.integers(0, min(n, 3), n_copies)]
+    # A difference of one rounding, which a matrix product cannot resolve but the exact score may.
+    y[is_copy] *= 1 + 1e-7 * generator.integers(0, 2, (n_copies, 1))
     y = generator.permutation(y)
     x = generator.standard_normal((m, k)) * draw(st.sampled_from([1e-18, 1.0, 1e15]))
     x[generator.random(m) < 0.1] = 0
     return np.ascontiguousarray(x, dtype), np.ascontiguousarray(y, dtype), generator
 
 
-def check_lists(x, y, n, blocked, allowed, found):
-    rows, scores, counts = found
-    dense = exact(x, y)
-    for user in range(len(x)):
-        masked = np.flatnonzero(blocked[user] | ~allowed)
-        expected = reference_ranking.ranking(dense[user], masked)[:n]
+def assert_lists(lists, scores, n, masked):
+    """Assert that lists hold the n best items by ``scores`` of each user, ``masked`` left out."""
+    rows, listed_scores, counts = lists
+    for user in range(len(scores)):
+        expected = reference_ranking.ranking(scores[user], np.flatnonzero(masked[user]))[:n]
         assert rows[user, : counts[user]].tolist() == expected
-        assert scores[user, : counts[user]].tolist() == dense[user][expected].tolist()
+        assert listed_scores[user, : counts[user]].tolist() == scores[user][expected].tolist()
 
 
-@given(drawn=factors(), n=st.sampled_from([1, 2, 10, 700]), mask=st.sampled_from([0.0, 0.2, 0.9]))
-def test_pruned_lists_equal_the_plain_order_of_exact_scores(drawn, n, mask):
+@given(drawn=factors(), n=st.sampled_from([1, 2, 10, 700]), share=st.sampled_from([0.0, 0.2, 0.9]))
+def test_pruned_lists_equal_the_plain_order_of_exact_scores(drawn, n, share):
     x, y, generator = drawn
-    blocked = generator.random((len(x), len(y))) < mask
+    scores = exact_scores(x, y)
+    blocked = generator.random(scores.shape) < share
     allowed = generator.random(len(y)) < generator.choice([0.1, 0.9, 1.1])
-    found = ranking.top_n(x, y, n, sparse.csr_matrix(blocked), allowed)
-    check_lists(x, y, n, blocked, allowed, found)
-    lists = generator.random((len(x), len(y))) < 0.1
-    found = ranking.top_n_of(x, y, n, sparse.csr_matrix(lists))
-    check_lists(x, y, n, ~lists, np.ones(len(y), dtype=bool), found)
+    lists = ranking.top_n(x, y, n, sparse.csr_matrix(blocked), allowed)
+    assert_lists(lists, scores, n, masked=blocked | ~allowed)
 
 
-def scored(x, y, sides):
-    return [(held, observed_scores(held, x, y), leaves_out) for held, leaves_out in sides]
+@given(drawn=factors(), n=st.sampled_from([1, 2, 10, 700]))
+def test_lists_of_each_users_own_items_equal_the_plain_order_of_exact_scores(drawn, n):
+    x, y, generator = drawn
+    scores = exact_scores(x, y)
+    allowed = generator.random(scores.shape) < 0.1
+    lists = ranking.top_n_of(x, y, n, sparse.csr_matrix(allowed))
+    assert_lists(lists, scores, n, masked=~allowed)
+
+
+def with_scores(x, y, sides):
+    """Return (matrix, scores of its entries, leaves masked items out) of each side."""
+    return [(matrix, observed_scores(matrix, x, y), leaves_out) for matrix, leaves_out in sides]
 
 
 @given(drawn=factors(max_users=15), cutoff=st.sampled_from([None, 1, 3, 20, 600]))
-def test_ranks_equal_the_plain_order_of_exact_scores(drawn, cutoff):
+def test_ranks_and_auc_equal_the_plain_order_of_exact_scores(drawn, cutoff):
     x, y, generator = drawn
     shape = len(x), len(y)
-    held, other, blocked = (
+    held_out, other, blocked = (
         sparse.csr_matrix(generator.random(shape) < share) for share in (0.05, 0.2, 0.3)
     )
-    sides = [(held, True), (other, False), (held, False)]
-    found = ranking.rank_held_out(x, y, scored(x, y, sides), blocked, cutoff)
-    dense = exact(x, y)
-    for (matrix, leaves_out), got in zip(sides, found, strict=True):
+    sides = [(held_out, True), (other, False), (held_out, False)]
+    results = ranking.rank_held_out(x, y, with_scores(x, y, sides), blocked, cutoff)
+    scores = exact_scores(x, y)
+    for (matrix, leaves_out), result in zip(sides, results, strict=True):
         for user in range(shape[0]):
             masked = blocked[[user]].indices if leaves_out else ()
-            order = reference_ranking.ranking(dense[user], masked)[:cutoff]
-            place = {item: rank for rank, item in enumerate(order)}
-            mine = slice(matrix.indptr[user], matrix.indptr[user + 1])
-            expected = [place.get(item, ranking.NEVER) for item in matrix.indices[mine].tolist()]
-            assert got.ranks[mine].tolist() == expected
-            if cutoff is None and expected:
-                auc = reference_ranking.metric("auc", dense[user], matrix.indices[mine], masked)
-                assert got.auc[user] == pytest.approx(auc, abs=1e-12)
+            order = reference_ranking.ranking(scores[user], masked)[:cutoff]
+            rank_of = {item: rank for rank, item in enumerate(order)}
+            entries = slice(matrix.indptr[user], matrix.indptr[user + 1])
+            items = matrix.indices[entries].tolist()
+            expected = [rank_of.get(item, ranking.NEVER) for item in items]
+            assert result.ranks[entries].tolist() == expected
+            if cutoff is None and items:
+                auc = reference_ranking.metric("auc", scores[user], items, masked)
+                assert result.auc[user] == pytest.approx(auc, abs=1e-12)
 
 
 @given(drawn=factors(max_users=5, max_items=50))
 def test_exact_scores_are_rounded_once_and_the_same_on_every_isa(drawn):
     x, y, _ = drawn
-    scores = exact(x, y)
+    scores = exact_scores(x, y)
     for isa in range(len(ISAS)):
-        assert np.array_equal(scores, exact(x, y, isa))
+        assert np.array_equal(scores, exact_scores(x, y, isa))
     if x.dtype == np.float32:
-        wide = x.astype(np.float64) @ y.astype(np.float64).T
+        in_double = x.astype(np.float64) @ y.astype(np.float64).T
         slack = 1e-13 * np.linalg.norm(x, axis=1)[:, None] * np.linalg.norm(y, axis=1)
-        assert (np.abs(scores - wide) <= np.abs(np.spacing(scores)) + slack).all()
+        assert (np.abs(scores - in_double) <= np.abs(np.spacing(scores)) + slack).all()
 
 
-def some_factors(m=700, n=3000, k=20, seed=0):
-    generator = np.random.default_rng(seed)
+def random_factors(m=700, n=3000, k=20):
+    """Return float32 factors of m users, and of n items whose norms fall."""
+    generator = np.random.default_rng(0)
     y = generator.standard_normal((n, k)) / (1 + np.arange(n)[:, None]) ** 0.4
     return generator.standard_normal((m, k)).astype(np.float32), y.astype(np.float32)
 
@@ -110,38 +126,38 @@ def some_factors(m=700, n=3000, k=20, seed=0):
 @pytest.mark.parametrize(
     "constants",
     [
-        {"TILE": 64, "GROUP": 3, "BLOCK": 11},
-        {"TILE": 1024, "LIST_BYTES": 1, "CHUNK_FLOPS": 1},
-        {"PACKED_BYTES": 0, "BLOCK_MASKED": 1},
+        {tiles: {"TILE": 64, "GROUP": 3}, ranking: {"BLOCK": 11}},
+        {tiles: {"TILE": 1024}, ranking: {"LIST_BYTES": 1, "CHUNK_FLOPS": 1}},
+        {tiles: {"PACKED_BYTES": 0}, ranking: {"BLOCK_MASKED": 1}},
     ],
+    ids=["small tiles and blocks", "large tiles, many blocks", "nothing packed, many masked"],
 )
 @pytest.mark.parametrize("isa", ISAS)
 def test_neither_tiles_nor_isas_nor_threads_change_a_result(constants, isa, monkeypatch):
-    x, y = some_factors()
+    x, y = random_factors()
     seen = sparse.random(len(x), len(y), 0.01, "csr", random_state=0)
-    held = sparse.random(len(x), len(y), 0.01, "csr", random_state=1)
+    held_out = sparse.random(len(x), len(y), 0.01, "csr", random_state=1)
 
-    def everything(threads):
-        lists = ranking.top_n(x, y, 15, seen, num_threads=threads)
-        sides = [(held, True), (seen, False)]
-        ranks = [
-            part.ranks
-            for cutoff in (15, None)
-            for part in ranking.rank_held_out(x, y, scored(x, y, sides), seen, cutoff, threads)
-        ]
-        return [*lists, *ranks]
+    def lists_and_ranks(num_threads):
+        results = [*ranking.top_n(x, y, 15, seen, num_threads=num_threads)]
+        for cutoff in (15, None):
+            sides = with_scores(x, y, [(held_out, True), (seen, False)])
+            ranks = ranking.rank_held_out(x, y, sides, seen, cutoff, num_threads)
+            results += [side.ranks for side in ranks]
+        return results
 
-    expected = everything(1)
-    for name, value in constants.items():
-        monkeypatch.setattr(tiles if hasattr(tiles, name) else ranking, name, value)
+    expected = lists_and_ranks(1)
+    for module, values in constants.items():
+        for name, value in values.items():
+            monkeypatch.setattr(module, name, value)
     monkeypatch.setenv("WRMF_ISA", isa)
-    for threads in (1, 3):
-        for ours, theirs in zip(expected, everything(threads), strict=True):
-            np.testing.assert_array_equal(ours, theirs)
+    for num_threads in (1, 3):
+        for before, after in zip(expected, lists_and_ranks(num_threads), strict=True):
+            np.testing.assert_array_equal(before, after)
 
 
 def test_memory_does_not_grow_with_users_times_items():
-    x, y = some_factors(300, 200_000, 16)
+    x, y = random_factors(300, 200_000, 16)
     seen = sparse.csr_matrix((len(x), len(y)))
     ranking.top_n(x[:2], y[:1000], 20)
     tracemalloc.start()
@@ -154,63 +170,30 @@ def test_memory_does_not_grow_with_users_times_items():
     assert peak < 60e6
 
 
-def test_large_factors_are_ranked_in_float64_and_larger_ones_refused():
-    x, y = some_factors(3, 70)
+def test_large_factors_are_ranked_in_float64_and_those_not_finite_refused():
+    x, y = random_factors(3, 70)
     rows, _, _ = ranking.top_n(x * np.float32(1e30), y * np.float32(1e30), 5)
     assert np.array_equal(rows, ranking.top_n(x.astype(float), y.astype(float), 5)[0])
-    for bad in (np.nan, np.inf):
-        y[4, 2] = bad
+    for value in (np.nan, np.inf):
+        y[4, 2] = value
         with pytest.raises(ValueError, match="NaN, infinite or huge"):
             ranking.top_n(x, y, 5)
 
 
-def test_allow_lists_for_each_user_meet_what_is_blocked(likes):
+def test_allow_lists_of_users_are_ranked_without_excluded_and_seen_items(likes):
     model = wrmf.WRMF(factors=4, iterations=2, random_state=0).fit(likes)
     seen, unseen = likes[[0]].indices[0], np.setdiff1d(np.arange(200), likes[[0]].indices)[:4]
-    wanted = {0: [seen, *unseen], 1: []}
-    found = model.recommend([0, 1, 2, 0], n=5, items=wanted, exclude=[unseen[0]])
-    assert np.array_equal(found.rows[3], found.rows[0])
-    assert set(found.rows[0, :3].tolist()) == set(unseen[1:].tolist())
-    assert found.counts.tolist() == [3, 0, 5, 3]
-    assert (found.rows[1] == -1).all()
-    assert np.isnan(found.scores[1]).all()
+    allowed = {0: [seen, *unseen], 1: []}
+    result = model.recommend([0, 1, 2, 0], n=5, items=allowed, exclude=[unseen[0]])
+    assert np.array_equal(result.rows[3], result.rows[0])
+    assert set(result.rows[0, :3].tolist()) == set(unseen[1:].tolist())
+    assert result.counts.tolist() == [3, 0, 5, 3]
+    assert (result.rows[1] == -1).all()
+    assert np.isnan(result.scores[1]).all()
 
 
-def test_metrics_equal_those_of_ir_measures(likes):
-    measures = pytest.importorskip("ir_measures", reason="ir-measures (extra test) is missing")
-    split = wrmf.split_interactions(likes, test_size=0.3, random_state=0)
-    model = wrmf.WRMF(factors=6, iterations=3, random_state=0).fit(split.train)
-    names = ["precision@5", "recall@20", "ndcg@20", "hit_rate@10", "mrr"]
-    ours = wrmf.evaluate(model, split, names)
-    scores = exact(model.user_factors, model.item_factors)
-    truth, run = {}, {}
-    for user in split.users.tolist():
-        held = split.test.matrix[[user]].indices
-        if len(held):
-            truth[str(user)] = {str(item): 1 for item in held}
-            order = reference_ranking.ranking(scores[user], split.train.matrix[[user]].indices)
-            # Their ties are by name; places as scores have none.
-            run[str(user)] = {str(item): float(-place) for place, item in enumerate(order)}
-    theirs = [
-        measures.P @ 5,
-        measures.R @ 20,
-        measures.nDCG @ 20,
-        measures.Success @ 10,
-        measures.RR,
-    ]
-    expected = measures.calc_aggregate(theirs, truth, run)
-    for name, measure in zip(names, theirs, strict=True):
-        assert ours[name] == pytest.approx(expected[measure], abs=1e-9), name
-
-
-@given(st.integers(0, 2**31), st.sampled_from([np.float32, np.float64]), st.integers(-150, 150))
-def test_norms_that_prune_are_never_below_the_true_ones(seed, dtype, exponent):
-    generator = np.random.default_rng(seed)
-    n, k = generator.integers(1, 50), generator.integers(1, 200)
-    scale = 2.0 ** np.clip(exponent, -140, 120)  # within float32, its smallest numbers included
-    rows = (generator.standard_normal((n, k)) * scale).astype(dtype)
-    true = np.sqrt(np.sum(rows.astype(np.longdouble) ** 2, axis=1))
-    found = tiles.norm_bounds(rows)
-    assert found.dtype == np.float64 and (found >= true).all()
-    if scale >= 2.0**-40:
-        assert (found <= true * 1.0001).all()
+def test_unit_rows_have_length_one_and_zero_rows_stay_zero():
+    factors = np.array([[3.0, 4.0], [0.0, 0.0], [0.0, -1e-9]])
+    rows, has_length = ranking.unit_rows(factors)
+    np.testing.assert_allclose(rows, [[0.6, 0.8], [0.0, 0.0], [0.0, -1.0]])
+    assert has_length.tolist() == [True, False, True]
