@@ -41,7 +41,7 @@ def test_a_common_part_too_close_to_singular_for_cholesky_gives_the_identity(reg
     rounding = np.finfo(float).eps * np.linalg.norm(common, 2) / regularization
     np.testing.assert_allclose(whitened, np.eye(8), atol=max(1e-10, 100 * rounding))
     assert frame.spectrum.size == 0
-    assert np.isfinite(frame.forward).all()
+    assert_inverse(frame)
 
 
 @every_k
@@ -64,7 +64,9 @@ def test_directions_that_nothing_determines_are_dropped(dtype, scale):
     kept = np.abs(frame.forward).max(axis=0) > 0
     assert kept.sum() == 3
     whitened = frame.forward.T @ base @ frame.forward
-    np.testing.assert_allclose(whitened, np.diag(kept.astype(float)), atol=1e-8)
+    expected = np.diag(kept.astype(float))
+    np.testing.assert_allclose(whitened, expected, atol=1e-8)
+    np.testing.assert_allclose(frame.forward.T @ frame.inverse, expected, atol=1e-8)
 
 
 def test_zero_factors_without_regularization_give_the_zero_frame():
