@@ -128,8 +128,8 @@ def test_a_lazy_name_is_that_of_its_module(name):
 
 
 def loaded_after(code):
-    """Return the modules of ``wrmf`` that a new process has loaded after running ``code``."""
-    report = "import json, sys; print(json.dumps([m for m in sys.modules if m[:4] == 'wrmf']))"
+    """Return the modules that a new process has loaded after running ``code``."""
+    report = "import json, sys; print(json.dumps(list(sys.modules)))"
     command = [sys.executable, "-c", f"{code}; {report}"]
     return json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
@@ -151,3 +151,9 @@ def test_dir_lists_all_public_names():
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="module 'wrmf' has no attribute 'grid_serach'"):
         _ = wrmf.grid_serach
+
+
+def test_importing_wrmf_loads_no_extra():
+    loaded = {module.split(".")[0] for module in loaded_after("import wrmf")}
+    # pandas itself loads pyarrow if that is installed.
+    assert loaded & {"matplotlib", "optuna", "dask", "polars"} == set()

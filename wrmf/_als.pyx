@@ -7,7 +7,7 @@ that they get. Nothing is raised inside a parallel loop: a row that fails is mar
 
 Arguments that belong together are passed as one object, whose attributes are
 
-side : the rows of one side, as ``wrmf.numerics.sweep.Side`` has them
+side : the rows of one side, as ``wrmf.numerics.side.Side`` has them
     ``indptr`` int64, ``indices`` int32, ``weights`` and ``regularization`` float32 or float64,
     ``target_shift`` float: a target b exceeds its weight w by it.
 system : what all rows have in common, as ``wrmf.numerics.sweep.System`` has it

@@ -214,6 +214,7 @@ def test_datasets_lists_every_data_set_with_its_description(capsys):
     assert "movielens-20m" in wrmf.datasets.DATASETS
 
 
+@pytest.mark.slow
 def test_datasets_writes_a_table_of_pairs(tmp_path, capsys):
     out = tmp_path / "likes.csv"
     assert main(["datasets", "synthetic", "--out", str(out)]) == 0

@@ -22,6 +22,7 @@ def name_words(data):
     return [set(name.split()[:-2]) for name in data.item_names]
 
 
+@pytest.mark.slow
 def test_likes_have_the_size_and_the_heavy_tails_of_the_sketchfab_likes():
     data = datasets.synthetic_likes()
     assert data.shape == (15274, 25655)
@@ -113,6 +114,7 @@ def test_neighbours_share_words_of_their_names():
     assert shared > 2 * by_chance
 
 
+@pytest.mark.slow
 def test_raw_likes_are_thinned_to_the_core(tmp_path):
     raw = datasets.synthetic_raw_likes()
     assert len(raw) == 632_000

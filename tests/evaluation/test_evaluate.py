@@ -42,6 +42,7 @@ def splits_and_models(draw):
     return Split(train, test), model
 
 
+@pytest.mark.slow
 @given(split_and_model=splits_and_models(), exclude_seen=st.booleans(), data=st.data())
 def test_every_metric_equals_its_definition(split_and_model, exclude_seen, data):
     split, model = split_and_model
@@ -75,6 +76,7 @@ def test_every_metric_equals_its_definition(split_and_model, exclude_seen, data)
                 assert evaluation[name] == pytest.approx(np.mean(expected), abs=1e-12)
 
 
+@pytest.mark.slow
 @given(split_and_model=splits_and_models(), exclude_seen=st.booleans())
 def test_one_pass_over_both_sides_equals_two(split_and_model, exclude_seen):
     split, model = split_and_model
