@@ -1,6 +1,6 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 # cython: initializedcheck=False
-"""Compiled kernels of alternating least squares: arrays and numbers only.
+"""Compiled kernels of alternating least squares, on arrays and numbers.
 
 The callers in ``wrmf.numerics`` have checked every index and shape; the kernels fill the arrays
 that they get. Nothing is raised inside a parallel loop: a row that fails is marked in ``failed``.
@@ -10,10 +10,10 @@ Arguments that belong together are passed as one object, whose attributes are
 side : the rows of one side, as ``wrmf.numerics.side.Side`` has them
     ``indptr`` int64, ``indices`` int32, ``weights`` and ``regularization`` float32 or float64,
     ``target_shift`` float: a target b exceeds its weight w by it.
-system : what all rows have in common, as ``wrmf.numerics.sweep.System`` has it
+system : what all row systems share, as ``wrmf.numerics.sweep.System`` has it
     ``fixed`` (n_columns, ld), ld a multiple of 16 and zeros from column k, ``k`` int,
     ``spectrum`` float64 (k,) or empty, ``cg_steps`` int.
-batch : rows that are solved alike, as ``wrmf.numerics.plan.Batch`` has them
+batch : rows that are solved by the same method, as ``wrmf.numerics.plan.Batch`` has them
     ``isa`` int, ``method`` int, ``rows`` int32, ``parts``.
 """
 from cython cimport floating
@@ -27,12 +27,12 @@ from wrmf._blas cimport gemm, potrf_upper, potrs_upper, syrk_transposed_upper, s
 import numpy as np
 
 
-# The instruction sets that this build and this CPU have, in rising order of speed; a kernel's
-# ``isa`` is the position of one. "blas" is no kernels of our own, one row at a time.
+# The instruction sets that this build and this CPU have, in increasing order of speed; the argument
+# ``isa`` is a position in it. "blas" calls BLAS and LAPACK row by row, without kernels of our own.
 ISAS = tuple(isa_names[isa].decode() for isa in range(isa_best() + 1))
 # The methods of solving a row; a batch's ``method`` is the number of one.
 METHODS = {als_method_names[method].decode(): method for method in range(ALS_METHOD_COUNT)}
-# Order of the largest system that is solved in lanes.
+# The largest order of systems that are solved several at a time, one in each lane of a vector.
 MOST_ORDER = ALS_MOST_ORDER
 
 # Rows gathered before one SYRK: 128 rows of 128 float32 factors are 64 KiB.
@@ -58,7 +58,8 @@ cdef class Room:
         self.start = <uint8_t *> ((<size_t> &memory[0] + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT)
 
 
-# ---- One row at a time, by BLAS and LAPACK: the readable form, and the one without vector types.
+# ---- One row at a time, by BLAS and LAPACK: the readable form, which also serves compilers without
+# vector types.
 
 
 cdef bint is_singular(int k, int order, const floating *factor, floating largest) noexcept nogil:
@@ -115,7 +116,7 @@ cdef bint solve_normal_equations(
 
 
 cdef void load_scales(const als_problem *problem, int row, floating *scale) noexcept nogil:
-    """(spectrum + λ of the row)^(-1/2), 0 in directions without either; ones if whitened."""
+    """Set ``scale`` to (spectrum + λ of the row)^(-1/2), 0 where both are 0; to 1 if whitened."""
     cdef int f
     cdef double d
     for f in range(problem.k):
@@ -381,7 +382,7 @@ cdef solve_by_blas(
     const als_problem *problem, int method, const int32_t[::1] rows, floating[:, ::1] out,
     int n_threads
 ):
-    """Solve rows one by one: what the kernels do for many rows at once."""
+    """Solve rows one by one, as the kernels do for several rows at once."""
     cdef size_t size = (<size_t> max(problem.k, <int> GATHER_ROWS) + problem.k + 6) * problem.k
     cdef size_t bytes = (size * sizeof(floating) + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
     cdef Room scratch = Room(n_threads * bytes)
@@ -489,8 +490,8 @@ def multiply(
 
     Rows are contiguous within. The kernels skip the zeros of a triangular b.
     """
-    # Kernels: 256 rows stay in the level-2 cache from panel to panel. BLAS: with few factors so few
-    # rows that it packs nothing, with many so many that packing is soon paid off.
+    # Kernels: 256 rows stay in the level-2 cache from panel to panel. BLAS: with few factors, so
+    # few rows that it does not pack its operands; with many, so many that packing is worth it.
     cdef int block_rows = 256 if isa else 128 if b.shape[0] <= 64 else 1024
     cdef Py_ssize_t n = a.shape[0] if chosen is None else chosen.shape[0], block
     cdef int k = b.shape[0], m = b.shape[1], row, count

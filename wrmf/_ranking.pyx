@@ -1,10 +1,9 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 # cython: initializedcheck=False
-"""Compiled ranking: tiles of scores by matrix products, lists and counts while they are scanned.
+"""Compiled ranking: scores tiles of items by matrix products, and scans them into lists or counts.
 
-Arrays only: ``wrmf.numerics.ranking`` has checked every index and shape and sized every array. A
-block of users runs on one thread, from its first tile of items to its last, so no result depends
-on the number of threads.
+``wrmf.numerics.ranking`` has checked every index and shape and allocated every array. One thread
+scores all tiles of items for a block of users, so no result depends on the number of threads.
 
 Arguments that belong together are passed as one object; ``wrmf.numerics.ranking`` has them as
 ``Tiles``, ``Masks``, ``HeldOut`` and ``Lists``, where their arrays are described.
@@ -131,7 +130,8 @@ cdef struct Scratch:
     int64_t *masked_count
 
 
-# One user on one side: ``slot`` is the position in the block, ``row`` that of the held-out items.
+# One user on one side: ``slot`` is the user's position in the block, ``row`` the row of their
+# held-out items.
 cdef struct Query:
     int64_t user
     int slot
@@ -216,10 +216,10 @@ cdef double largest_score(const Work *w, int64_t user, int tile) noexcept nogil:
 cdef bint is_live(
     const Work *w, Scratch *s, const Query *q, double largest, const floating *scores
 ) noexcept nogil:
-    """Whether a score up to ``largest`` can still change a list, or the ranks wanted of it.
+    """Return whether a score of at most ``largest`` can still change a list or a rank to compute.
 
-    A held-out item is given up once n items surely have higher scores; the lowest score of those
-    that are left is the list's floor.
+    A held-out item is no longer tracked once n items are certain to have higher scores. The lowest
+    score among the tracked ones is the floor of the list.
     """
     cdef rank_list *entry = list_of(w, s, q)
     cdef int64_t held, first, last
@@ -228,7 +228,8 @@ cdef bint is_live(
         return largest >= entry.threshold
     first, last = w.held_indptr[q.row], w.held_indptr[q.row + 1]
     if w.n == 0:
-        # Counting: an item above all that is to come has been counted.
+        # Without a cut-off, the rank of a held-out item is final once its score is above all scores
+        # to come.
         entry.floor = INFINITY
         for held in range(first, last):
             if scores[held] > -INFINITY and scores[held] <= largest:
@@ -236,7 +237,7 @@ cdef bint is_live(
         return False
     bar = rank_lowest(entry, w.is_double) - entry.margin
     if entry.floor == -INFINITY:
-        # At first, only the held-out items themselves can take each other's places.
+        # Before the first tile, only the user's other held-out items are known to compete.
         bar = w.kernels.nth_best(entry, scores + first, last - first)
     if entry.floor == -INFINITY or bar > entry.floor:
         for held in range(first, last):
@@ -256,7 +257,7 @@ cdef void count_tile(
     const Work *w, Scratch *s, const Query *q, double largest, const rank_tile *tile,
     const floating *scores
 ) noexcept nogil:
-    """Add a tile's items to the counts of those above, equal, and equal but earlier."""
+    """Count a tile's items whose scores are above, or equal to, that of each held-out item."""
     cdef rank_list *entry = list_of(w, s, q)
     cdef int64_t held
     cdef rank_counts counts
@@ -297,7 +298,7 @@ cdef void store_list(
     cdef int64_t low, high, middle, end
     cdef double score
     if entry.floor == INFINITY:
-        # All held-out items were given up.
+        # No held-out item is tracked any more.
         return
     count = w.kernels.finish(entry)
     if w.held_indptr == NULL:
@@ -381,7 +382,7 @@ cdef int keep_active(
     const Work *w, Scratch *s, int64_t first_user, int n_active, int tile,
     const floating *held_scores
 ) noexcept nogil:
-    """Drop users whom this tile and later ones cannot change; return how many are left."""
+    """Drop users whose results this and later tiles cannot change; return how many are left."""
     cdef int i, slot, side, kept = 0
     cdef double largest
     cdef bint live
@@ -406,7 +407,7 @@ cdef int keep_active(
 cdef void rank_block(
     const Work *w, Scratch *s, int64_t first_user, int64_t last_user, floating *held_scores
 ) noexcept nogil:
-    """Scan all tiles of items for a block of users, who leave once nothing can change for them."""
+    """Scan the tiles of items for a block of users, dropping users whose results are final."""
     cdef int slot, side, i, j, t, width, padded, count, start
     cdef int n_active = start_block[floating](
         w, s, first_user, <int> (last_user - first_user), held_scores)

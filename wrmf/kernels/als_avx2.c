@@ -1,4 +1,4 @@
-/* Kernels of alternating least squares. AVX2 with fused multiply-add. */
+/* ALS kernels for AVX2 with fused multiply-add. */
 #include "als.h"
 
 #if ISA_X86

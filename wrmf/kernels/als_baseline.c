@@ -1,4 +1,4 @@
-/* Kernels of alternating least squares. The architecture's baseline: SSE2 or NEON. */
+/* ALS kernels for the architecture's baseline, SSE2 or NEON. */
 #include "als.h"
 
 #if ISA_VECTORS

@@ -1,4 +1,4 @@
-/* Conjugate gradients on (I + S'S) t = S'c: one row at a time, the lanes along its factors. */
+/* Conjugate gradients on (I + S'S) t = S'c: one row at a time, vectorised along its factors. */
 #ifndef ALS_REAL
 #error "include cg.h from als_real.h only"
 #endif

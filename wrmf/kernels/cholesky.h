@@ -96,7 +96,7 @@ static ALS_VEC ALS_NAME(cholesky)(int n, ALS_VEC *c, ALS_VEC *inverse) {
     return smallest;
 }
 
-/* Solve L L' x = x in place. */
+/* Solve L L' z = x and overwrite x with z. */
 static void ALS_NAME(substitute)(int n, const ALS_VEC *c, const ALS_VEC *inverse, ALS_VEC *x) {
     for (int i = 0; i < n; i += 4) {
         ptrdiff_t length = i + 4;
@@ -124,8 +124,8 @@ static void ALS_NAME(substitute)(int n, const ALS_VEC *c, const ALS_VEC *inverse
     }
 }
 
-/* Factorise and solve in place: x becomes the solution. Report rows whose smallest pivot is within
- * rounding error. */
+/* Factorise and solve in place: x becomes the solution. Mark rows as failed whose smallest pivot is
+ * within rounding error of zero. */
 static void ALS_NAME(solve_systems)(const als_problem *problem, const als_batch *batch, int n,
                                     ALS_VEC *c, ALS_VEC *inverse, ALS_VEC *x) {
     ALS_VEC largest = {0};

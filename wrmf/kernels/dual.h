@@ -1,8 +1,8 @@
 /* The dual solver: (I + S S') h = c, of the order of a row's entries, and t = S'h.
  *
- * With few factors the rows of a batch are gathered and transposed first, and products are computed
- * with a row in each lane; with many, products are summed row by row, the lanes along the factors.
- * The systems stand side by side, one in each lane.
+ * With few factors, the rows of a batch are gathered and transposed first, and products are
+ * computed with a row in each lane. With many factors, products are summed row by row, vectorised
+ * along the factors. The systems of a batch are solved together, one in each lane.
  */
 #ifndef ALS_REAL
 #error "include dual.h from als_real.h only"
@@ -130,7 +130,7 @@ static void ALS_NAME(assemble_dual)(int n, const ALS_REAL *sums, const ALS_VEC *
 }
 
 /* t[l] += sum of h_e y_e[l] over the entries of one row, for n vectors of factors from l on; h_e is
- * at h[e ALS_LANES]. */
+ * h[e * ALS_LANES]. */
 ALS_INLINE void ALS_NAME(combine_block)(const als_problem *problem, const int n,
                                         const ALS_ROW *entries, const ALS_REAL *h, int l,
                                         ALS_VEC *t) {

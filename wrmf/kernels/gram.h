@@ -1,4 +1,4 @@
-/* Sums of outer products, the lanes along the factors: the Gram matrix. */
+/* The Gram matrix as a sum of outer products, vectorised along the factors. */
 #ifndef ALS_REAL
 #error "include gram.h from als_real.h only"
 #endif

@@ -21,7 +21,7 @@
 #define ISA_X86 0
 #endif
 
-/* The instruction sets that the kernels are compiled for, in rising order of speed:
+/* The instruction sets that the kernels are compiled for, in increasing order of speed:
  * X(number, name, whether this CPU has it). Number 0 is ``blas``, no kernels of our own;
  * ``baseline`` is the architecture's: SSE2 or NEON. */
 #if ISA_X86

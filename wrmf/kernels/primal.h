@@ -1,7 +1,7 @@
 /* The primal solver: (I + S'S) t = S'c, of the order of the factors.
  *
- * S'S is summed row by row, the lanes along the factors; then the systems of a batch stand side by
- * side, one in each lane. Long rows are summed in parts, which threads share.
+ * S'S is summed row by row, vectorised along the factors. The systems of a batch are then solved
+ * together, one in each lane. Long rows are summed in parts, by several threads.
  */
 #ifndef ALS_REAL
 #error "include primal.h from als_real.h only"

@@ -1,4 +1,4 @@
-/* Products of factors and a packed matrix, the lanes along the columns of the matrix. */
+/* Products of factors and a packed matrix, vectorised along the columns of the matrix. */
 #ifndef ALS_REAL
 #error "include product.h from als_real.h only"
 #endif

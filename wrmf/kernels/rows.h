@@ -69,7 +69,7 @@ ALS_INLINE const ALS_VEC *ALS_NAME(fixed_row)(const als_problem *problem, int32_
                              (size_t)(uint32_t)column * (uint32_t)problem->ld);
 }
 
-/* Store a row's solution t, scaled; report the row as failed if it is not finite. */
+/* Scale and store the solution t of a row; mark the row as failed if t is not finite. */
 static void ALS_NAME(store_row)(const als_problem *problem, int row, const ALS_VEC *scales,
                                 ALS_VEC *t) {
     int vectors = problem->ld / ALS_LANES;

@@ -1,10 +1,10 @@
-/* Lists of the best n, and counts of what is above, in one precision: RANK_REAL. Plain loops of
- * fixed length, which compilers turn into vectors. Included twice by rank_isa.h. */
+/* Top-n lists, and counts of the scores above a given one, in one precision: RANK_REAL. Loops have
+ * a fixed length, so that compilers vectorise them. Included twice by rank_isa.h. */
 #ifndef RANK_REAL
 #error "include topk.h from rank_isa.h only"
 #endif
 
-/* Strict order of ranks: the higher score, and among equals the lower item. */
+/* Strict order of ranks: the higher score first, and among equal scores the lower item index. */
 #ifndef RANK_BETTER
 #define RANK_BETTER(a, b) ((a).score > (b).score || ((a).score == (b).score && (a).item < (b).item))
 #define RANK_CANDIDATE RANK_NAME(rank_candidate)
@@ -158,7 +158,7 @@ static void RANK_NAME(make_room)(rank_list *list) {
         if (c[i].score >= list->threshold) c[kept++] = c[i];
     list->n_candidates = kept;
     if (kept < list->capacity - list->n / 2 - 16) return;
-    /* Many scores are nearly equal: let the exact ones decide. */
+    /* Too many approximate scores are nearly equal: rank the candidates by exact scores. */
     RANK_NAME(finish)(list);
     for (int32_t i = 0; i < list->n_candidates; i++) heap[i] = c[list->n_candidates - 1 - i].score;
     list->n_scores = list->n_candidates;
@@ -203,12 +203,12 @@ static void RANK_NAME(add_items)(rank_list *list, const int32_t *items, int64_t 
         RANK_NAME(add_candidate)(list, RANK_NAME(score_item)(list, items[i]), items[i]);
 }
 
-/* ---- Counting, without a cut-off. ---- */
+/* ---- Counting the scores above a given one, for ranks without a cut-off. ---- */
 
 static int32_t RANK_NAME(count_above)(const rank_list *list, const rank_tile *tile, double score,
                                       int32_t *above) {
     const RANK_REAL *scores = tile->scores;
-    /* Rounded outwards, so that what is counted as above is above. */
+    /* Round the bounds outwards, so that every score counted as above is certain to be above. */
     RANK_REAL low = RANK_NAME(round_down)(score - list->margin);
     RANK_REAL high = -RANK_NAME(round_down)(-(score + list->margin));
     int32_t over = 0, reached = 0;

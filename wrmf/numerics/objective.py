@@ -16,10 +16,11 @@ from wrmf.numerics.threads import kernel_threads, single_threaded_blas
 
 __all__ = ["Objective", "gram", "observed_scores", "squared_errors"]
 
-# A Gram matrix is summed over at most this many parts of at least this many rows, few if it is
-# large: fixed by the factors' shape, so that the sum is the same at any thread count.
+# A Gram matrix is summed in at most GRAM_PARTS parts, or FEW_PARTS if it is larger than 128 × 128,
+# each of at least GRAM_ROWS rows. The parts depend on the shape of the factors only, so the sum
+# does not depend on the number of threads.
 GRAM_PARTS, FEW_PARTS, GRAM_ROWS = 16, 4, 2048
-# The fastest instruction set, where the result does not depend on it.
+# The fastest instruction set, for results that do not depend on the instruction set.
 BEST_ISA = len(ISAS) - 1
 
 

@@ -1,7 +1,7 @@
 """Which rows are solved by which kernel: the solvers, and their batches of rows.
 
-A solver is one record of ``SOLVERS``. Its plan cuts the rows of a side, sorted by falling number of
-entries, into ranges that are solved alike.
+A solver is one record of ``SOLVERS``. It divides the rows of a side, sorted by decreasing number of
+entries, into ranges that are solved by the same method.
 """
 
 from __future__ import annotations
@@ -20,13 +20,15 @@ __all__ = ["SOLVERS", "Batch", "Parts", "Plan", "Rows", "Solver", "plan_batches"
 DUAL, PRIMAL, CG = METHODS["dual"], METHODS["primal"], METHODS["cg"]
 BLAS = 0
 
-# Flops between two checks for Ctrl-C: a fraction of a second on any machine.
+# Ctrl-C is checked after this many flops, which take a fraction of a second on any machine.
 CHUNK_FLOPS = 4e9
-# Measured (docs/solver.md): with fewer than this share of k entries, the dual system is cheaper.
+# Rows with fewer than DUAL_BELOW * k entries are solved in the dual form, which was measured to be
+# faster for them (docs/solver.md).
 DUAL_BELOW = 1.0
-# "cg" solves rows with up to so many entries exactly, since that costs less than its steps.
+# "cg" solves rows with at most this many entries exactly, since that costs less than its steps.
 CG_ABOVE = 16
-# Rows with this many times the number of lanes entries are summed in parts, a row over all lanes.
+# Rows with at least PARTS_FROM * lanes entries are cut into parts of PART_ENTRIES entries, so that
+# all threads can sum them.
 PARTS_FROM = 64
 PART_ENTRIES = 8192
 
@@ -69,7 +71,7 @@ class Batch(NamedTuple):
 
 @dataclass(frozen=True)
 class Rows:
-    """The rows of a side that have entries, by falling number of entries.
+    """The rows of a side that have entries, sorted by decreasing number of entries.
 
     Attributes
     ----------
@@ -116,7 +118,7 @@ def plan_exact(rows: Rows) -> list[Range]:
 
 
 def exact_flops(rows: Rows) -> np.ndarray:
-    """Return about how many flops each row takes by the cheaper of primal and dual."""
+    """Return the approximate flops of each row by the cheaper of primal and dual."""
     order = np.minimum(rows.counts, rows.k).astype(float)
     squares = order * order * np.maximum(rows.counts, rows.k)
     flops: np.ndarray = squares + order**3 / 3 + 10.0 * rows.counts * rows.k
@@ -124,7 +126,7 @@ def exact_flops(rows: Rows) -> np.ndarray:
 
 
 def plan_cg(rows: Rows) -> list[Range]:
-    """Return the ranges of "cg": its steps, and dual for rows that this solves for less."""
+    """Return the ranges of "cg": conjugate gradients, and dual for rows where dual costs less."""
     short = rows.at_least(min(CG_ABOVE + 1, rows.k))
     return [
         Range(CG, 0, short, rows.isa),
@@ -133,7 +135,7 @@ def plan_cg(rows: Rows) -> list[Range]:
 
 
 def cg_flops(rows: Rows) -> np.ndarray:
-    """Return about how many flops each row takes by conjugate gradients."""
+    """Return the approximate flops of each row by conjugate gradients."""
     return rows.counts * (20.0 * rows.k)
 
 
@@ -143,8 +145,9 @@ class Solver:
 
     Attributes
     ----------
-    ranges : which rows are solved by which method, for rows by falling number of entries
-    flops : (n_rows,) about what each row costs, to look for Ctrl-C in time
+    ranges : returns the ranges of rows and their methods
+    flops : returns the approximate flops of each row, (n_rows,), from which the sizes of batches
+        follow
     """
 
     ranges: Callable[[Rows], Sequence[Range]]
@@ -177,7 +180,7 @@ class Plan:
 def plan_batches(
     indptr: np.ndarray, order: np.ndarray, k: int, solver: str, isa: int, dtype: np.dtype
 ) -> Plan:
-    """Return how to solve the rows of a side, ``order`` being by falling number of entries."""
+    """Return the plan of a side; ``order`` sorts its rows by decreasing number of entries."""
     counts = np.diff(indptr)[order]
     n_filled = int(np.count_nonzero(counts))
     rows = Rows(order[:n_filled], counts[:n_filled], k, isa, lanes(isa, dtype == np.float64))
@@ -187,7 +190,7 @@ def plan_batches(
 
 
 def _batches(indptr: np.ndarray, rows: Rows, solver: Solver) -> Iterator[Batch]:
-    """Yield batches of whole groups of lanes, each of about ``CHUNK_FLOPS``."""
+    """Yield batches of about ``CHUNK_FLOPS`` that fill all lanes, except the last of a range."""
     done = np.concatenate(([0.0], np.cumsum(solver.flops(rows))))
     for part in solver.ranges(rows):
         first = part.first

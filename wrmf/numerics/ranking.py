@@ -1,11 +1,11 @@
-"""Top-n lists and ranks of held-out items, tile by tile. Arrays only.
+"""Top-n lists and ranks of held-out items, from arrays of factors.
 
-The score of a pair is its factors' product summed in float64 in a fixed order and rounded once to
-the factors' precision; equal scores are ranked by position, the lower first. Tiles of scores
-come from matrix products, which only tell for which pairs the exact score is needed; most tiles
-are never computed. docs/ranking.md
-has the mathematics. Memory is bounded by the constants below, and no result depends on them or
-on the number of threads.
+The score of a pair is the product of its factors, summed in float64 in a fixed order and rounded
+once to the precision of the factors. Equal scores are ranked by item position, the lower first.
+Matrix products compute approximate scores, one tile of users and items at a time. They show for
+which pairs the exact score is needed, and that most tiles need not be computed at all.
+docs/ranking.md has the mathematics. The constants below bound the memory; no result depends on
+them or on the number of threads.
 """
 
 from __future__ import annotations
@@ -23,9 +23,13 @@ from wrmf.numerics.tiles import Tiles
 
 __all__ = ["NEVER", "Ranks", "rank_held_out", "top_n", "top_n_of", "unit_rows"]
 
-# Users, bytes of lists and masked items of one block, which one thread works on.
-BLOCK, LIST_BYTES, BLOCK_MASKED = 512, 2**24, 2**21
-# Flops between two checks for Ctrl-C: a fraction of a second.
+# A block of users is the unit of work of a thread. It has at most so many users,
+BLOCK = 512
+# so many bytes of top-n lists,
+LIST_BYTES = 2**24
+# and so many masked items.
+BLOCK_MASKED = 2**21
+# Ctrl-C is checked after this many flops, which take a fraction of a second.
 CHUNK_FLOPS = 5e10
 
 

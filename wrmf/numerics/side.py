@@ -1,4 +1,4 @@
-"""The rows of one side as the kernels read them."""
+"""The rows of one side, users or items, as the kernels read them."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ __all__ = ["Side"]
 
 @dataclass(frozen=True)
 class Side:
-    """The rows of one side: CSR, weights, λ of each row, and the order to solve them in.
+    """The rows of one side (users or items) as CSR, with weights, λ and the order to solve them in.
 
-    ``order`` is by falling number of entries, so that no long row is left for the end, and rows of
-    about the same length are neighbours. ``workspace`` keeps the arrays of a sweep for the next
-    one, ``plans`` which rows are solved how.
+    ``order`` sorts the rows by decreasing number of entries, so that long rows are not solved last
+    and rows of about the same length are neighbours. ``workspace`` keeps arrays of one sweep for
+    the next, and ``plans`` the plans made so far.
 
     Attributes
     ----------
@@ -82,14 +82,14 @@ class Side:
         )
 
     def plan(self, k: int, solver: str, isa: int, dtype: np.dtype) -> Plan:
-        """Return which rows are solved how, planned once for each set of arguments."""
+        """Return the plan of a solver; it is made once for each set of arguments."""
         key = k, solver, isa, dtype
         if key not in self.plans:
             self.plans[key] = plan_batches(self.indptr, self.order, *key)
         return self.plans[key]
 
     def array(self, name: str, shape: tuple[int, int], dtype: DTypeLike) -> np.ndarray:
-        """Return a kept array, its content undefined, beginning on a 64-byte boundary."""
+        """Return an array of the workspace, its content undefined, on a 64-byte boundary."""
         size = math.prod(shape) * np.dtype(dtype).itemsize
         kept = self.workspace.get(name)
         if kept is None or kept.nbytes < size:

@@ -17,12 +17,13 @@ from wrmf.numerics.whitening import Frame
 
 __all__ = ["System", "half_sweep"]
 
-# With fewer operations, some 100 microseconds, starting threads costs more than it saves.
+# A half-sweep with fewer operations, which takes about 100 microseconds, uses one thread: starting
+# others would cost more than it saves.
 LEAST_WORK = 2e6
 
 
 class System(NamedTuple):
-    """What the systems of all rows have in common.
+    """The parts of the row systems that are the same for all rows.
 
     Attributes
     ----------

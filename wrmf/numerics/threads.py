@@ -1,4 +1,4 @@
-"""How many threads to use, and one BLAS thread while ours are running."""
+"""The number of threads to use, and the limit of one BLAS thread while kernels run."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def available_threads(num_threads: int = 0) -> int:
 
 
 def _cgroup_cpus() -> int | None:
-    """Whole CPUs that the control group's quota amounts to, None without one."""
+    """Return the control group's quota, rounded up to whole CPUs; None if there is no quota."""
     try:
         quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
         return None if quota == "max" else -(-int(quota) // int(period))
@@ -50,8 +50,8 @@ def _cgroup_cpus() -> int | None:
     try:
         legacy = Path("/sys/fs/cgroup/cpu")
         microseconds = int((legacy / "cpu.cfs_quota_us").read_text())
-        each = int((legacy / "cpu.cfs_period_us").read_text())
-        return None if microseconds <= 0 else -(-microseconds // each)
+        period_us = int((legacy / "cpu.cfs_period_us").read_text())
+        return None if microseconds <= 0 else -(-microseconds // period_us)
     except (OSError, ValueError, ZeroDivisionError):
         return None
 

@@ -1,4 +1,4 @@
-"""Items cut into tiles for ranking, by falling norm, and bounds of the scores' errors."""
+"""Items in decreasing order of norm, cut into tiles for ranking, and bounds of rounding errors."""
 
 from __future__ import annotations
 
@@ -13,27 +13,32 @@ from wrmf.numerics.layout import aligned_bytes
 
 __all__ = ["Tiles", "norm_bounds"]
 
-# Items and users of one product: with its factors about half a level-2 cache.
-TILE, GROUP = 256, 256
-# Items of large norm, which are needed most, are packed up to these bytes.
+# Items of one matrix product,
+TILE = 256
+# and users of one. The product and its factors fill about half of the level-2 cache.
+GROUP = 256
+# Maximum size of the packed items in bytes. Items with the largest norms are packed first, since
+# they are used most.
 PACKED_BYTES = 2**26
 
 
 @dataclass(frozen=True)
 class Tiles:
-    """Items by falling norm, cut into tiles, and how far the scores of a tile may be off.
+    """Items in decreasing order of norm, cut into tiles, and bounds of the scores' rounding errors.
 
-    A tile's score is off by at most relative_error ‖x‖ ‖y‖ + absolute_error.
+    The score of a tile differs from the exact one by at most relative_error ‖x‖ ‖y‖ +
+    absolute_error.
 
     Attributes
     ----------
     users, items : (m, k), (n_items, k), of one dtype
     order : int32, the items to rank
     position : int32 (n_items,), the inverse of ``order``, −1 for items that are not ranked
-    user_norms, tile_norms : float64, not below the users' norms and the largest of each tile
-    packed : the factors of the first tiles, in the layout that products read
+    user_norms : float64 (m,), upper bounds of the users' norms
+    tile_norms : float64 (n_tiles,), upper bounds of the item norms of each tile
+    packed : the factors of the first tiles, in the layout that the matrix product reads
     isa : int, the instruction set
-    width, group : items and users of one product
+    width, group : int, items and users of one matrix product
     """
 
     users: np.ndarray
@@ -51,7 +56,7 @@ class Tiles:
 
     @classmethod
     def of(cls, users: np.ndarray, items: np.ndarray, allowed: np.ndarray | None = None) -> Tiles:
-        """Return tiles of the ``allowed`` items, all by default; nothing is packed yet.
+        """Return tiles of the ``allowed`` items, by default of all. ``with_packed`` packs them.
 
         Raises
         ------
@@ -103,14 +108,14 @@ def _ranking_dtype(users: np.ndarray, items: np.ndarray, largest: float) -> np.d
 
 
 def norm_bounds(factors: np.ndarray) -> np.ndarray:
-    """Return the rows' norms, float64, not below the true ones."""
+    """Return upper bounds of the rows' norms, float64, that exceed them by rounding errors only."""
     info = np.finfo(np.result_type(factors, np.float32))
     with np.errstate(over="ignore", invalid="ignore"):
         squares = np.einsum("ij,ij->i", factors, factors, dtype=info.dtype)
         if not np.isfinite(squares.max(initial=0)):
             squares = np.einsum("ij,ij->i", factors, factors, dtype=np.float64)
     k = factors.shape[1]
-    # k products and their sums are each rounded, or lost below the smallest number.
+    # Each of the k products and sums is rounded, or lost if it is below the smallest number.
     error, lost = 1 + (k + 8) * float(info.eps), 2 * k * float(info.tiny)
     bounds: np.ndarray = np.sqrt(squares.astype(np.float64) * error + lost)
     return bounds
