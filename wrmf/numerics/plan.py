@@ -94,13 +94,22 @@ class Rows:
 
 
 class Range(NamedTuple):
-    """Rows ``first`` … ``last`` − 1 of the order, solved by one method."""
+    """Rows ``first`` … ``last`` − 1 of the order, solved by one method.
+
+    Attributes
+    ----------
+    method, isa : int, as in ``Batch``
+    first, last : int
+    in_parts : bool, whether the rows are summed in parts
+    improves : bool, whether the method starts from the present factors
+    """
 
     method: int
     first: int
     last: int
     isa: int
     in_parts: bool = False
+    improves: bool = False
 
 
 def plan_exact(rows: Rows) -> list[Range]:
@@ -129,7 +138,7 @@ def plan_cg(rows: Rows) -> list[Range]:
     """Return the ranges of "cg": conjugate gradients, and dual for rows where dual costs less."""
     short = rows.at_least(min(CG_ABOVE + 1, rows.k))
     return [
-        Range(CG, 0, short, rows.isa),
+        Range(CG, 0, short, rows.isa, improves=True),
         Range(DUAL, short, len(rows.order), rows.isa),
     ]
 
@@ -184,15 +193,18 @@ def plan_batches(
     counts = np.diff(indptr)[order]
     n_filled = int(np.count_nonzero(counts))
     rows = Rows(order[:n_filled], counts[:n_filled], k, isa, lanes(isa, dtype == np.float64))
-    batches = list(_batches(indptr, rows, SOLVERS[solver]))
-    started = [batch.rows for batch in batches if batch.method == CG]
+    ranges = SOLVERS[solver].ranges(rows)
+    batches = list(_batches(indptr, rows, ranges, SOLVERS[solver].flops(rows)))
+    started = [rows.order[part.first : part.last] for part in ranges if part.improves]
     return Plan(n_filled, np.sort(np.concatenate([np.empty(0, dtype=np.int32), *started])), batches)
 
 
-def _batches(indptr: np.ndarray, rows: Rows, solver: Solver) -> Iterator[Batch]:
+def _batches(
+    indptr: np.ndarray, rows: Rows, ranges: Sequence[Range], flops: np.ndarray
+) -> Iterator[Batch]:
     """Yield batches of about ``CHUNK_FLOPS`` that fill all lanes, except the last of a range."""
-    done = np.concatenate(([0.0], np.cumsum(solver.flops(rows))))
-    for part in solver.ranges(rows):
+    done = np.concatenate(([0.0], np.cumsum(flops)))
+    for part in ranges:
         first = part.first
         while first < part.last:
             stop = int(np.searchsorted(done, done[first] + CHUNK_FLOPS))
