@@ -74,9 +74,9 @@ def solve(
     cg_steps=CG_STEPS,
     **objective,
 ):
-    """Return the factors of all rows after a half-sweep; "cg" starts from 0.1 everywhere."""
+    """Return the factors of all rows after a half-sweep; all but "exact" start from 0.1."""
     side = Side.of(matrix, make_objective(**objective), regularization, fixed.dtype)
-    start = 0.1 if solver.solver == "cg" else np.nan
+    start = np.nan if solver.solver == "exact" else 0.1
     out = np.full((matrix.shape[0], fixed.shape[1]), start, dtype=fixed.dtype)
     with (
         mock.patch.dict(os.environ, WRMF_ISA=solver.isa),
