@@ -212,7 +212,7 @@ def check_metrics(metrics: Sequence[str], n_items: int) -> dict[str, NamedMetric
 
 
 def _parse(name: Any) -> NamedMetric:
-    match = re.fullmatch(r"([a-z_]+)(?:@(\d+))?", name) if isinstance(name, str) else None
+    match = re.fullmatch(r"([^@]+)(?:@(\d+))?", name) if isinstance(name, str) else None
     key, cutoff = (match[1], match[2]) if match else ("", None)
     metric = METRICS.get(key)
     unsuitable = "required" if cutoff is None else "refused"
