@@ -73,6 +73,17 @@ def test_a_new_format_is_one_row_of_the_table(tmp_path, monkeypatch):
     monkeypatch.setitem(FORMATS, ".jsonl", lambda path, sep: pd.read_json(path, lines=True))
     (tmp_path / "x.jsonl").write_text('{"user": 1, "item": "a"}\n{"user": 2, "item": "a"}\n')
     assert read_interactions(tmp_path / "x.jsonl").users.tolist() == [1, 2]
+    packed = gzip.compress((tmp_path / "x.jsonl").read_bytes())
+    (tmp_path / "x.jsonl.gz").write_bytes(packed)
+    assert read_interactions(tmp_path / "x.jsonl.gz").users.tolist() == [1, 2]
+    (tmp_path / "x.jsonl.gz").write_bytes(packed[:-9])
+    with pytest.raises(ValueError, match=r"x.jsonl.gz cannot be unpacked"):
+        read_interactions(tmp_path / "x.jsonl.gz")
+
+
+def test_the_documentation_of_reading_names_every_ending():
+    for ending in FORMATS:
+        assert ending in read_interactions.__doc__, f"name {ending} in its docstring"
 
 
 def test_other_endings_are_read_as_text_separated_by_commas(tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from wrmf.data.formats.text import SEPARATORS, read_text
 __all__ = ["FORMATS", "read_table"]
 
 # A reader gets the path and the caller's separator, which only text needs; it returns all columns.
+# It opens the path by ``open_unpacked``, or leaves that to pandas, to read gzipped files, too.
 Reader = Callable[[Path, str | None], pd.DataFrame]
 
 # By the ending of the file name, without that of compression. Other files are read as text.
@@ -43,4 +46,7 @@ def read_table(path: Path, sep: str | None = None) -> pd.DataFrame:
         raise FileNotFoundError(f"{path} is a folder: name a file in it")
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {path}")
-    return FORMATS.get(format_ending(path), read_text)(path, sep)
+    try:
+        return FORMATS.get(format_ending(path), read_text)(path, sep)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise ValueError(f"{path} cannot be unpacked: {error}") from None

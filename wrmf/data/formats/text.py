@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gzip
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,7 +47,7 @@ def read_text(path: Path, sep: str | None = None) -> pd.DataFrame:
     Raises
     ------
     ValueError
-        If the file is empty, damaged or no text, or if a line has more fields than the header.
+        If the file is empty or no text, or if a line has more fields than the header.
     """
     sep = sep or SEPARATORS.get(format_ending(path), DEFAULT_SEPARATOR)
     try:
@@ -58,8 +56,6 @@ def read_text(path: Path, sep: str | None = None) -> pd.DataFrame:
         raise ValueError(f"{path} is empty") from None
     except (pd.errors.ParserError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} cannot be read as text separated by {sep!r}: {error}") from None
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise ValueError(f"{path} cannot be unpacked: {error}") from None
 
 
 def _parse_pipes(path: Path) -> pd.DataFrame:
