@@ -13,6 +13,8 @@ import pytest
 import wrmf
 from wrmf.cli.main import VERBS, main
 from wrmf.cli.search import METHODS, PRESETS
+from wrmf.data.formats import FORMATS
+from wrmf.evaluation.metrics import METRICS
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +79,13 @@ def test_the_help_shows_the_defaults_of_the_model():
     model = wrmf.WRMF()
     for name in ("factors", "regularization", "alpha", "iterations"):
         assert f"(default: {getattr(model, name)})" in text
+
+
+def test_the_help_names_every_format_and_every_metric():
+    for ending in FORMATS:
+        assert f" {ending}" in " ".join(help_of("fit").split())
+    for metric in METRICS:
+        assert f" {metric}" in " ".join(help_of("evaluate").split())
 
 
 def test_the_help_shows_a_list_of_defaults_as_it_is_typed():

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from wrmf.data.formats import FORMATS
 from wrmf.data.interactions import Interactions
 from wrmf.data.reading import read_interactions
 from wrmf.data.split import Split
@@ -46,8 +47,8 @@ def add_data_options(command: argparse.ArgumentParser) -> None:
     add(
         "data",
         type=Path,
-        help="csv, tsv, psv (separated by |; each also .gz) or parquet file with one interaction "
-        f"in each row; or '{SYNTHETIC}' for generated likes",
+        help=f"file with one interaction in each row, ending in {', '.join(FORMATS)} (text also in "
+        f".gz); or '{SYNTHETIC}' for generated likes",
     )
     add("--user", default="user", metavar="COLUMN", help="column of user ids")
     add("--item", default="item", metavar="COLUMN", help="column of item ids")
