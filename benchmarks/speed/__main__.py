@@ -80,7 +80,7 @@ def chosen_jobs(options: argparse.Namespace, peers: list[str]) -> list[Job]:
 def study(options: argparse.Namespace, peers: list[str]) -> tuple[str, list[Round]]:
     """Return the name of the study that was asked for, and its rounds."""
     if options.prove:
-        return "proof", []
+        return "proof-part" if peers else "proof", []
     if options.targets:
         return "targets", targets.rounds(options.seed, options.repeats)
     if options.full:

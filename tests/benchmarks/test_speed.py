@@ -116,8 +116,13 @@ def test_a_library_name_selects_all_its_solvers():
     ]
     with pytest.raises(ValueError, match="unknown peer 'nobody'"):
         select_peers(["nobody"])
-    for peer in PEERS.values():
-        assert callable(peer.module().load)
+
+
+@pytest.mark.parametrize("name", PEERS)
+def test_every_adapter_has_the_functions_of_a_peer(name):
+    adapter = PEERS[name].module()
+    for function in ("load", "train", "start"):
+        assert callable(getattr(adapter, function))
 
 
 def test_the_recorder_takes_the_median_over_the_sweeps_after_the_first():
@@ -144,11 +149,18 @@ def test_the_quick_set_measures_every_peer():
 
 @pytest.mark.parametrize(
     ("arguments", "name"),
-    [([], "quick"), (["--targets", "--run", "2"], "targets-2"), (["--peer", "wrmf"], "part")],
+    [
+        ([], "quick"),
+        (["--targets", "--run", "2"], "targets-2"),
+        (["--peer", "wrmf"], "part"),
+        (["--prove"], "proof"),
+        (["--prove", "--peer", "wrmf"], "proof-part"),
+    ],
 )
 def test_a_study_is_written_under_its_name(monkeypatch, tmp_path, capsys, arguments, name):
     monkeypatch.setattr(record, "RESULTS", tmp_path)
     monkeypatch.setattr(Session, "run", lambda session, measured: None)
+    monkeypatch.setattr(Session, "prove", lambda session, names, threads: True)
     assert command.main(arguments) == 0
     assert [path.name for path in tmp_path.iterdir()] == [f"{name}.json"]
     assert f"written to {tmp_path / name}.json" in capsys.readouterr().out
