@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BENCH_VENV ?= .venv-bench
 ARM_VENV ?= .venv-aarch64
-PEERS := implicit irspack cmfrec pyspark
+PEERS := $(shell sed -n 's/^bench = //p' pyproject.toml | grep -o '"[a-z][^"[]*"')
 BIN := $(VENV)/bin
 PIP := -m pip install --quiet --disable-pip-version-check
 KERNELS := $(wildcard wrmf/kernels/*.h wrmf/kernels/*.c)
