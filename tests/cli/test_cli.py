@@ -42,8 +42,8 @@ def help_of(*words):
 
 
 def test_the_verbs_are_those_of_the_documentation():
-    expected = "demo search fit recommend similar evaluate report datasets"
-    assert [verb.name for verb in VERBS] == expected.split()
+    readme = Path(__file__).parents[2].joinpath("README.md").read_text(encoding="utf-8")
+    assert " | ".join(verb.name for verb in VERBS) in readme
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)

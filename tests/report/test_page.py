@@ -88,14 +88,12 @@ def test_sections_without_content_are_left_out(make_curve, page_text):
 
     without_mse = make_curve({"factors": 1}, [0.1], with_mse=False)
     with_mse = make_curve({"factors": 2}, [0.2])
-    assert headings(without_mse) == ["One setting", "Best learning curve"]
-    assert headings(without_mse, with_mse) == [
-        "All 2 settings",
-        "Best learning curve",
-        "Every setting, fading by rank",
-        "Mean squared error",
-        "Effect of each parameter",
-    ]
+    of_several = {"Every setting, fading by rank", "Mean squared error", "Effect of each parameter"}
+    one, several = headings(without_mse), headings(without_mse, with_mse)
+    assert one[:2] == ["One setting", "Best learning curve"]
+    assert several[:2] == ["All 2 settings", "Best learning curve"]
+    assert not of_several & set(one)
+    assert of_several <= set(several)
 
 
 def test_every_module_of_a_section_is_in_the_table_of_sections():
