@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from wrmf import WRMF
+from wrmf.model.parameters import CHOICES
 
 
 @pytest.mark.parametrize(
@@ -38,6 +39,13 @@ from wrmf import WRMF
 def test_bad_parameters_are_explained(checkerboard, params, error):
     with pytest.raises((TypeError, ValueError), match=error):
         WRMF(**params).fit(checkerboard)
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_the_documentation_names_every_choice(name):
+    described = WRMF.__doc__.partition(f"    {name} : ")[2].partition("\n    Attributes")[0]
+    for choice in CHOICES[name]:
+        assert f'"{choice}"' in described.partition(" : ")[0], f"name {choice} in the docstring"
 
 
 @pytest.mark.parametrize(

@@ -54,8 +54,8 @@ def half_sweep(
     side : Side, n_rows rows
     fixed : (n_columns, k) float32 or float64
     out : (n_rows, k), same dtype, overwritten; rows without entries become exact zeros.
-        ``"cg"`` starts from the present values.
-    solver : {"exact", "cg"}
+        Iterative solvers, such as ``"cg"``, start from the present values.
+    solver : str, a key of ``plan.SOLVERS``
     num_threads : int, default 0, all available
     cg_steps : int, default 2
 
