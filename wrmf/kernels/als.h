@@ -59,11 +59,11 @@ typedef struct {
     ptrdiff_t result_stride;
 } als_product;
 
-#define ALS_MEMBER(number, name) ALS_##name = number,
+#define ALS_MEMBER(name) ALS_##name,
 enum { ALS_METHODS(ALS_MEMBER) ALS_METHOD_COUNT };
 #undef ALS_MEMBER
 
-#define ALS_METHOD_NAME(number, name) #name,
+#define ALS_METHOD_NAME(name) #name,
 static const char *const als_method_names[ALS_METHOD_COUNT] = {ALS_METHODS(ALS_METHOD_NAME)};
 #undef ALS_METHOD_NAME
 
@@ -103,13 +103,13 @@ typedef struct {
 static inline ptrdiff_t als_triangle(int n) { return 2 * (ptrdiff_t)(n / 4) * (n / 4 + 1) * 4; }
 
 /* The table of each instruction set, indexed by whether the precision is double. */
-#define ALS_EXTERN(number, name, has) extern ISA_HIDDEN const als_kernels als_kernels_##name[2];
+#define ALS_EXTERN(name, has) extern ISA_HIDDEN const als_kernels als_kernels_##name[2];
 ISA_TABLE(ALS_EXTERN)
 #undef ALS_EXTERN
 
 /* Return the kernels of an instruction set, NULL for ``blas``. */
 static inline const als_kernels *als_kernels_of(int isa, int is_double) {
-#define ALS_TABLE_OF(number, name, has) als_kernels_##name,
+#define ALS_TABLE_OF(name, has) als_kernels_##name,
     static const als_kernels *const tables[] = {NULL, ISA_TABLE(ALS_TABLE_OF)};
 #undef ALS_TABLE_OF
     return tables[isa] ? tables[isa] + is_double : NULL;

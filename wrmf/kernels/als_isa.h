@@ -31,8 +31,8 @@
 #undef ALS_EPSILON
 #undef ALS_SQRT
 
-#define ALS_FLOAT_METHOD(number, name) name##_float,
-#define ALS_DOUBLE_METHOD(number, name) name##_double,
+#define ALS_FLOAT_METHOD(name) name##_float,
+#define ALS_DOUBLE_METHOD(name) name##_double,
 const als_kernels ALS_JOIN(als_kernels, ALS_ISA)[2] = {
     {ALS_VECTOR_BYTES / sizeof(float),
      {ALS_METHODS(ALS_FLOAT_METHOD)},

@@ -22,12 +22,13 @@
 #endif
 
 /* The instruction sets that the kernels are compiled for, in increasing order of speed:
- * X(number, name, whether this CPU has it). Number 0 is ``blas``, no kernels of our own;
- * ``baseline`` is the architecture's: SSE2 or NEON. */
+ * X(name, whether this CPU has it). A CPU that has one of them has all those before it. Their
+ * numbers count from 1: number 0 is ``blas``, no kernels of our own. ``baseline`` is the
+ * architecture's: SSE2 or NEON. */
 #if ISA_X86
-#define ISA_TABLE(X) X(1, baseline, 1) X(2, avx2, ISA_HAS_AVX2) X(3, avx512, ISA_HAS_AVX512)
+#define ISA_TABLE(X) X(baseline, 1) X(avx2, ISA_HAS_AVX2) X(avx512, ISA_HAS_AVX512)
 #elif ISA_VECTORS
-#define ISA_TABLE(X) X(1, baseline, 1)
+#define ISA_TABLE(X) X(baseline, 1)
 #else
 #define ISA_TABLE(X)
 #endif
@@ -40,20 +41,22 @@
     (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&                    \
      __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512bw"))
 
-#define ISA_NAME(number, name, has) #name,
+#define ISA_NAME(name, has) #name,
 static const char *const isa_names[] = {"blas", ISA_TABLE(ISA_NAME)};
 #undef ISA_NAME
 
 /* Return the number of the fastest instruction set that this build and this CPU have. */
 static inline int isa_best(void) {
-    int best = 0;
+    int isa = 0, best = 0;
 #if ISA_X86
     __builtin_cpu_init();
 #endif
-#define ISA_TEST(number, name, has)                                                                \
-    if (has) best = number;
+#define ISA_TEST(name, has)                                                                        \
+    isa++;                                                                                         \
+    if (has) best = isa;
     ISA_TABLE(ISA_TEST)
 #undef ISA_TEST
+    (void)isa;
     return best;
 }
 

@@ -6,6 +6,6 @@
 
 #include "cg.h"
 #else
-/* X(number, function) */
-#define ALS_METHODS(X) X(0, dual) X(1, primal) X(2, cg)
+/* X(function), in the order of their numbers. */
+#define ALS_METHODS(X) X(dual) X(primal) X(cg)
 #endif

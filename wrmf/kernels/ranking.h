@@ -74,13 +74,13 @@ typedef struct {
 /* The table of each instruction set, indexed by whether the precision is double. The baseline's is
  * there for every compiler. */
 extern ISA_HIDDEN const rank_kernels rank_kernels_baseline[2];
-#define RANK_EXTERN(number, name, has) extern ISA_HIDDEN const rank_kernels rank_kernels_##name[2];
+#define RANK_EXTERN(name, has) extern ISA_HIDDEN const rank_kernels rank_kernels_##name[2];
 ISA_TABLE(RANK_EXTERN)
 #undef RANK_EXTERN
 
 /* Return the kernels of an instruction set; ``blas`` has those of the baseline. */
 static inline const rank_kernels *rank_kernels_of(int isa, int is_double) {
-#define RANK_TABLE_OF(number, name, has) rank_kernels_##name,
+#define RANK_TABLE_OF(name, has) rank_kernels_##name,
     static const rank_kernels *const tables[] = {rank_kernels_baseline, ISA_TABLE(RANK_TABLE_OF)};
 #undef RANK_TABLE_OF
     return tables[isa] + is_double;
