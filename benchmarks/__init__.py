@@ -1,1 +1,1 @@
-"""Measurements of wrmf beside other libraries; ``README.md`` in this folder lists the commands."""
+"""Benchmarks that compare wrmf with other libraries; ``README.md`` here lists the commands."""

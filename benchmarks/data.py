@@ -1,7 +1,8 @@
 """Data sets by name, as users × items CSR matrices of counts.
 
-- ``synthetic``, ``synthetic-4x``, ``synthetic-16x`` …: rows and entries grow together;
-  ``synthetic-4e`` …: the same rows with four times the entries.
+- ``synthetic``: generated likes, as many as Sketchfab's. ``synthetic-4x`` has four times as many
+  users, items and entries, ``synthetic-4e`` four times as many entries with the same users and
+  items. Other numbers in place of 4 are possible.
 - ``gowalla``, ``mtg_players``, ``lastfm_hetrec2k``, ``citeulike_a``, ``mtg_decks``: tables
   ``NAME.parquet`` (columns user, item, and optionally value and test) in ``WRMF_BENCH_DATA``,
   by default in ``shared/data`` beside the project.
@@ -27,7 +28,8 @@ ROOT = Path(__file__).parents[1]
 TABLES = ROOT.parent / "shared" / "data"
 CACHE = ROOT / ".cache" / "benchmarks"
 SYNTHETIC = re.compile(r"synthetic(?:-([\d.]+)([xe]))?")
-# Counts of these sets span five orders of magnitude, so timings use log(1 + count), as is usual.
+# Data sets whose counts span five orders of magnitude. The timings replace these counts by
+# log(1 + count), as is usual.
 LOGARITHMIC = ("mtg_players", "lastfm_hetrec2k", "lastfm")
 PARTS = ("train", "test")
 CSR_FIELDS = ("data", "indices", "indptr")
@@ -39,7 +41,7 @@ def data_folder() -> Path:
 
 
 def read_pairs(name: str) -> pd.DataFrame:
-    """Return the table of pairs of a data set.
+    """Return the table of (user, item) pairs of a data set.
 
     Raises
     ------
@@ -56,14 +58,15 @@ def read_pairs(name: str) -> pd.DataFrame:
 
 
 def matrix_of(frame: pd.DataFrame, shape: tuple[int, int] | None = None) -> sparse.csr_matrix:
-    """Return the float32 matrix of a table of pairs; without a column of values, each counts 1.
+    """Return the float32 matrix, users × items, of a table of pairs.
 
     Parameters
     ----------
     frame : DataFrame
-        Columns ``user`` and ``item``, numbered from 0, and optionally ``value``.
+        Columns ``user`` and ``item``, numbered from 0, and optionally ``value``. Without that
+        column, every value is 1.
     shape : (int, int), optional
-        By default the largest user and item, plus 1.
+        By default the largest user and the largest item in the table, plus 1.
     """
     rows, columns = frame["user"].to_numpy(), frame["item"].to_numpy()
     values = frame["value"].to_numpy(np.float32) if "value" in frame else np.ones(len(frame), "f4")
@@ -72,7 +75,10 @@ def matrix_of(frame: pd.DataFrame, shape: tuple[int, int] | None = None) -> spar
 
 
 def read_split(name: str) -> tuple[sparse.csr_matrix, sparse.csr_matrix | None]:
-    """Return (train, test) of a table whose column ``test`` divides it; else test is None."""
+    """Return the matrices (train, test) of a data set.
+
+    The column ``test`` of its table tells which pairs are in test. Without it, test is None.
+    """
     frame = read_pairs(name)
     if "test" not in frame:
         return matrix_of(frame), None
@@ -82,14 +88,14 @@ def read_split(name: str) -> tuple[sparse.csr_matrix, sparse.csr_matrix | None]:
 
 
 def gowalla() -> wrmf.Split:
-    """Return the split of gowalla that the published tables use, with all users."""
+    """Return gowalla with the division into train and test that published results use."""
     return wrmf.Split(*read_split("gowalla"))
 
 
 def synthetic(scale: float, kind: str) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
-    """Return (train, test) of synthetic likes, ``scale`` times the size of Sketchfab's.
+    """Return the matrices (train, test) of synthetic likes, ``scale`` times as many as Sketchfab's.
 
-    ``kind`` is ``"x"`` where rows and entries grow, ``"e"`` where only the entries do.
+    The kind ``"x"`` scales the numbers of users and items, too; ``"e"`` only that of likes.
     """
     rows = scale if kind == "x" else 1
     likes = wrmf.datasets.synthetic_likes(
@@ -100,12 +106,12 @@ def synthetic(scale: float, kind: str) -> tuple[sparse.csr_matrix, sparse.csr_ma
 
 
 def read_matrices(name: str) -> tuple[sparse.csr_matrix, sparse.csr_matrix | None]:
-    """Return (train, test or None) of a data set as the timings use it.
+    """Return the matrices (train, test) of a data set as the timings use them; test may be None.
 
     Raises
     ------
     Missing
-        If the data set is not here and cannot be downloaded.
+        If the data set is not on this machine and cannot be downloaded.
     """
     if match := SYNTHETIC.fullmatch(name):
         return synthetic(float(match[1] or 1), match[2] or "x")
@@ -127,12 +133,12 @@ def read_matrices(name: str) -> tuple[sparse.csr_matrix, sparse.csr_matrix | Non
 def prepare(name: str, folder: Path) -> Path:
     """Write the matrices of a data set to a file that loads fast, and return its path.
 
-    Synthetic data is kept between runs in ``.cache/benchmarks``; the rest goes into ``folder``.
+    Synthetic data is cached in ``.cache/benchmarks``; other data is written to ``folder``.
 
     Raises
     ------
     Missing
-        If the data set is not here and cannot be downloaded.
+        If the data set is not on this machine and cannot be downloaded.
     """
     folder = CACHE if SYNTHETIC.fullmatch(name) else folder
     path = folder / f"{name}.npz"
@@ -154,7 +160,7 @@ def save(path: Path, train: sparse.csr_matrix, test: sparse.csr_matrix | None) -
 
 
 def load(path: str | Path) -> tuple[sparse.csr_matrix, sparse.csr_matrix | None]:
-    """Return the (train, test or None) that ``save`` wrote."""
+    """Return the matrices (train, test) that ``save`` wrote; test may be None."""
     with np.load(path) as arrays:
         shape = tuple(arrays["shape"])
         train, test = (

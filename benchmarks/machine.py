@@ -1,4 +1,4 @@
-"""The machine that measures: its description, the memory of this process, its GEMM rate."""
+"""The machine that runs the benchmarks: its description, its GEMM rate, and memory in use."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def describe_machine() -> dict[str, Any]:
 
 
 def load_average() -> float | None:
-    """Return the load of the last minute, None where the system does not report it."""
+    """Return the average load of the last minute, None if the system does not report it."""
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else None
 
 
 def resident_memory() -> int | None:
-    """Return the bytes that this process holds now, None where the system does not report it."""
+    """Return the memory in use by this process in bytes, None if the system does not report it."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
         return pages * os.sysconf("SC_PAGE_SIZE")
@@ -45,9 +45,9 @@ def resident_memory() -> int | None:
 
 
 def peak_memory() -> int | None:
-    """Return the largest number of bytes that this process has held, None where unknown."""
+    """Return the peak memory of this process in bytes, None if the system does not report it."""
     try:
-        # On Linux, getrusage would include what the parent process held before the exec.
+        # On Linux, getrusage would include the memory of the parent process before the exec.
         status = Path("/proc/self/status").read_text().split()
         return int(status[status.index("VmHWM:") + 1]) * 1024
     except (OSError, ValueError):
@@ -68,7 +68,8 @@ def gemm_rate(threads: int, seconds: float = 1.0, n: int = 1024) -> float:
     threads : int
         Threads of the BLAS.
     seconds : float, default 1
-        Time to measure for, at least five products; the median product counts.
+        Least time to measure; at least five products are timed. The rate is that of the median
+        product.
     n : int, default 1024
     """
     generator = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""Records of results: what they state about their origin, and how they are written."""
+"""Records of results: JSON files that also state the command, machine and versions."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from wrmf.files import write_atomically
 from wrmf.versions import versions
 
 RESULTS = Path(__file__).parent / "results"
+# Objects and nested lists that do not fit into this many characters take several lines.
 LINE_WIDTH = 100
 
 
@@ -71,10 +72,11 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def encode(record: Any) -> str:
-    """Return ``record`` as JSON that is short and whose differences can be read.
+    """Return ``record`` as compact JSON that can still be read, and compared line by line.
 
-    An object that does not fit on one line has one line for each key, and a list of lists or
-    objects one line for each element, whatever its length. A list of plain values is one line.
+    An object that does not fit on one line is written with one line per key. A list of lists or
+    objects that does not fit is written with one line per element, however long that line is. A
+    list of plain values is always on one line.
     """
     return _spread(json.loads(json.dumps(record, default=_plain)), 0)
 

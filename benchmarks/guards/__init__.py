@@ -1,1 +1,1 @@
-"""Guards against regressions: of speed, between versions, and of results."""
+"""Guards against regressions: slower code, and results that differ from earlier ones."""

@@ -1,16 +1,18 @@
-"""Time two installed versions of wrmf in turn, on one machine and in one run.
+"""Time two installed versions of wrmf alternately, on one machine and in one run.
 
     python -m benchmarks.guards.compare BEFORE_PYTHON AFTER_PYTHON [--data gowalla mtg_players]
 
 ``BEFORE_PYTHON`` and ``AFTER_PYTHON`` are the interpreters of two environments. ``--before-path``
-and ``--after-path`` name a source tree with compiled modules, for wrmf that is not installed there.
-Each version keeps one process, and the two are asked in turn: A B B A A B …, so that a busy or slow
-minute of the machine meets both. The table has the medians, their ratio, after over before, and the
-ratio of the fastest times, which noise affects less.
+and ``--after-path`` name source trees with compiled modules, from which wrmf is imported if it is
+not installed. Each version has one process for all cases. The two are timed alternately, A B B A A
+B …, so that a busy or slow minute of the machine affects both. The table has the median times, the
+ratio of the median after the change to the median before it, and the same ratio of the fastest
+times, which noise affects less.
 
-Cases, for each data set and number of factors: a sweep of ``exact`` and of ``cg``, without the
-preparation; ``evaluate`` with recall@20 and ndcg@20; ``recommend`` of ten items to everyone, with
-factors after two sweeps. Also the time of ``import wrmf``, each time in a fresh process.
+For each data set and number of factors, these cases are timed: a sweep of the solver ``exact`` and
+one of ``cg``, without the preparation; ``evaluate`` with recall@20 and ndcg@20; and ``recommend``
+of ten items to every user. The last two use a model after two sweeps. ``import wrmf`` is timed,
+too, each time in a fresh process.
 """
 
 from __future__ import annotations
@@ -33,28 +35,32 @@ from benchmarks.missing import Missing
 from benchmarks.speed.table import aligned
 
 WORKER = Path(__file__).with_name("compare_worker.py")
+# Numbers of factors that are timed on each data set.
 FACTORS = {"gowalla": (64, 128), "mtg_players": (64,)}
+# Numbers of factors that are timed on any other data set.
 OTHER_FACTORS = (64,)
+# Sweeps of the model that evaluates and recommends.
 SWEEPS_BEFORE_RANKING = 2
+# Code that prints the seconds of the import.
 IMPORT = "import time; start = time.perf_counter(); import wrmf; print(time.perf_counter() - start)"
 
 
 @dataclass(frozen=True)
 class Version:
-    """An interpreter, and the source tree it imports wrmf from if that is not installed in it."""
+    """A version of wrmf: a Python interpreter, and a source tree if wrmf is not installed in it."""
 
     python: str
     path: Path | None = None
 
     def environment(self) -> dict[str, str]:
-        """Return the environment of its processes."""
+        """Return the environment variables of the processes of this version."""
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         if self.path is not None:
             environment["PYTHONPATH"] = str(self.path.resolve())
         return environment
 
     def run(self, code: str) -> str:
-        """Return what code prints in a fresh process, in a folder that has no wrmf of its own."""
+        """Run Python code in a fresh process, in an empty folder, and return its output."""
         with tempfile.TemporaryDirectory() as folder:
             process = subprocess.run(
                 [self.python, "-c", code],
@@ -74,7 +80,7 @@ class Version:
 class Worker:
     """The process of one version.
 
-    ``folder`` is an empty one to run in, so that no wrmf is imported from the current folder.
+    It runs in ``folder``, which contains no wrmf, so none is imported from the current folder.
     """
 
     def __init__(self, version: Version, folder: Path, threads: int) -> None:
@@ -89,7 +95,7 @@ class Worker:
         )
 
     def ask(self, action: str, **arguments: Any) -> list[float]:
-        """Return the seconds that an action took, as ``compare_worker.py`` answers.
+        """Run an action of ``compare_worker.py`` and return the seconds that it reports.
 
         Raises
         ------
@@ -117,7 +123,7 @@ class Worker:
 
 @dataclass
 class Case:
-    """What is timed, and the seconds of both versions."""
+    """One timed operation, and the seconds that it took with both versions."""
 
     name: str
     before: list[float] = field(default_factory=list)
@@ -125,12 +131,12 @@ class Case:
 
     @property
     def ratio(self) -> float:
-        """Return the median after over the median before."""
+        """Return the ratio of the median time after the change to the median time before it."""
         return median(self.after) / median(self.before)
 
     @property
     def fastest_ratio(self) -> float:
-        """Return the fastest time after over the fastest before."""
+        """Return the ratio of the fastest time after the change to the fastest time before it."""
         return min(self.after) / min(self.before)
 
     def to_json(self) -> dict[str, Any]:
@@ -145,7 +151,10 @@ class Case:
 
 
 def in_turn(name: str, repeats: int, ask: Callable[[int], list[float]]) -> Case:
-    """Return the case of two versions, 0 and 1, that are asked in the order 0 1 1 0 0 1 …"""
+    """Time two versions alternately and return the times as a case.
+
+    ``ask`` is called with the version, in the order 0 1 1 0 0 1 …
+    """
     case = Case(name)
     for repeat in range(repeats):
         for version in (0, 1) if repeat % 2 == 0 else (1, 0):
@@ -154,7 +163,7 @@ def in_turn(name: str, repeats: int, ask: Callable[[int], list[float]]) -> Case:
 
 
 def split_file(name: str, folder: Path) -> Path:
-    """Return a file of train and test; data without a test part is split at random."""
+    """Return a file with a train and a test matrix; data without a test part is split at random."""
     path = data.prepare(name, folder)
     train, test = data.load(path)
     if test is not None:
@@ -165,14 +174,14 @@ def split_file(name: str, folder: Path) -> Path:
 
 @dataclass(frozen=True)
 class Repeats:
-    """How often each case is timed."""
+    """How often each case is timed, and the number of sweeps of each fit."""
 
     repeats: int
     sweeps: int
 
 
 def model_cases(workers: Sequence[Worker], label: str, k: int, times: Repeats) -> Iterator[Case]:
-    """Yield the cases of one data set, which the workers have loaded, and one k."""
+    """Yield the cases of one number of factors k, on the data set that the workers have loaded."""
     for solver in ("exact", "cg"):
         fit = {"factors": k, "solver": solver, "sweeps": times.sweeps}
         yield in_turn(
@@ -191,13 +200,13 @@ def model_cases(workers: Sequence[Worker], label: str, k: int, times: Repeats) -
 
 
 def compare(versions: Sequence[Version], options: argparse.Namespace) -> Iterator[Case]:
-    """Yield each case when it is timed."""
+    """Yield each case as soon as it has been timed."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         yield in_turn(
             "import wrmf", options.repeats, lambda version: [float(versions[version].run(IMPORT))]
         )
-        # Two sweeps are the fewest that have one after the first.
+        # The first sweep of a fit does not count, so a fit needs at least two.
         times = Repeats(options.repeats, max(2, options.sweeps))
         workers = [Worker(version, folder, options.threads) for version in versions]
         try:
@@ -218,7 +227,7 @@ def compare(versions: Sequence[Version], options: argparse.Namespace) -> Iterato
 
 def table(cases: Sequence[Case]) -> str:
     """Return the cases as a Markdown table of milliseconds and ratios."""
-    rows = [["", "before, ms", "after, ms", "after / before", "of the fastest", "times"]]
+    rows = [["", "before, ms", "after, ms", "after / before", "ratio of fastest", "times"]]
     for case in cases:
         rows.append(
             [
@@ -234,17 +243,17 @@ def table(cases: Sequence[Case]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Print the table; return 1 where a ratio of medians exceeds ``--max-ratio``."""
+    """Print the table; return 1 if a ratio of medians exceeds ``--max-ratio``."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.guards.compare", description=__doc__.splitlines()[0]
     )
     add = parser.add_argument
     add("before", metavar="BEFORE_PYTHON", help="interpreter of the version before a change")
-    add("after", metavar="AFTER_PYTHON", help="interpreter of the version after it")
+    add("after", metavar="AFTER_PYTHON", help="interpreter of the version after the change")
     add("--before-path", type=Path, metavar="DIR", help="source tree to import wrmf from")
     add("--after-path", type=Path, metavar="DIR", help="source tree to import wrmf from")
     add("--data", nargs="*", default=list(FACTORS), metavar="NAME", help="see benchmarks/data.py")
-    add("--repeats", type=int, default=10, help="times that each version is asked; default 10")
+    add("--repeats", type=int, default=10, help="timings of each case and version; default 10")
     add("--sweeps", type=int, default=6, help="sweeps of each fit; default 6")
     add("--threads", type=int, default=0, help="default 0, all CPUs")
     add("--max-ratio", type=float, help="exit with 1 if a ratio of medians is higher")

@@ -1,8 +1,8 @@
 """The process of one installed version of wrmf, for ``compare.py``.
 
-It reads commands from standard input, one JSON object a line, and answers each with the seconds
-that it took. It runs as a plain script with either version, so it imports nothing of the benchmarks
-and uses only the public interface of wrmf.
+It reads commands from standard input, one JSON object per line, and answers each with a list of the
+seconds that it took. The interpreters of both versions run it as a script, so it imports no other
+module of the benchmarks and uses only the public interface of wrmf.
 """
 
 import json

@@ -1,10 +1,10 @@
-"""Options that compare the guards with a saved run, relative to a matrix multiplication.
+"""Options of pytest that compare the times of the guards with those of a saved run.
 
     python -m pytest benchmarks --save-calibrated guards.json
     python -m pytest benchmarks --compare-calibrated guards.json --max-ratio 1.5
 
-The multiplication is timed right after each guard. A slow or busy machine slows both, so it raises
-no false alarm.
+Times are relative to a matrix multiplication that is timed right after each guard. A slow or busy
+machine slows down both, so it raises no false alarm.
 """
 
 from pathlib import Path
@@ -16,8 +16,9 @@ from benchmarks import record
 from benchmarks.machine import gemm_rate
 from wrmf.numerics.threads import available_threads
 
-# For every guard: what it took, in the unit of the saved file. Before: of the saved run.
+# Times of the guards in this run, in the unit of ``in_gemm_flops``.
 MEASURED = pytest.StashKey[dict[str, float]]()
+# Times of the guards in the saved run, empty if there is none to compare with.
 BEFORE = pytest.StashKey[dict[str, float]]()
 
 
@@ -43,7 +44,10 @@ def pytest_configure(config):
 
 
 def in_gemm_flops(benchmark):
-    """Return a benchmark's fastest round in 10⁹ flops of the multiplication timed right after."""
+    """Return the time of a benchmark's fastest round as flops of a matrix multiplication.
+
+    The unit is 10⁹ flops that the multiplication, which is timed here, performs in that time.
+    """
     rate = median(gemm_rate(available_threads(), seconds=0.2) for _ in range(3))
     return benchmark.stats.stats.min * rate
 

@@ -3,10 +3,10 @@
     python -m benchmarks.guards.same_as_implicit                    # synthetic likes
     python -m benchmarks.guards.same_as_implicit pairs.parquet      # columns user and item
 
-implicit takes the stored value itself as confidence, so it is given 1 + α·d and alpha 1. It solves
-its users first and we our items, so it is given the transposed matrix. Both start from the same
-factors, so every sweep is the same arithmetic. The check fails where they differ by more than
-rounding.
+The confidence of implicit is the stored value itself, so it is given 1 + α·d, with alpha 1. Its
+sweeps begin with the users and ours with the items, so it is given the transposed matrix. Both
+start from the same factors, so their sweeps compute the same. The check fails if the results differ
+by more than rounding explains.
 """
 
 from __future__ import annotations
@@ -23,16 +23,22 @@ import numpy as np
 import wrmf
 from wrmf.model.state import Factors
 
-# Relative differences of the loss, and of factors to the largest, that rounding explains.
+# The largest differences that rounding explains, by dtype: first of the loss, relative to the loss,
+# then of a factor, relative to the largest factor.
 LIMITS = {"float32": (1e-6, 1e-3), "float64": (1e-12, 1e-9)}
+# Number of nearest neighbours that are compared for each item.
 NEIGHBOURS = 5
+# Number of items, at least, whose neighbours are compared if the data has so many.
 PROBED_ITEMS = 500
 
 
 def implicit_factors(
     data: wrmf.Interactions, model: wrmf.WRMF, start: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the (user factors, item factors) of implicit's Cholesky solver from ``start``."""
+    """Train with implicit's Cholesky solver; return (user factors, item factors).
+
+    ``start`` holds the initial user factors. implicit takes our users for items and the reverse.
+    """
     from implicit.cpu.als import AlternatingLeastSquares
 
     confidence = data.matrix.T.tocsr().astype(model.dtype)
@@ -65,7 +71,7 @@ def compare(data: wrmf.Interactions, dtype: str, iterations: int = 10) -> dict[s
         random_state=0,
         init_scale=1.0,
     )
-    # The first factors that ``fit`` draws from the same seed.
+    # ``fit`` draws the same initial user factors from this seed.
     generator = np.random.default_rng(0)
     start = generator.standard_normal((data.n_users, model.factors)).astype(dtype)
     model.fit(data, progress=False)
@@ -91,7 +97,7 @@ def compare(data: wrmf.Interactions, dtype: str, iterations: int = 10) -> dict[s
 
 
 def main() -> int:
-    """Compare in both precisions; return 1 where a difference exceeds its limit."""
+    """Compare in both precisions; return 1 if a difference exceeds its limit."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.guards.same_as_implicit", description=__doc__.splitlines()[0]
     )

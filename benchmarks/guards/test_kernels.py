@@ -1,4 +1,7 @@
-"""Guards of the sweep, its phases, evaluation and recommendation, at the size of Rosenthal 2016."""
+"""Guards of the speed of sweeps, their phases, evaluation and recommendation.
+
+The data has the size of the likes in Rosenthal 2016.
+"""
 
 import numpy as np
 import pytest

@@ -1,4 +1,7 @@
-"""Guards of reading, ids, splits, evaluation and sweeps, at the size of the Sketchfab likes."""
+"""Guards of the speed of reading, ids, splits, evaluation and sweeps.
+
+The data has the size of the Sketchfab likes.
+"""
 
 import numpy as np
 import pytest
@@ -19,7 +22,7 @@ def shuffled_pairs(likes):
 
 
 def matrix_by_dictionaries(frame):
-    """Return the matrix of pairs by the dictionaries and ``apply`` of Rosenthal 2016."""
+    """Return the matrix of pairs as Rosenthal 2016 makes it, by dictionaries and ``apply``."""
     users = {user: row for row, user in enumerate(frame["user"].unique().tolist())}
     items = {item: column for column, item in enumerate(frame["item"].unique().tolist())}
     rows = frame["user"].apply(lambda user: users[user]).to_numpy()

@@ -4,18 +4,20 @@ An adapter is a module with
 
 - ``load()``: import the library and return its version, or raise ``Missing`` with the reason;
 - ``train(matrix, setting, recorder)``: call ``recorder.start()``, then ``recorder.sweep(factors)``
-  after each sweep, ``factors`` being a function that returns (user_factors, item_factors). A
-  library that can only train from the beginning calls ``recorder.fits(fit)`` instead. Returns the
-  trained model;
-- ``start(setting)``: a description of the initial factors;
-- optionally ``ENVIRONMENT`` (variables that the library's documentation asks for),
-  ``FLOAT64 = True`` where it offers that precision, ``evaluate(model, train, test, setting)`` and
-  ``recommend(model, train, setting)``, and ``regularization(matrix, setting)`` where its λ is not
-  the same number as ours.
+  after each sweep, where ``factors`` is a function that returns (user_factors, item_factors). For a
+  library that cannot continue training, call ``recorder.fits(fit)`` instead, where ``fit(sweeps)``
+  trains from the beginning and returns both factors. Return the trained model;
+- ``start(setting)``: return a description of the initial factors;
+- optionally ``ENVIRONMENT``, the environment variables that the library's documentation asks for;
+  ``FLOAT64 = True`` if the library can train in float64; ``evaluate(model, train, test, setting)``
+  and ``recommend(model, train, setting)``; and, if the library's λ has another meaning than ours,
+  ``regularization(matrix, setting)``, which returns the (λ of users, λ of items) that make our loss
+  the same, or None if there are none.
 
-``matrix`` holds the counts d (CSR float32, users × items) of the objective of Hu, Koren and
-Volinsky (2008): confidence 1 + α·d for stored pairs and 1 elsewhere, λI on both sides. The adapter
-maps it to the library's own parameters, and ``benchmarks.speed --prove`` verifies the mapping.
+``matrix`` is a CSR matrix, users × items, of counts d in float32. The objective is that of Hu,
+Koren and Volinsky (2008): the confidence is 1 + α·d for stored pairs and 1 for all others, and λ is
+the same for all users and items. The adapter maps α and λ to the library's own parameters, and
+``benchmarks.speed --prove`` verifies the mapping.
 """
 
 from __future__ import annotations
@@ -35,13 +37,13 @@ class SweepRecorder(Protocol):
     """The clock that an adapter reports its sweeps to."""
 
     def start(self) -> None:
-        """Start the clock: the data is in the library's own form."""
+        """Start the clock, once the data has the library's own form."""
 
     def sweep(self, factors: Callable[[], FactorPair]) -> None:
         """Record the end of a sweep."""
 
     def fits(self, fit: Callable[[int], FactorPair]) -> None:
-        """Time whole fits of several lengths, for a library that cannot continue a fit."""
+        """Time fits with several numbers of sweeps, for a library that cannot continue training."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Setting:
     options: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the fields by name."""
+        """Return the fields as a dict."""
         return asdict(self)
 
 
@@ -75,7 +77,7 @@ class Peer:
     options : dict
         Parameters that the library is given.
     slow : bool
-        Whether one sweep is measured once only, because each takes very long.
+        Whether only a single sweep is measured, without repeats, because a sweep takes very long.
     unproved : str
         Why the loss at convergence differs from ours, if it does.
     """
@@ -87,7 +89,7 @@ class Peer:
     unproved: str = ""
 
     def module(self) -> ModuleType:
-        """Return the adapter."""
+        """Import and return the adapter."""
         return importlib.import_module(f"benchmarks.peers.{self.adapter}")
 
 

@@ -1,4 +1,4 @@
-"""cmfrec: the same objective, with 1 + α·d and λ. It can only train from the beginning."""
+"""cmfrec, which has the same objective, with the same α and λ. It cannot continue training."""
 
 import importlib.metadata
 from typing import Any
@@ -8,7 +8,7 @@ from scipy import sparse
 from benchmarks.missing import Missing
 from benchmarks.peers import FactorPair, Setting, SweepRecorder
 
-# Its threads divide the rows, so it asks for a BLAS that starts none.
+# cmfrec's threads divide the rows, so it asks for a BLAS with one thread.
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 FLOAT64 = True
 

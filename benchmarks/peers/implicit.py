@@ -1,4 +1,4 @@
-"""implicit: its confidence is the stored value itself, so it is given 1 + α·d and alpha 1."""
+"""implicit, whose confidence is the stored value itself. It is given 1 + α·d, with alpha 1."""
 
 import importlib.metadata
 from typing import Any
@@ -9,7 +9,7 @@ from scipy import sparse
 from benchmarks.missing import Missing
 from benchmarks.peers import Setting, SweepRecorder
 
-# It warns that threads of the BLAS would compete with its own.
+# implicit warns that threads of the BLAS would compete with its own.
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 FLOAT64 = True
 
@@ -65,7 +65,8 @@ def evaluate(
     metrics = ranking_metrics_at_k(
         model, train, test, K=20, show_progress=False, num_threads=setting.threads
     )
-    # Its "precision" divides by min(k, held-out items), which is capped_recall; it has no recall.
+    # implicit's "precision" divides the hits by min(k, held-out items), which is our capped_recall.
+    # It has no recall.
     return {"capped_recall@20": metrics["precision"], "ndcg@20": metrics["ndcg"]}
 
 

@@ -1,4 +1,4 @@
-"""irspack: its confidence is α₀ + d, which is our objective divided by α: α₀ = 1/α and λ/α."""
+"""irspack, whose confidence is α₀ + d. With α₀ = 1/α and λ/α, its loss is ours divided by α."""
 
 import importlib.metadata
 from typing import Any
@@ -9,6 +9,7 @@ from scipy import sparse
 from benchmarks.missing import Missing
 from benchmarks.peers import Setting, SweepRecorder
 
+# Number of users for whom items are recommended at a time.
 BLOCK_USERS = 1024
 
 

@@ -1,7 +1,7 @@
-"""qmf's program ``wals``, if it is on the PATH: 1 + α·d and λ, as in our objective.
+"""qmf's program ``wals``, if it is on the PATH. It has the same objective, with the same α and λ.
 
-It reads whole-number counts from a text file and can only train from the beginning. Reading is part
-of the time of a fit; the difference of two fits, which gives the time of a sweep, is free of it.
+It reads integer counts from a text file and cannot continue training. The time of a fit includes
+the reading, but the time of a sweep does not, because it is the difference of two fits.
 """
 
 import shutil
@@ -54,7 +54,10 @@ def train(matrix: sparse.csr_matrix, setting: Setting, recorder: SweepRecorder) 
 
 
 def read_factors(path: Path, n: int) -> np.ndarray:
-    """Return the (n, k) factors of a file of row numbers and factors; rows it lacks are zero."""
+    """Return the factors of n rows from a file; rows that the file does not have are zero.
+
+    Each line of the file has the number of a row and then its factors.
+    """
     rows = np.loadtxt(path, ndmin=2)
     factors = np.zeros((n, rows.shape[1] - 1))
     factors[rows[:, 0].astype(int)] = rows[:, 1:]

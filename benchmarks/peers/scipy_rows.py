@@ -1,4 +1,4 @@
-"""The usual baseline: one sparse solve for each row in NumPy and SciPy, or in a process pool.
+"""The usual baseline in NumPy and SciPy: a sparse solve for each row, alone or in a process pool.
 
 It is written like the textbook formula, with a diagonal matrix of confidences for each row, and
 computes in float64.
@@ -14,9 +14,11 @@ from scipy.sparse.linalg import spsolve
 
 from benchmarks.peers import Setting, SweepRecorder
 
+# Each process of the pool solves its rows with a BLAS of one thread.
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 FLOAT64 = True
-# Rows are divided into this many parts for each process, so that all finish at about one time.
+# Rows are divided into this many parts per process, so that all processes end at about the same
+# time.
 PARTS_PER_PROCESS = 8
 
 

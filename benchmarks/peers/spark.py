@@ -1,8 +1,9 @@
-"""Spark MLlib through pyspark, local[threads]. Its λ is always multiplied by a row's degree n_u.
+"""Spark MLlib, run locally through pyspark. It multiplies λ by the degree of each user and item.
 
-None of our settings is the same on data whose rows differ in length: with ν = 1, the base of our
-exponent also includes α₀·n_items. Where all users have one degree and all items another, it is our
-(λ·n_u, λ·n_i), and the proof compares there. In the timings its loss is left out.
+If degrees differ, none of our settings has the same loss: with ν = 1, we multiply λ by the degree
+of a user plus α₀·n_items. If all users have the same degree n_u, and all items the same degree n_i,
+Spark's loss is ours with (λ·n_u, λ·n_i). The proof uses such data; the timings have no loss of
+Spark.
 """
 
 import importlib.metadata
@@ -34,7 +35,7 @@ def start(setting: Setting) -> str:
 
 
 def regularization(matrix: sparse.csr_matrix, setting: Setting) -> tuple[float, float] | None:
-    """Return our (λ of users, λ of items) if each side's rows have equal degrees, else None."""
+    """Return our (λ of users, λ of items) with the same loss, None if degrees of a side differ."""
     degrees = np.diff(matrix.indptr), np.bincount(matrix.indices, minlength=matrix.shape[1])
     if any(np.ptp(side) for side in degrees):
         return None
@@ -96,7 +97,7 @@ def train(matrix: sparse.csr_matrix, setting: Setting, recorder: SweepRecorder) 
                 ratingCol="rating",
                 checkpointInterval=10,
             ).fit(frame)
-            # Spark computes nothing before it is asked for a result.
+            # Spark computes the factors only when a result is requested.
             model.itemFactors.count()
             n_users, n_items = matrix.shape
             return (
@@ -110,7 +111,7 @@ def train(matrix: sparse.csr_matrix, setting: Setting, recorder: SweepRecorder) 
 
 
 def dense(rows: Any, n: int, k: int) -> np.ndarray:
-    """Return the (n, k) factors of a Spark frame; rows it lacks are zero."""
+    """Return the factors in a Spark frame as an n × k array; rows that the frame lacks are zero."""
     factors = np.zeros((n, k), dtype=np.float32)
     for row in rows.collect():
         factors[row["id"]] = row["features"]

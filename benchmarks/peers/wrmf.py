@@ -1,7 +1,7 @@
-"""This library. It needs nothing in the environment.
+"""This library. It needs no environment variables.
 
-It starts from smaller factors than by default: at α = 10 and λ = 1 this needs fewer sweeps to the
-same loss.
+Its initial factors are smaller than by default: at α = 10 and λ = 1, it then needs fewer sweeps to
+reach the same loss.
 """
 
 from typing import TYPE_CHECKING

@@ -1,1 +1,1 @@
-"""Ranking quality of tuned models, beside other libraries and published tables."""
+"""Ranking quality of tuned models, compared with other libraries and with published tables."""

@@ -1,11 +1,12 @@
-"""Which settings ``WRMF()`` should have for a user who sets none.
+"""Which default settings ``WRMF()`` should have.
 
     python -m benchmarks.quality.defaults                    # about 10 minutes
     python -m benchmarks.quality.defaults --sets gowalla lastfm_hetrec2k --seconds 60
 
-Candidates are compared on validation splits of two data sets. A candidate is worth the lower of its
-two shares of the ndcg@20 that tuning reaches there. The best is then tested on all six sets, beside
-the model that was tuned on each with a budget of seconds.
+Candidates are compared on validation splits of two data sets. On each, the ndcg@20 of a candidate
+is divided by that of a tuned model, and the lower of the two quotients is its worth. The best
+candidates are then tested on all six data sets, and compared with a model that was tuned on each
+within a number of seconds.
 """
 
 from __future__ import annotations
@@ -31,24 +32,29 @@ from benchmarks.quality.tuner import Budget, Plan, search
 from wrmf.data.splitting import as_validation
 
 METRIC = "ndcg@20"
+# Data sets on which candidates are compared.
 CHOSEN_ON = ("gowalla", "lastfm_hetrec2k")
 LEADERBOARD_SETS = ("citeulike_a", "lastfm_hetrec2k", "mtg_decks")
 SETS = (*CHOSEN_ON, "citeulike_a", "mtg_players", "mtg_decks", "synthetic_likes")
-# Of 66,190 players, drawn at random, so that a trial takes seconds.
+# Number of players that are drawn at random from the 66,190 of mtg_players, so that a trial takes
+# seconds.
 PLAYERS = 15_000
+# Most trials when a model is tuned on a data set.
 TRIALS = 40
+# Numbers of iterations after which a candidate is scored.
 EPOCHS = (4, 6, 10, 15)
-# The defaults before this study, and those after it. The latter are on the plateau of the best
-# setting, with linear confidence (α 40 with log is α 28 for a count of one), and with a λ that does
-# not yet make the factors of small data zero.
+# The defaults before this study.
 BEFORE = {"factors": 64, "regularization": 0.1, "alpha": 40.0}
 BEFORE_ITERATIONS = 15
+# The defaults after this study. They score about as well as the best setting. That has logarithmic
+# confidence with α = 40, which for a count of one is linear confidence with α = 28. A much larger λ
+# would make all factors zero on small data.
 TAKEN = {"factors": 128, "regularization": 30.0, "alpha": 30.0}
 TAKEN_ITERATIONS = 10
 FAMILIES: dict[str, dict[str, tuple[float, ...]]] = {
-    # The loss of 2008, with the same λ for each row.
+    # The loss of Hu et al. 2008, with the same λ for each row.
     "plain": {"alpha": (10.0, 40.0), "regularization": (10.0, 30.0, 100.0)},
-    # λ scaled with frequency, and α₀ well below the weight of a pair.
+    # λ is scaled by the frequency of a user or item, and α₀ is far below the weight of a pair.
     "scaled": {
         "alpha": (1.0,),
         "unobserved_weight": (0.02, 0.05, 0.1),
@@ -62,7 +68,7 @@ Params = dict[str, Any]
 
 
 def draw_players(seed: int) -> sparse.csr_matrix:
-    """Return random rows of mtg_players, without the items that they lack."""
+    """Return random rows of mtg_players, without the items that none of these players has."""
     matrix = matrix_of(read_pairs("mtg_players"))
     drawn = np.random.default_rng(seed).permutation(matrix.shape[0])[:PLAYERS]
     matrix = matrix[np.sort(drawn)]
@@ -70,12 +76,14 @@ def draw_players(seed: int) -> sparse.csr_matrix:
 
 
 def load(name: str, seed: int = 0) -> tuple[wrmf.Split, wrmf.Split]:
-    """Return (split, validation split of its train), 80 % of each user's items known.
+    """Return the split of a data set, and a validation split of its train part.
+
+    About 80 % of each user's items are in train.
 
     Raises
     ------
     Missing
-        If the data set is not here.
+        If the data set is not on this machine.
     """
     if name == "gowalla":
         split = gowalla()
@@ -93,7 +101,8 @@ def load(name: str, seed: int = 0) -> tuple[wrmf.Split, wrmf.Split]:
 def candidates(factors: Sequence[int]) -> list[Params]:
     """Return the settings that are compared, each with linear and with logarithmic confidence.
 
-    On sets of likes, log is linear with another α; the two differ where there are counts.
+    On data whose values are all 1, logarithmic confidence equals linear confidence with another α.
+    On counts, the two differ.
     """
     settings: list[Params] = [BEFORE]
     for k, grid in product(factors, FAMILIES.values()):
@@ -109,7 +118,7 @@ def candidates(factors: Sequence[int]) -> list[Params]:
 def scores(
     params: Params, split: wrmf.Split, epochs: Sequence[int] = EPOCHS, seed: int = 0
 ) -> list[tuple[int, float]]:
-    """Return (iterations, score) of a setting on the values as they are."""
+    """Return (iterations, score) pairs of a setting that is trained on unchanged values."""
     model = wrmf.WRMF(**{"init_scale": 0.1 / params["factors"] ** 0.5, **params}, random_state=seed)
     results = []
     for epoch in epochs:
@@ -120,7 +129,7 @@ def scores(
 
 
 def tune(split: wrmf.Split, inner: wrmf.Split, seconds: float, seed: int) -> dict[str, Any]:
-    """Return the record of the model that is tuned on ``inner`` and tested on ``split``."""
+    """Tune a model on ``inner``, test it on ``split`` and return its record."""
     contender = Ours()
 
     def curve(params: Params) -> Iterator[tuple[int, dict[str, float]]]:
@@ -147,8 +156,8 @@ def choose(
 
     Parameters
     ----------
-    trials : mapping of data set to the trials of all candidates, in one order
-    best : mapping of data set to the score that tuning reaches there
+    trials : mapping of data set to the trials of all candidates, in the same order for each set
+    best : mapping of data set to the score of the tuned model, which shares are relative to
     """
     ranked = []
     for rows in zip(*trials.values(), strict=True):
@@ -169,7 +178,10 @@ def choose(
 
 
 def first(ranked: Sequence[dict[str, Any]], **wanted: Any) -> dict[str, Any]:
-    """Return a copy of the best candidate with these parameters (None: left at its default)."""
+    """Return a copy of the best candidate with the wanted parameters.
+
+    None stands for a parameter that the candidate does not set.
+    """
     for candidate in ranked:
         if all(candidate["params"].get(name) == value for name, value in wanted.items()):
             return dict(candidate)
@@ -177,7 +189,7 @@ def first(ranked: Sequence[dict[str, Any]], **wanted: Any) -> dict[str, Any]:
 
 
 def selection(ranked: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return the candidates that are tested, by what they stand for."""
+    """Return the candidates that are tested on all data sets, by their label."""
     return {
         "chosen": dict(ranked[0]),
         "chosen, counts as they are": first(ranked, confidence="linear"),
@@ -195,13 +207,13 @@ def selection(ranked: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
 def score_on_test(
     params: Params, iterations: int, split: wrmf.Split, tuned: float, seed: int
 ) -> dict[str, float]:
-    """Return the test score of a setting and its share of the tuned model's."""
+    """Return the test score of a setting, also divided by the test score of the tuned model."""
     ((_, value),) = scores(params, split, (iterations,), seed)
     return {METRIC: value, "share of tuned": round(value / tuned, 4)}
 
 
 def run(options: argparse.Namespace) -> Path:
-    """Run the study; return the path of its record, which is written after each test."""
+    """Run the study and write its record after each test; return the path of the record."""
     splits, tuned = {}, {}
     for name in dict.fromkeys((*CHOSEN_ON, *options.sets)):
         try:
@@ -263,14 +275,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     )
     parser.add_argument("--sets", nargs="+", default=SETS, choices=SETS)
     parser.add_argument("--factors", type=int, nargs="+", default=[128])
-    parser.add_argument("--seconds", type=float, default=20.0, help="of tuning on each set")
+    parser.add_argument("--seconds", type=float, default=20.0, help="to tune on each data set")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", type=Path, help="the JSON file; default results/defaults.json")
     parser.add_argument(
         "--taken",
         type=Path,
         metavar="JSON",
-        help="only test the settings of WRMF(), and add them to this record",
+        help="only test the defaults of WRMF(), and add their scores to this record",
     )
     options = parser.parse_args(arguments)
     if options.taken:

@@ -1,11 +1,11 @@
-"""The quality of models of gowalla: tuned on a part of train, retrained, tested once for each k.
+"""The quality of tuned models on gowalla, tested once for each number of factors k.
 
     python -m benchmarks.quality.gowalla --factors 64 128 256 512 1024
 
-Each k is tuned and tested in a process of its own and starts at the best settings of the k before.
-A setting is scored by recall@20 + ndcg@20 on a tenth of each user's training part. The test part is
-evaluated once, with the model retrained on all of train by the best setting and number of epochs.
-The records are ``results/gowalla-quality-k….json``.
+Each k is tuned and tested in a process of its own, which first tries the best settings of the k
+before. A setting is scored by recall@20 + ndcg@20 on a tenth of each user's training items, which
+is held out. Then a model with the best setting and number of epochs is trained on all of train, and
+evaluated once on the test part. The records are ``results/gowalla-quality-k….json``.
 """
 
 from __future__ import annotations
@@ -28,9 +28,11 @@ from benchmarks.quality.tuner import Budget, Plan, Trial, search
 from wrmf.data.splitting import keep_entries, random_places
 
 METRICS = ("recall@20", "ndcg@20")
+# Epochs after which a setting is scored.
 CHECKPOINTS = (2, 3, 4, 5, 6, 8, 10, 12, 16)
-# λ is given for a row of this many entries, λ of the loss = strength · SIZE^(1 − ν), so ν changes
-# which rows are regularised more, but not how much all of them are.
+# A row of this size (entries + α₀ · columns) has the same λ, strength · SIZE, for every ν, because
+# the loss is given λ = strength · SIZE^(1 − ν). So ν changes which rows are regularised more, but
+# not the overall strength.
 SIZE = 600.0
 SPACE = {
     "unobserved_weight": wrmf.Range(0.003, 0.1, log=True),
@@ -39,7 +41,8 @@ SPACE = {
     "user_power": wrmf.Range(-0.2, 0.8),
     "item_power": wrmf.Range(-0.2, 0.8),
 }
-# A short search with another library ended at α₀ = 0.015, λ = 0.005 and ν = 1.
+# Settings that are tried first: the result of a short search with another library (α₀ = 0.015,
+# λ = 0.005, ν = 1), with equal weights and with weights by the degrees.
 STARTS = [
     {
         "unobserved_weight": 0.015,
@@ -50,9 +53,13 @@ STARTS = [
     }
     for power in (0.0, 0.25)
 ]
+# Number of trials by k.
 TRIALS = {64: 40, 128: 60, 256: 30, 512: 36, 1024: 14, 2048: 3}
+# Number of trials for any other k.
 OTHER_TRIALS = 6
+# Number of users, drawn at random, on whom a setting is scored.
 TUNING_USERS = 10_000
+# Share of the budget for random settings, if the search starts without earlier results.
 RANDOM_SHARE = 0.4
 
 
@@ -66,13 +73,13 @@ class Study:
     budget : Budget
     plan : Plan
     seed : int, default 0
-        Of the models, and of the part of train that is tuned on.
+        Seed of the models and of the validation split.
     earlier : sequence of Trial
-        Trials to continue from.
+        Trials of the search that this one continues.
     held_out : float
-        Share of each user's train that is tuned on.
+        Share of each user's training items that is held out for validation.
     users : int
-        Number of users that are drawn to tune on.
+        Number of users, drawn at random, on whom settings are scored.
     test : bool
         Whether the test part is evaluated.
     """
@@ -113,7 +120,10 @@ def model_of(params: Mapping[str, Any], factors: int, epochs: int, seed: int) ->
 
 
 def weighted(train: wrmf.Interactions, params: Mapping[str, Any]) -> wrmf.Interactions:
-    """Return ``train`` with the weights n_u^−a · n_i^−b of its pairs, scaled to a mean of 1."""
+    """Return ``train`` with its pairs weighted by n_u^−a · n_i^−b, scaled to a mean of 1.
+
+    n_u and n_i are the degrees of user and item, a is ``user_power`` and b ``item_power``.
+    """
     matrix = train.matrix.copy()
     of_users = np.diff(matrix.indptr)
     of_items = np.bincount(matrix.indices, minlength=matrix.shape[1])
@@ -138,7 +148,7 @@ def curve(
 def validation(
     train: wrmf.Interactions, seed: int, share: float = 0.1, n_users: int = TUNING_USERS
 ) -> wrmf.Split:
-    """Return a split that holds out a share of each user's train, as in the test part.
+    """Return a split that holds out a share of each user's training items, as the test part does.
 
     At least one pair of every user is held out. Only ``n_users`` random users are scored.
     """
@@ -151,7 +161,7 @@ def validation(
 
 
 def run(study: Study) -> dict[str, Any]:
-    """Return the record of one k: every trial, then the one evaluation of the test part."""
+    """Tune one k, evaluate the best setting once on the test part, and return the record."""
     split = data.gowalla()
     inner = validation(split.train, study.seed, study.held_out, study.users)
     trials = search(
@@ -212,16 +222,16 @@ def parser() -> argparse.ArgumentParser:
     )
     add = command.add_argument
     add("--factors", type=int, nargs="+", default=[64, 128, 256, 512, 1024])
-    add("--trials", type=int, help="of each k; by default fewer for larger k")
-    add("--seconds", type=float, default=np.inf, help="of tuning, at most, for each k")
+    add("--trials", type=int, help="number for each k; by default fewer for larger k")
+    add("--seconds", type=float, default=np.inf, help="most seconds of tuning for each k")
     add("--seed", type=int, default=0)
-    add("--start", type=Path, help="record of another k, to start at its best settings")
-    add("--starts", type=int, default=3, help="number of these settings")
+    add("--start", type=Path, help="record of another k, whose best settings are tried first")
+    add("--starts", type=int, default=3, help="number of settings to take from --start")
     add("--resume", action="store_true", help="add trials to those of the record")
     add("--tune-only", action="store_true", help="do not evaluate the test part")
-    add("--held-out", type=float, default=0.1, help="share of train to tune on")
-    add("--users", type=int, default=TUNING_USERS, help="number of users to tune on")
-    add("--patience", type=int, default=2, help="checkpoints without a gain")
+    add("--held-out", type=float, default=0.1, help="share of train to hold out for tuning")
+    add("--users", type=int, default=TUNING_USERS, help="number of users to score settings on")
+    add("--patience", type=int, default=2, help="end a trial after so many without a gain")
     add("--out", type=Path, help="the JSON file, for a single k")
     return command
 

@@ -2,11 +2,12 @@
 
     python -m benchmarks.quality.leaderboard              # all sets, both protocols: half an hour
     python -m benchmarks.quality.leaderboard --sets citeulike_a --protocols weak --seconds 20
-    python -m benchmarks.quality.leaderboard --show       # the tables again, from the results
+    python -m benchmarks.quality.leaderboard --show       # only the tables of earlier results
 
-A budget is a number of trials and of seconds (training, and evaluation on validation), whichever
-ends first, for each contender, set and protocol. Settings are chosen by ndcg@20 on a validation
-split of train; the best is trained again on all of train and scored on test once.
+For each data set and protocol, every contender has the same budget: a number of trials, and a
+number of seconds for training and validation. Tuning ends when one of them is used up. Settings are
+chosen by ndcg@20 on a validation split of train. The best setting is trained again on all of train
+and scored once on test.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ def log(line: str) -> None:
 def compete(
     contender: Contender, split: wrmf.Split, validation: wrmf.Split, budget: Budget, seed: int
 ) -> dict[str, Any]:
-    """Return one contender's record, tuned on ``validation`` and tested on ``split``."""
+    """Tune a contender on ``validation``, test it on ``split`` and return its record."""
 
     def curve(params: dict[str, Any]) -> Iterator[tuple[int, dict[str, float]]]:
         for epoch, model in contender.curve(params, validation):
@@ -112,7 +113,7 @@ def results_path(name: str, protocol: str, options: argparse.Namespace) -> Path:
 
 
 def table(content: dict[str, Any]) -> str:
-    """Return a Markdown table, the best first; a winner that is no ALS is marked."""
+    """Return a Markdown table, the best contender first; a winner that is not ALS is marked."""
     data, budget = content["data"], content["budget"]
     lines = [
         f"**{content['set']}, {content['protocol']}**: {data['users']:,} × {data['items']:,}, "

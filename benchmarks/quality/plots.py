@@ -1,4 +1,4 @@
-"""The plots of docs/tuning.md, from the records alone.
+"""Draw the plots of docs/tuning.md from the records.
 
 python -m benchmarks.quality.plots [benchmarks/results] --out docs
 """
@@ -15,8 +15,9 @@ from benchmarks import record
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-# recall@20 and ndcg@20 on this split, from the papers.
+# (recall@20, ndcg@20) on the same split of gowalla, as the papers of these models report them.
 PUBLISHED = {"LightGCN": (0.1830, 0.1554), "UltraGCN": (0.1862, 0.1580)}
+# Tuned parameters and their labels.
 PARAMETERS = {
     "unobserved_weight": "α₀",
     "strength": "λ of a row of 600",
@@ -24,19 +25,20 @@ PARAMETERS = {
     "user_power": "a in n_u^−a",
     "item_power": "b in n_i^−b",
 }
+# Parameters with a logarithmic axis.
 LOGARITHMIC = ("unobserved_weight", "strength")
 
 Records = Sequence[dict[str, Any]]
 
 
 def gowalla_records(folder: Path) -> list[dict[str, Any]]:
-    """Return the records of ``benchmarks.quality.gowalla`` by rising k."""
+    """Return the records of ``benchmarks.quality.gowalla``, sorted by k."""
     records = [record.read(path) for path in folder.glob("gowalla-quality-k*.json")]
     return sorted(records, key=lambda content: content["factors"])
 
 
 def over_factors(records: Records, figure: Figure) -> bool:
-    """Draw the test scores over k, beside published ones."""
+    """Draw the test scores by k, and the published scores as horizontal lines."""
     tested = [content for content in records if "test" in content]
     if len(tested) < 2:
         return False
@@ -61,7 +63,7 @@ def over_factors(records: Records, figure: Figure) -> bool:
 
 
 def parameters(records: Records, figure: Figure) -> bool:
-    """Draw the validation score of every trial, as a share of its k's best, by each parameter."""
+    """Draw one panel per parameter: the score of every trial divided by the best score of its k."""
     if not records:
         return False
     panels = figure.subplots(1, len(PARAMETERS), sharey=True)
@@ -84,7 +86,7 @@ def parameters(records: Records, figure: Figure) -> bool:
 
 
 def epochs(records: Records, figure: Figure) -> bool:
-    """Draw the validation score over sweeps, of the best setting of each k."""
+    """Draw the validation score after each number of sweeps, for the best setting of each k."""
     if not records:
         return False
     axes = figure.subplots()
@@ -104,7 +106,7 @@ def epochs(records: Records, figure: Figure) -> bool:
 
 
 class Plot(NamedTuple):
-    """A function that draws, False where it has no records for it, and the size in inches."""
+    """A drawing function, which returns False if it has no records, and the size in inches."""
 
     draw: Callable[[Records, Figure], bool]
     size: tuple[float, float]

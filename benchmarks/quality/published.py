@@ -5,10 +5,11 @@
     python -m benchmarks.quality.published msd --factors 512
     python -m benchmarks.quality.published synthetic      # the same steps, in seconds
 
-Protocol of Liang et al. 2018 (strong generalisation): ratings below 4 are dropped, then songs and
-users with few entries. Whole users are held out for validation and for test, in the order in which
-the published script draws them. Items are those of the remaining users. A fifth of each held-out
-user's items is scored, the rest is folded in. Settings are those of Rendle et al. 2021.
+The protocol is that of Liang et al. 2018 (strong generalisation). Ratings below 4 are dropped, then
+items and users with few entries. Some users are held out for validation and others for test; they
+are drawn as the published script draws them. Items that none of the training users has are dropped.
+A fifth of each held-out user's items is scored, the rest is used for fold-in. The settings are
+those of Rendle et al. 2021.
 """
 
 from __future__ import annotations
@@ -29,15 +30,17 @@ from benchmarks import record
 from benchmarks.machine import peak_memory
 
 METRICS = ("capped_recall@20", "capped_recall@50", "ndcg@100")
-# Of the published script.
+# Seed of the published script.
 SEED = 98765
-# Rows with fewer entries are folded in whole.
-SCORED_MIN, SCORED_SHARE = 5, 0.2
+# Held-out users with fewer entries are not scored: all their entries are used for fold-in.
+SCORED_MIN = 5
+# Share of a held-out user's entries that is scored.
+SCORED_SHARE = 0.2
 
 
 @dataclass(frozen=True)
 class Table:
-    """One published table: how its data is filtered, the settings of iALS, and the figures."""
+    """A published table: the filters of its data, the settings of iALS, and the scores."""
 
     user_min: int
     item_min: int
@@ -84,7 +87,7 @@ TABLES = {
 
 
 def fetch(name: str) -> wrmf.Interactions:
-    """Return the interactions of a table, before the filters for small counts."""
+    """Return the data of a table, before users and items with few entries are dropped."""
     if name == "movielens-20m":
         return wrmf.datasets.fetch_movielens("20m", min_rating=4)
     if name == "synthetic":
@@ -94,7 +97,7 @@ def fetch(name: str) -> wrmf.Interactions:
 
 @dataclass(frozen=True)
 class Protocol:
-    """The rows that are trained on, and the (known, scored) rows of the held-out users."""
+    """The training matrix, and the (known, scored) matrices of the held-out users."""
 
     train: sparse.csr_matrix
     validation: tuple[sparse.csr_matrix, sparse.csr_matrix]
@@ -107,12 +110,12 @@ class Protocol:
 
 
 def apply_protocol(data: wrmf.Interactions, table: Table) -> Protocol:
-    """Return the parts of the data; users and items are ordered by id, like in the script.
+    """Return the parts of the data; users and items are sorted by id, as in the published script.
 
     Raises
     ------
     ValueError
-        If there are too few users for those that are held out.
+        If no users are left to train on.
     """
     users, items = (np.argsort(ids, kind="stable") for ids in (data.users, data.items))
     matrix = data.matrix[users][:, items]
@@ -137,7 +140,10 @@ def apply_protocol(data: wrmf.Interactions, table: Table) -> Protocol:
 
 
 def known_and_scored(rows: sparse.csr_matrix) -> tuple[sparse.csr_matrix, sparse.csr_matrix]:
-    """Return (known, scored): a fifth of each row of at least five is scored, rounded down."""
+    """Divide rows into (known, scored): a fifth of each row, rounded down, is scored.
+
+    Rows with fewer than ``SCORED_MIN`` entries are only known.
+    """
     rows.sort_indices()
     generator = np.random.RandomState(SEED)
     chosen = np.zeros(rows.nnz, dtype=bool)
@@ -180,7 +186,7 @@ def train(matrix: sparse.csr_matrix, table: Table, seed: int) -> Trained:
 def run(
     name: str, data: wrmf.Interactions, table: Table, seed: int = 0, part: str = "test"
 ) -> dict[str, Any]:
-    """Return the record: data, settings, figures beside the published ones, seconds, memory."""
+    """Train and evaluate; return the record, which also has the published scores."""
     protocol = apply_protocol(data, table)
     start = time.perf_counter()
     trained = train(protocol.train, table, seed)

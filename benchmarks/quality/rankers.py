@@ -1,7 +1,8 @@
-"""Trained models as the leaderboard needs them: each evaluates metrics on a split.
+"""Trained models that the leaderboard can evaluate on a split.
 
-A ``FactorRanker`` is ranked by the library. A ``ScoreRanker`` computes whole rows of scores, for
-models that are not a product of two thin matrices. Both rank all items but a user's known ones.
+A ``FactorRanker`` has user and item factors, and wrmf ranks its items. A ``ScoreRanker`` is a model
+without factors; it computes the scores of all items for a user. Both rank all items except those
+that the user is known to have.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import wrmf
 from wrmf.evaluation.metrics import check_metrics
 
 THREADS = 2
-# Means and standard errors of metrics by name.
+# The means and the standard errors of metrics, each by the name of the metric.
 Scores = tuple[dict[str, float], dict[str, float]]
 
 
@@ -30,7 +31,7 @@ class Ranker(Protocol):
 
 @dataclass
 class FactorRanker:
-    """Factors (n_users, k) and (n_items, k), and a function for users that were not trained on."""
+    """Factors of users and items, and a function that returns the factors of new users."""
 
     user_factors: np.ndarray
     item_factors: np.ndarray
@@ -43,12 +44,15 @@ class FactorRanker:
 
 
 def recall(hits: np.ndarray, n_held_out: np.ndarray) -> np.ndarray:
-    """Return hits / held-out items; ``hits`` is bool (m, k), best item first."""
+    """Return the number of hits divided by that of held-out items, for each user.
+
+    ``hits`` is a bool array: its rows are users, its columns the places in the list, best first.
+    """
     return hits.sum(axis=1) / n_held_out
 
 
 def ndcg(hits: np.ndarray, n_held_out: np.ndarray) -> np.ndarray:
-    """Return the discounted gain over that of an ideal list; ``hits`` as in ``recall``."""
+    """Return the discounted gain divided by that of an ideal list; ``hits`` is as in ``recall``."""
     k = hits.shape[1]
     discount = 1 / np.log2(np.arange(k) + 2.0)
     ideal = np.cumsum(discount)
@@ -60,7 +64,10 @@ METRICS = {"recall": recall, "ndcg": ndcg}
 
 @dataclass
 class ScoreRanker:
-    """A function of known rows (m, n_items) that gives a dense array of scores of all items."""
+    """A function from rows of known items to a dense array of the scores of all items.
+
+    It is called with ``block_rows`` users at a time.
+    """
 
     scores: Callable[[sparse.csr_matrix], np.ndarray]
     block_rows: int = 512
@@ -96,7 +103,7 @@ class ScoreRanker:
         )
 
     def _best_items(self, known: sparse.csr_matrix, k: int) -> np.ndarray:
-        """Return the k best items (m, k) of each row, best first, known items excluded."""
+        """Return the k best items of each row, best first, without its known items."""
         scores = np.asarray(self.scores(known))
         seen = known.tocoo()
         scores[seen.row, seen.col] = -np.inf

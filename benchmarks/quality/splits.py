@@ -1,7 +1,8 @@
-"""The splits of the leaderboard, weak and strong.
+"""The splits of the leaderboard, for weak and for strong generalisation.
 
-Weak generalisation: a fifth of each user's items is scored, the rest is in train. Strong
-generalisation: users are held out whole, and four fifths of their items are folded in.
+For weak generalisation, a fifth of each user's items is scored, and the rest is in train. For
+strong generalisation, some users are not in train at all: a fifth of their items is scored, and the
+rest is used for fold-in.
 """
 
 from __future__ import annotations
@@ -17,19 +18,24 @@ from benchmarks.data import matrix_of, read_pairs
 from wrmf.data.splitting import as_validation
 
 PROTOCOLS = ("weak", "strong")
-# Share of a held-out user's items that is known.
+# Share of a held-out user's items that is not scored, but in train or used for fold-in.
 KNOWN_SHARE = 0.8
-# Days of decks that are tested on and trained on, and how many decks of each are drawn.
-TEST_DAYS, TRAIN_DAYS = 45, 210
-TRAIN_DECKS, TEST_DECKS = 30_000, 4_000
-# Cards in fewer of the earlier decks are dropped.
+# Number of days, the latest of all, whose decks are for testing.
+TEST_DAYS = 45
+# Number of days before them whose decks are for training.
+TRAIN_DAYS = 210
+# Most decks that are drawn for training.
+TRAIN_DECKS = 30_000
+# Most decks that are drawn for testing.
+TEST_DECKS = 4_000
+# Cards that fewer training decks contain are dropped.
 CARD_MIN = 5
-# From this quantile of the days on, decks that are trained on are in the validation part.
+# Training decks from this quantile of their days on are held out for validation.
 VALIDATION_QUANTILE = 0.85
 
 
 def draw_decks(meta: pd.DataFrame, generator: np.random.Generator) -> list[np.ndarray]:
-    """Return the rows of the earlier and of the later decks, both in rising order."""
+    """Draw earlier decks for training and later ones for testing; return their rows, sorted."""
     end = int(meta["day"].max()) + 1
     borders = [end - TEST_DAYS - TRAIN_DAYS, end - TEST_DAYS, end]
     drawn = []
@@ -40,10 +46,11 @@ def draw_decks(meta: pd.DataFrame, generator: np.random.Generator) -> list[np.nd
 
 
 def mtg_decks(protocol: str, seed: int = 0) -> tuple[wrmf.Split, wrmf.Split]:
-    """Return (split, validation) of decks by day: the latest are tested on.
+    """Split decks by day, the latest for testing; return (split, validation split).
 
-    Weak: 80 % of each later deck's cards are in train; strong: they are folded in. Repeated decks
-    are dropped, and so are cards that fewer than five of the earlier decks hold.
+    With ``"weak"``, 80 % of the cards of each later deck are in train; with ``"strong"``, those
+    cards are only used for fold-in. Repeated decks are dropped, and so are cards that fewer than
+    five of the earlier decks contain.
     """
     meta = read_pairs("mtg_decks_meta")
     meta = meta[meta["repeat"] == 0]
@@ -55,7 +62,7 @@ def mtg_decks(protocol: str, seed: int = 0) -> tuple[wrmf.Split, wrmf.Split]:
     pairs = pairs[:, card_counts >= CARD_MIN]
     is_later = np.arange(pairs.shape[0]) >= len(earlier)
     split = held_out(pairs, is_later, protocol, seed)
-    # Validation is like the test: on the latest of the decks that are trained on.
+    # As in the test, the latest of the earlier decks are held out for validation.
     day = meta.set_index("user")["day"].loc[earlier]
     is_latest = day.to_numpy() >= day.quantile(VALIDATION_QUANTILE)
     return split, held_out(pairs[: len(earlier)], is_latest, protocol, seed + 1)
@@ -68,8 +75,9 @@ def held_out(matrix: sparse.csr_matrix, chosen: np.ndarray, protocol: str, seed:
     ----------
     matrix : CSR (n_users, n_items)
     chosen : bool (n_users,)
+        The rows of which a fifth is scored, if they have at least two entries.
     protocol : {"weak", "strong"}
-        Whether the rest of a chosen row is in train, or folded in.
+        Whether the rest of a chosen row is in train or only used for fold-in.
     seed : int
     """
     data = wrmf.Interactions.from_matrix(matrix)
@@ -79,7 +87,7 @@ def held_out(matrix: sparse.csr_matrix, chosen: np.ndarray, protocol: str, seed:
         data.matrix[candidates], len(candidates) - 1, fold_in=KNOWN_SHARE, random_state=seed
     )
     rows = candidates[inner.users]
-    # Moves the rows of the inner split to where they are in ``matrix``.
+    # Moves each row of the inner split to its position in ``matrix``.
     spread = sparse.csr_matrix(
         (np.ones(len(rows), "f4"), (rows, inner.users)), shape=(len(counts), len(candidates))
     )
@@ -95,12 +103,12 @@ def held_out(matrix: sparse.csr_matrix, chosen: np.ndarray, protocol: str, seed:
 
 
 def leaderboard_split(name: str, protocol: str, seed: int = 0) -> tuple[wrmf.Split, wrmf.Split]:
-    """Return (split, validation within its train) of a data set.
+    """Return the split of a data set, and a validation split of its train part.
 
     Raises
     ------
     Missing
-        If the data set is not here.
+        If the data set is not on this machine.
     """
     if name == "mtg_decks":
         return mtg_decks(protocol, seed)

@@ -1,7 +1,8 @@
-"""One tuner for all contenders: random settings, then steps around the best, within a budget.
+"""One tuner for all contenders: random settings, then settings near the best, within a budget.
 
 A search ends after a number of trials or of seconds, whichever comes first, so two libraries with
-equal budgets have equal chances. A trial is a learning curve, so early epochs cost nothing extra.
+equal budgets have equal chances. A trial is a learning curve, so early epochs are scored without
+training a model for each of them.
 """
 
 from __future__ import annotations
@@ -16,17 +17,18 @@ import numpy as np
 from wrmf import Range
 
 Space = Mapping[str, Any]
-# Trains with a setting and yields (epoch, scores on validation) at each checkpoint.
+# A function that trains with a setting and yields (epoch, scores on validation) at each checkpoint.
 Curve = Callable[[dict[str, Any]], Iterator[tuple[int, dict[str, float]]]]
-# A trial stops if this many checkpoints, each with its last gain, would not reach the best score.
+# A trial stops if it would not reach the best score with this many more checkpoints, each of which
+# gains as much as the last one did.
 PACE = 4
-# Settings to take steps from are the best of this number.
+# New settings are drawn near one of this many best settings.
 BASES = 3
 
 
 @dataclass(frozen=True)
 class Budget:
-    """No trial or checkpoint is begun after either limit is reached."""
+    """The limits of a search: no trial or checkpoint is begun after either limit is reached."""
 
     trials: int
     seconds: float = np.inf
@@ -40,7 +42,7 @@ class Plan:
     ----------
     space : mapping of parameter to ``wrmf.Range`` or list of values
     metric : str
-        Of the scores; higher is better.
+        Name of the score by which settings are compared; higher is better.
     starts : sequence of settings
         Settings that are tried first.
     seed : int, default 0
@@ -60,7 +62,7 @@ class Plan:
 
 @dataclass
 class Trial:
-    """One setting, its scores at each checkpoint, and its seconds, evaluation included."""
+    """One setting, its scores at each checkpoint, and its seconds of training and evaluation."""
 
     params: dict[str, Any]
     curve: list[tuple[int, dict[str, float]]] = field(default_factory=list)
@@ -118,8 +120,8 @@ def near(
 ) -> dict[str, Any]:
     """Return a setting near ``params``.
 
-    ``width`` is the standard deviation of a step, as a share of each range; an element of a list is
-    replaced with a probability of twice as much.
+    ``width`` is the standard deviation of a step, relative to the width of the range. A value from
+    a list is replaced by a random one with a probability of 2 · ``width``.
     """
     setting: dict[str, Any] = {}
     for name, values in space.items():
@@ -154,7 +156,7 @@ def propose(
     plan : Plan
     best : sequence of Trial, the best first
     spent : float
-        Share of the budget; steps become shorter as it grows.
+        Share of the budget that is used up; steps become shorter as it grows.
     generator : Generator
     """
     if spent < plan.explore or not any(np.isfinite(trial.score) for trial in best):
@@ -171,7 +173,7 @@ def search(
     earlier: Sequence[Trial] = (),
     log: Callable[[str], Any] | None = None,
 ) -> list[Trial]:
-    """Return the trials, those of ``earlier`` included, the best first.
+    """Search within the budget; return all trials, including ``earlier``, the best first.
 
     Parameters
     ----------
@@ -211,7 +213,7 @@ def search(
 def run_trial(
     run: Curve, params: dict[str, Any], plan: Plan, target: float, deadline: float
 ) -> Trial:
-    """Return the trial of a setting, stopped where it no longer improves or cannot win.
+    """Train a setting until it no longer improves or cannot become the best; return its trial.
 
     Parameters
     ----------
@@ -246,7 +248,7 @@ def run_trial(
 def is_too_slow(trial: Trial, metric: str, target: float) -> bool:
     """Return whether a trial still improves, but not enough to reach ``target``.
 
-    A trial that gets worse is left to the patience.
+    A trial whose score decreases is ended by ``Plan.patience`` instead.
     """
     scores = [checkpoint[metric] for _, checkpoint in trial.curve]
     return (

@@ -1,4 +1,4 @@
-"""The published table and grid of Rosenthal 2016, on other data.
+"""The table and the grid search that Rosenthal 2016 published, repeated on other data.
 
 Ethan Rosenthal: "Intro to Implicit Matrix Factorization: Classic ALS with Sketchfab Models", 2016.
 """

@@ -2,12 +2,14 @@
 
     python -m benchmarks.rosenthal2016.grid
 
-The grid has 180 settings × 19 checkpoints. First its time is predicted from its parts, the sweeps
-and evaluations with each number of factors. Then every tenth setting is run as ``wrmf search``
-would and, if ``implicit`` is installed, by its solver and metrics, in turn. implicit's task is
-easier: it has no MSE, so only precision@5 on train and on test is measured.
+The grid has 180 settings, each measured at 19 checkpoints. First, its time is predicted from the
+time of a sweep and of an evaluation with each number of factors. Then every tenth setting is run as
+``wrmf search`` runs it and, if ``implicit`` is installed, with the solver and the metrics of
+implicit right after. implicit's task is easier: it has no MSE, so only precision@5 on train and on
+test is measured.
 
-The whole grid: ``wrmf search synthetic --fraction 0.2 --grid rosenthal2016 --journal grid.jsonl``
+This command runs the whole grid:
+``wrmf search synthetic --fraction 0.2 --grid rosenthal2016 --journal grid.jsonl``
 """
 
 from __future__ import annotations
@@ -33,11 +35,13 @@ from wrmf.search.runner import Search
 from wrmf.search.space import all_settings, as_space
 
 METRIC, METRICS = "precision@5", ("precision@5", "mse")
+# The checkpoints of the grid.
 EPOCHS = list(range(2, 40, 2))
-# The sample is run by several jobs this many times, among the settings that run one at a time, so
-# that all ways of running meet the same conditions on a machine that others may share.
+# How often the whole sample is run with several settings at a time. These runs are spread between
+# the settings that run one at a time, so that all ways of running have the same conditions on a
+# shared machine.
 BATCHES = 3
-# Ways of running the sample, as the record names them.
+# Names of the ways of running the sample, in the record and the output.
 SINGLE, IMPLICIT = "a setting at a time", "by implicit, without MSE"
 SEVERAL, SEVERAL_CG = (
     "several settings at a time",
@@ -55,16 +59,16 @@ class Seconds(NamedTuple):
 
 
 def timed(step: Callable[[], object]) -> Seconds:
-    """Return the seconds of a call."""
+    """Call ``step`` and return the seconds that it took."""
     wall, cpu = time.perf_counter(), time.process_time()
     step()
     return Seconds(time.perf_counter() - wall, time.process_time() - cpu)
 
 
 def predict(split: wrmf.Split) -> float:
-    """Print the cost of the parts and return that of the whole grid, in CPU seconds.
+    """Print the cost of a setting by its number of factors; return the cost of the whole grid.
 
-    One thread is measured by its CPU time, which other processes on the machine disturb least.
+    Costs are CPU seconds of one thread, which other processes on the machine disturb least.
     """
     total = 0.0
     settings_each = len(ROSENTHAL_GRID["regularization"]) * len(ROSENTHAL_GRID["alpha"])
@@ -100,7 +104,7 @@ def part_costs(k: int, split: wrmf.Split) -> tuple[float, float, float]:
 
 @dataclass(frozen=True)
 class Execution:
-    """How settings are run by our search."""
+    """How our search runs settings: the split, the threads, the jobs and the solver."""
 
     split: wrmf.Split
     threads: int
@@ -126,7 +130,7 @@ def run_search(settings: Sequence[Setting], execution: Execution) -> None:
 
 
 def run_implicit(setting: Setting, split: wrmf.Split, threads: int) -> None:
-    """Run one setting by implicit's default solver (conjugate gradients) and its metrics."""
+    """Run one setting with implicit's default solver (conjugate gradients) and its metrics."""
     from implicit.cpu.als import AlternatingLeastSquares
     from implicit.evaluation import ranking_metrics_at_k
 
@@ -163,9 +167,10 @@ def has_implicit() -> bool:
 
 @dataclass
 class Measurements:
-    """Seconds of each way of running the sample.
+    """The seconds that were measured. Each field stands for one way of running the sample.
 
-    ``ours`` and ``implicit`` have one entry for each setting, the others one for each batch.
+    ``ours`` and ``implicit`` have an entry for each setting, ``exact_batches`` and ``cg_batches``
+    for each run of the whole sample.
     """
 
     ours: list[Seconds] = field(default_factory=list)
@@ -174,17 +179,18 @@ class Measurements:
     cg_batches: list[Seconds] = field(default_factory=list)
 
     def of_sample(self) -> dict[str, np.ndarray]:
-        """Return the (wall, CPU) seconds of the sample for each measured way of running."""
+        """Return the (wall-clock, CPU) seconds of the whole sample by way of running."""
         ways = {SINGLE: np.sum(self.ours, axis=0), IMPLICIT: np.sum(self.implicit, axis=0)}
         if self.exact_batches:
             ways[SEVERAL] = np.median(self.exact_batches, axis=0)
-            # implicit's default solver is conjugate gradients, so ours is compared, too.
+            # implicit's default solver is conjugate gradients, so our solver ``cg`` is compared,
+            # too.
             ways[SEVERAL_CG] = np.median(self.cg_batches, axis=0)
         return {name: seconds for name, seconds in ways.items() if np.any(seconds)}
 
 
 def measure(sample: Sequence[Setting], split: wrmf.Split, threads: int, peer: bool) -> Measurements:
-    """Run the sample in all ways, printing a line for each setting."""
+    """Run the sample in all ways, and print a line for each setting."""
     measured = Measurements()
     batch_every = -(-len(sample) // BATCHES)
     for number, setting in enumerate(sample, 1):
@@ -211,7 +217,7 @@ def measure(sample: Sequence[Setting], split: wrmf.Split, threads: int, peer: bo
 
 
 def estimate(measured: Measurements, scale: float) -> dict[str, dict[str, float]]:
-    """Print and return the minutes of the whole grid, ``scale`` times the sample's."""
+    """Print and return the minutes of the whole grid, which are ``scale`` times the sample's."""
     whole = {name: scale * seconds for name, seconds in measured.of_sample().items()}
     for name, (wall, cpu) in whole.items():
         line = f"whole grid, {name}: {wall / 60:.1f} min ({cpu / 60:.1f} CPU min)"
@@ -238,7 +244,8 @@ def main() -> None:
     data = wrmf.datasets.DATASETS["synthetic"].load()
     split = wrmf.leave_k_out(data, k=5, fraction=0.2, random_state=0)
     settings = all_settings(ROSENTHAL_GRID)
-    # From the middle of each stretch, so that the whole range of each parameter is in the sample.
+    # The middle setting of every STRIDE settings, so that the sample covers the whole range of each
+    # parameter.
     sample = settings[options.stride // 2 :: options.stride]
     print(
         f"{data!r}, {len(settings)} settings × {len(EPOCHS)} checkpoints, {threads} threads; "
@@ -251,7 +258,7 @@ def main() -> None:
     )
     peer = not options.no_peer and has_implicit()
     if not peer and not options.no_peer:
-        print("implicit is not installed, so only ours is run")
+        print("implicit is not installed, so only our search is run")
     measured = measure(sample, split, threads, peer)
     content = {
         "seed": 0,

@@ -1,6 +1,7 @@
 """The learning curve of the best setting of Rosenthal 2016, as a table.
 
-40 factors, λ 0.1, α 50, the start N(0, 1), after 2, 4 … 38 epochs.
+The setting has 40 factors, λ = 0.1, α = 50 and initial factors from N(0, 1). It is measured after
+2, 4 … 38 epochs.
 
     python -m benchmarks.rosenthal2016.table synthetic
     python -m benchmarks.rosenthal2016.table path/to/pairs.parquet

@@ -1,1 +1,1 @@
-"""Speed of training and ranking beside other libraries: ``python -m benchmarks.speed``."""
+"""Speed of training and ranking compared with other libraries: ``python -m benchmarks.speed``."""

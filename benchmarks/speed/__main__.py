@@ -1,4 +1,4 @@
-"""The command ``python -m benchmarks.speed``: which part to measure, and the tables of results."""
+"""The command ``python -m benchmarks.speed``, which measures speed and prints tables of it."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def parser() -> argparse.ArgumentParser:
     command = argparse.ArgumentParser(
         prog="python -m benchmarks.speed",
         description=(
-            "Time wrmf beside its peers, each measurement in a fresh process. "
-            "Without --peer, --data or another choice: the quick set."
+            "Time wrmf and its peers, each measurement in a fresh process. "
+            "Without --peer, --data or another choice, the quick set is measured."
         ),
     )
     add = command.add_argument
-    add("--peer", nargs="+", metavar="NAME", default=[], help=f"of {', '.join(PEERS)}")
+    add("--peer", nargs="+", metavar="NAME", default=[], help=f"some of {', '.join(PEERS)}")
     add("--data", nargs="+", metavar="NAME", help="data sets, see benchmarks/data.py")
     add("--factors", nargs="+", type=int, default=[64])
     add("--threads", nargs="+", type=int, default=[2])
@@ -42,7 +42,9 @@ def parser() -> argparse.ArgumentParser:
     choice.add_argument("--targets", action="store_true", help="measure what the targets need")
     choice.add_argument("--full", action="store_true", help="measure everything; takes hours")
     choice.add_argument("--prove", action="store_true", help="compare losses at convergence")
-    choice.add_argument("--show", nargs="+", type=Path, metavar="FILE", help="print results again")
+    choice.add_argument(
+        "--show", nargs="+", type=Path, metavar="FILE", help="print the tables of results"
+    )
     add("--run", type=int, metavar="N", help="number of the run, added to the file's name")
     add("--out", type=Path, help="the JSON file; default benchmarks/results/STUDY.json")
     return command

@@ -1,4 +1,4 @@
-"""What is measured: jobs, the rounds that they are measured in, and the quick and the full set."""
+"""The jobs that are measured, the rounds in which they are, and the quick and the full set."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from benchmarks.peers import PEERS, Setting
 
 @dataclass(frozen=True)
 class Job:
-    """One cell of a table.
+    """One measurement: a peer, a data set, and the setting to train with.
 
     Attributes
     ----------
@@ -30,12 +30,13 @@ class Job:
 
 @dataclass(frozen=True)
 class Round:
-    """Jobs that are measured in turn, all once before any of them is repeated."""
+    """Jobs that are repeated together: all are measured once before any is measured again."""
 
     jobs: list[Job]
     repeats: int
 
 
+# Peers that are measured on every data set.
 QUICK_PEERS = [
     "wrmf-exact",
     "wrmf-cg",
@@ -47,12 +48,16 @@ QUICK_PEERS = [
     "cmfrec-cholesky",
     "cmfrec-cg",
 ]
-# Those whose time is measured over sizes, numbers of factors and threads.
+# Peers whose time is measured for several sizes of the data, numbers of factors and threads.
 SCALED_PEERS = ("wrmf-exact", "wrmf-cg", "irspack-cholesky", "irspack-cg", "implicit-cg")
 
 
 def quick_rounds(seed: int) -> list[Round]:
-    """Return the quick set: every peer once, the main ones with losses; growth with size."""
+    """Return the quick set.
+
+    It measures every peer once, the main ones also with the loss after every sweep, and the growth
+    of the time with the size of the data and the number of factors.
+    """
     setting = Setting(factors=64, sweeps=16, seed=seed)
     short = Setting(factors=40, seed=seed)
     curves = [
@@ -77,7 +82,7 @@ def quick_rounds(seed: int) -> list[Round]:
 
 
 def wide_jobs(seed: int) -> list[Job]:
-    """Return what the full set adds: all data sets, sizes and numbers of factors."""
+    """Return the jobs that the full set adds: more data sets, sizes and numbers of factors."""
     setting = Setting(factors=64, seed=seed)
     names = ("citeulike_a", "lastfm_hetrec2k", "mtg_players", "movielens-20m", "lastfm")
     data = [Job(peer, name, setting) for name in names for peer in QUICK_PEERS]

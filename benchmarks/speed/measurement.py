@@ -1,4 +1,4 @@
-"""One measurement: training by one peer, timed sweep by sweep, and its loss."""
+"""One measurement: the time of each sweep of a peer's training, and the loss."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from benchmarks.missing import Missing
 from benchmarks.peers import PEERS, FactorPair, Setting
 from wrmf.numerics.objective import Objective
 
-# Their memory is held by another process than the one that is measured.
+# Adapters whose library trains in another process, so that its memory cannot be measured here.
 OTHER_PROCESS = ("spark", "qmf")
 
 
 def own_regularization(
     adapter: ModuleType, matrix: sparse.csr_matrix, setting: Setting
 ) -> tuple[float, float] | None:
-    """Return the (λ of users, λ of items) that a library minimises with, None if there are none."""
+    """Return the (λ of users, λ of items) with which a library minimises our loss, None if none."""
     if hasattr(adapter, "regularization"):
         regularization: tuple[float, float] | None = adapter.regularization(matrix, setting)
         return regularization
@@ -43,9 +43,9 @@ def common_loss(
 
 
 class Recorder:
-    """The clock of the sweeps of one training run.
+    """Measures the time of each sweep of one training run.
 
-    The clock stands still while factors are inspected. The first sweep includes the preparation.
+    The clock stops while factors are inspected. The first sweep includes the preparation.
 
     Parameters
     ----------
@@ -59,9 +59,9 @@ class Recorder:
     ----------
     points : list of [sweeps, seconds since the start, result of ``inspect`` or None]
     by_difference : bool
-        Whether ``points`` are whole fits of different lengths.
+        Whether ``points`` are separate fits with different numbers of sweeps.
     peak : int or None
-        Bytes that the process had held at most when the factors were first inspected.
+        Peak memory of the process in bytes before the factors were first inspected.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Recorder:
         self.resumed = 0.0
 
     def start(self) -> None:
-        """Start the clock, or let it go on."""
+        """Start or resume the clock."""
         self.resumed = time.perf_counter()
 
     def sweep(self, factors: Callable[[], FactorPair]) -> None:
@@ -85,7 +85,7 @@ class Recorder:
         self.start()
 
     def fits(self, fit: Callable[[int], FactorPair]) -> None:
-        """Record fits of 1, 2, 4 … sweeps, or of 1 and the last where only that is inspected."""
+        """Record fits of 1, 2, 4 … sweeps, or only of 1 and all if only the last is inspected."""
         self.by_difference = True
         last = self.setting.sweeps
         between = [2**n for n in range(1, 20) if 2**n < last] if self.every else []
@@ -97,7 +97,7 @@ class Recorder:
 
     def _add(self, sweeps: int, seconds: float, factors: Callable[[], FactorPair]) -> None:
         is_last = sweeps == self.setting.sweeps
-        # An inspection needs memory of its own, which must not be counted.
+        # An inspection allocates memory that must not count, so the peak is read before the first.
         if is_last and not (self.every and self.points):
             self.peak = peak_memory()
         result = self.inspect(*factors()) if self.every or is_last else None
@@ -105,10 +105,10 @@ class Recorder:
 
     @property
     def seconds_per_sweep(self) -> float | None:
-        """Return the median over the sweeps after the first.
+        """Return the median time of the sweeps after the first.
 
-        Of fits, it is the difference of the longest and the shortest for each sweep, None where
-        that is lost in noise.
+        For separate fits, return the difference in time of the longest and the shortest, divided by
+        the difference in sweeps; None if noise makes it zero or negative.
         """
         if len(self.points) == 1:
             return float(self.points[0][1])
@@ -119,7 +119,7 @@ class Recorder:
 
 
 def measure(job: dict[str, Any]) -> dict[str, Any]:
-    """Return the record of a job, ``{"skipped": reason}`` where the peer cannot run.
+    """Measure a job; return its record, or ``{"skipped": reason}`` if the peer cannot run.
 
     Parameters
     ----------
@@ -171,7 +171,8 @@ def time_questions(
 ) -> dict[str, Any]:
     """Return the seconds of evaluating on ``parts`` (train, test) and of recommending.
 
-    What an adapter does not offer is left out, as is evaluation without a test part.
+    Functions that the adapter does not have are left out, and so is evaluation if there is no test
+    part.
     """
     record: dict[str, Any] = {}
     train, test = parts

@@ -1,9 +1,9 @@
-"""Where the time of a sweep goes: flops, bytes and seconds of each phase, beside the GEMM rate.
+"""Flops, bytes and seconds of each phase of a sweep, compared with the GEMM rate.
 
     python -m benchmarks.speed.phases gowalla 64 128 --solver exact
 
 Phases are timed by wrapping the functions that ``wrmf.numerics.sweep`` calls. Flops and bytes are
-what the method must compute and move once, whatever the caches hold.
+those that the method needs if every operand is moved once, without regard to caches.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from wrmf.numerics import plan, sweep
 from wrmf.numerics.objective import Objective
 from wrmf.numerics.side import Side
 
+# Names of two phases: the multiplications by the basis, and primal rows that are cut into parts.
 BASIS, IN_PARTS = "into the basis and back", "primal, in parts"
 PHASES = ("Gram", "factorise", BASIS, "dual", "primal", IN_PARTS, "cg")
 # The solvers whose flops ``budget`` counts.
@@ -37,6 +38,7 @@ BUDGETED = ["exact", "cg"]
 METHOD_NAMES = {number: name for name, number in METHODS.items()}
 OBJECTIVE = Objective(10.0, 1.0, "wrmf", "linear", 1.0, 0.0)
 REGULARIZATION = 1.0
+# Number of sweeps, of which the first does not count.
 SWEEPS = 9
 
 
@@ -52,7 +54,7 @@ def budget(
         rows = len(degrees)
         totals["Gram"] += rows * k * k, 4 * rows * k
         totals["factorise"] += 2 * k**3 / 3, 8 * k * k
-        # Two products by a triangle, since λ is the same for all rows.
+        # Two products with a triangular matrix, because λ is the same for all rows.
         totals[BASIS] += 2 * rows * k * k, 16 * rows * k
         is_dual = d < k
         is_cut = (d >= plan.PARTS_FROM * width) & (k <= MOST_ORDER)
@@ -77,7 +79,7 @@ class Clock:
         self.seconds: dict[str, float] = defaultdict(float)
 
     def wrap(self, function: Callable[..., Any], phase: str | None = None) -> Callable[..., Any]:
-        """Return the function timed as a phase; by default as its batch's method."""
+        """Return a function that also adds its seconds to a phase, by default its batch's."""
 
         def timed(*arguments: Any) -> Any:
             start = time.perf_counter()
@@ -97,7 +99,7 @@ def phase_of(batch: plan.Batch) -> str:
 def measure(
     matrix: sparse.csr_matrix, k: int, solver: str, threads: int, cg_steps: int
 ) -> dict[str, float]:
-    """Return {phase: median seconds of a sweep}; "all" is the whole sweep."""
+    """Return the median seconds of a sweep by phase; "all" is the whole sweep."""
     clock = Clock()
     wrapped = {
         "gram": clock.wrap(sweep.gram, "Gram"),
@@ -124,7 +126,7 @@ def measure(
 
 
 def table(measured: dict[str, float], budgeted: dict[str, tuple[float, float]], rate: float) -> str:
-    """Return the phases as a table; ``rate`` is the GEMM's in GFLOP/s."""
+    """Return the phases as a table; ``rate`` is the GEMM rate in GFLOP/s."""
     rows = [["phase", "GFLOP", "MB", "ms", "share", "GFLOP/s", "of GEMM", "GB/s"]]
     for name in PHASES:
         if name not in measured:

@@ -1,4 +1,4 @@
-"""The plots of the README, from results files alone.
+"""Draw the plots of the README from result files.
 
 python -m benchmarks.speed.plots benchmarks/results/*.json --out docs
 """
@@ -22,7 +22,7 @@ COLOURS = {name: f"C{place % 10}" for place, name in enumerate(PEERS)}
 
 
 def merged(files: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return one results dict with the measurements of all files; the last describes the rest."""
+    """Merge the measurements of all files; other fields are those of the last file."""
     merged_data: dict[str, Any] = {}
     for file in files:
         for name, about in file["data"].items():
@@ -51,7 +51,7 @@ def style(peer: str) -> dict[str, Any]:
 
 
 def time_to_loss(cells: Cells, axes: Axes) -> bool:
-    """Draw the loss above the lowest over seconds, for the group with the most curves."""
+    """Draw the loss relative to the lowest after each time, for the group with the most curves."""
     curves: dict[Any, dict[str, list[tuple[float, float]]]] = {}
     for cell in cells.records:
         points = [(p.seconds, p.loss) for p in cells.points(cell) if p.loss is not None]
@@ -74,7 +74,7 @@ def time_to_loss(cells: Cells, axes: Axes) -> bool:
 
 
 def time_over_factors(cells: Cells, axes: Axes) -> bool:
-    """Draw seconds per sweep over k, for the data set and threads with the most points."""
+    """Draw seconds per sweep by k, for the data set and number of threads with the most points."""
     lines: dict[tuple[str, int], dict[str, list[tuple[int, float]]]] = {}
     for peer, data, factors, threads in cells.records:
         seconds = cells.seconds(peer, data, factors, threads)
@@ -99,7 +99,7 @@ def time_over_factors(cells: Cells, axes: Axes) -> bool:
 
 
 def scaling(cells: Cells, axes: Axes) -> bool:
-    """Draw seconds per sweep over stored entries of synthetic data, for one and two threads."""
+    """Draw seconds per sweep by number of entries of synthetic data, for one and two threads."""
     lines: dict[tuple[str, int, int], list[tuple[int, float]]] = {}
     for peer, data, factors, threads in cells.records:
         seconds = cells.seconds(peer, data, factors, threads)
@@ -137,7 +137,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("files", nargs="+", type=Path, help="results; others are ignored")
+    parser.add_argument(
+        "files", nargs="+", type=Path, help="results; files of other studies are ignored"
+    )
     parser.add_argument("--out", type=Path, default=Path("docs"), help="folder of the plots")
     options = parser.parse_args(arguments)
     from matplotlib.figure import Figure

@@ -1,8 +1,9 @@
 """Proof that an adapter minimises our objective, by the loss that it reaches at convergence.
 
-Each implementation trains with 8 factors on small data with counts 1, 2 and 3, in float64 where it
-offers that. The common loss of its factors must equal ours. When our exact solver continues from
-its factors, the loss must not fall by more than the tolerance, so its minimum is ours.
+Each implementation trains with 8 factors on small data with counts 1, 2 and 3, in float64 if it
+offers that. Our loss of its factors must equal our loss of our own factors. When our exact solver
+continues from its factors, the loss must not decrease by more than the tolerance, which shows that
+they are at a minimum of our loss.
 """
 
 from __future__ import annotations
@@ -22,18 +23,20 @@ from wrmf.model.state import Factors
 
 # With this much regularisation, a hundred sweeps converge.
 SETTING = Setting(factors=8, regularization=20.0, alpha=10.0, sweeps=100, dtype="float64")
-# Relative to the loss, on which rounding of the factors has only a quadratic effect at a minimum.
+# Largest relative difference of the losses by dtype. It can be so small because rounding errors of
+# the factors have only a quadratic effect on the loss near its minimum.
 TOLERANCE = {"float64": 1e-9, "float32": 1e-8}
+# Number of sweeps when our solver continues from the factors of a peer.
 CONTINUED_SWEEPS = 20
 # Degree of every user of the regular data.
 USER_DEGREE = 20
 
 
 def small_likes(regular: bool) -> sparse.csr_matrix:
-    """Return counts, 1 to 3, of 400 users in eight groups, each with 25 items of its own.
+    """Return counts from 1 to 3 of 400 users in eight groups, each of which has 25 own items.
 
-    There are as many groups as factors, so one minimum stands out and every start leads to it.
-    ``regular``: every user has 20 items and every item 40 users; otherwise degrees differ.
+    There are as many groups as factors, so training reaches the same minimum from every start. If
+    ``regular``, every user has 20 items and every item has 40 users; otherwise, degrees differ.
     """
     generator = np.random.default_rng(0)
     users, items = np.ogrid[:400, :200]
@@ -68,20 +71,20 @@ def prove(name: str, threads: int) -> dict[str, Any]:
         return {"skipped": str(reason)}
 
     regularization = own_regularization(adapter, matrix, setting)
-    assert regularization is not None, "the data was made so that every library has a λ of ours"
+    assert regularization is not None, "no λ of ours has the loss of this library on this data"
     their_loss = common_loss(matrix, setting, regularization, trained[-1])
     our_loss, continued_loss = our_losses(matrix, setting, regularization, trained[-1])
     difference = abs(their_loss / our_loss - 1)
-    fall = 1 - continued_loss / their_loss
+    decrease = 1 - continued_loss / their_loss
     tolerance = TOLERANCE[setting.dtype]
-    proved = difference <= tolerance and fall <= tolerance
+    proved = difference <= tolerance and decrease <= tolerance
     return {
         "version": version,
         "dtype": setting.dtype,
         "loss": their_loss,
         "our_loss": our_loss,
         "difference": difference,
-        "fall_when_we_go_on": fall,
+        "fall_when_we_go_on": decrease,
         "tolerance": tolerance,
         "proved": proved,
         "why_not": None if proved else peer.unproved or "unknown; the mapping may be wrong",
@@ -94,7 +97,7 @@ def our_losses(
     regularization: tuple[float, float],
     factors: FactorPair,
 ) -> tuple[float, float]:
-    """Return our loss at convergence, and the loss after we continue from given factors."""
+    """Return our loss at convergence, and our loss after continuing from a peer's factors."""
     model = wrmf.WRMF(
         setting.factors,
         regularization,

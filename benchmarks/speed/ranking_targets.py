@@ -1,10 +1,10 @@
-"""Time ranking against its targets: a GEMM of the same scores, and peers if they are installed.
+"""Time ranking, to compare it with a GEMM of the same scores and with the installed peers.
 
     python -m benchmarks.speed.ranking_targets [--factors 64 256] [--rounds 5]
 
-The tasks run in turn in one process with two threads each. Medians of wall-clock seconds are
-printed, one JSON object a line, and written to ``results/ranking.json``. Peers that are not
-installed are left out.
+All tasks run in one process, with two threads, once in every round. The medians of their wall-clock
+seconds are printed, one JSON object per line, and written to ``results/ranking.json``. Peers that
+are not installed are left out.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ Task = Callable[[], Any]
 
 
 def plain_gemm(x: np.ndarray, y: np.ndarray, tile: int = 1024) -> None:
-    """Compute all scores in float32, in tiles of users that are discarded."""
+    """Compute all scores in float32, in tiles of users, and discard them."""
     own = threading.local()
 
     def multiply(start: int) -> None:
@@ -55,7 +55,7 @@ def plain_gemm(x: np.ndarray, y: np.ndarray, tile: int = 1024) -> None:
 
 
 def implicit_tasks(model: wrmf.WRMF, split: wrmf.Split) -> dict[str, Task]:
-    """Return implicit's ranking of our factors, nothing if it is not installed."""
+    """Return tasks that rank our factors with implicit, none if it is not installed."""
     try:
         from implicit.cpu.als import AlternatingLeastSquares
         from implicit.evaluation import ranking_metrics_at_k
@@ -74,7 +74,7 @@ def implicit_tasks(model: wrmf.WRMF, split: wrmf.Split) -> dict[str, Task]:
 
 
 def irspack_tasks(model: wrmf.WRMF, split: wrmf.Split) -> dict[str, Task]:
-    """Return irspack's evaluation of our factors, nothing if it is not installed."""
+    """Return the task to evaluate our factors with irspack, none if it is not installed."""
     try:
         from irspack import Evaluator
         from irspack.recommenders.base import BaseRecommender
@@ -98,12 +98,12 @@ def irspack_tasks(model: wrmf.WRMF, split: wrmf.Split) -> dict[str, Task]:
 
 
 def median_seconds(tasks: Mapping[str, Task], rounds: int) -> dict[str, float]:
-    """Return the median seconds of each task; they run in turn."""
+    """Run all tasks once per round; return the median seconds of each."""
     seconds: dict[str, list[float]] = {name: [] for name in tasks}
     for _ in range(rounds):
         for name, run in tasks.items():
             start = time.perf_counter()
-            # The peers start threads of their own and ask for a BLAS without any.
+            # The peers start threads of their own and ask for a BLAS with one thread.
             with threadpool_limits(1, "blas"):
                 run()
             seconds[name].append(time.perf_counter() - start)
@@ -111,7 +111,7 @@ def median_seconds(tasks: Mapping[str, Task], rounds: int) -> dict[str, float]:
 
 
 def on_gowalla(factors: int, rounds: int) -> dict[str, Any]:
-    """Time evaluation and recommendation for everyone, beside the peers and a GEMM."""
+    """Time evaluation and recommendation for all users, of wrmf and of the peers, and a GEMM."""
     split = gowalla()
     model = wrmf.WRMF(
         factors,
@@ -144,7 +144,7 @@ def on_gowalla(factors: int, rounds: int) -> dict[str, Any]:
 
 
 def at_sketchfabs_size(rounds: int) -> dict[str, Any]:
-    """Time the metrics of Rosenthal 2016 beside one exact sweep, on synthetic likes."""
+    """Time the metrics of Rosenthal 2016, and an exact sweep for comparison, on synthetic likes."""
     data = wrmf.datasets.synthetic_likes(random_state=0)
     split = wrmf.leave_k_out(data, k=5, fraction=0.2, random_state=0)
     model = wrmf.WRMF(40, 0.1, 50.0, iterations=4, random_state=0, num_threads=THREADS)
@@ -174,7 +174,7 @@ class FixedModel:
 def with_a_million_items(
     n_items: int = 1_000_000, n_users: int = 2_000, factors: int = 64
 ) -> dict[str, Any]:
-    """Measure the peak memory of an evaluation, beside the factors and the data."""
+    """Measure the peak memory that an evaluation needs in addition to the factors and the data."""
     generator = np.random.default_rng(0)
     x = generator.standard_normal((n_users, factors), dtype=np.float32)
     y = generator.standard_normal((n_items, factors), dtype=np.float32)
@@ -188,7 +188,7 @@ def with_a_million_items(
         for low, high in ((0, n_items // 2), (n_items // 2, n_items))
     )
     split = wrmf.Split(train, test)
-    # The peak so far may have been raised by making the factors, so it is not the baseline.
+    # Generating the factors may have raised the peak, so the memory in use now is the baseline.
     before = resident_memory()
     start = time.perf_counter()
     wrmf.evaluate(FixedModel(x, y), split, METRICS, num_threads=THREADS)
@@ -210,7 +210,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--out", type=Path, help="the JSON file; default results/ranking.json")
     options = parser.parse_args()
-    # Memory is measured first, because the peak of a process never falls.
+    # Memory is measured first, because the peak of a process never decreases.
     studies: list[Callable[[], dict[str, Any]]] = [
         with_a_million_items,
         lambda: at_sketchfabs_size(options.rounds),

@@ -1,4 +1,4 @@
-"""Runs measurements, each in a fresh process, the peers in turn."""
+"""Runs the jobs of a study, each in a fresh process."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from benchmarks.speed.jobs import Job, Round
 def in_fresh_process(
     task: dict[str, Any], environment: dict[str, str], timeout: float
 ) -> dict[str, Any]:
-    """Return the record that ``worker.py`` answers with.
+    """Run a task in ``worker.py`` and return the record that it answers with.
 
     A process that fails, or takes longer than ``timeout`` seconds, gives ``{"skipped": reason}``.
     """
@@ -84,7 +84,7 @@ class Session:
         self.results["calibration"].append({"threads": threads, **answer})
 
     def run(self, measured: Round) -> None:
-        """Measure all jobs once, then repeat, so a slow minute of the machine meets all alike."""
+        """Measure all jobs once, then repeat, so that a slow minute of the machine affects all."""
         for repeat in range(measured.repeats):
             for threads in sorted({job.setting.threads for job in measured.jobs}):
                 self.calibrate(threads)

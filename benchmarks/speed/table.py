@@ -1,4 +1,4 @@
-"""Tables of results. They read the JSON and nothing else, so they can be printed again later."""
+"""Tables of results. They need only the JSON of a study, so they can be printed again later."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Cell(NamedTuple):
 
 
 class Point(NamedTuple):
-    """A time on the way of one training run."""
+    """The seconds and the loss of a training run after a number of sweeps."""
 
     sweeps: int
     seconds: float
@@ -42,7 +42,7 @@ class Point(NamedTuple):
 
 
 class Cells:
-    """The measurements of one results file, the median over repeats for each cell."""
+    """The measurements of one results file by cell; values are medians over the repeats."""
 
     def __init__(self, results: dict[str, Any]) -> None:
         self.results = results
@@ -82,11 +82,11 @@ class Cells:
         ]
 
     def loss_after(self, sweeps: int, cell: Cell) -> float | None:
-        """Return the loss after so many sweeps, None where it was not computed."""
+        """Return the loss after a number of sweeps, None if it was not computed."""
         return next((point.loss for point in self.points(cell) if point.sweeps == sweeps), None)
 
     def gflops(self, threads: int) -> float | None:
-        """Return the GEMM rate, the median over the calibrations."""
+        """Return the GEMM rate in GFLOP/s, the median over the calibrations."""
         rates = [
             calibration["gflops"]
             for calibration in self.results["calibration"]
@@ -95,7 +95,7 @@ class Cells:
         return median(rates) if rates else None
 
     def gemm_share(self, group: Group, peer: str = OURS) -> float | None:
-        """Return the share of the GEMM rate that the exact solve's necessary flops reach."""
+        """Return the rate of the exact solve's necessary flops, divided by the GEMM rate."""
         seconds, rate = self.seconds(peer, *group), self.gflops(group.threads)
         if seconds is None or rate is None:
             return None
@@ -157,7 +157,7 @@ def heading(results: dict[str, Any]) -> str:
 
 
 def summary(results: dict[str, Any]) -> str:
-    """Return everything that was measured: a table for each data set, k and number of threads."""
+    """Return the tables of all measurements, one for each data set, k and number of threads."""
     cells, parts = Cells(results), [heading(results)]
     for group in cells.groups():
         about = results["data"].get(group.data, {})
@@ -182,7 +182,7 @@ def summary(results: dict[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class GroupSummary:
-    """What the rows of one group's table refer to."""
+    """A group, and the values that the rows of its table are compared with."""
 
     cells: Cells
     group: Group
@@ -218,12 +218,12 @@ class GroupSummary:
         return number(seconds_until(points, self.lowest_loss * share))
 
 
-# Shown only where losses were computed on the way, not only at the end.
+# Columns that are only shown if losses were computed during training, not only at its end.
 CURVE_COLUMNS = ("s to 1 %", "s to 0.1 %")
 
 
 def peer_rows(cells: Cells, group: Group) -> list[list[str]]:
-    """Return the heading and one row for each peer of a group."""
+    """Return the column titles and one row for each peer of a group."""
     peers = cells.peers(group)
     losses = {
         peer: [p.loss for p in cells.points(Cell(peer, *group)) if p.loss is not None]

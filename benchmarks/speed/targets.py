@@ -1,4 +1,4 @@
-"""The targets of this library: what is measured for them, and the verdicts on the results."""
+"""The targets for the speed of this library: the jobs to measure, and the verdicts on results."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from benchmarks.speed.table import (
     seconds_until,
 )
 
-# What was measured, and its details, as texts for the table.
+# The measured value and its details, as texts for the table of targets.
 Verdict = tuple[str, str]
 # A data set and a number of factors.
 Case = tuple[str, int]
@@ -33,17 +33,20 @@ OUR_CG = ("wrmf-cg", "wrmf-cg1")
 EXACT_PEERS = ("irspack-cholesky", "implicit-cholesky")
 CG_PEERS = ("irspack-cg", "implicit-cg")
 APPROXIMATE_PEERS = (*CG_PEERS, "irspack-ialspp")
+# Numbers of factors for which the times to the same loss are compared.
 LARGE_FACTORS = (512, 1024)
 THREADS, SWEEPS = 2, 8
-# Growth of rows and entries together, of entries alone (both with 64 factors), and of k alone.
+# Data sets whose rows and entries grow together, to measure the growth of the time.
 ROWS = ("synthetic", "synthetic-2x", "synthetic-4x")
+# Data sets with the same rows whose entries grow.
 ENTRIES = ("synthetic", "synthetic-2e", "synthetic-4e")
+# Numbers of factors on the same data.
 FACTORS = (32, 64, 128, 256, 512, 1024)
 NOT_MEASURED: Verdict = ("", "not all measured")
 
 
 def rounds(seed: int, repeats: int) -> list[Round]:
-    """Return what the targets need."""
+    """Return the rounds that the targets need."""
 
     def job(peer: str, data: str, k: int, threads: int = THREADS) -> Job:
         return Job(peer, data, Setting(factors=k, sweeps=SWEEPS, threads=threads, seed=seed))
@@ -61,7 +64,7 @@ def rounds(seed: int, repeats: int) -> list[Round]:
         for k in FACTORS
         if ("gowalla", k) not in MAIN and k not in LARGE_FACTORS
     ]
-    # We may take more sweeps than the peers' eight to reach their loss: only the time counts.
+    # Our solvers may take more sweeps than the peers to reach their loss: only the time counts.
     longer = {
         k: Setting(factors=k, sweeps=2 * SWEEPS, threads=THREADS, seed=seed) for k in LARGE_FACTORS
     }
@@ -76,7 +79,7 @@ def rounds(seed: int, repeats: int) -> list[Round]:
 
 
 def ratio(cells: Cells, ours: str, peers: Iterable[str], case: Case) -> float | None:
-    """Return the fastest peer's seconds per sweep over those of our solver ``ours``."""
+    """Return the fastest peer's seconds per sweep divided by those of our solver ``ours``."""
     our_seconds = cells.seconds(ours, *case, THREADS)
     their_seconds = [cells.seconds(peer, *case, THREADS) for peer in peers]
     measured = [seconds for seconds in their_seconds if seconds is not None]
@@ -84,7 +87,7 @@ def ratio(cells: Cells, ours: str, peers: Iterable[str], case: Case) -> float | 
 
 
 def exact_against(peers: Sequence[str], cases: Sequence[Case]) -> Callable[[Cells], Verdict]:
-    """Return the verdict function of our exact solver against the fastest of ``peers``."""
+    """Return the function that compares our exact solver with the fastest of ``peers``."""
 
     def verdict(cells: Cells) -> Verdict:
         ratios = {f"{data} {k}": ratio(cells, OURS, peers, (data, k)) for data, k in cases}
@@ -98,7 +101,7 @@ def exact_against(peers: Sequence[str], cases: Sequence[Case]) -> Callable[[Cell
 
 
 class Timed(NamedTuple):
-    """The seconds of a sweep of one solver, and its loss after all sweeps."""
+    """The seconds of one solver, for a sweep or for all of them, and its loss after all sweeps."""
 
     seconds: float
     loss: float
@@ -117,7 +120,7 @@ def timed(cells: Cells, names: Iterable[str], group: Group) -> list[Timed]:
 
 
 def conjugate_gradients(cells: Cells) -> Verdict:
-    """Compare the fastest peer with our fastest whose loss is no higher."""
+    """Compare the fastest peer with our fastest solver whose loss is no higher."""
     ratios, details = [], []
     for data, k in MAIN:
         group = Group(data, k, THREADS)
@@ -145,7 +148,7 @@ def gemm_share(cells: Cells) -> Verdict:
 
 
 def large_factors(cells: Cells) -> Verdict:
-    """Compare the times to the loss that the fastest peer ends at."""
+    """Compare the times until the final loss of the fastest peer is reached."""
     ratios, details = [], []
     for k in LARGE_FACTORS:
         group = Group("gowalla", k, THREADS)
@@ -172,7 +175,7 @@ def large_factors(cells: Cells) -> Verdict:
 
 
 def thread_speedup(cells: Cells) -> Verdict:
-    """Compare one thread with two."""
+    """Compare our exact solver's times with one and with two threads."""
     speedups = {}
     for data, k in MAIN:
         one_thread = cells.seconds(OURS, data, k, 1)
@@ -184,14 +187,14 @@ def thread_speedup(cells: Cells) -> Verdict:
 
 
 def exponent(sizes: Sequence[float], values: Sequence[float]) -> float:
-    """Return the slope of log(values) over log(sizes), by least squares."""
+    """Return the least-squares slope of log(values) as a function of log(sizes)."""
     return float(np.polyfit(np.log(sizes), np.log(values), 1)[0])
 
 
 def growth_exponents(
     cells: Cells, cases: Sequence[Case], sizes: Sequence[float]
 ) -> tuple[float, float] | None:
-    """Return the (measured, predicted) exponents of a sweep over sizes, None without all times."""
+    """Return the exponents of a sweep's (measured time, flops), None if a time is missing."""
     timed = [cells.seconds(OURS, data, k, THREADS) for data, k in cases]
     seconds = [value for value in timed if value is not None]
     if len(seconds) < len(cases):
@@ -253,7 +256,7 @@ TARGETS = (
 
 
 def verdicts(results: dict[str, Any]) -> str:
-    """Return the table of targets with what was measured; blank where it was not."""
+    """Return the table of targets with the measured values, blank where there are none."""
     cells = Cells(results)
     rows = [["", "must", "aim", "measured", "in detail"]]
     for target in TARGETS:

@@ -1,6 +1,7 @@
-"""The process of one measurement: a task as JSON in the first argument, its record as JSON out.
+"""The process of one measurement, which ``runner.py`` starts.
 
-``runner.py`` starts it. Whatever libraries print goes to standard error.
+Its argument is a task as JSON, and it prints the record of the task as JSON. The output of the
+libraries goes to standard error.
 """
 
 from __future__ import annotations

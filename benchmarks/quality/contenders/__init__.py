@@ -1,6 +1,6 @@
 """The contenders of the leaderboard: libraries of ALS, and simple models of other kinds.
 
-A new contender is a class in one of the modules here and a name in ``CONTENDERS``.
+To add a contender, write a class in one of the modules here and add it to ``CONTENDERS``.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ class Contender(Protocol):
     als : bool
         Whether it is alternating least squares.
     space : mapping of parameter to ``wrmf.Range`` or list of values
-        What is tuned.
+        The parameters that are tuned.
     starts : sequence of settings
-        What is tried first: defaults of the library, or advice from its documentation.
+        Settings that are tried first, such as the library's defaults or those that its
+        documentation advises.
     """
 
     name: str

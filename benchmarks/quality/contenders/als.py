@@ -1,4 +1,4 @@
-"""The contenders that are alternating least squares: wrmf, irspack and implicit."""
+"""The contenders that train by alternating least squares: wrmf, irspack and implicit."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ from benchmarks.quality.rankers import FactorRanker
 from wrmf import Range
 
 Curve = Iterator[tuple[int, FactorRanker]]
+# Numbers of factors that are tried.
 FACTORS = [64, 128, 256, 512]
-# wrmf and irspack have these parameters in common: k, α₀, the strength of λ, ν and the values.
+# The parameters that wrmf and irspack have in common: k, α₀, the strength of the regularisation
+# (see ``regularization``), ν and the value transformation.
 SHARED_SPACE: dict[str, Any] = {
     "factors": FACTORS,
     "alpha0": Range(0.003, 0.5, log=True),
@@ -32,28 +34,31 @@ SHARED_SPACE: dict[str, Any] = {
     "nu": Range(0.0, 1.5),
     "values": TREATMENTS,
 }
+# Parameters in the columns of ``STARTS``.
 START_COLUMNS = (*SHARED_SPACE, "solver", "init")
+# Settings of wrmf that are tried first.
 STARTS = (
     (128, 0.05, 0.003, 1.0, "damped", "exact", None),
     (256, 0.02, 0.002, 1.0, "binary", "cg 3", None),
-    # The best settings on gowalla, rounded: at every size its best models had damped values.
+    # Close to the best settings on gowalla, where damped values were best for every k.
     (512, 0.025, 0.0025, 1.0, "damped", "cg 3", None),
-    # The model of 2008 with the same λ for every row, which is implicit's.
+    # The same λ for every row, as in Hu et al. 2008 and in implicit.
     (512, 0.05, 0.0003, 0.0, "damped", "cg 3", 6.0),
     (512, 0.025, 0.0025, 1.0, "binary", "cg 3", None),
     (512, 0.025, 0.0025, 1.0, "damped", "cg 3", 2.0),
 )
+# irspack's default of ``init``, which is √k times the standard deviation of its random start.
 IRSPACK_INIT = 0.1
 
 
 def regularization(params: Mapping[str, Any], train: sparse.csr_matrix) -> float:
-    """Return the λ that gives a row of average length the same penalty for every ν."""
+    """Return the λ with which a row of average length has the same penalty for every ν."""
     size = 2 * train.nnz / sum(train.shape) + params["alpha0"] * sum(train.shape) / 2
     return float(params["strength"] * size ** (1 - params["nu"]))
 
 
 class Ours:
-    """wrmf. ``init`` is √k times the deviation of the random start, None the default."""
+    """wrmf. ``init`` is √k times the standard deviation of the random start, None its default."""
 
     name, als = "wrmf", True
     space: Mapping[str, Any] = {
@@ -101,8 +106,8 @@ class Irspack:
     """irspack's IALSRecommender with its default solver, three steps of conjugate gradients."""
 
     name, als = "irspack iALS", True
-    # ν = 0 was better with its default start than with ours.
     space: Mapping[str, Any] = {**SHARED_SPACE, "init": [IRSPACK_INIT, 2.0, 6.0]}
+    # The starts of wrmf, except for an ``init`` of 6: with ν = 0, irspack's default was better.
     starts: Sequence[Mapping[str, Any]] = [
         {
             **{name: start[name] for name in SHARED_SPACE},

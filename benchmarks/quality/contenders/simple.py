@@ -1,6 +1,7 @@
-"""The contenders that are no ALS: popularity, neighbours, EASE and truncated SVD.
+"""The contenders that are not ALS: popularity, neighbours, EASE and truncated SVD.
 
-They are not trained in epochs, so each yields one model, as epoch 1, whatever the checkpoints are.
+They are not trained in epochs. So ``curve`` ignores the checkpoints and yields a single model, as
+epoch 1.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from wrmf import Range
 
 
 class Popularity:
-    """The items with the most users, for everyone."""
+    """Recommends the items that have the most users to everyone."""
 
     name, als = "popularity", False
     space: Mapping[str, Any] = {}
@@ -56,7 +57,10 @@ def keep_largest(matrix: sparse.csr_matrix, n: int) -> None:
 
 
 class ItemKNN:
-    """The sum of the cosine similarities of an item's nearest neighbours among a user's items."""
+    """Scores an item by its cosine similarities to the user's items, added up.
+
+    Only similarities to the item's nearest neighbours count.
+    """
 
     name, als = "item-kNN cosine", False
     space: Mapping[str, Any] = {
@@ -89,9 +93,9 @@ class ItemKNN:
 
 
 class EASE:
-    """Steck 2019: B = I − P / diag(P) with P = (XᵀX + λI)⁻¹.
+    """EASE of Steck 2019: B = I − P / diag(P) with P = (XᵀX + λI)⁻¹.
 
-    Where there are fewer users than items, K = (XXᵀ + λI)⁻¹ is inverted instead, and
+    If there are fewer users than items, K = (XXᵀ + λI)⁻¹ is computed instead, and
     P = (I − XᵀKX) / λ.
     """
 
@@ -122,7 +126,7 @@ class EASE:
             gram = (x.T @ x).toarray()
             gram[np.diag_indices(n_items)] += strength
             inverse = np.linalg.inv(gram)
-        # In place, because this matrix is the largest.
+        # Computed in place, because no other matrix is as large.
         weights = inverse
         weights /= -np.diag(inverse).copy()
         weights[np.diag_indices(n_items)] = 0

@@ -1,4 +1,4 @@
-"""What every contender that takes counts is offered: the treatments of the values."""
+"""Value transformations that are tried for every contender that is trained on counts."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import numpy as np
 from scipy import sparse
 
 SEED, THREADS = 0, 2
+# Epochs after which contenders are evaluated.
 CHECKPOINTS = (1, 2, 3, 4, 6, 8, 12, 16)
-# Names of the treatments, see ``treated``.
+# Names of the value transformations; ``treated`` defines them.
 TREATMENTS = ["binary", "log", "damped"]
 
 
@@ -17,16 +18,17 @@ def item_degrees(matrix: sparse.csr_matrix) -> np.ndarray:
 
 
 def treated(matrix: sparse.csr_matrix, treatment: str, degrees: np.ndarray) -> sparse.csr_matrix:
-    """Return the float32 matrix of the values that a model is trained on.
+    """Return the transformed matrix, in float32, that a model is trained on.
 
     Parameters
     ----------
     matrix : CSR (n_users, n_items) of counts d
     treatment : {"binary", "log", "damped"}
-        1; log(1 + d); or n_u^−¼ n_i^−¼ with a mean near 1, so a pair counts less where user and
-        item have many.
+        ``"binary"`` replaces each count by 1, and ``"log"`` by log(1 + d). ``"damped"`` replaces it
+        by n_u^−¼ n_i^−¼, scaled to a mean near 1: pairs weigh less if their user and item have
+        many entries.
     degrees : (n_items,)
-        Entries n_i of each item in the training data.
+        Number of entries n_i of each item in the training data.
     """
     matrix = matrix.astype(np.float32)
     if treatment == "binary":
