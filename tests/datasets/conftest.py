@@ -12,7 +12,7 @@ import pytest
 class Server:
     """A local web server and the folder of downloads that the test uses.
 
-    ``files`` maps paths, such as ``/a.zip``, to what is served there.
+    ``files`` maps paths, such as ``/a.zip``, to the content that is served there.
     """
 
     url: str
@@ -44,7 +44,7 @@ def server(monkeypatch, tmp_path):
 
 @pytest.fixture
 def zipped():
-    """A function that returns a zip archive, as bytes, of one file with a name and a text."""
+    """A function that makes a zip archive, as bytes, from the name and the text of one file."""
 
     def make(name, text):
         content = io.BytesIO()

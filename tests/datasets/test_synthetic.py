@@ -1,4 +1,4 @@
-"""Generated likes have the shape of the Sketchfab likes in Rosenthal 2016, and models learn it.
+"""Generated likes resemble the Sketchfab likes in Rosenthal 2016, and models can learn from them.
 
 Ethan Rosenthal: Intro to Implicit Matrix Factorization: Classic ALS with Sketchfab Models. 2016.
 """
@@ -30,7 +30,7 @@ def test_likes_have_the_size_and_the_heavy_tails_of_the_sketchfab_likes():
     for counts in likes_per_user_and_per_item(data):
         assert counts.min() >= 5
         descending = np.sort(counts)[::-1]
-        # The top hundredth holds several times its share.
+        # The top 1 % have more than 6 % of all likes.
         assert descending[: len(counts) // 100].sum() > 0.06 * counts.sum()
         assert descending[0] > 20 * np.median(counts)
     assert data.k_core(5, 5).n_interactions == 547_000
@@ -43,7 +43,7 @@ def test_likes_have_the_size_and_the_heavy_tails_of_the_sketchfab_likes():
     fill=st.floats(0.0, 1.0),
     seed=st.integers(0, 99),
 )
-# No like can be removed of a user and an item that both have likes to spare.
+# Here, no like can be removed without leaving its user or its item with too few.
 @example(n_users=186, n_items=209, fill=0.0, seed=63)
 def test_small_sizes_are_met_exactly(n_users, n_items, fill, seed):
     fewest, most = 6 * max(n_users, n_items), int(0.4 * n_users * n_items)
@@ -84,8 +84,8 @@ def test_the_best_setting_lies_inside_rosenthals_grid_at_a_precision_like_his(sp
     for name in ("factors", "alpha"):
         for end in (min, max):
             assert best_precision(**{name: end(ROSENTHAL_GRID[name])}) < inside - 0.001
-    # Over λ the precision is flat around its best: an end may be better by chance, but by no more
-    # than a third of the standard error.
+    # The precision hardly depends on λ near its best value. An end of the grid may be better by
+    # chance, but by no more than a third of the standard error.
     for end in (min, max):
         assert (
             best_precision(regularization=end(ROSENTHAL_GRID["regularization"])) < inside + 0.0006

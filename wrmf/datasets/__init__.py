@@ -1,7 +1,7 @@
 """Data sets: generated, or downloaded, verified and cached.
 
-``DATASETS`` names all of them, for the command line and for benchmarks. A new one is a module with
-a function that returns Interactions, and a row of this table.
+``DATASETS`` lists them by name, for the command line and the benchmarks. To add a data set, write a
+module with a function that returns Interactions, and add a row to ``DATASETS``.
 """
 
 from __future__ import annotations

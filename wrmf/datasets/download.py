@@ -15,8 +15,10 @@ from wrmf.files import cache_folder, replacing
 
 __all__ = ["archive_errors", "download"]
 
-TIMEOUT = 30.0  # seconds without any byte
-CHUNK = 1 << 20  # bytes
+# Seconds without any byte from the server after which a download fails.
+TIMEOUT = 30.0
+# Number of bytes that are read at a time.
+CHUNK = 1 << 20
 
 
 def download(url: str, name: str, *, md5: str | None = None, md5_url: str | None = None) -> Path:
@@ -32,7 +34,7 @@ def download(url: str, name: str, *, md5: str | None = None, md5_url: str | None
     md5 : str, optional
         Checksum of the file in hexadecimal digits, lower case.
     md5_url : str, optional
-        Address of a text that holds the checksum; it is loaded only if the file is.
+        Address of a text that contains the checksum. It is loaded only if the file is downloaded.
 
     Raises
     ------
@@ -88,7 +90,7 @@ def archive_errors(path: Path, contents: str) -> Iterator[None]:
     ----------
     path : Path
     contents : str
-        What the archive should hold, for the message.
+        The expected contents of the archive, for the error message.
     """
     try:
         yield

@@ -28,9 +28,9 @@ def fetch_msd(url: str = URL, md5: str | None = None, n_triplets: int = N_TRIPLE
     url : str
         Address of the archive.
     md5 : str, optional
-        Checksum to compare the download with. None is published, so the triplets are counted.
+        Expected checksum of the download. No checksum is published, so the triplets are counted.
     n_triplets : int, default 48,373,586
-        Number of (user, song, plays) triplets that there must be.
+        Expected number of (user, song, plays) triplets.
 
     Raises
     ------

@@ -20,7 +20,7 @@ COLUMNS = ["user", "item", "rating", "time"]
 
 @dataclass(frozen=True)
 class RatingsFile:
-    """Where the ratings are: in a member of an archive, as text."""
+    """The text file with the ratings in an archive, and its format."""
 
     archive: str
     member: str
@@ -82,7 +82,7 @@ def _read_ratings(file: RatingsFile, base_url: str) -> pd.DataFrame:
         with zipfile.ZipFile(path) as archive:
             text, sep = archive.read(file.member), file.sep
         if len(sep) > 1:
-            # The fast parser of pandas knows separators of one character only.
+            # The fast parser of pandas only takes separators of one character.
             text, sep = text.replace(sep.encode(), b"\t"), "\t"
         header = 0 if file.has_header else None
         return pd.read_csv(io.BytesIO(text), sep=sep, header=header, names=COLUMNS)

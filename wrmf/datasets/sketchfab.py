@@ -20,8 +20,8 @@ MEMBER = "model_likes_anon.psv"
 def fetch_sketchfab(url: str = URL) -> Interactions:
     """Return the raw Sketchfab likes of Rosenthal 2016, about 632,000; repeated rows are dropped.
 
-    The archive is downloaded once. Unpacking it needs py7zr, unless the file in it is saved in
-    the cache folder by hand.
+    The archive is downloaded once. Unpacking it needs py7zr, unless it has been unpacked into the
+    cache folder by hand.
 
     Parameters
     ----------

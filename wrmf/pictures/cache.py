@@ -1,4 +1,4 @@
-"""A folder that keeps downloaded pictures between runs."""
+"""A folder in which downloaded pictures are cached."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["PictureCache"]
 
 
 class PictureCache:
-    """Pictures by key, a file each. An empty file marks a key without a picture.
+    """A cache of pictures by key, with one file per key. An empty file stands for no picture.
 
     Parameters
     ----------
@@ -50,5 +50,5 @@ class PictureCache:
             LOGGER.warning("cannot store a picture in %s: %s", self.folder, error)
 
     def _path(self, key: str) -> Path:
-        # Keys hold addresses and ids, which no file name could hold.
+        # Keys contain addresses and ids, which may not be valid file names.
         return self.folder / hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,4 +1,4 @@
-"""Colours of equal lightness to the eye, whatever their hue."""
+"""Colours whose perceived lightness does not depend on their hue."""
 
 from __future__ import annotations
 

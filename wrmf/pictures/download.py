@@ -1,7 +1,7 @@
-"""Downloads of pictures and JSON documents, with the standard library and limits.
+"""Downloads of pictures and JSON documents, with limits on time and size.
 
-Servers may be slow, send a web page in place of a picture, or never stop sending. Each function
-here returns what was asked for, or raises :class:`NoPicture` with the reason.
+Servers may be slow, send a web page in place of a picture, or never stop sending. Each download
+returns the requested content, or raises :class:`NoPicture` with the reason.
 """
 
 from __future__ import annotations
@@ -20,13 +20,16 @@ from wrmf.pictures.source import NoPicture
 
 __all__ = ["Limits", "download", "download_json", "download_picture"]
 
+# Number of bytes that are read at a time.
 CHUNK_BYTES = 1 << 16
+# ``Accept`` header of requests for pictures.
 PICTURE_TYPES = "image/webp,image/png,image/jpeg,image/gif,image/svg+xml"
-# Client errors that may pass: request timeout, too early, too many requests.
+# Client errors that may be temporary: request timeout, too early, too many requests.
 PASSING_STATUS = frozenset({408, 425, 429})
 # Characters of an address that are not percent-encoded.
 SAFE_CHARACTERS = "%/:=&?~#+!$,;'@()*[]"
-# Only http and https are opened, after a redirect too; file:, ftp: and data: are refused.
+# Handlers of http and https addresses. There are none for file:, ftp: and data:, so these are
+# refused, even after a redirect.
 HANDLERS = (
     urllib.request.ProxyHandler,
     urllib.request.HTTPHandler,

@@ -1,9 +1,9 @@
 """Posters of items, drawn from their names.
 
-A poster is a sky with one shape over the ground. The first word of the name determines the sky, the
-last word the ground, so items whose names share a word share half of their picture, and items that
-share both look like one series. The item's own id only moves things a little. The same name and id
-give the same bytes on every machine.
+A poster shows the sky with one shape, and the ground below. The first word of the name determines
+the sky, the last word the ground. So items whose names share one of these words share half of their
+picture, and items that share both look like one series. The item's id only moves the shapes a
+little. The same name and id give the same bytes on every machine.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ from wrmf.pictures.shapes import OUTLINES, SHAPES, Place
 
 __all__ = ["draw_poster", "theme_words"]
 
+# Width and height of a poster, in SVG units.
 SIZE = 160
-# Number of straight pieces of the line of the ground.
+# Number of straight segments in the outline of the ground.
 N_STEPS = 40
 # Words that do not describe what an item is.
 STOP_WORDS = re.compile(
@@ -124,7 +125,7 @@ def draw_ground(outline_fraction: float, shift: float, hue: float) -> str:
 
 
 def draw_layer(levels: list[float], colour: str) -> str:
-    """Return the area below a line, which is given by its y at ``N_STEPS`` + 1 equal steps."""
+    """Return the area below a line, given by its y coordinates at equal steps in x."""
     width = SIZE // N_STEPS
     line = "L".join(f"{width * step} {level:.1f}" for step, level in enumerate(levels))
     return f'<path fill="{colour}" d="M{line}V{SIZE}H0z"/>'

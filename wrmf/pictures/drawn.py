@@ -40,7 +40,7 @@ def drawn_tile(item_id: Hashable, name: str) -> Picture:
     """Return a small SVG poster made from an item's name, always the same for the same item.
 
     Items whose names share a word share a part of their look (the first word determines the sky,
-    the last one the ground), so that related neighbours are seen to be related.
+    the last one the ground), so that related items look related.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ from wrmf.pictures.source import CountingSource, NoPicture
 
 __all__ = ["FolderPictures"]
 
-# Of several files for one item, the extension that comes first here is used.
+# Extensions of picture files. If an item has several files, the extension that comes first is used.
 EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp", ".svg", ".gif")
 
 
@@ -90,5 +90,5 @@ def picture_files(folder: Path) -> dict[str, Path]:
         if path.suffix.lower() in EXTENSIONS and path.is_file()
     ]
     paths.sort(key=lambda path: EXTENSIONS.index(path.suffix.lower()))
-    # Reversed, so that of several files with one name the first one is kept.
+    # Reversed, so that the first of several files with the same name replaces the others.
     return {path.stem: path for path in reversed(paths)}

@@ -9,11 +9,15 @@ from typing import Any
 
 __all__ = ["JsonPath"]
 
+# Pattern of a text in double quotes.
 QUOTED = r'"(?:[^"\\]|\\.)*"'
+# Pattern of one step of a path: a name, or anything in brackets.
 STEP = re.compile(rf'\.?(?P<name>[^.\[\]]+)|\[(?P<bracket>(?:{QUOTED}|[^\]"])*)\]')
+# Pattern of one condition in brackets, such as ``width==200``.
 CONDITION = re.compile(rf'\s*(?P<name>[^=,\s]+)\s*==\s*(?P<value>{QUOTED}|[^,"=]+?)\s*(?:,|$)')
 
-# The name of a member, the index of an element, or the values of the members of an element.
+# One step of a path: the name of a member, the index of an element of a list, or the values that
+# members of such an element must have.
 Step = str | int | dict[str, Any]
 
 

@@ -11,16 +11,17 @@ __all__ = ["MAX_BYTES", "UNKNOWN_TYPE", "Picture", "image_type"]
 # Default limit of one picture; larger files are refused.
 MAX_BYTES = 5_000_000
 
-# Why bytes of no recognised type are refused.
+# Error message for data of an unrecognised image type.
 UNKNOWN_TYPE = "the file is not a jpg, png, webp, gif or svg image"
 
+# First bytes of image files, and the types that these indicate.
 SIGNATURES = {
     b"\x89PNG\r\n\x1a\n": "image/png",
     b"\xff\xd8\xff": "image/jpeg",
     b"GIF87a": "image/gif",
     b"GIF89a": "image/gif",
 }
-# What may precede the root element of an SVG file, as pairs of start and end.
+# Start and end of each kind of markup that may precede the root element of an SVG file.
 XML_PREAMBLES = ((b"<?xml", b"?>"), (b"<!--", b"-->"), (b"<!DOCTYPE svg", b">"))
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -71,8 +72,8 @@ def image_type(data: bytes) -> str | None:
 def is_svg(head: bytes) -> bool:
     """Return whether ``<svg>`` is the first element, after XML declarations, comments or doctypes.
 
-    Each of these is cut off at its first end. A single regular expression for all of them could be
-    made to backtrack through every pairing of starts with ends.
+    Each of these is removed up to its first end. A single regular expression for all of them could
+    take very long on files with many starts and ends, because it would try all combinations.
     """
     head = head.removeprefix(BYTE_ORDER_MARK).lstrip()
     while True:

@@ -15,11 +15,12 @@ from wrmf.pictures.source import CountingSource, NoPicture
 
 __all__ = ["ApiPictures", "UrlPictures"]
 
+# Default limit in seconds until a response must begin, and again until it must be complete.
 TIMEOUT = 10.0
 
 
 class RemotePictures(CountingSource):
-    """Pictures from a cache, else from a server.
+    """Pictures from a server, or from a cache if they are there.
 
     Parameters
     ----------
@@ -29,7 +30,8 @@ class RemotePictures(CountingSource):
         From an address to the bytes of a picture; raises :class:`NoPicture`.
     cache : PictureCache or None
     cache_key : str
-        Whatever, besides the item, determines the picture; the cache may be shared.
+        A text for all that determines the picture besides the item, so that different sources can
+        share a cache.
     """
 
     def __init__(
@@ -71,7 +73,7 @@ class RemotePictures(CountingSource):
 
 
 def validate_template(template: str) -> None:
-    """Raise a ValueError unless it is an http or https address that contains ``{item}``."""
+    """Raise a ValueError if ``template`` is no http or https address that contains ``{item}``."""
     if "{item}" not in template:
         raise ValueError(
             f"the address template {template!r} has no {{item}}; expected something like "
@@ -94,9 +96,9 @@ class UrlPictures(RemotePictures):
     timeout : float, default 10
         Seconds until the response must begin, and again until it must be complete.
     cache : str or path, optional
-        Folder that keeps pictures between runs, created where missing. It also records that an
-        item has none (a 404, or a response that is not a picture), but not a timeout or a server
-        error. Delete the folder to ask again.
+        Folder in which pictures are cached, created if it is missing. The cache also records that
+        an item has no picture (after a 404, or a response that is not a picture), but no timeouts
+        and server errors. Delete the folder to request all pictures again.
     max_bytes : int, default 5,000,000
         Larger pictures are refused.
 
@@ -132,7 +134,7 @@ class UrlPictures(RemotePictures):
 
 
 class ApiPictures(RemotePictures):
-    """Pictures whose addresses a JSON API names.
+    """Pictures whose addresses come from a JSON API.
 
     The JSON document at the item's address is downloaded, the path leads to the picture's address
     in it, and the picture is downloaded from there.
@@ -145,7 +147,7 @@ class ApiPictures(RemotePictures):
         Path to the picture's address, such as ``"a.b[0].url"``, or with a choice among the objects
         of a list, ``"thumbnails.images[width==200,height==200].url"``.
     timeout, cache, max_bytes
-        As in :class:`UrlPictures`; the cache keeps the picture, not the document.
+        As in :class:`UrlPictures`; the picture is cached, not the document.
 
     Attributes
     ----------

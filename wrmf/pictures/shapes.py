@@ -1,4 +1,4 @@
-"""The shapes and outlines of the ground that posters are made of, as SVG elements."""
+"""The shapes in the sky of posters, as SVG elements, and the outlines of their ground."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ class Place:
         return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{self.radius * radius:.1f}" fill="{fill}"/>'
 
     def regular(self, fill: str, radius: float, n_points: int, inner: float | None = None) -> str:
-        """Return a regular polygon, or a star whose inner corners are at ``inner`` of the radius.
+        """Return a regular polygon, or a star if the radius of its inner corners is given.
 
-        ``radius`` is in radii of the shape.
+        ``radius`` is in radii of the shape, and ``inner`` is relative to ``radius``.
         """
         reaches = [1.0] if inner is None else [1.0, inner]
         n_corners = n_points * len(reaches)
@@ -133,7 +133,7 @@ def arch(at: Place) -> str:
     return "".join(bows)
 
 
-# Shapes in the sky. A name selects one by its position here, so a new entry changes all posters.
+# Shapes in the sky. A word selects one by its position here, so a new entry changes all posters.
 SHAPES: tuple[Callable[[Place], str], ...] = (
     sun,
     moon,
@@ -173,6 +173,6 @@ def slope(t: float) -> float:
     return 1.4 * math.sin(math.pi * t)
 
 
-# Height of the ground, about −1 to 1, as a function of the horizontal position, where 1 is the
-# width of a poster. Selected by position as well.
+# Outlines of the ground: functions from the horizontal position, in widths of a poster, to the
+# height, about −1 to 1. A word selects one by its position here, too.
 OUTLINES: tuple[Callable[[float], float], ...] = (hills, peaks, dunes, waves, terraces, slope)

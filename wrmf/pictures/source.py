@@ -32,8 +32,8 @@ class NoPicture(Exception):
     reason : str
         A short text that does not name the item, so that equal reasons can be counted.
     lasting : bool
-        Whether asking again would give the same answer (a 404) rather than perhaps a better one
-        (a timeout).
+        Whether the next request would fail, too (as after a 404), rather than perhaps succeed (as
+        after a timeout).
     """
 
     def __init__(self, reason: str, lasting: bool) -> None:
@@ -115,7 +115,7 @@ def fetch_all(
     try:
         pictures = dict(zip(distinct_ids, pool.map(fetch, distinct_ids), strict=True))
     finally:
-        # After Ctrl-C, do not fetch what is still queued.
+        # After Ctrl-C, do not fetch the items that have not started.
         pool.shutdown(wait=False, cancel_futures=True)
     n_missing = sum(picture is None for picture in pictures.values())
     if n_missing:

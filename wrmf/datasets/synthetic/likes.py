@@ -1,4 +1,4 @@
-"""Generate likes in which every user and every item has enough of them."""
+"""Generate likes so that every user and every item has at least five of them."""
 
 from __future__ import annotations
 
@@ -12,16 +12,24 @@ from wrmf.datasets.synthetic.taste import Taste
 
 __all__ = ["LEAST_LIKES", "synthetic_likes"]
 
-LEAST_LIKES = 5  # of every user and every item
-LARGEST_DEGREE = 2000  # of a user, and at most LARGEST_ROW_SHARE of the items
+# Every user and every item has at least this many likes.
+LEAST_LIKES = 5
+# Most likes that are wanted for a user.
+LARGEST_DEGREE = 2000
+# Most likes that are wanted for a user, as a share of the items.
 LARGEST_ROW_SHARE = 0.6
+# At most this share of all (user, item) pairs can be likes.
 LARGEST_DENSITY = 0.4
-DEGREE_SPREAD = 1.35  # standard deviation of the log of a user's likes beyond the least
-# Pairs that are drawn twice count once, so draws are repeated. Where taste leaves too few pairs to
-# draw, any pairs are taken after a number of rounds.
+# Standard deviation of the logarithm of a user's number of likes beyond LEAST_LIKES.
+DEGREE_SPREAD = 1.35
+# Most rounds of draws: pairs that are drawn twice count once, so missing likes are drawn again.
 MAX_ROUNDS = 200
-ITEM_ROUNDS_BY_TASTE, USER_ROUNDS_BY_TASTE = 20, 10
-USER_ROUNDS = 20  # after these, users with LEAST_LIKES are left as they are
+# After this many rounds, an item's missing likes come from any users: too few have its taste.
+ITEM_ROUNDS_BY_TASTE = 20
+# After this many rounds, a user's missing likes go to any items: too few fit the user's taste.
+USER_ROUNDS_BY_TASTE = 10
+# After this many rounds, it is enough if every user has LEAST_LIKES.
+USER_ROUNDS = 20
 
 
 def synthetic_likes(
@@ -40,18 +48,19 @@ def synthetic_likes(
     ----------
     n_users, n_items : int ≥ 5, default 15274 and 25655
     n_likes : int, default 547,000
-        The exact number of likes: at least 6 times the longer side, at most 40 % of the cells.
+        The exact number of likes: at least six times the larger of ``n_users`` and ``n_items``, at
+        most 40 % of all (user, item) pairs.
     random_state : None, int, Generator or RandomState, default 0
 
     Returns
     -------
     Interactions
-        Values 1, ids of 32 hexadecimal digits, ``item_names``.
+        All values are 1, ids have 32 hexadecimal digits, and ``item_names`` is set.
 
     Raises
     ------
     ValueError
-        If there cannot be so many likes, or so few.
+        If ``n_likes`` is not within these limits.
 
     References
     ----------
@@ -84,7 +93,7 @@ def synthetic_likes(
     _add_up_to(likes, n_likes, generator)
     _remove_down_to(likes, n_likes, generator)
 
-    # Items are in the order of their cells up to here.
+    # Until here, items are sorted by cell.
     shuffle = generator.permutation(n_items)
     names = draw_names(taste.item_cells, generator)
     return Interactions.from_matrix(
@@ -96,7 +105,7 @@ def synthetic_likes(
 
 
 def _draw_degrees(n: int, total: int, largest: int, generator: np.random.Generator) -> np.ndarray:
-    """Return n heavy-tailed ints in LEAST_LIKES … ``largest`` that add up to about ``total``."""
+    """Return n heavy-tailed ints from LEAST_LIKES to ``largest`` that sum to about ``total``."""
     excess = generator.lognormal(0.0, DEGREE_SPREAD, n)
     to_share = total - LEAST_LIKES * n
     for _ in range(50):
@@ -104,10 +113,10 @@ def _draw_degrees(n: int, total: int, largest: int, generator: np.random.Generat
         missing = total - degrees.sum()
         if missing < 0.001 * total:
             break
-        # Give what the bound cut off to the users below it.
+        # Redistribute the likes above the bound to the users below it.
         is_below = degrees < largest
         excess[is_below] *= 1 + missing / max(1.0, (degrees[is_below] - LEAST_LIKES).sum())
-    # Round at random, so that the sum is kept on average.
+    # Round up or down at random, so that the expected sum does not change.
     rounded: np.ndarray = np.floor(degrees + generator.random(n)).astype(np.int64)
     return rounded
 
@@ -121,13 +130,13 @@ def _fill_items(likes: Pairs, degrees: np.ndarray, taste: Taste) -> None:
             break
         users = taste.draw_users(items, degrees)
         if attempt > ITEM_ROUNDS_BY_TASTE:
-            # The users whose first cell is the item's like it already: take any user.
+            # Too few users have the item's cell as their first one, so take any user.
             users = taste.generator.integers(likes.n_users, size=len(items))
         likes.add(users, items)
 
 
 def _fill_users(likes: Pairs, degrees: np.ndarray, taste: Taste) -> None:
-    """Add likes until every user has the wanted number of them, or nearly so."""
+    """Add likes until every user has as many as ``degrees`` says, or nearly as many."""
     for attempt in range(MAX_ROUNDS):
         counts = likes.user_counts()
         users = np.repeat(np.arange(likes.n_users), np.maximum(degrees - counts, 0))
@@ -135,7 +144,7 @@ def _fill_users(likes: Pairs, degrees: np.ndarray, taste: Taste) -> None:
             break
         items = taste.draw_items(users)
         if attempt > USER_ROUNDS_BY_TASTE:
-            # The user likes most items of the liked cells already: take any item.
+            # The user already likes most items of the user's cells, so take any item.
             items = taste.generator.integers(likes.n_items, size=len(users))
         likes.add(users, items)
 
@@ -155,7 +164,8 @@ def _remove_down_to(likes: Pairs, n_likes: int, generator: np.random.Generator) 
             likes.item_counts()[items] > LEAST_LIKES
         )
         removable = generator.permutation(np.flatnonzero(is_spare))
-        # Remove at most one like of a user and of an item before they are counted again.
+        # Remove at most one like per user and per item in each pass, because the counts are
+        # updated only between passes.
         removable = removable[_first_places(users[removable])]
         removable = removable[_first_places(items[removable])]
         if len(removable):
@@ -165,14 +175,16 @@ def _remove_down_to(likes: Pairs, n_likes: int, generator: np.random.Generator) 
 
 
 def _first_places(values: np.ndarray) -> np.ndarray:
-    """Return the positions of the first occurrences of values, ascending."""
+    """Return the positions at which each distinct value occurs first, sorted."""
     return np.sort(np.unique(values, return_index=True)[1])
 
 
 def _replace_two_by_one(likes: Pairs, generator: np.random.Generator) -> None:
-    """Remove one like where every item with likes to spare is liked by users without.
+    """Reduce the number of likes by one if no like can simply be removed.
 
-    Such a user gives up such an item, and takes over a like of a user with likes to spare.
+    That is so if every item with more than LEAST_LIKES is only liked by users who have no more than
+    LEAST_LIKES. One of these users gives up a like of such an item, and in return takes over a like
+    of a user who has more than LEAST_LIKES.
     """
     users, items = likes.users, likes.items
     given_up = generator.choice(np.flatnonzero(likes.item_counts()[items] > LEAST_LIKES))

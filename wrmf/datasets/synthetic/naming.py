@@ -1,4 +1,4 @@
-"""Random ids, and readable names that similar items share words of."""
+"""Random ids, and readable names of items; the names of similar items share words."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import numpy as np
 
 __all__ = ["STYLES", "THEMES", "draw_ids", "draw_names"]
 
-# A cell is a theme, of which an item's name has one noun, and a style, its adjective.
+# Nouns for the names of items, by theme. Each cell of items combines a theme and a style.
 THEMES = tuple(
     tuple(nouns.split())
     for nouns in (
@@ -28,6 +28,7 @@ THEMES = tuple(
         "Statue Bust Relief Column Fountain",
     )
 )
+# Adjectives for the names of items, one per style.
 STYLES = ("Rusty", "Low Poly", "Cartoon", "Tiny", "Giant", "Golden", "Old", "Paper")
 
 
@@ -38,7 +39,7 @@ def draw_ids(n: int, generator: np.random.Generator) -> list[str]:
 
 
 def draw_names(cells: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Return a distinct readable name, such as "Rusty Tank 3", for an item of each cell."""
+    """Return distinct readable names, such as "Rusty Tank 3", for items in the given cells."""
     themes, styles = np.divmod(cells, len(STYLES))
     nouns = generator.integers(len(THEMES[0]), size=len(cells))
     n_uses: dict[str, int] = {}

@@ -9,7 +9,7 @@ __all__ = ["Pairs"]
 
 
 class Pairs:
-    """Distinct (user, item) pairs as sorted keys, user · n_items + item.
+    """Distinct (user, item) pairs, stored as sorted keys: user · n_items + item.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ class Pairs:
         return np.bincount(self.items, minlength=self.n_items)
 
     def add(self, users: np.ndarray, items: np.ndarray) -> None:
-        """Add pairs; those that are there, or that are given twice, change nothing."""
+        """Add pairs; each is stored once, even if it is given twice or is in the set already."""
         self.keys = np.union1d(self.keys, users * self.n_items + items)
 
     def remove_at(self, positions: np.ndarray) -> None:
@@ -51,7 +51,7 @@ class Pairs:
         self.keys = np.delete(self.keys, positions)
 
     def to_csr(self) -> sparse.csr_matrix:
-        """Return the users × items matrix with a 1, float32, for each pair."""
+        """Return the float32 matrix, users × items, that is 1 for each pair."""
         indptr = np.searchsorted(self.keys, np.arange(self.n_users + 1) * self.n_items)
         values = np.ones(len(self), dtype=np.float32)
         return sparse.csr_matrix((values, self.items, indptr), shape=(self.n_users, self.n_items))

@@ -1,4 +1,4 @@
-"""Generate a table of likes as it is collected, with repeated rows and users of few likes."""
+"""Generate a table of raw likes, with repeated rows and with users who have few likes."""
 
 from __future__ import annotations
 
@@ -17,14 +17,15 @@ from wrmf.datasets.synthetic.pairs import Pairs
 
 __all__ = ["synthetic_raw_likes", "write_likes_file"]
 
-# Of the likes of Rosenthal 2016 ("Intro to Implicit Matrix Factorization: Classic ALS with
-# Sketchfab Models"): the distinct pairs, and the rows that repeat one.
+# Numbers of users, items and distinct likes in the raw data of Rosenthal 2016 ("Intro to Implicit
+# Matrix Factorization: Classic ALS with Sketchfab Models").
 RAW_USERS, RAW_ITEMS, RAW_LIKES = 62583, 28806, 631_845
+# Number of rows of that data that repeat a like.
 REPEATED_ROWS = 155
 
 
 def synthetic_raw_likes(random_state: RandomStateLike = 0) -> pd.DataFrame:
-    """Generate a table of raw likes around ``synthetic_likes(random_state=…)``, its core.
+    """Generate a table of raw likes that contains ``synthetic_likes(random_state=…)`` as its core.
 
     Parameters
     ----------
@@ -59,7 +60,7 @@ def synthetic_raw_likes(random_state: RandomStateLike = 0) -> pd.DataFrame:
     items = np.concatenate([core.matrix.indices, light.items])
     repeated = generator.choice(len(users), size=REPEATED_ROWS, replace=False)
     users, items = np.append(users, users[repeated]), np.append(items, items[repeated])
-    # Likes are collected model by model.
+    # Raw likes are collected model by model, so the table is sorted by model.
     order = np.argsort(items, kind="stable")
     users, items = users[order], items[order]
     table: pd.DataFrame = pd.DataFrame(
@@ -69,26 +70,27 @@ def synthetic_raw_likes(random_state: RandomStateLike = 0) -> pd.DataFrame:
 
 
 def _draw_light_likes(core: Interactions, generator: np.random.Generator) -> Pairs:
-    """Return likes of users with one to four of them, of all RAW_ITEMS items.
+    """Return the likes of the users outside the core, who have one to four each.
 
-    The items beyond those of the core get LEAST_LIKES each, the others follow popularity.
+    Each item outside the core gets LEAST_LIKES of them. All other likes go to items of the core,
+    drawn by popularity.
     """
     likes = Pairs(RAW_USERS - core.n_users, RAW_ITEMS)
     n_likes = RAW_LIKES - core.n_interactions
-    # Each user has one like. The others are dealt to places, of which each user has three.
+    # Each user gets one like. The rest is distributed at random, at most three more to each user.
     places = np.repeat(np.arange(likes.n_users), LEAST_LIKES - 2)
     dealt = generator.permutation(places)[: n_likes - likes.n_users]
     degrees = 1 + np.bincount(dealt, minlength=likes.n_users)
     users = np.repeat(np.arange(likes.n_users), degrees)
     popularity = np.bincount(core.matrix.indices, minlength=core.n_items).astype(float)
     items = generator.choice(core.n_items, size=len(users), p=popularity / popularity.sum())
-    # Of a user, only the first like may go to an extra item, so that no pair is drawn twice.
+    # Only the first like of a user may go to an extra item, so that no such pair is drawn twice.
     first_likes = np.concatenate(([0], np.cumsum(degrees)[:-1]))
     extra_items = np.repeat(np.arange(core.n_items, RAW_ITEMS), LEAST_LIKES)
     items[generator.permutation(first_likes)[: len(extra_items)]] = extra_items
     likes.add(users, items)
     while len(likes) < n_likes:
-        # A user drew the same item twice: draw again.
+        # Some users drew an item twice, which counts once, so they draw again.
         again = np.repeat(np.arange(likes.n_users), degrees - likes.user_counts())
         likes.add(again, generator.integers(core.n_items, size=len(again)))
     return likes
@@ -97,7 +99,7 @@ def _draw_light_likes(core: Interactions, generator: np.random.Generator) -> Pai
 def write_likes_file(likes: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     """Write a table of likes in the format of the Sketchfab likes.
 
-    Fields are separated by pipes and, where they hold a pipe or a backslash, quoted by
+    Fields are separated by pipes. Those that contain a pipe or a backslash are quoted by
     backslashes.
     """
     likes.to_csv(Path(path), sep="|", index=False, quoting=csv.QUOTE_MINIMAL, quotechar="\\")
