@@ -46,7 +46,7 @@ def model(data):
 
 @pytest.fixture
 def page_text(tmp_path):
-    """A function that writes a report, with the arguments of ``write_report``, and reads it."""
+    """A function that writes a report, with the arguments of ``write_report``; returns its text."""
 
     def write_and_read(*args, **kwargs):
         return wrmf.write_report(tmp_path / "r.html", *args, **kwargs).read_text(encoding="utf-8")

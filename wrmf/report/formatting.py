@@ -1,4 +1,4 @@
-"""Numbers as the report writes them."""
+"""The formats of numbers in the report."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ NO_VALUE = "–"
 
 
 def format_score(score: float) -> str:
-    """Return five decimals, as in the log of a search, or a dash where it is not finite.
+    """Return a score with five decimals, as in the log of a search, or a dash if it is not finite.
 
     Examples
     --------

@@ -25,7 +25,7 @@ from wrmf.search.result import SearchResult
 
 __all__ = ["SECTIONS", "write_report"]
 
-# In the order of the page. A section is one function in a module of ``sections``, and one row here.
+# The sections in the order of the page, each a function in its own module of ``sections``.
 SECTIONS: tuple[Section, ...] = (
     headline_section,
     table_section,
@@ -57,8 +57,8 @@ def write_report(
 
     The page embeds its style, charts and pictures and makes no network request. It shows the best
     setting; a sortable table of every setting; the best learning curve; the traces of all settings;
-    the mean squared error, where it was measured; the effect of each parameter; and, with a model,
-    items beside their nearest neighbours.
+    the mean squared error, if it was measured; the effect of each parameter; and, with a model,
+    items and their nearest neighbours.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def write_report(
         A fitted model, usually the best setting fitted on all data. Without it the page has no
         neighbours.
     data : Interactions, optional
-        Source of the data's size, the items' names, and which items are popular.
+        Data whose size is shown, and from which item names and popular items are taken.
     pictures : callable, optional
         From an item's id to a :class:`wrmf.pictures.Picture`, or None, which the page shows as
         "no picture". Default: only names.

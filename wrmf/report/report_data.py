@@ -1,4 +1,4 @@
-"""What a report is made of: the search, the model, the data and the options of the page."""
+"""The input of a report: the search, the model, the data and the options of the page."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class ReportData:
     model : WRMF or None
         The fitted model whose neighbours are shown.
     data : Interactions or None
-        Sizes, item names and popularity.
+        Data from which the sizes, item names and popularity are taken.
     pictures : callable or None
         From an item's id to its picture, or None where it has none.
     options : ReportOptions
@@ -75,7 +75,7 @@ class ReportData:
 
     @property
     def scored_on(self) -> str:
-        """The users on whom the settings are ranked: ``"test"`` or ``"validation"``."""
+        """The users by whose scores the settings are ranked: ``"test"`` or ``"validation"``."""
         return self.result.scored_on
 
     @cached_property
@@ -89,5 +89,5 @@ class ReportData:
         return self.ranked_curves[0]
 
 
-# Returns the HTML of one section, or "" where the data have nothing for it.
+# A function that returns the HTML of one section, or "" if the data have nothing for it.
 Section = Callable[[ReportData], str]

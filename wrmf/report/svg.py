@@ -21,13 +21,15 @@ __all__ = ["Chart", "Line", "Mark", "Sparkline", "XAxis", "YAxis", "draw_for_scr
 Point = tuple[float, float]
 Interval = tuple[float, float]
 
-# Width and height in CSS pixels of a chart on a desktop and on a phone. Text inside an SVG is
-# scaled with it, so each kind of screen gets its own drawing.
+# Width and height of a chart on a desktop, in CSS pixels.
 DESKTOP_SIZE = (500, 300)
+# Width and height of a chart on a phone. Text inside an SVG is scaled with the drawing, so phones
+# get a drawing of their own.
 PHONE_SIZE = (342, 250)
 
-# Estimated pixels of a character of the charts' 12 px type: a digit, and any other.
+# Estimated width in pixels of a digit in the charts' 12 px font.
 DIGIT_WIDTH = 6.4
+# Estimated width of any other character.
 CHARACTER_WIDTH = 6.6
 # Least distance in pixels between the labels of two lines.
 LABEL_HEIGHT = 14
@@ -48,7 +50,7 @@ class Line:
     opacity : float, default 1
         Between 0 and 1.
     label : str
-        Text beside the last point, not escaped.
+        Text next to the last point, not escaped.
     dots : bool, default False
         Whether every point is marked by a dot.
     """
@@ -108,7 +110,7 @@ class Chart:
     lines : sequence of Line
         In drawing order, the last one on top.
     description : str
-        What a screen reader reads in place of the drawing.
+        Text that a screen reader reads in place of the drawing.
     x_axis, y_axis : XAxis, YAxis
         Default: no labels, and the range of the lines.
     mark : Mark, optional
@@ -127,9 +129,9 @@ class Chart:
     mark: Mark | None = None
 
     def draw(self, width: int, height: int) -> str:
-        """Return an ``<svg>`` element of that size in CSS pixels.
+        """Return an ``<svg>`` element of this size in CSS pixels.
 
-        Where no line has a finite score, it is a paragraph that says so.
+        If no line has a finite score, return a paragraph that says so instead.
         """
         points = [point for line in self.lines for point in line.points]
         if not points:
@@ -163,13 +165,13 @@ class Chart:
 
 @dataclass(frozen=True)
 class Sparkline:
-    """Curves of 96 by 22 pixels without axes, on shared ranges so that they can be compared."""
+    """Small curves, 96 by 22 pixels, without axes. They have the same ranges, to compare them."""
 
     x_range: Interval
     y_range: Interval
 
     def draw(self, line: Line, marked_position: int | None = None) -> str:
-        """Return an ``<svg>`` element, ``""`` where nothing is finite; mark one point by a dot."""
+        """Return an ``<svg>`` element with a dot at one point; ``""`` if no score is finite."""
         if not line.points:
             return ""
         frame = Frame(Scale.over(self.x_range, 3, 93), Scale.over(self.y_range, 19, 3))
@@ -202,11 +204,11 @@ class Scale:
 
     @classmethod
     def over(cls, values: Interval, start: float, end: float) -> Scale:
-        """Return the scale of a range of values, widened where both ends are equal."""
+        """Return the scale of a range of values, which is widened if both ends are equal."""
         return cls(*non_empty_range(*values), start, end)
 
     def share(self, value: float) -> float:
-        """Return 0 at ``low`` and 1 at ``high``."""
+        """Return the relative position of a value: 0 at ``low``, 1 at ``high``."""
         return (value - self.low) / (self.high - self.low)
 
     def __call__(self, value: float) -> float:
@@ -216,7 +218,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class Frame:
-    """The rectangle of a chart that its lines are drawn in; y pixels fall as values rise."""
+    """The rectangle in which lines are drawn. Its y pixels decrease as the values increase."""
 
     x: Scale
     y: Scale
@@ -229,7 +231,7 @@ def range_of(values: Iterable[float]) -> Interval:
 
 
 def draw_y_axis(frame: Frame, ticks: Sequence[tuple[float, str]], label: str) -> str:
-    """Return grid lines with their tick labels, and the axis label level above them."""
+    """Return grid lines with their tick labels, and the label of the axis above them."""
     left, right = frame.x.start, frame.x.end
     parts = [f'<text class="axis" x="0" y="12">{escape(label)}</text>'] if label else []
     for value, name in ticks:
@@ -304,10 +306,11 @@ def draw_path(line: Line, frame: Frame) -> str:
 
 
 def draw_line_labels(lines: Sequence[Line], frame: Frame) -> str:
-    """Return the labels beside the last points, moved apart where these are close together."""
+    """Return the labels next to the last points, moved apart where they would overlap."""
     ends = [(frame.y(line.points[-1][1]), line) for line in lines if line.label and line.points]
     ends.sort(key=lambda end: end[0])
-    # Labels are moved down only. Starting higher by half of the total movement centres the group.
+    # Overlapping labels are moved down. Half of the total movement is subtracted from all of them,
+    # which centres the group.
     overlaps = [max(0.0, LABEL_HEIGHT - (b[0] - a[0])) for a, b in itertools.pairwise(ends)]
     parts, level = [], -math.inf
     for y, line in ends:

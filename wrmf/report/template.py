@@ -1,4 +1,4 @@
-"""The HTML around the content: of the page, and of a section."""
+"""The HTML around the content of the page, and around that of each section."""
 
 from __future__ import annotations
 
@@ -77,6 +77,6 @@ def assemble_section(title: str, note: str, content: str, css_class: str = "") -
 
 @cache
 def load_asset(name: str) -> str:
-    """Return the text of a file of this package, on a line of its own within its element."""
+    """Return the text of a file of this package, preceded by a line break."""
     # Text mode turns CRLF into LF, as browsers do before they compute the hash of a script.
     return "\n" + resources.files(__package__).joinpath(name).read_text(encoding="utf-8")

@@ -27,7 +27,7 @@ def round_ticks(low: float, high: float, count: int = 5) -> list[float]:
 
 
 def format_ticks(ticks: Sequence[float]) -> list[str]:
-    """Return one label a tick, all with the fewest decimals that show every value exactly.
+    """Return one label per tick, all with the fewest decimals that show every value exactly.
 
     Examples
     --------
@@ -49,7 +49,7 @@ def format_ticks(ticks: Sequence[float]) -> list[str]:
 
 
 def non_empty_range(low: float, high: float) -> tuple[float, float]:
-    """Return the range, or a wider one around it where both ends are equal up to rounding."""
+    """Return the range, or a wider one around it if both ends are equal up to rounding."""
     if high - low > 1e-9 * max(abs(low), abs(high)):
         return low, high
     half = abs(low) * 0.1 or 0.5

@@ -1,1 +1,1 @@
-"""The sections of the report, one a module: each takes the report's data and returns HTML."""
+"""The sections of the report, one per module. Each maps the report's data to HTML."""

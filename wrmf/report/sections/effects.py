@@ -18,9 +18,11 @@ from wrmf.search.space import format_value
 
 __all__ = ["effects_section"]
 
-# A parameter with more values than this, such as one drawn from a range, is shown in groups.
+# Parameters with more values than this, such as those drawn from a range, are shown in groups.
 MAX_VALUES = 10
+# Number of groups of such a parameter.
 N_GROUPS = 6
+# Width and height of a chart in CSS pixels.
 SIZE = (330, 230)
 
 
@@ -33,7 +35,7 @@ class ValueScores:
 
 
 def effects_section(report: ReportData) -> str:
-    """Return one chart a parameter; ``""`` where no parameter has two different values."""
+    """Return one chart per parameter; ``""`` if no parameter has two different values."""
     scored_params = [
         (curve.params, float(curve.test[report.metric][best]))
         for curve in report.ranked_curves
@@ -55,13 +57,13 @@ def effects_section(report: ReportData) -> str:
     return assemble_section(
         "Effect of each parameter",
         f"The line joins the best {report.scored_on} {report.metric} at each value, the dashed "
-        "line the medians; each dot is a setting. All charts have one scale.",
+        "line the medians; each dot is a setting. All charts have the same scale.",
         f'<div class="charts small">{figures}</div>',
     )
 
 
 def group_by_value(pairs: Sequence[tuple[Any, float]]) -> list[ValueScores]:
-    """Group scores by the value of a parameter: numbers in order, others as they come.
+    """Group scores by the value of a parameter. Numbers are sorted, other values keep their order.
 
     Parameters
     ----------
@@ -70,7 +72,7 @@ def group_by_value(pairs: Sequence[tuple[Any, float]]) -> list[ValueScores]:
     Returns
     -------
     list of ValueScores
-        One a value. More than ``MAX_VALUES`` numbers are merged into ``N_GROUPS`` groups, each
+        One per value. More than ``MAX_VALUES`` numbers are merged into ``N_GROUPS`` groups, each
         named by its middle value.
     """
     # Values such as lists cannot be hashed, so their repr is the key.
@@ -104,7 +106,7 @@ def effect_figure(report: ReportData, name: str, effect: list[ValueScores], y_ax
     best_position = best_scores.index(best_of(best_scores))
     caption = f"Best at {effect[best_position].label}"
     if name in report.result.at_edge:
-        caption += ", the edge of what was tried"
+        caption += ", the edge of the search range"
     positions = range(len(effect))
     other_settings = [
         Line([position], [score], "faint points")

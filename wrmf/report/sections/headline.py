@@ -20,7 +20,7 @@ Fact = tuple[str, Any]
 
 
 def headline_section(report: ReportData) -> str:
-    """Return the best score with its setting and epoch, facts, and a note on edges."""
+    """Return the best score with its setting and epoch, the sizes, and a note on edge values."""
     curve, metric = report.best_curve, report.metric
     score, setting = math.nan, dict(curve.params)
     best = curve.best_place(metric)
@@ -73,12 +73,12 @@ def search_facts(report: ReportData) -> list[Fact]:
 
 
 def edge_note(edges: dict[str, str]) -> str:
-    """Return a note on parameters whose best value is the lowest or highest of those tried."""
+    """Return a note on parameters whose best value is at an end of the search range."""
     if not edges:
         return ""
     list_of_edges = "; ".join(f"{name} is best at its {end} value" for name, end in edges.items())
     return (
-        f"<p class=note>At the edge of what was tried: {escape(list_of_edges)}. "
+        f"<p class=note>At the edge of the search range: {escape(list_of_edges)}. "
         "A better value may lie beyond it.</p>"
     )
 

@@ -14,7 +14,7 @@ SIZE = (1048, 320)
 def mse_section(report: ReportData) -> str:
     """Return train and test error in one chart.
 
-    Returns ``""`` where the error was not measured, or is the metric of the other sections.
+    Returns ``""`` if the error was not measured, or is the metric of the other sections.
     """
     curve = report.best_curve
     if report.metric == "mse" or "mse" not in curve.test:

@@ -1,4 +1,4 @@
-"""Section: items beside their nearest neighbours, with pictures where there are any."""
+"""Section: items and their nearest neighbours, with pictures if there are any."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from wrmf.report.template import assemble_section
 
 __all__ = ["choose_items", "neighbours_section"]
 
-# Number of items shown where the caller names none.
+# Number of items shown if the caller names none.
 N_ITEMS = 6
-# Number of items drawn for each choice; the one least similar to those chosen before is taken.
+# Number of items drawn for each choice, of which the one least similar to earlier choices is taken.
 N_CANDIDATES = 12
 NO_NEIGHBOURS = '<li class="note">no neighbours</li>'
 
@@ -60,14 +60,14 @@ def neighbours_section(report: ReportData) -> str:
     )
     return assemble_section(
         "Item neighbours",
-        "Each item beside those most like it, with the cosine of their factors.",
+        "Each item next to the most similar ones, with the cosine of their factors.",
         rows,
         css_class="plain" if cards.pictures is None else "",
     )
 
 
 def nearest_items(model: WRMF, queries: Sequence[Any], n: int) -> list[list[Neighbour]]:
-    """Return up to ``n`` neighbours of each query item, which itself is not among them."""
+    """Return up to ``n`` neighbours of each query item, without the item itself."""
     similar = model.similar_items(queries, n=n)
     return [
         [
@@ -99,9 +99,10 @@ def choose_items(
 ) -> list[int]:
     """Choose popular items that differ from each other.
 
-    The choice is made among the most popular tenth of the items, or ten times as many as wanted
-    where that is more. For each item after the first, ``N_CANDIDATES`` are drawn at random, and the
-    one whose largest cosine with the items chosen so far is the smallest is taken.
+    The items are chosen from the most popular tenth, or from the ``10 * n_items`` most popular
+    items if these are more. For each choice, ``N_CANDIDATES`` items are drawn at random. The first
+    choice is any of them. After that, it is the item whose largest cosine with the items chosen so
+    far is the smallest.
 
     Parameters
     ----------

@@ -77,7 +77,7 @@ def table_section(report: ReportData) -> str:
     return assemble_section(
         "One setting" if len(curves) == 1 else f"All {len(curves):,} settings",
         f"Each at its best epoch by {report.scored_on} {report.metric}, and the score on train at "
-        f"that epoch. The small curves show {report.scored_on} scores on one scale for all.",
+        f"that epoch. The small curves show {report.scored_on} scores, all on the same scale.",
         '<div class="scroll" tabindex="0" role="region" aria-label="Table of settings">'
         f'<table class="sortable"><thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>",
@@ -85,7 +85,7 @@ def table_section(report: ReportData) -> str:
 
 
 def table_columns(report: ReportData) -> list[Column]:
-    """Return the columns, the score beside the rank: a phone shows only the first few."""
+    """Return the columns. The score is next to the rank, as a phone shows only the first few."""
     metric, curves = report.metric, report.ranked_curves
     best_first = "ascending" if lower_is_better(metric) else "descending"
     test_title = f"{report.scored_on.capitalize()} {metric}"
@@ -109,7 +109,7 @@ def table_columns(report: ReportData) -> list[Column]:
 
 
 def parameter_column(name: str, curves: Sequence[LearningCurve]) -> Column:
-    """Return the column of a parameter, sorted as numbers where every setting has a number."""
+    """Return the column of a parameter, sorted as numbers if every setting has a number."""
     if all(is_number(curve.params.get(name)) for curve in curves):
 
         def cell(row: Row) -> str:
@@ -124,7 +124,7 @@ def parameter_column(name: str, curves: Sequence[LearningCurve]) -> Column:
 
 
 def curve_column(metric: str, curves: Sequence[LearningCurve]) -> Column:
-    """Return the column of small curves, drawn on ranges that hold the curves of all settings."""
+    """Return the column of small curves, whose axes have the same ranges for all settings."""
     epochs = [epoch for curve in curves for epoch in curve.epochs]
     scores = [score for curve in curves for score in curve.test[metric] if math.isfinite(score)]
     sparkline = Sparkline(
