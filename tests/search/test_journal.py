@@ -1,4 +1,4 @@
-"""The journal: its format, resuming from it, and files that are no journal of the search."""
+"""The journal: its format, resuming from it, and files that are not the search's journal."""
 
 import json
 
@@ -52,7 +52,7 @@ def test_an_interrupted_search_resumes_to_the_same_result(split, model, journal,
     resumed = grid_search(model, split, GRID, EPOCHS, journal=journal)
     assert scores(resumed) == scores(whole)
     assert len(journal.read_bytes().splitlines()) == 5
-    # Finished settings are not run again: their time is that of the journal.
+    # Finished settings are not run again, so their seconds are those in the journal.
     seconds = [json.loads(line)["curve"]["seconds"] for line in lines[1 : 1 + n_curves]]
     assert [curve.seconds for curve in resumed.curves[:n_curves]] == seconds
 

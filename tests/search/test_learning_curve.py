@@ -61,7 +61,7 @@ def test_curves_are_ranked_by_their_best_score_with_nan_last(metric, best):
     curves = [curve_of(top, metric=metric) for top in tops]
     ranked = rank_curves(curves, metric)
     assert ranked[0].test[metric] == [best]
-    # Equals keep their order.
+    # Curves with equal scores keep their order.
     assert [c for c in ranked if c.test[metric] == [0.5]] == [curves[1], curves[4]]
     assert ranked[2] is curves[4]
     assert ranked[-1] is curves[0]
@@ -144,9 +144,9 @@ def test_seeds_that_repeat_or_are_none_are_an_error(split, model, seeds):
 
 
 def test_epochs_that_do_not_rise_are_an_error(split, model):
-    with pytest.raises(ValueError, match="epochs must be rising"):
+    with pytest.raises(ValueError, match="epochs must be increasing"):
         learning_curve(model, split, [2, 2])
-    with pytest.raises(TypeError, match="epochs must be rising"):
+    with pytest.raises(TypeError, match="epochs must be increasing"):
         learning_curve(model, split, None)
 
 

@@ -1,4 +1,4 @@
-"""Running settings side by side: order, failures, and the end of those still running."""
+"""Items that run in parallel: their order, failures, and how a failure ends other items."""
 
 import threading
 

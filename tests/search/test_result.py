@@ -1,4 +1,4 @@
-"""The result of a search: ranking, standard error, and the edge of what was tried."""
+"""The result of a search: ranking, standard error, and the edge of the search range."""
 
 import numpy as np
 

@@ -148,8 +148,8 @@ def test_a_killed_process_loses_no_finished_setting(split, model, search, tmp_pa
     never_killed = search(model, split, metrics=metrics)
     assert table_without_seconds(resumed).equals(table_without_seconds(never_killed))
     assert scores(resumed) == scores(never_killed)
-    # Finished settings are not run again: their time is that of the journal. Halving may extend
-    # a setting later.
+    # Finished settings are not run again, so their seconds are those in the journal. Halving is
+    # left out, because it may extend a setting later.
     if search is not halving:
         assert [curve.seconds for curve in resumed.curves[: len(seconds)]] == seconds
 
@@ -206,7 +206,7 @@ def test_a_split_that_holds_out_users_is_validated_on_held_out_users(model):
 
 
 class RecordingBar:
-    """Stands for tqdm: keeps the total and what was done."""
+    """A replacement for tqdm that records the total and the finished cost."""
 
     bars = []  # noqa: RUF012
 
@@ -235,6 +235,6 @@ def test_the_bar_is_full_at_the_end(split, model, search, patience, tmp_path, mo
     first, resumed = RecordingBar.bars
     assert first.done > 0
     assert first.total == pytest.approx(first.done)
-    # Restored curves count neither as done nor as expected.
+    # The cost of curves from the journal counts neither as finished nor as expected.
     assert resumed.done == 0
     assert resumed.total == pytest.approx(0, abs=1e-6)

@@ -1,1 +1,1 @@
-"""Learning curves, and searches for the parameters of a model that compare them."""
+"""Learning curves, and searches that compare learning curves to find a model's parameters."""

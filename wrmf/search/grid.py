@@ -24,7 +24,8 @@ ROSENTHAL_GRID: dict[str, list[Any]] = {
     "regularization": [0.0, 1e-5, 1e-3, 0.1, 10.0, 100.0],
     "alpha": [1.0, 10.0, 50.0, 100.0, 500.0, 1000.0],
 }
-# Rosenthal 2016 starts from N(0, 1). A comparison must do so, too: curves depend on the start.
+# Rosenthal 2016 draws the initial factors from N(0, 1). A comparison must do so, too, because
+# curves depend on the initial factors.
 ROSENTHAL_INIT_SCALE = 1.0
 
 
@@ -49,16 +50,16 @@ def grid_search(
     Parameters
     ----------
     model : WRMF
-        Gives the parameters that are not varied; it is not changed. All settings start from the
-        same seed (a random one where ``random_state`` is not an int).
+        Model with the parameters that are not varied; it is not changed. All settings start from
+        the same seed (a random one if ``random_state`` is not an int).
     split : Split
     grid : mapping of parameter name to the values to try
-    epochs : rising ints, default 2, 4, … 38
+    epochs : increasing ints, default 2, 4, … 38
         The checkpoints: numbers of iterations after which to measure.
     metric : str, default "precision@5"
-        What settings are ranked by.
+        Metric by which the settings are ranked.
     metrics : sequence of str, default ("mse",)
-        What is measured beside ``metric``, as in :func:`wrmf.evaluate`.
+        Further metrics to measure, as in :func:`wrmf.evaluate`.
     exclude_seen : bool, default True
         Whether training items are left out of the ranking on test.
     journal : path, optional
@@ -66,25 +67,25 @@ def grid_search(
         search resumes after the last finished setting and ends with the same result. A journal of
         another search is refused.
     n_jobs : int ≥ 1, or "auto", the default
-        How many settings run at once; they share the threads. "auto" gives each setting one
-        thread, which is the faster way as a rule (docs/search.md). No result depends on it.
+        Number of settings that run at once; they share the threads. "auto" gives each setting one
+        thread, which is usually faster (docs/search.md). No result depends on it.
     log : bool or callable(str), optional
-        True prints the table of each setting as it grows, with several settings at once when it
-        is finished; a function gets the lines.
+        True prints the table of each setting: row by row, or as a whole if several settings run at
+        once. A function is called with the lines instead.
     progress : bool, optional
-        Whether to show a bar with the time left; by default where standard error is a terminal.
+        Whether to show a bar with the time left; by default if standard error is a terminal.
     patience : int ≥ 1, optional
         End a curve after this many checkpoints in a row without a better ``metric``.
     seeds : int or list of int, optional
-        How many seeds each setting is trained with (the model's, the next one …), or which.
-        Scores are their means, with standard errors.
+        Number of seeds with which each setting is trained, starting at the model's seed, or a list
+        of these seeds. Scores are means over the seeds, with standard errors.
     validation : float or Split, optional
-        Choose settings without using the test split: on this share of ``split.train``'s
-        interactions (where ``split`` holds out users: of its users), drawn with the seed, or on a
-        Split of ``split.train`` made by the caller. The best setting is then trained on all of
-        ``split.train`` and scored once on the test split, ``result.test``. By default settings
-        are ranked on the test split itself, as in Rosenthal 2016; the best score is then biased
-        upwards.
+        Choose settings on a validation set in place of the test split. A number is the share of
+        the interactions in ``split.train`` that are held out for validation, drawn with the model's
+        seed; if ``split`` holds out users, it is a share of the users instead. A Split must be one
+        of ``split.train``. The best setting is then trained on all of ``split.train`` and scored
+        once on the test split, ``result.test``. By default, settings are ranked on the test split
+        itself, as in Rosenthal 2016; the best score is then biased upwards.
 
     Returns
     -------
@@ -143,9 +144,9 @@ def random_search(
         As in :func:`wrmf.grid_search`.
     space : mapping of parameter name to a list of values or a :class:`wrmf.Range`
     n_trials : int ≥ 1, default 20
-        How many settings to draw; a larger number later resumes from the same journal.
+        Number of settings to draw. A later search for more settings can resume from the journal.
     random_state : int, optional
-        Random settings are drawn with this seed; by default the model's.
+        Seed with which the settings are drawn; by default the model's.
     **options
         metrics, exclude_seen, journal, n_jobs, log, progress, patience, seeds, validation, as in
         :func:`wrmf.grid_search`.
@@ -153,7 +154,7 @@ def random_search(
     Returns
     -------
     SearchResult
-        Fewer than ``n_trials`` curves where the space has fewer settings.
+        With fewer than ``n_trials`` curves if the space has fewer settings.
 
     Raises
     ------

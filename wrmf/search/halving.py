@@ -44,11 +44,12 @@ def halving_search(
         As in :func:`wrmf.grid_search`.
     space : mapping of parameter name to a list of values or a :class:`wrmf.Range`
     n_trials : int ≥ 1, optional
-        How many settings to draw at random; by default all combinations, which needs lists.
+        Number of settings to draw at random. By default, all combinations of the values in
+        ``space`` are trained, which must then be lists.
     factor : int ≥ 2, default 3
         One setting in ``factor`` survives a rung.
     random_state : int, optional
-        Random settings are drawn with this seed; by default the model's.
+        Seed with which the settings are drawn; by default the model's.
     **options
         metrics, exclude_seen, journal, n_jobs, log, progress, patience, seeds, validation, as in
         :func:`wrmf.grid_search`.
@@ -56,7 +57,7 @@ def halving_search(
     Returns
     -------
     SearchResult
-        The curves end at the rung that their setting reached.
+        Each curve ends with the last rung that its setting reached.
 
     Raises
     ------
@@ -65,8 +66,9 @@ def halving_search(
 
     Notes
     -----
-    The factors of all settings that may still survive are in memory, 1/factor of all settings. A
-    search that resumes from its journal trains the survivors again up to where they were.
+    The factors of all settings that may still survive a rung are in memory: those of one setting
+    in ``factor``. A search that resumes from its journal has to train the survivors again up to
+    their last checkpoint.
 
     Examples
     --------
@@ -118,7 +120,7 @@ def all_rungs(n: int, epochs: Sequence[int], factor: int) -> list[Rung]:
 
 
 class Halving:
-    """The settings of a search, their curves, and the runs that may go on to the next rung."""
+    """The settings of a search, their curves, and the runs that may continue in the next rung."""
 
     def __init__(self, search: Search, settings: list[Setting], factor: int) -> None:
         self.search, self.settings = search, settings
@@ -128,9 +130,9 @@ class Halving:
         self._lock = threading.Lock()
 
     def run(self) -> list[LearningCurve]:
-        """Return the curve of each setting, as long as the setting survived."""
+        """Run all rungs; return the curve of each setting up to the last rung that it reached."""
         search, alive = self.search, self.settings
-        # Until the survivors are known, every setting of a later rung is expected to cost the mean.
+        # Until the survivors are known, each setting of a later rung is expected to have mean cost.
         mean = sum(search.cost(setting, 1) for setting in alive) / len(alive)
         search.progress.expect(mean * sum(rung.n_settings * rung.epochs for rung in self.rungs))
         for rung in self.rungs:
@@ -153,7 +155,7 @@ class Halving:
                 if run is not None:
                     self.runs[key] = run
                 finished.add(key)
-                # Free the memory of a setting as soon as enough others are better.
+                # Free the memory of a setting as soon as enough other settings are better.
                 survivors = self._survivors(rung, [s for s in alive if setting_key(s) in finished])
                 for lost in (finished & self.runs.keys()) - survivors:
                     self.curves[lost].model = None
@@ -181,7 +183,7 @@ class Halving:
         return run.curve, run
 
     def _survivors(self, rung: Rung, settings: Sequence[Setting]) -> set[str]:
-        """Return the keys of the settings that survive a rung if no others take part."""
+        """Return the keys of the settings that survive a rung if only ``settings`` take part."""
         curves = [self.curves[setting_key(setting)] for setting in settings]
         # A curve from the journal may be longer than the rung.
         ranked = rank_curves(curves, self.search.plan.metric, until=rung.end)

@@ -42,8 +42,8 @@ class LearningCurve:
     model : WRMF or None
         The model of the first seed as trained at the last checkpoint; None in a search.
     stderr : dict of metric name to list of float
-        Standard error of the test scores: over the seeds, or with one seed over the users (which
-        mse does not have).
+        Standard error of the test scores: over the seeds if there are several, otherwise over the
+        users. With a single seed, mse has none.
     by_seed : list of dict of metric name to list of float
         Test scores of each seed, where there are several.
     """
@@ -58,7 +58,7 @@ class LearningCurve:
     by_seed: list[dict[str, list[float]]] = field(default_factory=list)
 
     def best(self, metric: str | None = None) -> tuple[int, float]:
-        """Return the epoch and the test score of the best checkpoint, the earliest of equals.
+        """Return the epoch and the test score of the best checkpoint, the earliest if scores tie.
 
         Parameters
         ----------
@@ -68,7 +68,7 @@ class LearningCurve:
         Returns
         -------
         (int, float)
-            The first checkpoint and NaN where no score is a number.
+            The first checkpoint and NaN if no score is a number.
 
         Raises
         ------
@@ -80,7 +80,7 @@ class LearningCurve:
         return self.epochs[place], float(self.test[metric][place])
 
     def best_place(self, metric: str, until: int | None = None) -> int | None:
-        """Return the position of the best checkpoint, the earliest of equals.
+        """Return the position of the best checkpoint, the earliest if scores tie.
 
         Parameters
         ----------
@@ -91,7 +91,7 @@ class LearningCurve:
         Returns
         -------
         int or None
-            An index into ``epochs`` and the scores; None where no score is a number.
+            An index into ``epochs`` and the scores; None if no score is a number.
         """
         if metric not in self.test:
             raise ValueError(f"{metric!r} was not measured; measured: {', '.join(self.test)}")
@@ -156,7 +156,8 @@ def rank_curves(
     Returns
     -------
     list of LearningCurve
-        Equals keep their order; curves on which no score is a number come last.
+        Curves with equal scores keep their order; curves without a score that is a number come
+        last.
     """
     sign = 1.0 if lower_is_better(metric) else -1.0
 
@@ -168,20 +169,21 @@ def rank_curves(
 
 
 class CurveRun:
-    """A learning curve that grows checkpoint by checkpoint, with several seeds side by side.
+    """A learning curve that grows checkpoint by checkpoint, with one model for each seed.
 
     Parameters
     ----------
     model : WRMF
-        Gives the parameters; it is not changed.
+        Model with the parameters to train with; it is not changed.
     split : Split
     plan : CurvePlan
-        What to measure; the checkpoints are the caller's to choose.
+        The metrics to measure. The caller chooses the checkpoints, so those of the plan are not
+        used.
     seeds : sequence of int
     params : mapping, optional
         The ``params`` of the curve; by default all the model's.
     should_stop : callable() -> bool, optional
-        Asked after each iteration; training then raises InterruptedError.
+        Called after each iteration; if it returns True, training raises InterruptedError.
 
     Attributes
     ----------
@@ -216,7 +218,7 @@ class CurveRun:
         return self.curve.is_stalled(self.plan.metric, self.plan.patience)
 
     def use_threads(self, num_threads: int) -> None:
-        """Set how many threads the next steps use."""
+        """Set the number of threads that the next steps use."""
         for model in self.models:
             model.num_threads = num_threads
 
@@ -291,7 +293,7 @@ def mean_over_seeds(
 ) -> tuple[dict[str, float], dict[str, float]]:
     """Return the means and the standard errors of evaluations with different seeds.
 
-    The standard errors of a single evaluation are its own, over the users.
+    The standard errors of a single evaluation are those over its users.
     """
     first = evaluations[0]
     if len(evaluations) == 1:
@@ -321,23 +323,24 @@ def learning_curve(
     Parameters
     ----------
     model : WRMF
-        Gives the parameters; it is not changed. The trained copy is in the result.
+        Model with the parameters to train with; it is not changed. The trained copy is in the
+        result.
     split : Split
-    epochs : rising ints, default 2, 4, … 38
+    epochs : increasing ints, default 2, 4, … 38
         The checkpoints: numbers of iterations after which to measure.
     metrics : sequence of str, default ("precision@5", "mse")
-        What is measured, as in :func:`wrmf.evaluate`.
+        Metrics to measure, as in :func:`wrmf.evaluate`.
     exclude_seen : bool, default True
-        Whether training items are left out of the ranking on test. False gives figures that
-        compare with Rosenthal 2016. The ranking on train always has all items.
+        Whether training items are left out of the ranking on test. False gives scores that are
+        comparable with Rosenthal 2016. The ranking on train always includes all items.
     log : bool or callable(str), optional
-        True prints the table as it grows; a function gets each of its lines.
+        True prints the table row by row; a function is called with its lines instead.
     patience : int ≥ 1, optional
-        Stop after this many checkpoints in a row that are no better on test than the best so far
-        by the first metric. The curve is then shorter, and otherwise the same.
+        Stop after this many checkpoints in a row whose test score, by the first metric, is no
+        better than the best so far. The curve is then shorter, and otherwise the same.
     seeds : int or list of int, optional
-        How many seeds to train with (the model's, the next one …), or which. The curve is their
-        mean.
+        Number of seeds to train with, starting at the model's seed, or a list of these seeds. The
+        curve is the mean over the seeds.
 
     Returns
     -------

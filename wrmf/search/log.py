@@ -13,6 +13,7 @@ __all__ = ["Log", "LogTable", "Write", "as_log"]
 Write: TypeAlias = Callable[[str], object]  # takes one line, or several joined by newlines
 Log: TypeAlias = Write | bool | None
 
+# Least width of a column, in characters.
 MIN_WIDTH = 12
 
 

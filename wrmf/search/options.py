@@ -1,4 +1,4 @@
-"""What the caller of a curve or a search asks for, validated before anything is trained."""
+"""The options of learning curves and searches, validated before anything is trained."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from wrmf.search.log import Log
 
 __all__ = ["CurvePlan", "SearchOptions", "as_seed", "as_seeds"]
 
-# The options of every search beside its checkpoints and its metric, with the defaults that
-# wrmf.grid_search documents.
+# The options that every search has in addition to its checkpoints and its metric, with their
+# defaults. wrmf.grid_search and wrmf.random_search document them.
 DEFAULTS: dict[str, Any] = {
     "metrics": None,
     "exclude_seen": True,
@@ -40,11 +40,11 @@ class CurvePlan:
 
     Attributes
     ----------
-    epochs : tuple of int, rising
+    epochs : tuple of int, increasing
         The checkpoints: numbers of iterations after which to measure.
     metrics : tuple of str
     metric : str
-        The one of ``metrics`` that patience and searches go by.
+        The one of ``metrics`` that decides which of two checkpoints or curves is better.
     exclude_seen : bool
         Whether training items are left out of the ranking on test.
     patience : int or None
@@ -77,7 +77,7 @@ class CurvePlan:
 
 @dataclass(frozen=True)
 class SearchOptions:
-    """What the caller of a search asks for, beside the model, the split and the space.
+    """The arguments of a search other than the model, the split and the space.
 
     Attributes
     ----------
@@ -101,7 +101,7 @@ class SearchOptions:
     def validate(
         cls, split: Split, epochs: Iterable[int], metric: str, **options: Any
     ) -> SearchOptions:
-        """Return what the keyword arguments of a search ask for, validated.
+        """Return the options in the arguments of a search, validated.
 
         Parameters
         ----------
@@ -139,19 +139,19 @@ class SearchOptions:
 
     @property
     def scored_on(self) -> str:
-        """What settings are ranked on: "test", or "validation" where there is such a set."""
+        """The set on which settings are ranked: "test", or "validation" if there is such a set."""
         return "test" if self.validation is None else "validation"
 
 
 def as_epochs(epochs: Any) -> tuple[int, ...]:
-    """Return checkpoints as rising ints ≥ 1; a single int is one checkpoint."""
+    """Return checkpoints as increasing ints ≥ 1; a single int is one checkpoint."""
     if isinstance(epochs, (int, np.integer)):
         epochs = [epochs]
     if not isinstance(epochs, Iterable):
-        raise TypeError(f"epochs must be rising, such as range(2, 40, 2), got {epochs!r}")
+        raise TypeError(f"epochs must be increasing, such as range(2, 40, 2), got {epochs!r}")
     checked = tuple(as_positive_int(epoch, "epochs") for epoch in epochs)
     if not checked or any(a >= b for a, b in itertools.pairwise(checked)):
-        raise ValueError(f"epochs must be rising, such as range(2, 40, 2), got {epochs}")
+        raise ValueError(f"epochs must be increasing, such as range(2, 40, 2), got {epochs}")
     return checked
 
 
@@ -161,7 +161,7 @@ def as_seeds(seeds: int | Sequence[int] | None, first: int) -> list[int]:
     Parameters
     ----------
     seeds : int, sequence of int, or None
-        A number n asks for ``first``, ``first + 1`` … ``first + n - 1``; None for ``first`` alone.
+        A number n means ``first``, ``first + 1`` … ``first + n - 1``, and None ``first`` alone.
     first : int
 
     Examples
@@ -180,7 +180,7 @@ def as_seeds(seeds: int | Sequence[int] | None, first: int) -> list[int]:
 
 
 def as_seed(random_state: Any) -> int:
-    """Return an int ``random_state`` unchanged, and an int drawn from any other."""
+    """Return ``random_state`` if it is an int, otherwise an int that is drawn from it."""
     if isinstance(random_state, (int, np.integer)) and not isinstance(random_state, bool):
         return int(random_state)
     return int(as_generator(random_state).integers(2**31))

@@ -1,4 +1,4 @@
-"""Running the settings of a search side by side in threads."""
+"""Running the settings of a search in parallel threads."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["map_parallel"]
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
-# Waiting without a limit would keep Ctrl-C from being handled.
+# Longest wait for results at a time. Waiting without a limit would keep Ctrl-C from being handled.
 POLL_SECONDS = 0.2
 
 
@@ -40,7 +40,7 @@ def map_parallel(
     Raises
     ------
     BaseException
-        What ``function`` raised; of several failures, that of the first item in order.
+        The exception that ``function`` raised; if several items fail, that of the first of them.
     """
     with ThreadPoolExecutor(n_jobs) as pool:
         start_order = np.argsort(-np.array(costs), kind="stable")
@@ -56,7 +56,7 @@ def map_parallel(
                     raise failure
             return [future.result() for future in futures]
         except BaseException:
-            # Settings that are running end after their iteration, the others never start.
+            # Settings that are running stop after their iteration, and no other setting starts.
             stop.set()
             for future in futures:
                 future.cancel()

@@ -1,8 +1,8 @@
 """Plots of learning curves and searches, drawn with matplotlib (the extra ``plot``).
 
-Each function returns the axes it drew on, and never shows or closes a figure. They draw any object
-with the members of :class:`Curve` or :class:`Result`, as :class:`wrmf.LearningCurve` and
-:class:`wrmf.SearchResult` have them: those import this module for their ``plot`` methods, so it
+Each function returns the axes it drew on, and never shows or closes a figure. It draws any object
+that has the members of :class:`Curve` or :class:`Result`. :class:`wrmf.LearningCurve` and
+:class:`wrmf.SearchResult` have them, but they import this module for their ``plot`` methods, so it
 must not import them.
 """
 
@@ -18,14 +18,16 @@ if TYPE_CHECKING:
 
 __all__ = ["fading", "plot_learning_curve", "plot_mse", "plot_traces"]
 
+# Colour of the best curve and of scores on test.
 ACCENT = "#00736b"
+# Colour of other curves and of scores on train.
 INK = "#3d4446"
 # A curve made outside a search has all parameters of its model, too many for a title.
 MAX_PARAMS_IN_TITLE = 5
 
 
 class Curve(Protocol):
-    """What is drawn of a learning curve."""
+    """The members of a learning curve that are drawn."""
 
     @property
     def params(self) -> Mapping[str, Any]: ...
@@ -40,7 +42,7 @@ class Curve(Protocol):
 
 @runtime_checkable
 class Result(Protocol):
-    """What is drawn of the result of a search."""
+    """The members of the result of a search that are drawn."""
 
     @property
     def metric(self) -> str: ...
@@ -120,14 +122,14 @@ def plot_traces(result: Result, metric: str | None = None, ax: Axes | None = Non
     ----------
     result : SearchResult
     metric : str, optional
-        What to draw and to rank by; by default what the search was ranked by.
+        Metric to draw and to rank by; by default the one by which the search ranks its settings.
     ax : matplotlib.axes.Axes, optional
         By default those of a new figure.
 
     Returns
     -------
     matplotlib.axes.Axes
-        Its lines are in the order drawn, so that of the best curve is the last.
+        Its lines are in drawing order, so the last one is the best curve.
 
     Raises
     ------
@@ -173,7 +175,7 @@ def plot_mse(curve: Curve | Result, ax: Axes | None = None) -> Axes:
     Parameters
     ----------
     curve : LearningCurve or SearchResult
-        Of a search, its best curve is drawn.
+        Of the result of a search, the best curve is drawn.
     ax : matplotlib.axes.Axes, optional
         By default those of a new figure.
 
@@ -230,7 +232,7 @@ def _axes(ax: Axes | None) -> Axes:
 
 
 def _finish(ax: Axes, title: str, ylabel: str) -> None:
-    """Set the titles, whole epochs on the x axis, and a frame open at the top and the right."""
+    """Set the titles and whole epochs on the x axis, and remove the top and the right line."""
     from matplotlib.ticker import MaxNLocator
 
     ax.set_title(title, loc="left")

@@ -19,7 +19,7 @@ def training_cost(factors: int, epochs: int) -> float:
 
 
 class Progress:
-    """A bar of the cost that is done, and the cost that is still expected.
+    """A progress bar of the cost of finished steps and of steps that are still expected.
 
     Several threads may use it at once.
 

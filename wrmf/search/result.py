@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SearchResult"]
 
-# The share of a range next to its end that counts as its edge.
+# Width of the edge at each end of a range, as a share of the range.
 EDGE = 0.05
 
 
@@ -30,20 +30,20 @@ class SearchResult:
     Attributes
     ----------
     metric : str
-        What the settings are ranked by.
+        Metric by which the settings are ranked.
     searched : tuple of str
         Names of the parameters that were varied.
     curves : list of LearningCurve
-        In the order tried; their ``params`` are the varied ones.
+        One curve per setting, in the order tried; their ``params`` are the varied parameters.
     base : dict
         The parameters that all settings share, the seed among them.
     scored_on : {"test", "validation"}
-        What the curves' test scores were measured on.
+        The set on which the curves' test scores were measured.
     ranges : dict of parameter name to Range
         The ranges that settings were drawn from.
     test : Evaluation or None
-        Scores on the test split of the best setting, trained on all of ``split.train``, where
-        settings were chosen on a validation set; None where they were ranked on the test split.
+        If settings were chosen on a validation set, the scores of the best setting on the test
+        split, after training on all of ``split.train``. None if they were ranked on the test split.
     """
 
     metric: str
@@ -69,11 +69,11 @@ class SearchResult:
 
     @property
     def ranked(self) -> list[LearningCurve]:
-        """The curves, best first; those without a score that is a number last."""
+        """The curves, the best first; curves without a score that is a number are last."""
         return self.ranked_by(self.metric)
 
     def ranked_by(self, metric: str) -> list[LearningCurve]:
-        """Return the curves, best first by another metric that was measured."""
+        """Return the curves, sorted by another measured metric, the best first."""
         return rank_curves(self.curves, metric)
 
     @property
@@ -98,30 +98,30 @@ class SearchResult:
 
     @property
     def best_stderr(self) -> float:
-        """Standard error of the best score: over seeds, or over users where there is one seed."""
+        """Standard error of the best score: over seeds, or over users if there is only one seed."""
         return _stderr(self.best_curve, self.metric)
 
     @property
     def test_score(self) -> float | None:
-        """The metric on the test split, None where settings were ranked on that split itself."""
+        """The metric on the test split, None if settings were ranked on that split itself."""
         return None if self.test is None else self.test[self.metric]
 
     @property
     def at_edge(self) -> dict[str, str]:
-        """Parameters whose best value is the "lowest" or "highest" tried: a better may lie beyond.
+        """Parameters whose best value is the "lowest" or "highest" tried, so better ones may exist.
 
-        Considered are parameters with at least three values, all of them numbers, and those drawn
-        from a range, whose edges are 5 % wide. A parameter is left out where a setting with a
-        value further inside scores as well.
+        Only two kinds of parameters are considered: those with at least three values, all of them
+        numbers, and those drawn from a range, whose edges are 5 % wide. A parameter is left out if
+        a setting with a value further inside has the same score.
         """
         best, best_score = self.best_curve, self.best_score
-        # The best itself, since a NaN does not equal itself.
+        # The best curve is added explicitly, because a score of NaN does not equal itself.
         equals = [best, *(c for c in self.curves if c.best(self.metric)[1] == best_score)]
         edges = {name: self._edge(name, [c.params for c in equals]) for name in best.params}
         return {name: edge for name, edge in edges.items() if edge is not None}
 
     def _edge(self, name: str, settings: Sequence[Setting]) -> str | None:
-        """Return at which edge all settings have their value of a parameter, if at one."""
+        """Return the edge at which all settings have their value of a parameter, or None."""
         if name in self.ranges:
             shares = [self.ranges[name].share(setting[name]) for setting in settings]
             lowest = all(share <= EDGE for share in shares)

@@ -26,13 +26,13 @@ from wrmf.search.space import Range, Setting, Space, describe, drawn_settings
 __all__ = ["Prune", "Search", "Worker"]
 
 Result = TypeVar("Result")
-# Called with a curve and the position of its newest checkpoint; True ends the curve.
+# A function of a curve and the position of its newest checkpoint; True ends the curve.
 Prune = Callable[[LearningCurve, int], bool]
 
 
 @dataclass(frozen=True)
 class Worker:
-    """What a setting that is running may use: a number of threads, and a log to write to."""
+    """The number of threads and the log that a running setting uses."""
 
     threads: int
     write: Write
@@ -46,7 +46,7 @@ class Search:
     method : str
         How settings are chosen, such as "grid"; a journal resumes a search of the same method.
     model : WRMF
-        Gives the parameters that are not varied; it is not changed.
+        Model with the parameters that are not varied; it is not changed.
     split : Split
     space : dict of parameter name to values
         As :func:`wrmf.search.space.as_space` returns it.
@@ -55,7 +55,7 @@ class Search:
     Attributes
     ----------
     seed : int
-        The model's seed; from the journal where the search resumes.
+        The model's seed, or the seed in the journal if the search resumes.
     seeds : list of int
         The seeds that every setting is trained with.
     base : dict
@@ -93,7 +93,7 @@ class Search:
 
     @property
     def draw_seed(self) -> int:
-        """The seed of random settings: ``random_state`` where given, else the model's."""
+        """The seed of random settings: ``random_state`` if it is given, else the model's."""
         return self.seed if self.options.random_state is None else self.options.random_state
 
     @property
@@ -106,20 +106,20 @@ class Search:
         return training_cost({**self.base, **setting}["factors"], epochs)
 
     def draw(self, n: int) -> list[Setting]:
-        """Return ``n`` different random settings of the space; fewer where it has fewer."""
+        """Return ``n`` different random settings of the space, or all settings if it has fewer."""
         return drawn_settings(self.space, n, as_generator(self.draw_seed))
 
     # Training
 
     def run(self, settings: Sequence[Setting]) -> list[LearningCurve]:
-        """Return the complete curve of each setting, from the journal where it is there."""
+        """Return the complete curve of each setting, from the journal if it has one."""
         last = self.plan.epochs[-1]
         self.progress.expect(sum(self.cost(setting, last) for setting in settings))
 
         def complete(setting: Setting, worker: Worker) -> LearningCurve:
             curve = self.journal.curve(setting)
             if curve is not None:
-                # Restored curves do not count towards the ETA.
+                # Curves from the journal take no time, so their cost is not expected.
                 self.progress.expect(-self.cost(setting, last))
                 return curve
             run = self.start(setting)
@@ -129,7 +129,7 @@ class Search:
         return self.map(complete, settings)
 
     def start(self, setting: Setting, curve: LearningCurve | None = None) -> CurveRun:
-        """Return the run of a setting, which continues ``curve`` where one is given."""
+        """Return the run of a setting, which continues ``curve`` if one is given."""
         model = WRMF(**{**self.base, **setting})
         run = CurveRun(model, self.split, self.plan, self.seeds, setting, self._stop.is_set)
         if curve is not None:
@@ -143,10 +143,10 @@ class Search:
         ----------
         run : CurveRun
         until : int
-            The last checkpoint to reach; the progress must expect the cost up to it.
+            The last checkpoint to reach. ``progress`` must expect the cost up to it already.
         worker : Worker
         prune : callable(curve, position) -> bool, optional
-            Asked after each checkpoint.
+            Called after each checkpoint; True ends the run.
 
         Returns
         -------
@@ -189,7 +189,7 @@ class Search:
         if jobs <= 1:
             return [function(setting, sole) for setting in settings]
 
-        def run_beside_others(setting: Setting) -> Result:
+        def run_in_parallel(setting: Setting) -> Result:
             if self._stop.is_set():
                 raise InterruptedError("the search was interrupted")
             # Each table is written as a whole, so that tables do not mix.
@@ -201,12 +201,12 @@ class Search:
             return result
 
         costs = [self.cost(setting, 1) for setting in settings]
-        return map_parallel(run_beside_others, settings, costs, jobs, self._stop)
+        return map_parallel(run_in_parallel, settings, costs, jobs, self._stop)
 
     # The result
 
     def result(self, curves: Sequence[LearningCurve]) -> SearchResult:
-        """Return the result; where there is a validation set, score the best on the test split."""
+        """Return the result. With a validation set, score the best setting on the test split."""
         result = SearchResult(
             self.plan.metric,
             tuple(self.space),

@@ -40,18 +40,19 @@ FIXED = {
 class Range:
     """Numbers from ``low`` to ``high``, both included.
 
-    The numbers are whole where both ends are ints.
+    The numbers are whole if both ends are ints.
 
     Parameters
     ----------
     low, high : int or float, ``low < high``
     log : bool, default False
-        Draw so that each factor of ten is equally likely; ``low`` must then be above 0.
+        Draw on a logarithmic scale, so that each factor of ten is equally likely; ``low`` must then
+        be above 0.
 
     Raises
     ------
     TypeError, ValueError
-        For ends that are not finite numbers, or not in this order.
+        If the ends are not finite numbers, or ``low`` is not below ``high``.
 
     Examples
     --------
@@ -67,7 +68,7 @@ class Range:
         low = as_real(self.low, "low", minimum=-np.inf)
         high = as_real(self.high, "high", minimum=-np.inf)
         if low >= high:
-            raise ValueError(f"a range must rise, got {self.low} to {self.high}")
+            raise ValueError(f"a range must have low < high, got {self.low} to {self.high}")
         if self.log and low <= 0:
             raise ValueError(f"a logarithmic range must start above 0, got {self.low}")
 
@@ -83,8 +84,8 @@ class Range:
 
     def draw(self, generator: np.random.Generator) -> float:
         """Return a random number of the range."""
-        # Half a unit more at both ends: rounding then gives the end values the same probability
-        # as the values between them.
+        # The range is extended by half a unit at both ends. After rounding, the end values then
+        # have the same probability as the values between them.
         low, high = (self.low - 0.5, self.high + 0.5) if self.whole else (self.low, self.high)
         share = generator.random()
         value = low * (high / low) ** share if self.log else low + (high - low) * share
@@ -97,7 +98,7 @@ Space: TypeAlias = dict[str, "list[Any] | Range"]  # parameter: values to try
 
 
 def check_model(model: WRMF) -> None:
-    """Raise TypeError where ``model`` is not a WRMF."""
+    """Raise TypeError if ``model`` is not a WRMF."""
     if not isinstance(model, WRMF):
         raise TypeError(f"model must be a WRMF, got {type(model).__name__}")
 
@@ -108,7 +109,7 @@ def as_space(model: WRMF, space: Mapping[str, Any], name: str = "grid") -> Space
     Parameters
     ----------
     model : WRMF
-        Gives the other parameters, which a value must fit.
+        Model with the other parameters, with which each value must be valid.
     space : mapping of parameter name to a sequence of values or a :class:`Range`
     name : str, default "grid"
         The argument's name in error messages.
@@ -116,8 +117,8 @@ def as_space(model: WRMF, space: Mapping[str, Any], name: str = "grid") -> Space
     Raises
     ------
     TypeError, ValueError
-        For another kind of model or mapping, a parameter that is unknown or cannot be varied, and
-        a value that the parameter does not take.
+        If the model is no WRMF, the space is no mapping or is empty, a parameter is unknown or
+        cannot be varied, or a value is not valid.
     """
     check_model(model)
     if not isinstance(space, Mapping) or not space:
@@ -160,7 +161,7 @@ def all_settings(space: Mapping[str, Any]) -> list[Setting]:
 
 
 def drawn_settings(space: Space, n: int, generator: np.random.Generator) -> list[Setting]:
-    """Return ``n`` different random settings; all of them where the space has fewer.
+    """Return ``n`` different random settings, or all settings if the space has fewer.
 
     The first settings are the same for every ``n``, so a later search can add to an earlier one.
     """
@@ -168,7 +169,7 @@ def drawn_settings(space: Space, n: int, generator: np.random.Generator) -> list
         settings = all_settings(space)
         return [settings[place] for place in generator.permutation(len(settings))[:n]]
     drawn: dict[str, Setting] = {}
-    # A space of whole numbers may hold fewer than n settings: stop after many repeated draws.
+    # A space of whole numbers may have fewer than n settings, so the number of draws is limited.
     for _ in range(100 * n):
         if len(drawn) == n:
             break
@@ -188,7 +189,7 @@ def setting_key(setting: Mapping[str, Any]) -> str:
 
 
 def plain(value: Any) -> Any:
-    """Return what JSON stores in place of a value that it has no type for."""
+    """Return the value that JSON stores in place of one that JSON has no type for."""
     return value.item() if isinstance(value, np.generic) else str(value)
 
 
