@@ -4,8 +4,8 @@
   users, items and entries, ``synthetic-4e`` four times as many entries with the same users and
   items. Other numbers in place of 4 are possible.
 - ``gowalla``, ``mtg_players``, ``lastfm_hetrec2k``, ``citeulike_a``, ``mtg_decks``: tables
-  ``NAME.parquet`` (columns user, item, and optionally value and test) in ``WRMF_BENCH_DATA``,
-  by default in ``shared/data`` beside the project.
+  ``NAME.parquet`` (columns user, item, and optionally value and test) in the folder that
+  ``WRMF_BENCH_DATA`` names, by default ``../shared/data``.
 - The other names of ``wrmf.datasets.DATASETS``, such as ``movielens-20m`` and ``lastfm``, which are
   downloaded when they are used for the first time.
 """
@@ -36,7 +36,7 @@ CSR_FIELDS = ("data", "indices", "indptr")
 
 
 def data_folder() -> Path:
-    """Return the folder of the tables: ``WRMF_BENCH_DATA`` if set, else one beside the project."""
+    """Return the folder of the tables: ``WRMF_BENCH_DATA`` if set, else ``../shared/data``."""
     return Path(os.environ.get("WRMF_BENCH_DATA", TABLES))
 
 

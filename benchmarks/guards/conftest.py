@@ -46,7 +46,8 @@ def pytest_configure(config):
 def in_gemm_flops(benchmark):
     """Return the time of a benchmark's fastest round as flops of a matrix multiplication.
 
-    The unit is 10⁹ flops that the multiplication, which is timed here, performs in that time.
+    The result is the number of flops, in 10⁹, that the multiplication does in that time. The
+    multiplication is timed here, right after the benchmark.
     """
     rate = median(gemm_rate(available_threads(), seconds=0.2) for _ in range(3))
     return benchmark.stats.stats.min * rate

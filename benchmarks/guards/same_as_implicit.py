@@ -28,7 +28,7 @@ from wrmf.model.state import Factors
 LIMITS = {"float32": (1e-6, 1e-3), "float64": (1e-12, 1e-9)}
 # Number of nearest neighbours that are compared for each item.
 NEIGHBOURS = 5
-# Number of items, at least, whose neighbours are compared if the data has so many.
+# At least this many items, or all if there are fewer, are probed for their neighbours.
 PROBED_ITEMS = 500
 
 
@@ -37,7 +37,8 @@ def implicit_factors(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Train with implicit's Cholesky solver; return (user factors, item factors).
 
-    ``start`` holds the initial user factors. implicit takes our users for items and the reverse.
+    Training starts from the user factors ``start``. Our users are the items of implicit, and the
+    reverse, because its matrix is transposed.
     """
     from implicit.cpu.als import AlternatingLeastSquares
 

@@ -46,9 +46,9 @@ EPOCHS = (4, 6, 10, 15)
 # The defaults before this study.
 BEFORE = {"factors": 64, "regularization": 0.1, "alpha": 40.0}
 BEFORE_ITERATIONS = 15
-# The defaults after this study. They score about as well as the best setting. That has logarithmic
-# confidence with α = 40, which for a count of one is linear confidence with α = 28. A much larger λ
-# would make all factors zero on small data.
+# The defaults after this study. They score about as well as the best setting, which has logarithmic
+# confidence with α = 40; for a count of one, that equals linear confidence with α = 28. A much
+# larger λ would make all factors zero on small data.
 TAKEN = {"factors": 128, "regularization": 30.0, "alpha": 30.0}
 TAKEN_ITERATIONS = 10
 FAMILIES: dict[str, dict[str, tuple[float, ...]]] = {

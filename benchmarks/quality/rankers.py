@@ -31,7 +31,7 @@ class Ranker(Protocol):
 
 @dataclass
 class FactorRanker:
-    """Factors of users and items, and a function that returns the factors of new users."""
+    """A model with user and item factors, and a function that gives the factors of new users."""
 
     user_factors: np.ndarray
     item_factors: np.ndarray
@@ -64,9 +64,9 @@ METRICS = {"recall": recall, "ndcg": ndcg}
 
 @dataclass
 class ScoreRanker:
-    """A function from rows of known items to a dense array of the scores of all items.
+    """A model whose function ``scores`` maps rows of known items to dense scores of all items.
 
-    It is called with ``block_rows`` users at a time.
+    The function is called with ``block_rows`` users at a time.
     """
 
     scores: Callable[[sparse.csr_matrix], np.ndarray]

@@ -38,7 +38,7 @@ LARGE_FACTORS = (512, 1024)
 THREADS, SWEEPS = 2, 8
 # Data sets whose rows and entries grow together, to measure the growth of the time.
 ROWS = ("synthetic", "synthetic-2x", "synthetic-4x")
-# Data sets with the same rows whose entries grow.
+# Data sets whose entries grow while the rows stay the same.
 ENTRIES = ("synthetic", "synthetic-2e", "synthetic-4e")
 # Numbers of factors on the same data.
 FACTORS = (32, 64, 128, 256, 512, 1024)

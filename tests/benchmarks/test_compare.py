@@ -1,4 +1,4 @@
-"""The comparison of two versions, here of this one with itself."""
+"""The comparison of two versions: here, the present version is compared with itself."""
 
 import json
 import sys
@@ -50,7 +50,7 @@ def test_the_cases_of_a_small_data_set_are_timed(tmp_path, monkeypatch, capsys):
         "synthetic-0.01x 64: evaluate",
         "synthetic-0.01x 64: recommend",
     ]
-    # Of three sweeps, the two after the first count.
+    # Each of the two fits has three sweeps, and the first of these does not count.
     assert len(cases["synthetic-0.01x 64: cg sweep"]["after"]) == 2 * 2
     assert all(min(case["before"] + case["after"]) > 0 for case in cases.values())
 

@@ -1,4 +1,4 @@
-"""The modules of the benchmarks form layers, without circles."""
+"""The modules of the benchmarks form layers, without circular imports."""
 
 import ast
 from collections import defaultdict
@@ -25,7 +25,7 @@ SHARED = [name for name in SOURCES if len(STUDIES & set(name.split("."))) == 0]
 
 
 def imported_names(path):
-    """Yield (module, name or None) for each import of a file, those inside functions included."""
+    """Yield (module, name or None) for each import of a file, including those in functions."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             yield from ((alias.name, None) for alias in node.names)
@@ -76,7 +76,7 @@ def test_peers_and_shared_modules_import_no_study(name):
         assert imported.split(".")[1:2] == [] or imported.split(".")[1] not in STUDIES, imported
 
 
-# These two open up the compiled kernels, whose functions are private by name.
+# These two modules use the compiled kernels directly, whose modules have a private name.
 KERNEL_MODULES = {"benchmarks.speed.phases", "benchmarks.guards.test_kernels"}
 
 

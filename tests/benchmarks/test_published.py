@@ -34,7 +34,7 @@ def test_a_fifth_of_each_held_out_user_is_scored(likes):
 
 
 def test_the_parts_are_those_of_the_published_script():
-    """All ten users have items 0 … 4, so what the script draws can be written out."""
+    """All ten users have items 0 … 4, so the draws of the script are easy to repeat here."""
     data = wrmf.Interactions.from_matrix(np.ones((10, 5)), users=list("jihgfedcba"))
     table = replace(TABLE, user_min=5, item_min=0, held_out=2)
     parts = published.apply_protocol(data, table)

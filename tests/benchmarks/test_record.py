@@ -1,4 +1,4 @@
-"""Records: what they state, and the compact JSON that they are written as."""
+"""Records: the origin that they state, and the compact JSON in which they are written."""
 
 import json
 
