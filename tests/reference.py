@@ -1,4 +1,4 @@
-"""The loss, a half-sweep and the k-core as slow, dense definitions, to compare fast code with."""
+"""Slow, dense definitions of the loss, a half-sweep and the k-core, to test fast code with."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ def to_dense(matrix):
 def dense_weights(
     matrix, alpha, unobserved_weight=1.0, objective="wrmf", confidence="linear", epsilon=1.0
 ):
-    """Return q, b and c of every cell: L = Σ_cells (q p² − 2 b p + c) + regularisation."""
+    """Return q, b and c of every cell. The loss is Σ_cells (q p² − 2 b p + c) + regularisation.
+
+    p is the score of the cell, the product of its user's and its item's factors.
+    """
     counts = to_dense(matrix)
     is_stored = counts > 0
     strength = counts if confidence == "linear" else np.log(1 + counts / epsilon)
@@ -32,8 +35,8 @@ def row_regularization(matrix, base, exponent, unobserved_weight):
 def half_sweep(matrix, fixed, regularization, **objective):
     """Return the solution of each row's normal equations, float64.
 
-    ``regularization`` holds λ of each row; ``objective`` are the settings of ``dense_weights``.
-    A singular system gets the solution of least norm.
+    ``regularization`` has the λ of each row; ``objective`` are the settings of ``dense_weights``.
+    If the equations are singular, the solution of least norm is returned.
     """
     fixed = fixed.astype(float)
     quadratic, linear, _ = dense_weights(matrix, **objective)
@@ -48,9 +51,9 @@ def half_sweep(matrix, fixed, regularization, **objective):
 
 
 def loss(matrix, user_factors, item_factors, user_regularization, item_regularization, **objective):
-    """Return the loss, summed over all cells.
+    """Return the loss as a sum over all cells.
 
-    ``user_regularization`` and ``item_regularization`` hold λ of each row and of each column.
+    ``user_regularization`` has the λ of each row, ``item_regularization`` that of each column.
     """
     quadratic, linear, constant = dense_weights(matrix, **objective)
     x, y = user_factors.astype(float), item_factors.astype(float)
@@ -62,10 +65,10 @@ def loss(matrix, user_factors, item_factors, user_regularization, item_regulariz
 
 
 def k_core(pairs, user_min, item_min):
-    """Return the set of (user, item) pairs that is left when no more has to be removed.
+    """Return the set of (user, item) pairs after removing users and items with too few pairs.
 
-    Users and items with too few pairs are removed in turn, as in Rosenthal 2016, "Intro to
-    Implicit Matrix Factorization: Classic ALS with Sketchfab Models".
+    Users and items are removed alternately, until all have enough pairs, as in Rosenthal 2016,
+    "Intro to Implicit Matrix Factorization: Classic ALS with Sketchfab Models".
     """
     pairs = set(pairs)
     while True:

@@ -1,4 +1,4 @@
-"""Ranking and its metrics for one user, as slow definitions to compare the fast code with."""
+"""Slow definitions of a user's ranking and of its metrics, to test fast code with."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 
 def ranking(scores, masked=()):
-    """Return the items by falling score, equal scores by rising index, ``masked`` ones left out."""
+    """Return the items by decreasing score, those of equal score by index, without ``masked``."""
     masked = set(masked)
     items = [item for item in range(len(scores)) if item not in masked]
     return sorted(items, key=lambda item: (-scores[item], item))
@@ -37,7 +37,7 @@ def auc(scores, held_out, order):
 
 
 def metric(name, scores, held_out, masked=()):
-    """Return one user's value of a metric; ``held_out`` holds at least one item."""
+    """Return one user's value of a metric; ``held_out`` has at least one item."""
     kind, _, cutoff = name.partition("@")
     held_out = set(held_out)
     order = ranking(scores, masked)
@@ -65,6 +65,6 @@ def metric(name, scores, held_out, masked=()):
 
 
 def mean_squared_error(matrix, user_factors, item_factors):
-    """Return the mean of (p − x·y)² over all cells, p being 1 if the cell is stored, else 0."""
+    """Return the mean of (p − x·y)² over all cells; p is 1 for stored cells, 0 for all others."""
     dense = np.asarray(matrix.todense()) > 0
     return float(np.mean((dense - user_factors.astype(float) @ item_factors.astype(float).T) ** 2))

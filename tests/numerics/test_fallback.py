@@ -1,4 +1,4 @@
-"""Rows that float32 cannot resolve: solved in float64, or with the least norm if singular."""
+"""Rows that float32 cannot resolve are solved in float64, singular rows with the least norm."""
 
 import numpy as np
 import pytest
@@ -30,7 +30,7 @@ def test_a_singular_row_gets_the_minimum_of_least_norm():
     out = solve_in_double(side, rows, fixed, fixed.T @ fixed, 1)
     expected = reference.half_sweep(matrix, fixed, np.zeros(2), alpha=2.0)
     np.testing.assert_allclose(out, expected, atol=1e-9)
-    # The least norm: no part outside the span of the fixed factors.
+    # A solution of least norm has no part outside the span of the fixed factors.
     span = np.linalg.pinv(fixed) @ fixed
     np.testing.assert_allclose(out @ span, out, atol=1e-9)
 

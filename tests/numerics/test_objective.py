@@ -1,7 +1,7 @@
-"""The published losses are what a solved row minimises; the loss and the errors equal their sums.
+"""A solved row minimises the published losses; the loss and the errors equal sums over cells.
 
-The losses of Hu et al. 2008 and Rendle et al. 2021 stand below as sums over cells, without the
-library's normal equations. Their central differences must vanish where the library has solved.
+The losses of Hu et al. 2008 and Rendle et al. 2021 are written below as sums over cells, without
+the library's normal equations. Their central differences must vanish at the library's solution.
 """
 
 import itertools
@@ -55,7 +55,7 @@ def rendle_2021(counts, x, y, unobserved, exponent, alpha=ALPHA):
 
 
 def gradient(loss, point, step=1e-5):
-    """Return the central differences of ``loss`` by each number of the array ``point``."""
+    """Return the central differences of ``loss`` with respect to each element of ``point``."""
     out = np.zeros_like(point)
     for index in np.ndindex(point.shape):
         above, below = point.copy(), point.copy()
@@ -66,16 +66,16 @@ def gradient(loss, point, step=1e-5):
 
 
 def assert_solved(loss, model, counts):
-    """Assert that the model's user factors minimise ``loss`` with its item factors held.
+    """Assert that the model's user factors minimise ``loss`` for fixed item factors.
 
-    Rounding leaves a gradient that is small beside the one a small step away.
+    By rounding, the gradient is not exactly zero, but small compared with that at a point nearby.
     """
     x, y = model.user_factors, model.item_factors
     if not counts.any():
         return
     at_solution = gradient(lambda users: loss(users, y), x)
     nearby = gradient(lambda users: loss(users, y), x + 0.1)
-    # Rows without entries are exact zeros, which is their minimum, too.
+    # Rows without entries are exactly zero, which also minimises their loss.
     assert np.abs(at_solution).max() < 1e-6 * max(np.abs(nearby).max(), 1.0)
     assert np.allclose(model.loss(counts), loss(x, y), rtol=1e-9, atol=1e-9)
 

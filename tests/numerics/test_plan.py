@@ -1,4 +1,4 @@
-"""Which rows are solved by which kernel: batches of rows, and long rows cut into parts."""
+"""The plan of a half-sweep: batches of rows and their kernels, and long rows cut into parts."""
 
 import itertools
 
@@ -19,14 +19,14 @@ every_dtype = pytest.mark.parametrize("dtype", [np.dtype("float32"), np.dtype("f
 
 @st.composite
 def row_sizes(draw):
-    """Draw the number of entries of each row: none, a few, about as many as factors, thousands."""
+    """Draw the number of entries of each row, from none to thousands."""
     ranges = st.sampled_from([(0, 0), (1, 3), (1, 40), (200, 300), (1000, 50_000)])
     size = ranges.flatmap(lambda ends: st.integers(*ends))
     return np.array(draw(st.lists(size, min_size=1, max_size=80)), dtype=np.int64)
 
 
 def make_plan(sizes, k, solver, isa, dtype):
-    """Return the first entry of each row, and the plan of rows with so many entries."""
+    """Return the position of the first entry of each row, and the plan of rows of these sizes."""
     indptr = np.concatenate(([0], np.cumsum(sizes)))
     order = np.argsort(-sizes, kind="stable").astype(np.int32)
     return indptr, plan.plan_batches(indptr, order, k, solver, isa, dtype)
@@ -34,7 +34,7 @@ def make_plan(sizes, k, solver, isa, dtype):
 
 @pytest.fixture(params=[plan.CHUNK_FLOPS, 1e6, 1.0], ids="chunks of {:.0e} flops".format)
 def chunk_flops(request, monkeypatch):
-    """Plan batches of the usual size, of small size, and of as few rows as possible."""
+    """Plan batches of the usual size, small batches, and batches of as few rows as possible."""
     monkeypatch.setattr(plan, "CHUNK_FLOPS", request.param)
 
 

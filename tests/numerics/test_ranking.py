@@ -1,4 +1,4 @@
-"""Top-n lists and ranks equal those of every pair's exact score, sorted."""
+"""Top-n lists and ranks equal those that sorting the exact scores of all pairs gives."""
 
 import tracemalloc
 
@@ -27,8 +27,8 @@ def exact_scores(x, y, isa=0):
 def factors(draw, max_users=40, max_items=600):
     """Draw user factors, item factors and a random generator.
 
-    The items' norms fall as a trained model's do. Some items repeat, exactly or but for a rounding
-    error; some users are zero.
+    The items' norms decrease like those of a trained model. Some items are copies of others, either
+    exactly or up to a rounding error, and some users are zero.
     """
     m, n = draw(st.integers(1, max_users)), draw(st.integers(1, max_items))
     k = draw(st.sampled_from([1, 3, 16, 33]))
@@ -39,7 +39,7 @@ def factors(draw, max_users=40, max_items=600):
     is_copy = generator.random(n) < draw(st.sampled_from([0.0, 0.3, 0.95]))
     n_copies = is_copy.sum()
     y[is_copy] = y[generator.integers(0, min(n, 3), n_copies)]
-    # A difference of one rounding, which a matrix product cannot resolve but the exact score may.
+    # The size of one rounding error, which a matrix product cannot resolve but an exact score may.
     y[is_copy] *= 1 + 1e-7 * generator.integers(0, 2, (n_copies, 1))
     y = generator.permutation(y)
     x = generator.standard_normal((m, k)) * draw(st.sampled_from([1e-18, 1.0, 1e15]))
@@ -48,7 +48,7 @@ def factors(draw, max_users=40, max_items=600):
 
 
 def assert_lists(lists, scores, n, masked):
-    """Assert that lists hold the n best items by ``scores`` of each user, ``masked`` left out."""
+    """Assert that lists have the n best items of each user by ``scores``, without ``masked``."""
     rows, listed_scores, counts = lists
     for user in range(len(scores)):
         expected = reference_ranking.ranking(scores[user], np.flatnonzero(masked[user]))[:n]
@@ -76,7 +76,7 @@ def test_lists_of_each_users_own_items_equal_the_plain_order_of_exact_scores(dra
 
 
 def with_scores(x, y, sides):
-    """Return (matrix, scores of its entries, leaves masked items out) of each side."""
+    """Return (matrix, scores of its entries, whether masked items are left out) for each side."""
     return [(matrix, observed_scores(matrix, x, y), leaves_out) for matrix, leaves_out in sides]
 
 
@@ -117,7 +117,7 @@ def test_exact_scores_are_rounded_once_and_the_same_on_every_isa(drawn):
 
 
 def random_factors(m=700, n=3000, k=20):
-    """Return float32 factors of m users, and of n items whose norms fall."""
+    """Return float32 factors of m users, and of n items with decreasing norms."""
     generator = np.random.default_rng(0)
     y = generator.standard_normal((n, k)) / (1 + np.arange(n)[:, None]) ** 0.4
     return generator.standard_normal((m, k)).astype(np.float32), y.astype(np.float32)

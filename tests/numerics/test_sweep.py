@@ -16,7 +16,7 @@ from wrmf.numerics.threads import single_threaded_blas
 
 
 def random_factors(n, k, dtype, seed=0):
-    """Return normal factors (n, k) of a dtype."""
+    """Return an n × k array of normally distributed factors."""
     return np.random.default_rng(seed).standard_normal((n, k)).astype(dtype)
 
 
@@ -40,10 +40,10 @@ def test_half_sweep_equals_the_dense_solution(solver, dtype, data):
 
 @pytest.fixture(scope="module")
 def dense_solutions(likes):
-    """A function that returns, of each side of ``likes``, (matrix, fixed factors, solution)."""
+    """A function that returns (matrix, fixed factors, solution) for both sides of ``likes``."""
 
-    # The dense solution takes longer than those of all solvers together. Its many small products
-    # are slower on several threads of BLAS.
+    # Cached, because a dense solution takes longer than those of all solvers together. Its many
+    # small products are slower on several threads of BLAS.
     @functools.cache
     def both_sides(k, dtype, exponent):
         sides = []
@@ -72,7 +72,7 @@ def test_long_and_short_rows_equal_the_dense_solution(solver, dtype, k, exponent
 @every_dtype
 @pytest.mark.parametrize("exponent", [0.0, 1.0])
 def test_rows_far_longer_than_the_others_equal_the_dense_solution(solver, dtype, exponent):
-    """The long rows are cut into parts, and outgrow the memory that CG keeps for one row."""
+    """The long rows are cut into parts, and exceed the memory that CG allocates for one row."""
     generator = np.random.default_rng(0)
     matrix = sparse.random(6, 30_000, density=0.0004, format="lil", random_state=1)
     matrix[2] = generator.random(30_000) < 0.9

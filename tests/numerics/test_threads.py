@@ -1,4 +1,4 @@
-"""How many threads run, and the limit of BLAS while they do."""
+"""The number of threads, and the limit on the threads of BLAS while they run."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""Items in tiles by falling norm, and the bounds of norms by which tiles are skipped."""
+"""Tiles of items by decreasing norm, and the bounds on norms by which tiles are skipped."""
 
 import numpy as np
 import pytest
@@ -11,7 +11,7 @@ from wrmf.numerics.tiles import TILE, Tiles, norm_bounds
 @given(
     seed=st.integers(0, 2**31),
     dtype=st.sampled_from([np.float32, np.float64]),
-    # Within the range of float32, its smallest numbers included.
+    # The range of float32, including its smallest numbers.
     exponent=st.integers(-140, 120),
 )
 def test_bounds_of_norms_are_never_below_the_norms(seed, dtype, exponent):
@@ -29,7 +29,7 @@ def test_bounds_of_norms_are_never_below_the_norms(seed, dtype, exponent):
 
 @pytest.fixture
 def factors():
-    """Factors of 5 users and of 600 items whose norms differ by far."""
+    """Factors of 5 users, and of 600 items with very different norms."""
     generator = np.random.default_rng(0)
     items = generator.standard_normal((600, 8)) * generator.exponential(size=(600, 1))
     return generator.standard_normal((5, 8)).astype(np.float32), items.astype(np.float32)

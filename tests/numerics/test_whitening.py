@@ -9,13 +9,13 @@ every_k = pytest.mark.parametrize("k", [1, 5, 40])
 
 
 def gram_of_rank(rank, k, scale=1.0):
-    """Return a Gram matrix (k, k) of some rank."""
+    """Return a k × k Gram matrix of the given rank."""
     factors = scale * np.random.default_rng(k).standard_normal((rank, k))
     return factors.T @ factors
 
 
 def assert_inverse(frame):
-    """Assert that a row t of the solution in the frame, taken to x = T t and back, is t again."""
+    """Assert that the inverse of the frame undoes its change of basis."""
     k = len(frame.forward)
     np.testing.assert_allclose(frame.forward.T @ frame.inverse, np.eye(k), atol=1e-8)
 
@@ -37,7 +37,7 @@ def test_a_common_part_too_close_to_singular_for_cholesky_gives_the_identity(reg
     frame = Frame.of(base, (regularization, regularization), "float64")
     common = base + regularization * np.eye(8)
     whitened = frame.forward.T @ common @ frame.forward
-    # What the rounding of the largest eigenvalue leaves beside the smallest one.
+    # The rounding error of the largest eigenvalue, relative to the smallest one.
     rounding = np.finfo(float).eps * np.linalg.norm(common, 2) / regularization
     np.testing.assert_allclose(whitened, np.eye(8), atol=max(1e-10, 100 * rounding))
     assert frame.spectrum.size == 0
