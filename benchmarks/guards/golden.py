@@ -67,7 +67,7 @@ def long_rows() -> sparse.csr_matrix:
 
 
 def results() -> dict[str, str]:
-    """Return the digests of one instruction set, that of WRMF_ISA (or WRMF_PATH)."""
+    """Return the digests of results with the instruction set that WRMF_ISA names."""
     data = wrmf.datasets.synthetic_likes(1500, 900, 24_000, random_state=0)
     counts = data.matrix.copy()
     counts.data[:] = np.random.default_rng(1).integers(1, 9, counts.nnz)
@@ -135,7 +135,7 @@ def results() -> dict[str, str]:
 
 
 def every_isa() -> dict[str, dict[str, str]]:
-    """Return the digests of each instruction set, each from a process of its own."""
+    """Return the digests for each instruction set, computed in a process of its own."""
     kernels = subprocess.run(
         [sys.executable, "-c", "import wrmf; wrmf.show_versions()"],
         capture_output=True,

@@ -101,7 +101,7 @@ def exact_against(peers: Sequence[str], cases: Sequence[Case]) -> Callable[[Cell
 
 
 class Timed(NamedTuple):
-    """The seconds of one solver, for a sweep or for all of them, and its loss after all sweeps."""
+    """Running time of one solver in seconds, and its loss after the last sweep."""
 
     seconds: float
     loss: float

@@ -29,7 +29,7 @@ typedef struct {
 typedef struct {
     const int32_t *rows;
     int count;                 /* at most als_kernels.lanes */
-    const void *sums;          /* sums of the rows' parts, or NULL if the rows are not split */
+    const void *sums;          /* sums over parts of the rows' entries, or NULL */
     const int64_t *part_start; /* row i has the parts part_start[i] .. part_start[i + 1] - 1 */
 } als_batch;
 
@@ -74,8 +74,9 @@ typedef void (*als_solve)(const als_problem *, const als_batch *, void *scratch)
 typedef struct {
     int lanes;
     als_solve solve[ALS_METHOD_COUNT]; /* indexed by method */
-    /* Elements of the sums of one part, and the sums themselves, aligned as vectors are. */
+    /* Return the number of elements of the sums over one part of a row's entries. */
     ptrdiff_t (*part_size)(const als_problem *);
+    /* Sum over one part of a row's entries; ``sums`` is aligned as vectors are. */
     void (*sum_part)(const als_problem *, const als_part *, void *sums, void *scratch);
     /* Add columns first .. last, multiples of 64, of the Gram's lower triangle to sums (k, k). */
     void (*gram)(const als_factors *, int first, int last, double *sums, void *scratch);

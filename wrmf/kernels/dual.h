@@ -110,7 +110,8 @@ static void ALS_NAME(multiply_pairs)(const als_problem *problem, const ALS_ROW *
     }
 }
 
-/* Assemble C = I + S S' from the ``multiply_pairs`` of each lane's row; root[e] = sqrt w. */
+/* For each lane, assemble C = I + S S' from the products that ``multiply_pairs`` computed for its
+ * row; root[e] = sqrt w. */
 static void ALS_NAME(assemble_dual)(int n, const ALS_REAL *sums, const ALS_VEC *root, ALS_VEC *c) {
     ptrdiff_t size = als_triangle(n);
     for (int i = 0; i < n; i += 4)
@@ -194,7 +195,8 @@ static ALS_DUAL_SCRATCH ALS_NAME(lay_out_dual)(const als_problem *problem, int n
     return s;
 }
 
-/* Compute the products of each lane's row, row by row, and assemble the systems. */
+/* Compute the products of pairs of entries for one row after the other, and assemble the systems.
+ */
 static void ALS_NAME(sum_dual)(const als_problem *problem, const ALS_ROWS *rows, int n,
                                const ALS_DUAL_SCRATCH *s) {
     int vectors = problem->ld / ALS_LANES;

@@ -61,7 +61,7 @@ ALS_INLINE void ALS_NAME(load_panel)(const als_problem *problem, const int n,
     for (int q = 0; q < n; q++) target[l + q] = sums[q];
 }
 
-/* Where the sums of one row go, and what they need on the way. */
+/* The sums over the entries of one row, and the scratch for them. */
 #define ALS_SUMS ALS_NAME(sums)
 typedef struct {
     const ALS_VEC *scales; /* the row's, or NULL */
@@ -107,7 +107,8 @@ static void ALS_NAME(sum_entries)(const als_problem *problem, const ALS_ROW *ent
     }
 }
 
-/* Assemble C = I + S'S and the targets r from the sums of each lane's row. */
+/* For each lane, assemble the matrix C = I + S'S and the right-hand side r of its row from the sums
+ * over the row's entries. */
 static void ALS_NAME(assemble_primal)(int n, int vectors, const ALS_VEC *sums, ptrdiff_t size,
                                       ALS_VEC *c, ALS_VEC *r) {
     ALS_VEC v[ALS_LANES];
@@ -149,7 +150,8 @@ static ALS_PRIMAL_SCRATCH ALS_NAME(lay_out_primal)(const als_problem *problem, i
     return s;
 }
 
-/* Solve a batch of rows, from the sums of their parts if these are given. */
+/* Solve a batch of rows. If the batch brings sums over parts of its rows' entries, add these up
+ * instead of summing the entries here. */
 static void ALS_NAME(primal)(const als_problem *problem, const als_batch *batch, void *scratch) {
     int n = (problem->k + 3) / 4 * 4, vectors = problem->ld / ALS_LANES;
     ptrdiff_t square = ALS_NAME(sums_vectors)(n), size = square + vectors;
@@ -192,7 +194,7 @@ static ptrdiff_t ALS_NAME(part_size)(const als_problem *problem) {
     return ALS_NAME(sums_vectors)((problem->k + 3) / 4 * 4) * ALS_LANES + problem->ld;
 }
 
-/* Sum a slice of the entries of one row: its share of S'S and of the target. */
+/* Sum S'S and the target over a slice of the entries of one row. */
 static void ALS_NAME(sum_part)(const als_problem *problem, const als_part *part, void *sums,
                                void *scratch) {
     int n = (problem->k + 3) / 4 * 4, vectors = problem->ld / ALS_LANES;

@@ -1,4 +1,4 @@
-"""Rows that the kernels cannot resolve: float64, and the least-norm minimum if that fails, too."""
+"""Solving rows that the kernels cannot resolve: in float64, or by the minimum-norm solution."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ __all__ = ["solve_in_double"]
 def solve_in_double(
     side: Side, rows: np.ndarray, fixed: np.ndarray, base: np.ndarray, n_threads: int
 ) -> np.ndarray:
-    """Return the minimum of the loss over each of some rows, (n, k) float64.
+    """Return the factors of some rows that minimise the loss, (n, k) float64.
 
-    Solves the normal equations in float64; if they are singular even then, takes the minimum of
-    least norm by their eigenvalues.
+    Solves the normal equations in float64. If they are singular even then, computes the
+    minimum-norm solution by their eigenvalues.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def solve_in_double(
 
 
 def _least_norm(side: Side, row: int, fixed: np.ndarray, base: np.ndarray) -> np.ndarray:
-    """Return the minimum of least norm of one row, whose system is singular to rounding error."""
+    """Return the minimum-norm solution of one row, whose system is numerically singular."""
     entries = slice(side.indptr[row], side.indptr[row + 1])
     y, weights = fixed[side.indices[entries]], side.weights[entries]
     system = base + (y.T * weights) @ y + side.regularization[row] * np.eye(len(base))

@@ -27,7 +27,7 @@ MAX_PARAMS_IN_TITLE = 5
 
 
 class Curve(Protocol):
-    """The members of a learning curve that are drawn."""
+    """The attributes of a learning curve that the plots use."""
 
     @property
     def params(self) -> Mapping[str, Any]: ...
