@@ -42,8 +42,8 @@ SPACE = {
     "item_power": wrmf.Range(-0.2, 0.8),
 }
 # Settings that are tried first: the result of a short search with another library (α₀ = 0.015,
-# λ = 0.005, ν = 1), once with equal
-# weights, once with weights that decrease with the number of interactions of user and item.
+# λ = 0.005, ν = 1), once with equal weights, once with weights that decrease with the number of
+# interactions of the user and the item.
 STARTS = [
     {
         "unobserved_weight": 0.015,
