@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from numpy.typing import ArrayLike
 from scipy import sparse
 
-from wrmf.data.checks import MatrixLike, as_csr, as_positive_int
-from wrmf.data.rows import Rows
+from wrmf.data.axes import as_ids, find_ids, map_axis, object_array, same_ids
+from wrmf.data.checks import MatrixLike, RandomStateLike, as_csr, as_generator, as_positive_int
+from wrmf.data.counts import Summary
+from wrmf.data.draws import as_count, draw_mask
+from wrmf.data.indexed import entry_rows
+from wrmf.data.merged_rows import MergedRows
+from wrmf.data.names import as_names, match_names
+from wrmf.data.rows import Rows, join_rows
+from wrmf.data.times import parse_cutoff, parse_duration, parse_times
 
 __all__ = [
     "Interactions",
     "Summary",
+    "align",
     "as_interactions",
     "entry_rows",
     "find_ids",
@@ -26,42 +31,21 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class Summary:
-    """Counts of a set of interactions; ``str()`` of it has a line for each.
-
-    Attributes
-    ----------
-    users, items, interactions : int
-    density : float in [0, 1]
-        The share of all (user, item) pairs that are interactions.
-    duplicate_rows : int, default 0
-        Rows of the source that repeated an earlier (user, item) pair.
-    """
-
-    users: int
-    items: int
-    interactions: int
-    density: float
-    duplicate_rows: int = 0
-
-    def __str__(self) -> str:
-        lines = [
-            f"Number of users: {self.users}",
-            f"Number of items: {self.items}",
-            f"Number of interactions: {self.interactions}",
-            f"Density: {self.density * 100:4.3f}%",
-        ]
-        if self.duplicate_rows:
-            lines.append(f"Duplicated rows: {self.duplicate_rows}")
-        return "\n".join(lines)
-
-
-class Interactions:
+class Interactions(MergedRows):
     """Interactions of users with items: a sparse users × items matrix and the ids of its axes.
 
-    Create them with :func:`wrmf.read_interactions` or :meth:`from_matrix`; the constructor does
-    not validate its arguments.
+    :func:`wrmf.read_interactions` reads them from files and tables. The constructor validates and
+    copies a matrix.
+
+    Parameters
+    ----------
+    matrix : scipy.sparse matrix of any format, or ndarray, (n_users, n_items)
+        Finite values ≥ 0. Repeated entries are added up, zeros are no interactions.
+    users, items : sequences of distinct hashable ids, default 0, 1, 2, …
+        Ids of the rows and of the columns.
+    item_names : sequence of n_items str, optional
+    times : sequence (n_interactions,), optional
+        Times, dates or numbers, in the order of the entries of a sorted CSR ``matrix``.
 
     Attributes
     ----------
@@ -71,10 +55,15 @@ class Interactions:
         The external ids of rows and columns.
     item_names : ndarray (n_items,) of str, or None
         Readable names of the items.
-    times : ndarray (n_interactions,) or None
-        The time of each stored entry, in the order of ``matrix``; of a repeated pair the latest.
-    n_duplicates : int
-        Rows of the source that repeated an earlier (user, item) pair.
+    rows : Rows or None
+        Where there are times, the rows that ``matrix`` is made of.
+    counts : RowCounts
+        What became of the rows of the source.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a broken or empty matrix, for null or repeated ids, and for a wrong number of them.
 
     Examples
     --------
@@ -93,19 +82,19 @@ class Interactions:
 
     def __init__(
         self,
-        matrix: sparse.csr_matrix,
-        users: np.ndarray,
-        items: np.ndarray,
-        item_names: np.ndarray | None = None,
-        times: np.ndarray | None = None,
-        n_duplicates: int = 0,
+        matrix: MatrixLike,
+        users: Iterable[Any] | None = None,
+        items: Iterable[Any] | None = None,
+        item_names: Iterable[str] | None = None,
+        times: Any = None,
     ) -> None:
-        self.matrix = matrix
-        self.users = users
-        self.items = items
-        self.item_names = item_names
-        self.times = times
-        self.n_duplicates = n_duplicates
+        csr = as_csr(matrix)
+        n_users, n_items = csr.shape
+        self._fill(csr, as_ids(users, n_users, "users"), as_ids(items, n_items, "items"))
+        self.item_names = as_names(item_names, n_items)
+        if times is not None:
+            _check_order(matrix, csr)
+            self.rows = self._entries_as_rows(parse_times(times))
 
     @classmethod
     def from_rows(cls, rows: Rows, duplicates: str = "sum") -> Interactions:
@@ -114,7 +103,7 @@ class Interactions:
         Parameters
         ----------
         rows : Rows
-        duplicates : {"sum", "drop", "error"}, default "sum"
+        duplicates : {"sum", "drop", "last", "max", "mean", "count", "error"}, default "sum"
             What to do with rows that repeat a pair, as in :func:`wrmf.read_interactions`.
 
         Raises
@@ -122,13 +111,11 @@ class Interactions:
         ValueError
             With "error" for repeated pairs, and if no interaction is left.
         """
-        merged, times = rows.merge(duplicates)
-        if times is not None:
-            # as_csr drops pairs of value 0, so drop their times, too.
-            times = times[merged.data > 0]
-        n_duplicates = len(rows) - merged.nnz
-        matrix = as_csr(merged)
-        return cls(matrix, rows.users, rows.items, rows.item_names, times, n_duplicates)
+        data = cls.of_merged(rows, duplicates)
+        if not data.n_interactions:
+            counts = str(data.counts).replace("\n", "; ")
+            raise ValueError(f"no entries are left of {len(rows)} rows: {counts}")
+        return data
 
     @classmethod
     def from_matrix(
@@ -138,20 +125,7 @@ class Interactions:
         items: Iterable[Any] | None = None,
         item_names: Iterable[str] | None = None,
     ) -> Interactions:
-        """Validate and copy a users × items matrix.
-
-        Parameters
-        ----------
-        matrix : scipy.sparse matrix of any format, or ndarray, (n_users, n_items)
-            Finite values ≥ 0. Repeated entries are added up, zeros are no interactions.
-        users, items : sequences of distinct hashable ids, default 0, 1, 2, …
-            Ids of the rows and of the columns.
-        item_names : sequence of n_items str, optional
-
-        Raises
-        ------
-        TypeError, ValueError
-            For a broken or empty matrix, for null or repeated ids, and for a wrong number of them.
+        """Validate and copy a users × items matrix, as the constructor does.
 
         Examples
         --------
@@ -159,103 +133,30 @@ class Interactions:
         >>> Interactions.from_matrix(np.eye(2), users=["ann", "bob"])
         Interactions(2 users × 2 items, 2)
         """
-        csr = as_csr(matrix)
-        n_users, n_items = csr.shape
-        names = None
-        if item_names is not None:
-            names = object_array([str(name) for name in item_names])
-            if len(names) != n_items:
-                raise ValueError(f"item_names must hold {n_items} names, got {len(names)}")
-        return cls(csr, _as_ids(users, n_users, "users"), _as_ids(items, n_items, "items"), names)
+        return cls(matrix, users, items, item_names)
 
-    def with_matrix(self, matrix: sparse.csr_matrix) -> Interactions:
-        """Return other interactions on the same axes, without times.
+    def with_names(self, names: Any, missing: str = "error") -> Interactions:
+        """Return the same interactions with readable names of the items.
 
-        ``matrix`` is canonical float32 CSR of the same shape, as :func:`as_csr` returns it.
-        """
-        return Interactions(matrix, self.users, self.items, self.item_names)
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Number of users and number of items."""
-        return self.n_users, self.n_items
-
-    @property
-    def n_users(self) -> int:
-        """Number of rows."""
-        return int(self.matrix.shape[0])
-
-    @property
-    def n_items(self) -> int:
-        """Number of columns."""
-        return int(self.matrix.shape[1])
-
-    @property
-    def n_interactions(self) -> int:
-        """Number of distinct (user, item) pairs."""
-        return int(self.matrix.nnz)
-
-    def __repr__(self) -> str:
-        return f"Interactions({self.n_users} users × {self.n_items} items, {self.n_interactions})"
-
-    @functools.cached_property
-    def _user_lookup(self) -> pd.Index:
-        return _lookup_table(self.users)
-
-    @functools.cached_property
-    def _item_lookup(self) -> pd.Index:
-        return _lookup_table(self.items)
-
-    def user_index(self, ids: Any) -> np.ndarray:
-        """Return the rows of a user id or of a sequence of them, int64.
-
-        An unknown id is a ValueError.
-        """
-        return find_ids(self._user_lookup, ids, "users")
-
-    def item_index(self, ids: Any) -> np.ndarray:
-        """Return the columns of an item id or of a sequence of them, int64.
-
-        An unknown id is a ValueError.
-        """
-        return find_ids(self._item_lookup, ids, "items")
-
-    def names_of(self, columns: ArrayLike) -> list[str]:
-        """Return readable names of the given columns: ``item_names``, or else the ids as text."""
-        names = self.items if self.item_names is None else self.item_names
-        return [str(names[column]) for column in np.atleast_1d(columns)]
-
-    def summary(self) -> Summary:
-        """Return counts and density; printed, they look like the summary in Rosenthal 2016.
-
-        References
+        Parameters
         ----------
-        Ethan Rosenthal: Intro to Implicit Matrix Factorization: Classic ALS with Sketchfab
-        Models. 2016.
-        """
-        return Summary(
-            users=self.n_users,
-            items=self.n_items,
-            interactions=self.n_interactions,
-            density=self.n_interactions / (self.n_users * self.n_items),
-            duplicate_rows=self.n_duplicates,
-        )
+        names : dict or pandas Series from id to name, or a table
+            The first two columns of a table are ids and names. Other ids are ignored.
+        missing : {"error", "id"}, default "error"
+            What items without a name get: an error, or their id as text.
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return a frame with a row for each interaction, in the order of ``matrix``.
-
-        The columns are user, item, value and, where there are times, time.
+        Examples
+        --------
+        >>> import numpy as np
+        >>> data = Interactions(np.eye(2), items=["x", "y"])
+        >>> data.with_names({"x": "Chair", "y": "Lamp"}).names_of([1])
+        ['Lamp']
         """
-        frame: pd.DataFrame = pd.DataFrame(
-            {
-                "user": self.users[entry_rows(self.matrix)],
-                "item": self.items[self.matrix.indices],
-                "value": self.matrix.data.copy(),
-            }
+        matched = match_names(names, self.items, missing)
+        rows = None if self.rows is None else replace(self.rows, item_names=matched)
+        return self._unchecked(
+            self.matrix, self.users, self.items, matched, rows, self.counts, self.duplicates
         )
-        if self.times is not None:
-            frame["time"] = self.times
-        return frame
 
     def k_core(self, user_min: int = 5, item_min: int = 5) -> Interactions:
         """Drop users and items with too few interactions until every one left has enough.
@@ -298,32 +199,220 @@ class Interactions:
                 f"no interaction is left with at least {user_min} items a user and {item_min} "
                 f"users an item; lower the thresholds (the data: {self!r})"
             )
-        return self._without_empty_axes(rows[kept], kept)
+        is_kept = np.zeros(len(columns), dtype=bool)
+        is_kept[kept] = True
+        return self.keep_entries(is_kept).on_used_axes()
 
-    def _without_empty_axes(self, rows: np.ndarray, kept: np.ndarray) -> Interactions:
-        """Return the entries at the positions ``kept``, in ``rows``, on the axes that they need."""
-        columns = self.matrix.indices[kept]
-        row_counts = np.bincount(rows, minlength=self.n_users)
-        users = np.flatnonzero(row_counts)
-        items = np.flatnonzero(np.bincount(columns, minlength=self.n_items))
-        new_column = np.empty(self.n_items, dtype=np.int32)
-        new_column[items] = np.arange(len(items), dtype=np.int32)
-        indptr = np.concatenate(([0], np.cumsum(row_counts[users])))
-        matrix = sparse.csr_matrix(
-            (
-                self.matrix.data[kept],
-                new_column[columns],
-                indptr.astype(self.matrix.indptr.dtype),
-            ),
-            shape=(len(users), len(items)),
-        )
-        return Interactions(
-            matrix,
-            self.users[users],
-            self.items[items],
-            None if self.item_names is None else self.item_names[items],
-            None if self.times is None else self.times[kept],
-        )
+    def filter(
+        self, users: Any = None, items: Any = None, since: Any = None, until: Any = None
+    ) -> Interactions:
+        """Return the interactions of some users and items, and of some time.
+
+        Parameters
+        ----------
+        users, items : id or sequence of ids, optional
+            By default all.
+        since, until : number, date, datetime or ISO text, optional
+            Rows at or after ``since`` and before ``until`` are kept. They are merged again, so that
+            a pair that was met before, too, keeps only what lies within.
+
+        Returns
+        -------
+        Interactions
+            Users and items without any interaction left are taken off the axes;
+            :func:`wrmf.data.interactions.align` puts them back.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For unknown ids, a time where there are none, and if no interaction is left.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> data = Interactions(np.eye(3), users=["ann", "bob", "eve"], times=[3, 5, 9])
+        >>> data.filter(since=4).users.tolist()
+        ['bob', 'eve']
+        """
+        kept: Interactions = self
+        if users is not None or items is not None:
+            chosen = np.ones(self.n_interactions, dtype=bool)
+            if users is not None:
+                chosen &= _membership(self.user_index(users), self.n_users)[entry_rows(self.matrix)]
+            if items is not None:
+                columns = self.item_index(items)
+                chosen &= _membership(columns, self.n_items)[self.matrix.indices]
+            kept = self.keep_entries(chosen)
+        if (since is not None or until is not None) and kept.n_interactions:
+            times = kept.row_times()
+            within = np.ones(len(times), dtype=bool)
+            if since is not None:
+                within &= times >= parse_cutoff(since, times, "since")
+            if until is not None:
+                within &= times < parse_cutoff(until, times, "until")
+            kept = kept.keep_rows(within)
+        if not kept.n_interactions:
+            raise ValueError(f"no interaction is left of {self!r}: widen the filter")
+        return kept.on_used_axes()
+
+    def sample(
+        self, size: float | int, by: str = "interactions", random_state: RandomStateLike = None
+    ) -> Interactions:
+        """Return random interactions, or all those of random users or items.
+
+        Parameters
+        ----------
+        size : float in (0, 1], or int ≥ 1
+            Share, rounded down, or number of the interactions, users or items to keep.
+        by : {"interactions", "users", "items"}, default "interactions"
+            Users and items are drawn from those with interactions.
+        random_state : None, int, Generator or RandomState
+
+        Returns
+        -------
+        Interactions
+            Users and items without any interaction left are taken off the axes.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> Interactions(np.ones((4, 5))).sample(0.5, by="users", random_state=0)
+        Interactions(2 users × 5 items, 10)
+        """
+        axes = {
+            "interactions": np.arange(self.n_interactions),
+            "users": entry_rows(self.matrix),
+            "items": self.matrix.indices,
+        }
+        if by not in axes:
+            raise ValueError(f"by must be one of {tuple(axes)}, got {by!r}")
+        present, units = np.unique(axes[by], return_inverse=True)
+        n_kept = as_count(size, len(present), "size", include_all=True)
+        if not n_kept:
+            raise ValueError(f"size {size} of {len(present)} {by} is none: raise it")
+        drawn = draw_mask(len(present), n_kept, as_generator(random_state))
+        return self.keep_entries(drawn[units]).on_used_axes()
+
+    def decay(self, half_life: Any, now: Any = None) -> Interactions:
+        """Weigh old interactions down: a row's value is halved for each half-life of its age.
+
+        Parameters
+        ----------
+        half_life : timedelta, or text such as "30 days"; a number where times are numbers
+        now : number, date, datetime or ISO text, optional
+            Not before any of the times; by default the latest of them.
+
+        Returns
+        -------
+        Interactions
+            On the same axes. Rows of the same pair are weighed apart and then merged again.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Without times, and for a half-life of the wrong kind.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> data = Interactions(np.ones((1, 3)), times=["2024-01-01", "2024-01-03", "2024-01-05"])
+        >>> data.decay("2 days").matrix.toarray()
+        array([[0.25, 0.5 , 1.  ]], dtype=float32)
+        """
+        times, rows = self.row_times(), self.as_rows()
+        if self.duplicates == "count":
+            rows = replace(rows, values=None)
+        unit = parse_duration(half_life, times, "half_life")
+        latest = times.max()
+        moment = latest if now is None else parse_cutoff(now, times, "now")
+        if moment < latest:
+            raise ValueError(
+                f"now is {moment}, but times run to {latest}: filter(until=now) first, or pass a "
+                "later now"
+            )
+        decayed = rows.decayed(unit, moment)
+        # Counting rows again would lose their weights.
+        return self.of_merged(decayed, "sum" if self.duplicates == "count" else self.duplicates)
+
+    @classmethod
+    def concat(
+        cls, parts: Iterable[Interactions], duplicates: str = "sum", keep_times: bool = True
+    ) -> Interactions:
+        """Put several sets of interactions together, matched by their ids.
+
+        Parameters
+        ----------
+        parts : sequence of Interactions
+        duplicates : default "sum"
+            What to do with pairs that repeat, as in :func:`wrmf.read_interactions`.
+        keep_times : bool, default True
+            Whether times are kept, which then all parts must have, or none.
+
+        Returns
+        -------
+        Interactions
+            Its axes have the ids of all parts, in the order of first appearance, and the names
+            that any part has, the first one of each item.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For times in only some parts, and ids that are numbers in one part and text in another.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> monday = Interactions(np.eye(2), users=["ann", "bob"])
+        >>> tuesday = Interactions(np.eye(2), users=["bob", "eve"])
+        >>> Interactions.concat([monday, tuesday])
+        Interactions(3 users × 2 items, 4)
+        """
+        parts = list(parts)
+        if not parts or not all(isinstance(part, Interactions) for part in parts):
+            kinds = sorted({type(part).__name__ for part in parts})
+            raise TypeError(f"parts must be a sequence of Interactions, got {kinds}")
+        return cls.from_rows(join_rows([part.as_rows() for part in parts], keep_times), duplicates)
+
+
+def align(
+    data: Interactions,
+    users: Iterable[Any] | None = None,
+    items: Iterable[Any] | None = None,
+    unknown: str = "error",
+) -> Interactions:
+    """Return interactions on given axes, matched by id.
+
+    Parameters
+    ----------
+    data : Interactions
+    users, items : sequences of distinct ids, optional
+        The ids of the axes, such as those of a model; by default those of ``data``.
+    unknown : {"error", "drop", "extend"}, default "error"
+        What to do with ids of ``data`` that are not among them: raise an error, drop their
+        interactions, which ``summary()`` counts, or put them at the end of the axis.
+
+    Raises
+    ------
+    ValueError
+        For unknown ids, and if no interaction is left.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> data = Interactions(np.array([[1, 2]]), items=["x", "y"])
+    >>> align(data, items=["y", "z", "x"]).matrix.toarray()
+    array([[2., 0., 1.]], dtype=float32)
+    """
+    onto_users = None if users is None else as_ids(users, None, "users")
+    onto_items = None if items is None else as_ids(items, None, "items")
+    user_map = map_axis(data.users, onto_users, unknown, "users")
+    item_map = map_axis(data.items, onto_items, unknown, "items")
+    if same_ids(data.users, user_map.ids) and same_ids(data.items, item_map.ids):
+        return data
+    rows = data.as_rows().on_axes(user_map, item_map)
+    if not data.n_interactions:
+        return Interactions.of_merged(rows, data.duplicates)
+    return Interactions.from_rows(rows, data.duplicates)
 
 
 def as_interactions(data: Interactions | MatrixLike) -> Interactions:
@@ -331,97 +420,17 @@ def as_interactions(data: Interactions | MatrixLike) -> Interactions:
     return data if isinstance(data, Interactions) else Interactions.from_matrix(data)
 
 
-def entry_rows(matrix: sparse.csr_matrix) -> np.ndarray:
-    """Return the row of each stored entry of a CSR matrix, int64, in stored order."""
-    return np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+def _membership(positions: np.ndarray, n: int) -> np.ndarray:
+    mask = np.zeros(n, dtype=bool)
+    mask[positions] = True
+    return mask
 
 
-def same_ids(a: np.ndarray, b: np.ndarray) -> bool:
-    """Return whether two arrays hold the same ids in the same order."""
-    # Objects made from one another share their arrays, which saves the comparison.
-    return a is b or np.array_equal(a, b)
-
-
-def object_array(values: Sequence[Any]) -> np.ndarray:
-    """Return ``values`` as a 1-d object array, in which a tuple is one element."""
-    array = np.empty(len(values), dtype=object)
-    array[:] = values
-    return array
-
-
-def find_ids(index: pd.Index, ids: Any, axis: str) -> np.ndarray:
-    """Return the positions of ids on an axis, int64.
-
-    Parameters
-    ----------
-    index : pandas.Index, the ids of the axis
-    ids : an id (also a str, bytes or tuple), or an iterable of ids
-    axis : {"users", "items"}, what error messages call the axis
-
-    Raises
-    ------
-    TypeError, ValueError
-        For an id that is not hashable or not on the axis.
-    """
-    if isinstance(ids, (str, bytes, tuple)) or not isinstance(ids, Iterable):
-        ids = [ids]
-    wanted = object_array(list(ids))
-    try:
-        positions = index.get_indexer(_lookup_table(wanted))
-    except TypeError as error:
-        raise TypeError(f"ids of {axis} must be hashable: {error}") from None
-    if (positions < 0).any():
-        unknown = wanted[positions < 0]
-        more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
-        example = index[:1].tolist()[0] if len(index) else None
+def _check_order(matrix: MatrixLike, canonical: sparse.csr_matrix) -> None:
+    """Raise an error if times in the order of ``matrix`` are not in that of the canonical one."""
+    given = sparse.csr_matrix(matrix) if isinstance(matrix, np.ndarray) else matrix
+    if given.format != "csr" or not np.array_equal(given.indices, canonical.indices):
         raise ValueError(
-            f"unknown id among {axis}: {unknown.tolist()[0]!r}{more}; "
-            f"there are {len(index)}, such as {example!r}"
+            "times belong to the entries of a sorted CSR matrix without repeated pairs or zeros: "
+            "read the rows by wrmf.read_interactions instead"
         )
-    return positions.astype(np.int64)
-
-
-def _lookup_table(ids: np.ndarray) -> pd.Index:
-    # Without the argument, ids that are tuples would become levels of a MultiIndex.
-    index: pd.Index = pd.Index(ids, tupleize_cols=False)
-    return index
-
-
-def _as_ids(ids: Iterable[Any] | None, n: int, name: str) -> np.ndarray:
-    """Return ids as an int64 or object array of n distinct, non-null values."""
-    if ids is None:
-        return np.arange(n)
-    if isinstance(ids, (str, bytes)):
-        raise TypeError(f"{name} must be a sequence of ids, got the single {ids!r}")
-    values = list(ids.tolist() if isinstance(ids, np.ndarray) else ids)
-    if len(values) != n:
-        raise ValueError(f"{name} must hold {n} ids, got {len(values)}")
-    array = _id_array(values)
-    if array.dtype == object:
-        _check_hashable(values, name)
-    lookup = _lookup_table(array)
-    if array.dtype == object and lookup.isna().any():
-        raise ValueError(f"{name} holds a null id at position {int(lookup.isna().argmax())}")
-    if not lookup.is_unique:
-        raise ValueError(f"{name} holds the id {lookup[lookup.duplicated()].tolist()[0]!r} twice")
-    return array
-
-
-def _id_array(values: list[Any]) -> np.ndarray:
-    """Return ids as int64 where all are ints of that range, else as objects."""
-    if all(
-        isinstance(value, (int, np.integer)) and not isinstance(value, bool) for value in values
-    ):
-        try:
-            return np.array(values, dtype=np.int64)
-        except OverflowError:
-            pass
-    return object_array(values)
-
-
-def _check_hashable(ids: list[Any], name: str) -> None:
-    for position, value in enumerate(ids):
-        try:
-            hash(value)
-        except TypeError as error:
-            raise TypeError(f"{name} holds {value!r} at position {position}: {error}") from None

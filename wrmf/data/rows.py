@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-__all__ = ["DUPLICATES", "RowCounts", "Rows"]
+from wrmf.data.axes import AxisMap, map_axis, object_array
+from wrmf.data.checks import as_csr
+from wrmf.data.counts import RowCounts
+from wrmf.data.merging import DUPLICATES, RULES, MergeRule, PairGroups, check_duplicates
+from wrmf.data.times import parse_times
 
-DUPLICATES = ("sum", "drop", "error")
-
-
-@dataclass(frozen=True)
-class RowCounts:
-    """How many rows a source had, and how many were dropped for what reason.
-
-    Attributes
-    ----------
-    read : int
-        Rows of the source.
-    null, negative, zero, unknown, small : int
-        Rows dropped for a null id, value or time, a negative value, a value of zero, an id that is
-        on neither of the given axes, and a value below the smallest asked for.
-    """
-
-    read: int = 0
-    null: int = 0
-    negative: int = 0
-    zero: int = 0
-    unknown: int = 0
-    small: int = 0
+__all__ = ["DUPLICATES", "Merged", "RowCounts", "Rows", "join_rows"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Rows:
     """Rows of a source as codes: who interacted with what, how much and when.
 
@@ -41,14 +26,21 @@ class Rows:
     ----------
     users, items : ndarray (n_users,), (n_items,), int64 or object
         The ids of the axes.
-    user_codes, item_codes : int64 (n_rows,)
+    user_codes, item_codes : int array (n_rows,)
         Positions of each row's ids on the axes.
     values : float64 (n_rows,), or None
         Finite and ≥ 0; None counts each row as 1.
     times : ndarray (n_rows,), or None
-        Numbers or datetimes.
+        As :func:`wrmf.data.times.parse_times` returns them.
     item_names : object (n_items,), or None
     counts : RowCounts
+        What was dropped before these rows were made.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For arrays of different lengths, codes outside the axes, and values that are not finite
+        numbers ≥ 0.
     """
 
     users: np.ndarray
@@ -60,90 +52,243 @@ class Rows:
     item_names: np.ndarray | None = None
     counts: RowCounts = field(default_factory=RowCounts)
 
+    def __post_init__(self) -> None:
+        for name in ("user_codes", "item_codes", "values", "times"):
+            array = getattr(self, name)
+            if array is not None and np.shape(array) != (len(self),):
+                raise ValueError(f"{name} must hold {len(self)} values, got {np.shape(array)}")
+        for codes, ids, name in (
+            (self.user_codes, self.users, "user_codes"),
+            (self.item_codes, self.items, "item_codes"),
+        ):
+            _check_codes(codes, len(ids), name)
+        if self.item_names is not None and len(self.item_names) != len(self.items):
+            raise ValueError(
+                f"item_names must hold {len(self.items)} names, got {len(self.item_names)}"
+            )
+        if self.values is not None:
+            _check_values(self.values)
+
     def __len__(self) -> int:
         return len(self.user_codes)
 
-    def merge(self, duplicates: str = "sum") -> tuple[sparse.csr_matrix, np.ndarray | None]:
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of users and number of items."""
+        return len(self.users), len(self.items)
+
+    def compact(self) -> Rows:
+        """Return the rows with parsed times and codes of half the size."""
+        return replace(
+            self,
+            user_codes=self.user_codes.astype(np.int32),
+            item_codes=self.item_codes.astype(np.int32),
+            times=None if self.times is None else parse_times(self.times),
+        )
+
+    def select(self, chosen: np.ndarray) -> Rows:
+        """Return the rows that a bool mask or an array of row numbers chooses, on the same axes."""
+        return replace(
+            self,
+            user_codes=self.user_codes[chosen],
+            item_codes=self.item_codes[chosen],
+            values=None if self.values is None else self.values[chosen],
+            times=None if self.times is None else self.times[chosen],
+            counts=RowCounts(),
+        )
+
+    def on_axes(self, users: AxisMap, items: AxisMap) -> Rows:
+        """Return the rows on other axes; rows with ids that are on neither are dropped, counted."""
+        user_codes, item_codes = users.positions[self.user_codes], items.positions[self.item_codes]
+        is_known = (user_codes >= 0) & (item_codes >= 0)
+        chosen = self if is_known.all() else self.select(is_known)
+        n_unknown = len(self) - len(chosen)
+        return replace(
+            chosen,
+            users=users.ids,
+            items=items.ids,
+            user_codes=user_codes[is_known],
+            item_codes=item_codes[is_known],
+            item_names=items.rearrange(self.item_names),
+            counts=RowCounts(read=len(self), unknown=n_unknown) if n_unknown else RowCounts(),
+        )
+
+    def decayed(self, half_life: Any, now: Any) -> Rows:
+        """Return the rows with values halved for each half-life of their age at ``now``."""
+        counted = self.filled_values()
+        # However old, an interaction does not become none.
+        values = np.maximum(
+            counted * np.exp2(-((now - self.times) / half_life)), np.finfo(np.float64).tiny
+        )
+        return replace(self, values=np.where(counted > 0, values, 0.0), counts=RowCounts())
+
+    def filled_values(self) -> np.ndarray:
+        """Return the value of each row, float64."""
+        if self.values is None:
+            return np.ones(len(self))
+        return self.values.astype(np.float64, copy=False)
+
+    def pairs(self, by_time: bool = False) -> PairGroups:
+        """Group the rows by their pair, those of one pair in the order of the rows or of times."""
+        times = self.times if by_time else None
+        return PairGroups.of(self.user_codes, self.item_codes, self.shape, times)
+
+    def merge(self, duplicates: str = "sum") -> Merged:
         """Merge rows of the same pair.
 
         Parameters
         ----------
-        duplicates : {"sum", "drop", "error"}, default "sum"
-            Add up their values, keep the first row only, or raise an error.
-
-        Returns
-        -------
-        matrix : csr_matrix (n_users, n_items), float64, sorted; pairs of value 0 are stored
-        times : ndarray (n_pairs,) or None
-            The latest time of each pair.
+        duplicates : one of ``DUPLICATES``, default "sum"
+            As in :func:`wrmf.read_interactions`.
 
         Raises
         ------
         ValueError
             For an unknown ``duplicates``, and with "error" for repeated pairs.
         """
-        if duplicates not in DUPLICATES:
-            raise ValueError(f"duplicates must be one of {DUPLICATES}, got {duplicates!r}")
-        values = np.ones(len(self)) if self.values is None else self.values
-        # SciPy assembles the matrix in one pass over the rows, which also adds up repeated pairs.
-        matrix = sparse.coo_matrix(
-            (values, (self.user_codes, self.item_codes)), shape=(len(self.users), len(self.items))
-        ).tocsr()
-        n_repeated = len(self) - matrix.nnz
-        if self.times is None and (not n_repeated or duplicates == "sum"):
-            return matrix, None
-        groups = _PairGroups.of(self.user_codes, self.item_codes, len(self.items))
-        if n_repeated and duplicates == "error":
-            row = groups.first_repeat()
-            user, item = self.users[self.user_codes[row]], self.items[self.item_codes[row]]
-            raise ValueError(
-                f"{n_repeated} rows repeat a (user, item) pair, such as ({user!r}, {item!r}); "
-                'pass duplicates="sum" or "drop"'
+        check_duplicates(duplicates)
+        rule = RULES[duplicates]
+        rows, n_zero = self, 0
+        if self.values is not None and not rule.counts_zeros and not self.values.all():
+            rows = self.select(self.values > 0)
+            n_zero = len(self) - len(rows)
+        if duplicates == "sum" and rows.times is None:
+            # SciPy assembles the matrix in one pass over the rows, without grouping them.
+            matrix = sparse.coo_matrix(
+                (rows.filled_values(), (rows.user_codes, rows.item_codes)), shape=self.shape
+            ).tocsr()
+            return Merged(
+                as_csr(matrix, allow_empty=True), None, self._count(n_zero, len(rows), matrix.data)
             )
-        if duplicates == "drop":
-            matrix.data = groups.first(values)
-        return matrix, None if self.times is None else groups.latest(self.times)
+        pairs = rows.pairs(by_time=duplicates == "last")
+        if len(pairs) < len(rows) and duplicates == "error":
+            raise ValueError(rows._repeat_described(pairs))
+        values = rule.merge(pairs, rows.values)
+        matrix = sparse.csr_matrix((values, pairs.indices, pairs.indptr), shape=self.shape)
+        return Merged(
+            as_csr(matrix, allow_empty=True),
+            None if rows.times is None else rows._deciding(rule, pairs, values),
+            self._count(n_zero, len(rows), values),
+        )
+
+    def _count(self, n_zero: int, n_merged: int, values: np.ndarray) -> RowCounts:
+        """Return the counts after ``n_merged`` rows became pairs of ``values``."""
+        n_kept = int(np.count_nonzero(values))
+        return replace(
+            self.counts,
+            read=self.counts.read or len(self),
+            zero=self.counts.zero + n_zero + len(values) - n_kept,
+            repeated=n_merged - len(values),
+            kept=n_kept,
+        )
+
+    def _deciding(self, rule: MergeRule, pairs: PairGroups, values: np.ndarray) -> Rows:
+        """Return the rows that a rule merged to ``values`` above 0, in their order."""
+        if rule.pick is None and values.all():
+            return replace(self, counts=RowCounts())
+        is_kept = np.zeros(len(self), dtype=bool)
+        if rule.pick is None:
+            is_kept = (values > 0)[pairs.entries()]
+        else:
+            is_kept[rule.pick(pairs)[values > 0]] = True
+        return self.select(is_kept)
+
+    def _repeat_described(self, pairs: PairGroups) -> str:
+        n_repeated = len(self) - len(pairs)
+        row = int(np.delete(pairs.order, pairs.starts).min())
+        user, item = self.users[self.user_codes[row]], self.items[self.item_codes[row]]
+        return (
+            f"{n_repeated} rows repeat a (user, item) pair, such as ({user!r}, {item!r}); "
+            f'pass duplicates="sum" or another of {DUPLICATES[:-1]}'
+        )
 
 
-@dataclass(frozen=True)
-class _PairGroups:
-    """Rows of a table grouped by their (user, item) pair, in the order of a sorted CSR matrix.
+@dataclass(frozen=True, eq=False)
+class Merged:
+    """Rows after those of the same pair were merged.
 
     Attributes
     ----------
-    order : int array (n_rows,)
-        The rows, those of one pair beside each other in the order of the table.
-    starts : int array (n_pairs,)
-        Where each pair begins in ``order``.
+    matrix : csr_matrix (n_users, n_items), float32, canonical; it may be without any entry
+    rows : Rows, or None
+        The rows that ``matrix`` is made of, if they have times.
+    counts : RowCounts
     """
 
-    order: np.ndarray
-    starts: np.ndarray
+    matrix: sparse.csr_matrix
+    rows: Rows | None
+    counts: RowCounts
 
-    @classmethod
-    def of(cls, row_codes: np.ndarray, column_codes: np.ndarray, n_items: int) -> _PairGroups:
-        """Group the rows by the codes of their users and items."""
-        pairs = row_codes * n_items + column_codes
-        order = np.argsort(pairs, kind="stable")
-        pairs = pairs[order]
-        return cls(order, np.flatnonzero(np.concatenate(([True], pairs[1:] != pairs[:-1]))))
 
-    def first_repeat(self) -> int:
-        """Return the first row whose pair stands in an earlier row."""
-        return int(np.delete(self.order, self.starts).min())
+def join_rows(parts: Sequence[Rows], keep_times: bool = True) -> Rows:
+    """Return the rows of all parts, matched by their ids.
 
-    def first(self, values: np.ndarray) -> np.ndarray:
-        """Return the value in the first row of each pair."""
-        first: np.ndarray = values[self.order[self.starts]]
-        return first
+    Parameters
+    ----------
+    parts : sequence of Rows, at least one
+    keep_times : bool, default True
+        Whether all parts must have times of one kind, or none; otherwise times are left out.
 
-    def latest(self, times: np.ndarray) -> np.ndarray:
-        """Return the latest time of each pair."""
-        ordered: np.ndarray = times[self.order]
-        if len(self.starts) == len(self.order):
-            return ordered
-        if times.dtype.kind not in "Mm":
-            return np.asarray(np.maximum.reduceat(ordered, self.starts))
-        # As integers, missing times are the earliest; as datetimes they would be the latest.
-        latest: np.ndarray = np.maximum.reduceat(ordered.astype(np.int64), self.starts)
-        return latest.astype(times.dtype)
+    Raises
+    ------
+    ValueError
+        If only some of the parts have times, or some dates and others numbers.
+    """
+    users, items = parts[0].users, parts[0].items
+    for part in parts[1:]:
+        users = map_axis(part.users, users, "extend", "users").ids
+        items = map_axis(part.items, items, "extend", "items").ids
+    placed = [
+        part.on_axes(
+            map_axis(part.users, users, "error", "users"),
+            map_axis(part.items, items, "error", "items"),
+        )
+        for part in parts
+    ]
+    kinds = [None if part.times is None else part.times.dtype.kind == "M" for part in parts]
+    if keep_times and len(set(kinds)) > 1:
+        names = {None: "no times", True: "dates", False: "numbers as times"}
+        listed = ", ".join(names[kind] for kind in kinds)
+        raise ValueError(f"the parts have {listed}: read them alike, or pass keep_times=False")
+    has_values = any(part.values is not None for part in parts)
+    has_times = keep_times and kinds[0] is not None
+    return Rows(
+        users=users,
+        items=items,
+        user_codes=np.concatenate([part.user_codes for part in placed]),
+        item_codes=np.concatenate([part.item_codes for part in placed]),
+        values=np.concatenate([part.filled_values() for part in placed]) if has_values else None,
+        times=np.concatenate([part.times for part in placed if part.times is not None])
+        if has_times
+        else None,
+        item_names=_joined_names(parts, items),
+    )
+
+
+def _joined_names(parts: Sequence[Rows], items: np.ndarray) -> np.ndarray | None:
+    """Return the name of each item in the first part that names it, or else its id as text."""
+    named = [part for part in parts if part.item_names is not None]
+    if not named:
+        return None
+    names = object_array([str(item) for item in items.tolist()])
+    for part in reversed(named):
+        names[map_axis(part.items, items, "error", "items").positions] = part.item_names
+    return names
+
+
+def _check_codes(codes: np.ndarray, n_ids: int, name: str) -> None:
+    if not isinstance(codes, np.ndarray) or codes.dtype.kind not in "iu":
+        raise TypeError(f"{name} must be an integer array, got {getattr(codes, 'dtype', codes)}")
+    if len(codes) and (codes.min() < 0 or codes.max() >= n_ids):
+        raise ValueError(
+            f"{name} must lie in 0 … {n_ids - 1}, they run from {codes.min()} to {codes.max()}"
+        )
+
+
+def _check_values(values: np.ndarray) -> None:
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "iuf":
+        raise TypeError(f"values must be numbers, got {getattr(values, 'dtype', values)}")
+    # NaN compares as neither.
+    if len(values) and not (values.min() >= 0 and values.max() < np.inf):
+        wrong = int((~((values >= 0) & (values < np.inf))).argmax())
+        raise ValueError(f"values must be finite numbers ≥ 0, row {wrong} holds {values[wrong]}")

@@ -1,0 +1,210 @@
+"""The ids of an axis: validated, looked up, and matched with those of another axis."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+__all__ = [
+    "UNKNOWN",
+    "AxisMap",
+    "as_ids",
+    "check_unknown",
+    "find_ids",
+    "lookup_table",
+    "map_axis",
+    "object_array",
+    "same_ids",
+]
+
+# What to do with ids that are not on a given axis.
+UNKNOWN = ("error", "drop", "extend")
+
+
+def same_ids(a: np.ndarray, b: np.ndarray) -> bool:
+    """Return whether two arrays hold the same ids in the same order."""
+    # Objects made from one another share their arrays, which saves the comparison.
+    return a is b or np.array_equal(a, b)
+
+
+def object_array(values: Sequence[Any]) -> np.ndarray:
+    """Return ``values`` as a 1-d object array, in which a tuple is one element."""
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+def lookup_table(ids: np.ndarray) -> pd.Index:
+    """Return an index from ids to their positions."""
+    # Without the argument, ids that are tuples would become levels of a MultiIndex.
+    index: pd.Index = pd.Index(ids, tupleize_cols=False)
+    return index
+
+
+def find_ids(index: pd.Index, ids: Any, axis: str) -> np.ndarray:
+    """Return the positions of ids on an axis, int64.
+
+    Parameters
+    ----------
+    index : pandas.Index, the ids of the axis
+    ids : an id (also a str, bytes or tuple), or an iterable of ids
+    axis : {"users", "items"}, what error messages call the axis
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an id that is not hashable or not on the axis.
+    """
+    if isinstance(ids, (str, bytes, tuple)) or not isinstance(ids, Iterable):
+        ids = [ids]
+    wanted = object_array(list(ids))
+    try:
+        positions = index.get_indexer(lookup_table(wanted))
+    except TypeError as error:
+        raise TypeError(f"ids of {axis} must be hashable: {error}") from None
+    if (positions < 0).any():
+        example = index[:1].tolist()[0] if len(index) else None
+        raise ValueError(
+            f"unknown {_described(wanted[positions < 0], axis)}; there are {len(index)}, such as "
+            f"{example!r}"
+        )
+    return positions.astype(np.int64)
+
+
+def _described(unknown: np.ndarray, axis: str) -> str:
+    more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
+    return f"id among {axis}: {unknown.tolist()[0]!r}{more}"
+
+
+def as_ids(ids: Iterable[Any] | None, n: int | None, name: str) -> np.ndarray:
+    """Return ids as an int64 or object array of n distinct, non-null values.
+
+    Parameters
+    ----------
+    ids : sequence of hashable ids; None stands for 0, 1, 2, …
+    n : int, or None for any number
+    name : {"users", "items"}, what error messages call them
+    """
+    if ids is None:
+        return np.arange(n or 0)
+    if isinstance(ids, (str, bytes)) or not isinstance(ids, Iterable):
+        raise TypeError(f"{name} must be a sequence of ids, got the single {ids!r}")
+    if isinstance(ids, (Mapping, Set, pd.DataFrame)):
+        # The order of its keys need not be that of the positions.
+        raise TypeError(
+            f"{name} must be a sequence of ids in the order of the axis, got a "
+            f"{type(ids).__name__}; of a dict from id to position pass sorted(d, key=d.get)"
+        )
+    values = list(ids.tolist() if isinstance(ids, np.ndarray) else ids)
+    if n is not None and len(values) != n:
+        raise ValueError(f"{name} must hold {n} ids, got {len(values)}")
+    array = _id_array(values)
+    if array.dtype == object:
+        _check_hashable(values, name)
+    lookup = lookup_table(array)
+    if array.dtype == object and lookup.isna().any():
+        raise ValueError(f"{name} holds a null id at position {int(lookup.isna().argmax())}")
+    if not lookup.is_unique:
+        raise ValueError(f"{name} holds the id {lookup[lookup.duplicated()].tolist()[0]!r} twice")
+    return array
+
+
+def _id_array(values: list[Any]) -> np.ndarray:
+    """Return ids as int64 where all are ints of that range, else as objects."""
+    if all(
+        isinstance(value, (int, np.integer)) and not isinstance(value, bool) for value in values
+    ):
+        try:
+            return np.array(values, dtype=np.int64)
+        except OverflowError:
+            pass
+    return object_array(values)
+
+
+def _check_hashable(ids: list[Any], name: str) -> None:
+    for position, value in enumerate(ids):
+        try:
+            hash(value)
+        except TypeError as error:
+            raise TypeError(f"{name} holds {value!r} at position {position}: {error}") from None
+
+
+def check_unknown(unknown: str) -> None:
+    """Raise a ValueError if ``unknown`` is not one of ``UNKNOWN``."""
+    if unknown not in UNKNOWN:
+        raise ValueError(f"unknown must be one of {UNKNOWN}, got {unknown!r}")
+
+
+@dataclass(frozen=True)
+class AxisMap:
+    """Where the positions of one axis are on another.
+
+    Attributes
+    ----------
+    ids : int64 or object (n_new,)
+        The ids of the other axis, with those that extend it at the end.
+    positions : int64 (n_old,)
+        -1 for an id that is not on it.
+    """
+
+    ids: np.ndarray
+    positions: np.ndarray
+
+    def rearrange(self, names: np.ndarray | None) -> np.ndarray | None:
+        """Return the names of the positions in their new order; ids without one are their own."""
+        if names is None:
+            return None
+        renamed = object_array([str(name) for name in self.ids.tolist()])
+        is_kept = self.positions >= 0
+        renamed[self.positions[is_kept]] = names[is_kept]
+        return renamed
+
+
+def map_axis(ids: np.ndarray, onto: np.ndarray | None, unknown: str, name: str) -> AxisMap:
+    """Match the ids of an axis with those of another.
+
+    Parameters
+    ----------
+    ids, onto : int64 or object arrays of distinct ids; ``onto`` None leaves the axis as it is
+    unknown : {"error", "drop", "extend"}
+        What to do with ids that are not in ``onto``.
+    name : {"users", "items"}, what error messages call the axis
+
+    Examples
+    --------
+    >>> map_axis(np.array([7, 8]), np.array([9, 8]), "extend", "users")
+    AxisMap(ids=array([9, 8, 7]), positions=array([2, 1]))
+    """
+    check_unknown(unknown)
+    if onto is None or same_ids(ids, onto):
+        return AxisMap(ids if onto is None else onto, np.arange(len(ids)))
+    positions = lookup_table(onto).get_indexer(lookup_table(ids)).astype(np.int64)
+    is_unknown = positions < 0
+    if not is_unknown.any() or unknown == "drop":
+        return AxisMap(onto, positions)
+    if unknown == "error":
+        raise ValueError(
+            f"unknown {_described(ids[is_unknown], name)}; the axis has {len(onto)}, such as "
+            f'{onto[:1].tolist()[0]!r}: pass unknown="drop" or "extend"'
+        )
+    positions[is_unknown] = len(onto) + np.arange(is_unknown.sum())
+    return AxisMap(_joined(onto, ids[is_unknown], name), positions)
+
+
+def _joined(first: np.ndarray, second: np.ndarray, name: str) -> np.ndarray:
+    """Return the ids of both; numbers beside text are an error, as 7 and "7" may be one id."""
+    if first.dtype == second.dtype == np.int64:
+        return np.concatenate([first, second])
+    joined = object_array([*first.tolist(), *second.tolist()])
+    if np.int64 in (first.dtype, second.dtype):
+        mixed = second if first.dtype == np.int64 else first
+        if len(mixed) and all(isinstance(value, str) for value in mixed):
+            raise ValueError(
+                f"{name} are numbers on one side and text on the other, such as "
+                f"{first.tolist()[0]!r} and {second.tolist()[0]!r}: read both as the same type"
+            )
+    return joined

@@ -1,0 +1,100 @@
+"""What became of the rows of a source, and how many users, items and interactions there are."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass, field
+
+__all__ = ["RowCounts", "Summary"]
+
+
+@dataclass(frozen=True)
+class RowCounts:
+    """How many rows a source had, and how many were dropped or merged for what reason.
+
+    The rows read are those of all other counts together. ``str()`` has a line for each that is not
+    zero, or none if every row is an interaction of its own.
+
+    Attributes
+    ----------
+    read : int
+        Rows of the source.
+    null, negative, zero, unknown, small, seen : int
+        Rows dropped for a null id, value or time, a negative value, a value of zero, an id that is
+        on neither of the given axes, a value below the smallest asked for, and a pair that the
+        training part has, too.
+    repeated : int
+        Rows that repeat the pair of another row and were merged with it.
+    kept : int
+        Rows that became an interaction each.
+
+    Examples
+    --------
+    >>> print(RowCounts(read=5, zero=1, repeated=2, kept=2))
+    Rows read: 5
+    Rows of value 0, dropped: 1
+    Duplicated rows: 2
+    Rows kept: 2
+    """
+
+    read: int = 0
+    null: int = 0
+    negative: int = 0
+    zero: int = 0
+    unknown: int = 0
+    small: int = 0
+    seen: int = 0
+    repeated: int = 0
+    kept: int = 0
+
+    def __add__(self, other: RowCounts) -> RowCounts:
+        return RowCounts(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
+    def __str__(self) -> str:
+        if self.read == self.kept:
+            return ""
+        lines = {
+            "Rows read": self.read,
+            "Rows with nulls, dropped": self.null,
+            "Rows of negative value, dropped": self.negative,
+            "Rows of value 0, dropped": self.zero,
+            "Rows with unknown ids, dropped": self.unknown,
+            "Rows of too small value, dropped": self.small,
+            "Rows of pairs seen in training, dropped": self.seen,
+            "Duplicated rows": self.repeated,
+            "Rows kept": self.kept,
+        }
+        return "\n".join(f"{label}: {count}" for label, count in lines.items() if count)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Counts of a set of interactions; ``str()`` of it has a line for each.
+
+    Attributes
+    ----------
+    users, items, interactions : int
+    density : float in [0, 1]
+        The share of all (user, item) pairs that are interactions.
+    rows : RowCounts
+        What became of the rows of the source.
+    """
+
+    users: int
+    items: int
+    interactions: int
+    density: float
+    rows: RowCounts = field(default_factory=RowCounts)
+
+    @property
+    def duplicate_rows(self) -> int:
+        """Rows of the source that repeated an earlier (user, item) pair."""
+        return self.rows.repeated
+
+    def __str__(self) -> str:
+        lines = [
+            f"Number of users: {self.users}",
+            f"Number of items: {self.items}",
+            f"Number of interactions: {self.interactions}",
+            f"Density: {self.density * 100:4.3f}%",
+        ]
+        return "\n".join([*lines, *filter(None, [str(self.rows)])])

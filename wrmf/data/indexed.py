@@ -1,0 +1,87 @@
+"""A sparse users × items matrix whose rows and columns have ids."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from scipy import sparse
+
+from wrmf.data.axes import find_ids, lookup_table
+
+__all__ = ["IndexedMatrix", "entry_rows"]
+
+
+class IndexedMatrix:
+    """A users × items matrix, the ids of its axes, and names of its items.
+
+    Attributes
+    ----------
+    matrix : scipy.sparse.csr_matrix (n_users, n_items), float32
+    users, items : ndarray (n_users,), (n_items,), int64 or object
+    item_names : object (n_items,), or None
+    """
+
+    matrix: sparse.csr_matrix
+    users: np.ndarray
+    items: np.ndarray
+    item_names: np.ndarray | None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Number of users and number of items."""
+        return self.n_users, self.n_items
+
+    @property
+    def n_users(self) -> int:
+        """Number of rows."""
+        return int(self.matrix.shape[0])
+
+    @property
+    def n_items(self) -> int:
+        """Number of columns."""
+        return int(self.matrix.shape[1])
+
+    @property
+    def n_interactions(self) -> int:
+        """Number of distinct (user, item) pairs."""
+        return int(self.matrix.nnz)
+
+    def __repr__(self) -> str:
+        name = type(self).__name__
+        return f"{name}({self.n_users} users × {self.n_items} items, {self.n_interactions})"
+
+    @functools.cached_property
+    def _user_lookup(self) -> pd.Index:
+        return lookup_table(self.users)
+
+    @functools.cached_property
+    def _item_lookup(self) -> pd.Index:
+        return lookup_table(self.items)
+
+    def user_index(self, ids: Any) -> np.ndarray:
+        """Return the rows of a user id or of a sequence of them, int64.
+
+        An unknown id is a ValueError.
+        """
+        return find_ids(self._user_lookup, ids, "users")
+
+    def item_index(self, ids: Any) -> np.ndarray:
+        """Return the columns of an item id or of a sequence of them, int64.
+
+        An unknown id is a ValueError.
+        """
+        return find_ids(self._item_lookup, ids, "items")
+
+    def names_of(self, columns: ArrayLike) -> list[str]:
+        """Return readable names of the given columns: ``item_names``, or else the ids as text."""
+        names = self.items if self.item_names is None else self.item_names
+        return [str(names[column]) for column in np.atleast_1d(columns)]
+
+
+def entry_rows(matrix: sparse.csr_matrix) -> np.ndarray:
+    """Return the row of each stored entry of a CSR matrix, int64, in stored order."""
+    return np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))

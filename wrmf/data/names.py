@@ -1,0 +1,80 @@
+"""Read readable names of items from a second table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from wrmf.data.axes import lookup_table, object_array
+
+__all__ = ["as_names", "match_names"]
+
+
+def as_names(names: Iterable[str] | None, n: int) -> np.ndarray | None:
+    """Return names of n items, in the order of their axis, as an object array of text."""
+    if names is None:
+        return None
+    if isinstance(names, (str, bytes, Mapping)):
+        raise TypeError(
+            f"item_names must be a sequence of names in the order of items, got a "
+            f"{type(names).__name__}; Interactions.with_names takes a dict or a table"
+        )
+    values = object_array([str(name) for name in names])
+    if len(values) != n:
+        raise ValueError(f"item_names must hold {n} names, got {len(values)}")
+    return values
+
+
+def match_names(names: Any, items: np.ndarray, missing: str) -> np.ndarray:
+    """Return the name of each item from a dict, a Series or a table of ids and names.
+
+    Parameters
+    ----------
+    names : dict or pandas Series from id to name, or a table whose first two columns these are
+    items : ids
+    missing : {"error", "id"}
+        What items without a name get: an error, or their id as text.
+    """
+    if missing not in ("error", "id"):
+        raise ValueError(f'missing must be "error" or "id", got {missing!r}')
+    table = _as_table(names).dropna()
+    table["name"] = table["name"].astype(str)
+    table = table.drop_duplicates()
+    index = lookup_table(table["id"].to_numpy())
+    if not index.is_unique:
+        twice = index[index.duplicated()].tolist()[0]
+        raise ValueError(f"names holds two names of the item {twice!r}: keep one of them")
+    positions = index.get_indexer(lookup_table(items))
+    is_named = positions >= 0
+    if not is_named.all() and missing == "error":
+        unnamed = items[~is_named]
+        example = f", such as {index[:1].tolist()[0]!r}" if len(index) else ""
+        raise ValueError(
+            f"{len(unnamed)} of {len(items)} items have no name, such as {unnamed.tolist()[0]!r}; "
+            f'names has {len(index)} ids{example}: pass missing="id" to show their ids'
+        )
+    result = object_array([str(item) for item in items.tolist()])
+    result[is_named] = table["name"].to_numpy()[positions[is_named]]
+    return result
+
+
+def _as_table(names: Any) -> pd.DataFrame:
+    """Return a new frame with the columns id and name."""
+    if isinstance(names, pd.Series):
+        names = names.reset_index()
+    elif isinstance(names, Mapping):
+        names = pd.DataFrame({"id": object_array(list(names)), "name": list(names.values())})
+        names["id"] = names["id"].infer_objects()
+    elif hasattr(names, "to_pandas"):
+        names = names.to_pandas()
+    if not isinstance(names, pd.DataFrame):
+        raise TypeError(
+            f"names must be a dict or a table of ids and names, got {type(names).__name__}"
+        )
+    if len(names.columns) < 2:
+        raise ValueError(f"names must have columns of ids and names, got {list(names.columns)}")
+    table: pd.DataFrame = pd.DataFrame({"id": names.iloc[:, 0], "name": names.iloc[:, 1]})
+    return table
