@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from wrmf.data.axes import check_unknown, map_axis
 from wrmf.data.checks import MatrixLike, as_csr
-from wrmf.data.interactions import Interactions, as_interactions, same_ids
+from wrmf.data.interactions import Interactions, align, as_interactions
 
 __all__ = ["Split", "check_split"]
 
@@ -21,13 +22,17 @@ class Split:
 
     Parameters
     ----------
-    train, test : Interactions, or users × items matrices, of the same shape and ids
-        Only ``test`` may be without any entry.
+    train, test : Interactions, or users × items matrices
+        Interactions are matched by their ids, in any order; matrices must have the shape of
+        ``train``. Only ``test`` may be without any entry.
     users : int array, optional
         Rows of the users to test on; by default those with test interactions.
     fold_in : Interactions or matrix, optional
         What is known at test time of held-out users, whose rows in ``train`` are empty (strong
         generalisation).
+    unknown : {"error", "drop", "extend"}, default "error"
+        What to do with ids of ``test`` and ``fold_in`` that ``train`` has not: raise an error, drop
+        their interactions, which ``test.summary()`` counts, or put them at the end of all axes.
 
     Attributes
     ----------
@@ -38,7 +43,7 @@ class Split:
     Raises
     ------
     TypeError, ValueError
-        If the axes differ, or if ``users`` are not distinct rows.
+        If the axes do not match, or if ``users`` are not distinct rows.
 
     Examples
     --------
@@ -58,33 +63,68 @@ class Split:
         test: Interactions | MatrixLike,
         users: ArrayLike | None = None,
         fold_in: Interactions | MatrixLike | None = None,
+        unknown: str = "error",
     ) -> None:
+        check_unknown(unknown)
         train = as_interactions(train)
-        test = _on_axes_of(train, test, "test")
+        parts = {"test": _as_part(train, test, "test")}
         if fold_in is not None:
-            fold_in = _on_axes_of(train, fold_in, "fold_in")
+            parts["fold_in"] = _as_part(train, fold_in, "fold_in")
+        axes = train.users, train.items
+        for name, part in parts.items():
+            axes = _joint_axes(axes, part, unknown, name)
+        train = align(train, *axes)
+        parts = {name: align(part, *axes, unknown) for name, part in parts.items()}
         if users is None:
-            rows = np.flatnonzero(np.diff(test.matrix.indptr))
+            rows = np.flatnonzero(np.diff(parts["test"].matrix.indptr))
         else:
             rows = _as_distinct_rows(users, train.n_users)
-        fields = {"train": train, "test": test, "users": rows, "fold_in": fold_in}
+        fields = {"train": train, "users": rows, "fold_in": None, **parts}
         for name, value in fields.items():
             # The class is frozen, so plain assignment is an error.
             object.__setattr__(self, name, value)
 
+    @property
+    def cold_users(self) -> np.ndarray:
+        """Rows of the test users with test interactions of whom nothing else is known, int64."""
+        known = self.train if self.fold_in is None else self.fold_in
+        n_known, n_test = (np.diff(part.matrix.indptr)[self.users] for part in (known, self.test))
+        cold: np.ndarray = self.users[(n_known == 0) & (n_test > 0)]
+        return cold
 
-def _on_axes_of(train: Interactions, part: Interactions | MatrixLike, name: str) -> Interactions:
-    """Return a part of a split as Interactions after comparing its axes with those of ``train``."""
-    matrix = part.matrix if isinstance(part, Interactions) else as_csr(part, name, allow_empty=True)
+    @property
+    def cold_items(self) -> np.ndarray:
+        """Columns of the items with test interactions but without any in training, int64."""
+        n_train, n_test = (
+            np.bincount(part.matrix.indices, minlength=part.n_items)
+            for part in (self.train, self.test)
+        )
+        return np.flatnonzero((n_train == 0) & (n_test > 0))
+
+
+def _as_part(train: Interactions, part: Interactions | MatrixLike, name: str) -> Interactions:
+    """Return a part of a split as Interactions, a matrix on the axes of ``train``."""
+    if isinstance(part, Interactions):
+        return part
+    matrix = as_csr(part, name, allow_empty=True)
     if matrix.shape != train.shape:
         raise ValueError(f"train is {train.shape} users × items, {name} is {matrix.shape}")
-    if not isinstance(part, Interactions):
-        return train.with_matrix(matrix)
-    if not same_ids(train.users, part.users):
-        raise ValueError(f"train and {name} have different users")
-    if not same_ids(train.items, part.items):
-        raise ValueError(f"train and {name} have different items")
-    return part
+    return train.with_matrix(matrix)
+
+
+def _joint_axes(
+    axes: tuple[np.ndarray, np.ndarray], part: Interactions, unknown: str, name: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the axes, which with "extend" also have the ids of ``part``."""
+    users, items = axes
+    try:
+        side = "users"
+        users = map_axis(part.users, users, unknown, side).ids
+        side = "items"
+        items = map_axis(part.items, items, unknown, side).ids
+    except ValueError as error:
+        raise ValueError(f"train and {name} have different {side}: {error}") from None
+    return users, items
 
 
 def _as_distinct_rows(users: ArrayLike, n_users: int) -> np.ndarray:
