@@ -3,10 +3,12 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from wrmf.data.folds import k_folds
 from wrmf.data.interactions import Interactions
 from wrmf.data.reading import read_interactions
 from wrmf.data.split import Split
-from wrmf.data.splitting import leave_k_out, split_by_time, split_interactions, split_users
+from wrmf.data.splitting import leave_k_out, split_interactions, split_users
+from wrmf.data.time_splits import split_by_time, split_last
 from wrmf.evaluation.evaluate import Evaluation, evaluate
 from wrmf.model.recommendations import Recommendations
 from wrmf.model.wrmf import WRMF, load
@@ -36,6 +38,7 @@ __all__ = [
     "evaluate",
     "grid_search",
     "halving_search",
+    "k_folds",
     "learning_curve",
     "leave_k_out",
     "load",
@@ -44,6 +47,7 @@ __all__ = [
     "show_versions",
     "split_by_time",
     "split_interactions",
+    "split_last",
     "split_users",
     "tune",
     "write_report",

@@ -99,8 +99,8 @@ def test_split_by_time_moves_the_latest_interactions(likes):
     [
         ({}, "there are no times"),
         ({"time": [1, 2]}, "must hold 4 values"),
-        ({"time": [1, 2, 3, np.nan], "cutoff": 2}, "missing values"),
-        ({"time": list("abcd"), "cutoff": 2}, "numbers or datetimes"),
+        ({"time": [1, 2, 3, np.nan], "cutoff": 2}, "row 3: the time is missing"),
+        ({"time": list("abcd"), "cutoff": 2}, "row 0: 'a' is no time"),
         ({"time": [1, 2, 3, 4]}, "either test_size or cutoff"),
         ({"time": [1, 2, 3, 4], "cutoff": 9}, "times run from 1 to 4"),
         ({"time": [1, 2, 3, 4], "cutoff": 0}, "times run from 1 to 4"),

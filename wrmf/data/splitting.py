@@ -2,17 +2,14 @@
 
 Every ``split_*`` function and ``leave_k_out`` takes Interactions, or a users × items matrix that
 is wrapped with ids 0, 1, 2, …, and returns a :class:`Split`. Users and items without interactions
-in a part keep their rows and columns there. ``random_state`` is None, an int, a Generator or a
+in a part keep their rows and columns there, and all rows of an interaction go with it, with their
+times. ``random_state`` is None, an int, a Generator or a
 RandomState, and the same int gives the same split.
 """
 
 from __future__ import annotations
 
-import math
-from typing import Any
-
 import numpy as np
-from numpy.typing import ArrayLike
 from scipy import sparse
 
 from wrmf.data.checks import (
@@ -24,6 +21,7 @@ from wrmf.data.checks import (
     is_integer,
     is_number,
 )
+from wrmf.data.draws import as_count, draw_mask
 from wrmf.data.interactions import Interactions, as_interactions, entry_rows
 from wrmf.data.split import Split, check_split
 
@@ -31,28 +29,19 @@ __all__ = [
     "Split",
     "as_validation",
     "check_split",
+    "hold_out_users",
     "keep_entries",
     "leave_k_out",
     "random_places",
-    "split_by_time",
+    "split_at",
     "split_interactions",
     "split_users",
 ]
 
 
 def keep_entries(data: Interactions, chosen: np.ndarray) -> Interactions:
-    """Return the interactions that a bool mask over the stored entries chooses, on the same axes.
-
-    Times are not kept.
-    """
-    matrix = data.matrix
-    indptr = np.concatenate(([0], np.cumsum(chosen)))[matrix.indptr]
-    part = sparse.csr_matrix(
-        (matrix.data[chosen], matrix.indices[chosen], indptr.astype(matrix.indptr.dtype)),
-        shape=matrix.shape,
-    )
-    part.has_canonical_format = True
-    return data.with_matrix(part)
+    """Return the interactions that a bool mask over the stored entries chooses, on these axes."""
+    return data.keep_entries(chosen)
 
 
 def random_places(matrix: sparse.csr_matrix, generator: np.random.Generator) -> np.ndarray:
@@ -66,22 +55,9 @@ def random_places(matrix: sparse.csr_matrix, generator: np.random.Generator) -> 
     return places
 
 
-def _split_at(data: Interactions, is_test: np.ndarray, users: np.ndarray | None = None) -> Split:
+def split_at(data: Interactions, is_test: np.ndarray, users: np.ndarray | None = None) -> Split:
     """Return a split by a bool mask over the stored entries."""
-    return Split(keep_entries(data, ~is_test), keep_entries(data, is_test), users)
-
-
-def _as_count(size: object, n: int, name: str, *, include_all: bool = False) -> int:
-    """Return a share of ``n`` (a float) or a count (an int), up to ``n`` if ``include_all``."""
-    if is_integer(size):
-        largest = n if include_all else n - 1
-        if not 1 <= size <= largest:
-            raise ValueError(f"{name} must lie in 1 … {largest}, got {size}")
-        return int(size)
-    if not is_number(size):
-        raise TypeError(f"{name} must be a share or a whole number, got {size!r}")
-    # Round down, as Rosenthal 2016 does; 1e-9 corrects the rounding of products as 0.29 * 100.
-    return math.floor(as_share(size, name, include_one=include_all) * n + 1e-9)
+    return Split(data.keep_entries(~is_test), data.keep_entries(is_test), users)
 
 
 def _draw_users(eligible: np.ndarray, n: int, generator: np.random.Generator) -> np.ndarray:
@@ -143,7 +119,7 @@ def leave_k_out(
     if fraction is None:
         n_users = len(eligible)
     else:
-        n_users = _as_count(fraction, data.n_users, "fraction", include_all=True)
+        n_users = as_count(fraction, data.n_users, "fraction", include_all=True)
     if n_users == 0 and len(eligible):
         raise ValueError(
             f"fraction {fraction} of {data.n_users} users is less than one user: raise it"
@@ -155,15 +131,16 @@ def leave_k_out(
         )
     users = eligible if fraction is None else _draw_users(eligible, n_users, generator)
     is_test = (random_places(data.matrix, generator) < k) & _entries_of(users, data.matrix)
-    return _split_at(data, is_test, users)
+    return split_at(data, is_test, users)
 
 
 def split_interactions(
     data: Interactions | MatrixLike,
     test_size: float | int = 0.2,
     random_state: RandomStateLike = None,
+    by: str = "interactions",
 ) -> Split:
-    """Move random interactions of any users to the test set.
+    """Move random interactions of any users, or a share of each user's, to the test set.
 
     Parameters
     ----------
@@ -171,6 +148,8 @@ def split_interactions(
     test_size : float in (0, 1), or int ≥ 1, default 0.2
         Share, rounded down, or number of the interactions that go to test.
     random_state : None, int, Generator or RandomState
+    by : {"interactions", "user"}, default "interactions"
+        Whether the share is one of all interactions or, rounded down, one of each user's.
 
     Raises
     ------
@@ -185,80 +164,36 @@ def split_interactions(
     (14, 6)
     """
     data = as_interactions(data)
-    n_test = _as_count(test_size, data.n_interactions, "test_size")
+    generator = as_generator(random_state)
+    if by == "user":
+        return split_at(data, _share_of_users(data.matrix, test_size, generator))
+    if by != "interactions":
+        raise ValueError(f'by must be "interactions" or "user", got {by!r}')
+    n_test = as_count(test_size, data.n_interactions, "test_size")
     if n_test < 1:
         raise ValueError(
             f"test_size {test_size} of {data.n_interactions} interactions is none: raise it"
         )
-    generator = as_generator(random_state)
-    is_test = np.zeros(data.n_interactions, dtype=bool)
-    is_test[generator.choice(data.n_interactions, size=n_test, replace=False)] = True
-    return _split_at(data, is_test)
+    return split_at(data, draw_mask(data.n_interactions, n_test, generator))
 
 
-def split_by_time(
-    data: Interactions | MatrixLike,
-    time: ArrayLike | None = None,
-    test_size: float | int | None = None,
-    cutoff: Any = None,
-) -> Split:
-    """Move the latest interactions to the test set.
-
-    Parameters
-    ----------
-    data : Interactions, or a users × items matrix
-    time : array (n_interactions,), optional
-        Numbers or datetimes in the order of ``data.to_frame()``; by default ``data.times``.
-    test_size : float in (0, 1), or int ≥ 1, optional
-        Share, rounded down, or number of the interactions that go to test. Interactions at the
-        same time as the earliest of them go to test, too.
-    cutoff : number or datetime, optional
-        Instead of ``test_size``: interactions at or after this time go to test.
-
-    Raises
-    ------
-    TypeError, ValueError
-        Without times, for missing ones, or if train or test would be empty.
-
-    Examples
-    --------
-    >>> import pandas as pd, wrmf
-    >>> plays = pd.DataFrame({"user": [1, 1, 2], "item": [5, 6, 5], "day": [3, 9, 4]})
-    >>> split = wrmf.split_by_time(wrmf.read_interactions(plays, time="day"), cutoff=5)
-    >>> split.test.to_frame()[["user", "item"]].to_numpy().tolist()
-    [[1, 6]]
-    """
-    data = as_interactions(data)
-    times = _as_times(data.times if time is None else time, data.n_interactions)
-    if (test_size is None) == (cutoff is None):
-        raise ValueError("pass either test_size or cutoff")
-    if test_size is not None:
-        n_test = max(1, _as_count(test_size, data.n_interactions, "test_size"))
-        cutoff = np.sort(times)[-n_test]
-    elif times.dtype.kind == "M":
-        cutoff = np.datetime64(cutoff)
-    is_test = times >= cutoff
-    if not is_test.any() or is_test.all():
-        raise ValueError(
-            f"cut at {cutoff}, {int(is_test.sum())} of {len(is_test)} interactions are in the test "
-            f"set; times run from {times.min()} to {times.max()}"
+def _share_of_users(
+    matrix: sparse.csr_matrix, share: float, generator: np.random.Generator
+) -> np.ndarray:
+    """Return a bool mask over the stored entries: a random share of each user's."""
+    if is_integer(share):
+        raise TypeError(
+            f'test_size must be a share with by="user", got {share}: leave_k_out takes a number'
         )
-    return _split_at(data, is_test)
-
-
-def _as_times(time: ArrayLike | None, n: int) -> np.ndarray:
-    """Return n times as an array of numbers or datetimes, none of them missing."""
-    if time is None:
-        raise ValueError("there are no times: pass time=, or name the column when reading")
-    times = np.asarray(time)
-    if times.shape != (n,):
-        raise ValueError(f"time must hold {n} values, one for each interaction, got {times.shape}")
-    if times.dtype.kind not in "iufM":
-        raise TypeError(f"time must hold numbers or datetimes, got dtype {times.dtype}")
-    is_missing = np.isnat(times) if times.dtype.kind == "M" else np.isnan(times)
-    if is_missing.any():
-        raise ValueError("time holds missing values: drop these interactions first")
-    return times
+    counts = np.diff(matrix.indptr)
+    # Rounded down as in as_count.
+    n_test = np.floor(as_share(share, "test_size") * counts + 1e-9).astype(np.int64)
+    if not n_test.any():
+        raise ValueError(
+            f"test_size {share} of {counts.max()} interactions, the most of a user, is none: "
+            "raise it"
+        )
+    return random_places(matrix, generator) < np.repeat(n_test, counts)
 
 
 def split_users(
@@ -303,25 +238,31 @@ def split_users(
     [15, 3, 2]
     """
     data = as_interactions(data)
-    n_users = _as_count(n_test, data.n_users, "n_test")
+    n_users = as_count(n_test, data.n_users, "n_test")
     fold_in = as_share(fold_in, "fold_in")
     generator = as_generator(random_state)
-    counts = np.diff(data.matrix.indptr)
-    eligible = np.flatnonzero(counts >= 2)
+    eligible = np.flatnonzero(np.diff(data.matrix.indptr) >= 2)
     if not 1 <= n_users <= len(eligible):
         raise ValueError(
             f"{n_users} test users were asked for, {len(eligible)} of {data.n_users} have at least "
             "two interactions"
         )
-    users = _draw_users(eligible, n_users, generator)
+    return hold_out_users(data, _draw_users(eligible, n_users, generator), fold_in, generator)
+
+
+def hold_out_users(
+    data: Interactions, users: np.ndarray, fold_in: float, generator: np.random.Generator
+) -> Split:
+    """Return a split that holds out the given users, in rising order, as ``split_users`` does."""
+    counts = np.diff(data.matrix.indptr)
     is_held_out = _entries_of(users, data.matrix)
     n_known = np.clip(np.round(counts * fold_in).astype(np.int64), 1, np.maximum(counts - 1, 1))
     is_known = random_places(data.matrix, generator) < np.repeat(n_known, counts)
     return Split(
-        train=keep_entries(data, ~is_held_out),
-        test=keep_entries(data, is_held_out & ~is_known),
+        train=data.keep_entries(~is_held_out),
+        test=data.keep_entries(is_held_out & ~is_known),
         users=users,
-        fold_in=keep_entries(data, is_held_out & is_known),
+        fold_in=data.keep_entries(is_held_out & is_known),
     )
 
 
