@@ -1,6 +1,7 @@
 """The parts of a split add up to the data, and each way to split moves what it says."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,8 +10,9 @@ from strategies import interactions
 from wrmf import (
     Interactions,
     Split,
+    k_folds,
     leave_k_out,
-    split_by_time,
+    read_interactions,
     split_interactions,
     split_users,
 )
@@ -82,35 +84,6 @@ def test_split_interactions_moves_the_share_rounded_down(matrix, share):
     assert split.test.n_interactions == n_test
 
 
-def test_split_by_time_moves_the_latest_interactions(likes):
-    data = Interactions.from_matrix(likes)
-    times = np.random.default_rng(0).integers(0, 50, data.n_interactions)
-    split = split_by_time(data, times, test_size=0.1)
-    assert_parts_add_up(data, split.train, split.test)
-    cutoff = np.sort(times)[-int(0.1 * len(times))]
-    assert split.test.n_interactions == (times >= cutoff).sum()
-    dates = np.datetime64("2020-01-01") + times
-    by_date = split_by_time(data, dates, cutoff="2020-02-01")
-    assert by_date.test.n_interactions == (times >= 31).sum()
-
-
-@pytest.mark.parametrize(
-    ("options", "error"),
-    [
-        ({}, "there are no times"),
-        ({"time": [1, 2]}, "must hold 4 values"),
-        ({"time": [1, 2, 3, np.nan], "cutoff": 2}, "row 3: the time is missing"),
-        ({"time": list("abcd"), "cutoff": 2}, "row 0: 'a' is no time"),
-        ({"time": [1, 2, 3, 4]}, "either test_size or cutoff"),
-        ({"time": [1, 2, 3, 4], "cutoff": 9}, "times run from 1 to 4"),
-        ({"time": [1, 2, 3, 4], "cutoff": 0}, "times run from 1 to 4"),
-    ],
-)
-def test_errors_name_what_is_wrong_with_times(options, error):
-    with pytest.raises((TypeError, ValueError), match=error):
-        split_by_time(Interactions.from_matrix(np.ones((2, 2))), **options)
-
-
 @given(matrix=interactions(max_users=20), share=st.floats(0.1, 0.9), seed=st.integers(0, 9))
 def test_split_users_holds_out_whole_users(matrix, share, seed):
     data = Interactions.from_matrix(matrix)
@@ -144,6 +117,13 @@ def test_split_users_holds_out_whole_users(matrix, share, seed):
         (lambda data: split_interactions(data, 0), "must lie in 1"),
         (lambda data: split_interactions(data, True), "share or a whole number"),
         (lambda data: split_interactions(data, 99), "must lie in 1"),
+        (lambda data: split_interactions(data, 2, by="user"), "must be a share .* leave_k_out"),
+        (lambda data: split_interactions(data, 0.1, by="user"), "of 4 interactions.* is none"),
+        (lambda data: split_interactions(data, 0.5, by="rows"), "by must be"),
+        (lambda data: k_folds(data, 1), "n must be at least 2"),
+        (lambda data: k_folds(data, 13), "at least 13 interactions, there are 12"),
+        (lambda data: k_folds(data, 4, "users"), "at least 4 users with at least two"),
+        (lambda data: k_folds(data, 2, "items"), "by must be"),
         (lambda data: split_users(data, 1, fold_in=1.0), "fold_in must be a share"),
         (lambda data: split_users(data, "half"), "share or a whole number"),
     ],
@@ -172,7 +152,7 @@ def test_a_split_with_different_axes_or_wrong_users_is_refused():
         Split(np.eye(3), np.ones((3, 4)))
     with pytest.raises(ValueError, match="different users"):
         Split(np.eye(3), Interactions.from_matrix(np.eye(3), users=[7, 8, 9]))
-    with pytest.raises(ValueError, match="different items"):
+    with pytest.raises(ValueError, match=r"train and fold_in have different items: unknown id"):
         Split(np.eye(3), np.eye(3), fold_in=Interactions.from_matrix(np.eye(3), items=[7, 8, 9]))
     for row in (3, -1):
         with pytest.raises(ValueError, match=f"rows 0 … 2, got {row}"):
@@ -201,3 +181,110 @@ def test_kept_entries_stay_in_their_rows_and_columns(likes):
     expected = likes.copy()
     expected.data[~chosen] = 0
     assert (keep_entries(data, chosen).matrix != expected).nnz == 0
+
+
+def test_files_of_a_split_are_matched_by_their_ids():
+    train = Interactions(np.diag([1, 2, 3]), users=["a", "b", "c"], items=[7, 8, 9])
+    test = Interactions(np.array([[4, 5]]), users=["c"], items=[8, 7])
+    split = Split(train, test)
+    assert split.train is train
+    assert split.test.shape == train.shape
+    assert split.test.matrix[2].toarray().tolist() == [[5, 4, 0]]
+    assert split.users.tolist() == [2]
+
+
+def test_ids_that_only_the_test_file_has_are_an_error_dropped_or_cold():
+    train = Interactions(np.eye(2), users=["a", "b"], items=[7, 8])
+    test = Interactions(np.array([[1, 0], [0, 1]]), users=["b", "z"], items=[9, 7])
+    with pytest.raises(ValueError, match=r"train and test have different users: .*'z'.*unknown="):
+        Split(train, test)
+    with pytest.raises(ValueError, match="no entries are left"):
+        Split(train, test, unknown="drop")
+    with pytest.raises(ValueError, match="unknown must be one of"):
+        Split(train, test, unknown="ignore")
+    extended = Split(train, test, unknown="extend")
+    assert extended.train.users.tolist() == extended.test.users.tolist() == ["a", "b", "z"]
+    assert extended.train.items.tolist() == extended.test.items.tolist() == [7, 8, 9]
+    assert extended.users.tolist() == [1, 2]
+    assert extended.cold_users.tolist() == [2]
+    assert extended.cold_items.tolist() == [2]
+    more = Interactions(np.array([[1, 1], [0, 1]]), users=["b", "z"], items=[9, 7])
+    dropped = Split(train, more, unknown="drop")
+    assert dropped.test.n_interactions == 1
+    assert dropped.test.counts.unknown == 2
+
+
+def test_held_out_users_that_are_folded_in_are_not_cold():
+    split = split_users(np.ones((4, 5)), n_test=2, random_state=0)
+    assert not len(split.cold_users)
+    assert not len(split.cold_items)
+    alone = Split(split.train, split.test)
+    assert alone.cold_users.tolist() == split.users.tolist()
+
+
+@given(matrix=interactions(), share=st.floats(0.05, 0.95), seed=st.integers(0, 9))
+def test_a_share_of_each_user_is_rounded_down(matrix, share, seed):
+    data = Interactions(matrix)
+    counts = np.diff(data.matrix.indptr)
+    expected = np.floor(share * counts + 1e-9)
+    if not expected.any():
+        return
+    split = split_interactions(data, share, seed, by="user")
+    assert_parts_add_up(data, split.train, split.test)
+    assert np.array_equal(np.diff(split.test.matrix.indptr), expected)
+
+
+@given(matrix=interactions(), n=st.integers(2, 5), seed=st.integers(0, 9))
+def test_folds_of_interactions_test_each_interaction_once(matrix, n, seed):
+    data = Interactions(matrix)
+    if data.n_interactions < n:
+        return
+    splits = list(k_folds(data, n, random_state=seed))
+    for split in splits:
+        assert_parts_add_up(data, split.train, split.test)
+    assert_parts_add_up(data, *(split.test for split in splits))
+    sizes = [split.test.n_interactions for split in splits]
+    assert len(sizes) == n
+    assert max(sizes) - min(sizes) <= 1
+
+
+def test_folds_of_users_hold_out_each_user_once(likes):
+    splits = list(k_folds(likes, 3, by="users", random_state=0))
+    data = Interactions(likes)
+    users = np.concatenate([split.users for split in splits])
+    assert sorted(users) == np.flatnonzero(np.diff(likes.indptr) >= 2).tolist()
+    for split in splits:
+        assert_parts_add_up(data, split.train, split.fold_in, split.test)
+        assert not np.diff(split.train.matrix.indptr)[split.users].any()
+
+
+def test_the_same_seed_gives_the_same_folds(likes):
+    for by in ("interactions", "users"):
+        first, second = (list(k_folds(likes, 3, by, random_state=5)) for _ in range(2))
+        for a, b in zip(first, second, strict=True):
+            assert (a.test.matrix != b.test.matrix).nnz == 0
+
+
+@pytest.mark.parametrize(
+    "split_data",
+    [
+        lambda data: leave_k_out(data, 1, random_state=0),
+        lambda data: split_interactions(data, 0.4, 0),
+        lambda data: split_interactions(data, 0.4, 0, by="user"),
+        lambda data: split_users(data, 1, random_state=0),
+        lambda data: next(k_folds(data, 2, random_state=0)),
+        lambda data: next(k_folds(data, 2, by="users", random_state=0)),
+    ],
+)
+def test_every_split_keeps_rows_with_their_times(split_data):
+    table = pd.DataFrame(
+        {"user": [1, 1, 1, 2, 2, 2, 2], "item": [5, 6, 5, 5, 6, 7, 7], "t": range(7)}
+    )
+    data = read_interactions(table, time="t")
+    split = split_data(data)
+    parts = [part for part in (split.train, split.test, split.fold_in) if part is not None]
+    assert sorted(np.concatenate([part.row_times() for part in parts])) == list(range(7))
+    for part in parts:
+        assert len(part.times) == part.n_interactions
+        # The second row of a pair goes where the first goes.
+        assert part.matrix.sum() == len(part.rows)

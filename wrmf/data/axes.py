@@ -99,12 +99,14 @@ def as_ids(ids: Iterable[Any] | None, n: int | None, name: str) -> np.ndarray:
             f"{name} must be a sequence of ids in the order of the axis, got a "
             f"{type(ids).__name__}; of a dict from id to position pass sorted(d, key=d.get)"
         )
-    values = list(ids.tolist() if isinstance(ids, np.ndarray) else ids)
-    if n is not None and len(values) != n:
-        raise ValueError(f"{name} must hold {n} ids, got {len(values)}")
-    array = _id_array(values)
+    if isinstance(ids, np.ndarray) and ids.dtype == np.int64 and ids.ndim == 1:
+        array: np.ndarray = ids.copy()
+    else:
+        array = _id_array(list(ids.tolist() if isinstance(ids, np.ndarray) else ids))
+    if n is not None and len(array) != n:
+        raise ValueError(f"{name} must hold {n} ids, got {len(array)}")
     if array.dtype == object:
-        _check_hashable(values, name)
+        _check_hashable(array.tolist(), name)
     lookup = lookup_table(array)
     if array.dtype == object and lookup.isna().any():
         raise ValueError(f"{name} holds a null id at position {int(lookup.isna().argmax())}")
@@ -164,12 +166,12 @@ class AxisMap:
         return renamed
 
 
-def map_axis(ids: np.ndarray, onto: np.ndarray | None, unknown: str, name: str) -> AxisMap:
+def map_axis(ids: np.ndarray, onto: np.ndarray, unknown: str, name: str) -> AxisMap:
     """Match the ids of an axis with those of another.
 
     Parameters
     ----------
-    ids, onto : int64 or object arrays of distinct ids; ``onto`` None leaves the axis as it is
+    ids, onto : int64 or object arrays of distinct ids
     unknown : {"error", "drop", "extend"}
         What to do with ids that are not in ``onto``.
     name : {"users", "items"}, what error messages call the axis
@@ -180,8 +182,8 @@ def map_axis(ids: np.ndarray, onto: np.ndarray | None, unknown: str, name: str) 
     AxisMap(ids=array([9, 8, 7]), positions=array([2, 1]))
     """
     check_unknown(unknown)
-    if onto is None or same_ids(ids, onto):
-        return AxisMap(ids if onto is None else onto, np.arange(len(ids)))
+    if same_ids(ids, onto):
+        return AxisMap(onto, np.arange(len(ids)))
     positions = lookup_table(onto).get_indexer(lookup_table(ids)).astype(np.int64)
     is_unknown = positions < 0
     if not is_unknown.any() or unknown == "drop":

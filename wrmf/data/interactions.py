@@ -403,10 +403,8 @@ def align(
     >>> align(data, items=["y", "z", "x"]).matrix.toarray()
     array([[2., 0., 1.]], dtype=float32)
     """
-    onto_users = None if users is None else as_ids(users, None, "users")
-    onto_items = None if items is None else as_ids(items, None, "items")
-    user_map = map_axis(data.users, onto_users, unknown, "users")
-    item_map = map_axis(data.items, onto_items, unknown, "items")
+    user_map = map_axis(data.users, _as_axis(users, data.users, "users"), unknown, "users")
+    item_map = map_axis(data.items, _as_axis(items, data.items, "items"), unknown, "items")
     if same_ids(data.users, user_map.ids) and same_ids(data.items, item_map.ids):
         return data
     rows = data.as_rows().on_axes(user_map, item_map)
@@ -418,6 +416,11 @@ def align(
 def as_interactions(data: Interactions | MatrixLike) -> Interactions:
     """Return ``data`` itself, or wrap a users × items matrix with ids 0, 1, 2, …."""
     return data if isinstance(data, Interactions) else Interactions.from_matrix(data)
+
+
+def _as_axis(ids: Iterable[Any] | None, own: np.ndarray, name: str) -> np.ndarray:
+    """Return the ids of an axis, validated unless they are those of the data."""
+    return own if ids is None or ids is own else as_ids(ids, None, name)
 
 
 def _membership(positions: np.ndarray, n: int) -> np.ndarray:
