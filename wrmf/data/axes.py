@@ -166,12 +166,12 @@ class AxisMap:
         return renamed
 
 
-def map_axis(ids: np.ndarray, onto: np.ndarray, unknown: str, name: str) -> AxisMap:
+def map_axis(ids: np.ndarray, onto: np.ndarray | None, unknown: str, name: str) -> AxisMap:
     """Match the ids of an axis with those of another.
 
     Parameters
     ----------
-    ids, onto : int64 or object arrays of distinct ids
+    ids, onto : int64 or object arrays of distinct ids; ``onto`` None leaves the axis as it is
     unknown : {"error", "drop", "extend"}
         What to do with ids that are not in ``onto``.
     name : {"users", "items"}, what error messages call the axis
@@ -182,8 +182,8 @@ def map_axis(ids: np.ndarray, onto: np.ndarray, unknown: str, name: str) -> Axis
     AxisMap(ids=array([9, 8, 7]), positions=array([2, 1]))
     """
     check_unknown(unknown)
-    if same_ids(ids, onto):
-        return AxisMap(onto, np.arange(len(ids)))
+    if onto is None or same_ids(ids, onto):
+        return AxisMap(ids if onto is None else onto, np.arange(len(ids)))
     positions = lookup_table(onto).get_indexer(lookup_table(ids)).astype(np.int64)
     is_unknown = positions < 0
     if not is_unknown.any() or unknown == "drop":

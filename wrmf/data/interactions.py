@@ -418,9 +418,9 @@ def as_interactions(data: Interactions | MatrixLike) -> Interactions:
     return data if isinstance(data, Interactions) else Interactions.from_matrix(data)
 
 
-def _as_axis(ids: Iterable[Any] | None, own: np.ndarray, name: str) -> np.ndarray:
-    """Return the ids of an axis, validated unless they are those of the data."""
-    return own if ids is None or ids is own else as_ids(ids, None, name)
+def _as_axis(ids: Iterable[Any] | None, own: np.ndarray, name: str) -> np.ndarray | None:
+    """Return the ids of an axis, validated, or None if they are those of the data."""
+    return None if ids is None or ids is own else as_ids(ids, None, name)
 
 
 def _membership(positions: np.ndarray, n: int) -> np.ndarray:

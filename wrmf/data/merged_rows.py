@@ -67,7 +67,10 @@ class MergedRows(IndexedMatrix):
     @classmethod
     def of_merged(cls, rows: Rows, duplicates: str) -> Self:
         """Return the interactions that rows are merged to, which may be none."""
-        merged = rows.compact().merge(duplicates)
+        if rows.times is not None:
+            # They are kept.
+            rows = rows.compact()
+        merged = rows.merge(duplicates)
         return cls._unchecked(
             merged.matrix,
             rows.users,
