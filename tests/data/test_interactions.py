@@ -4,6 +4,7 @@ import datetime
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import reference
 from hypothesis import given
@@ -106,6 +107,44 @@ def test_ids_beyond_int64_are_kept_exactly():
     data = Interactions.from_matrix(np.ones((2, 2)), users=users)
     assert data.users.tolist() == users
     assert data.user_index(2**63 + 1).tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("ids", "expected"),
+    [
+        (pa.array(["a", "b"]), ["a", "b"]),
+        (pd.Series([7, 8], index=[1, 0]), [7, 8]),
+        (pd.Series([7, 8], dtype="Int64"), [7, 8]),
+        (pd.Series(["b", "a"], dtype="category"), ["b", "a"]),
+        (pd.Index(["a", "b"]), ["a", "b"]),
+        (np.array([7.0, 8.0]), [7, 8]),
+        (np.array(["007", "7"]), ["007", "7"]),
+        (np.array(["2024", "2025"], "datetime64[ns]"), [*pd.to_datetime(["2024", "2025"])]),
+        ([(1, 2), (3, 4)], [(1, 2), (3, 4)]),
+        (["NULL", "nan"], ["NULL", "nan"]),
+        (iter("ab"), ["a", "b"]),
+    ],
+    ids=repr,
+)
+def test_ids_of_any_type_are_kept_exactly(ids, expected):
+    data = Interactions(np.eye(2), users=ids)
+    assert data.users.tolist() == expected
+    assert data.user_index(expected).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("ids", "error"),
+    [
+        ([1.5, 2], "holds the float 1.5"),
+        ([1, "1"], "holds both 1 and '1'"),
+        ([1, True], "holds True and another id that is equal"),
+        (np.ones((2, 2)), "cannot be hashed"),
+        ([7, np.nan], "null id at position 1"),
+    ],
+)
+def test_ids_that_could_be_mistaken_are_errors(ids, error):
+    with pytest.raises((TypeError, ValueError), match=error):
+        Interactions(np.eye(2), users=ids)
 
 
 def test_same_ids_compares_values_and_order():

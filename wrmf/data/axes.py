@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from wrmf.data.ids import encode_ids, is_arrow
+
 __all__ = [
     "UNKNOWN",
     "AxisMap",
@@ -81,7 +83,7 @@ def _described(unknown: np.ndarray, axis: str) -> str:
 
 
 def as_ids(ids: Iterable[Any] | None, n: int | None, name: str) -> np.ndarray:
-    """Return ids as an int64 or object array of n distinct, non-null values.
+    """Return ids as an int64 or object array of n distinct, non-null values, each exactly.
 
     Parameters
     ----------
@@ -99,40 +101,32 @@ def as_ids(ids: Iterable[Any] | None, n: int | None, name: str) -> np.ndarray:
             f"{name} must be a sequence of ids in the order of the axis, got a "
             f"{type(ids).__name__}; of a dict from id to position pass sorted(d, key=d.get)"
         )
-    if isinstance(ids, np.ndarray) and ids.dtype == np.int64 and ids.ndim == 1:
-        array: np.ndarray = ids.copy()
-    else:
-        array = _id_array(list(ids.tolist() if isinstance(ids, np.ndarray) else ids))
-    if n is not None and len(array) != n:
-        raise ValueError(f"{name} must hold {n} ids, got {len(array)}")
-    if array.dtype == object:
-        _check_hashable(array.tolist(), name)
-    lookup = lookup_table(array)
-    if array.dtype == object and lookup.isna().any():
-        raise ValueError(f"{name} holds a null id at position {int(lookup.isna().argmax())}")
-    if not lookup.is_unique:
-        raise ValueError(f"{name} holds the id {lookup[lookup.duplicated()].tolist()[0]!r} twice")
-    return array
+    column = _as_column(ids)
+    if n is not None and len(column) != n:
+        raise ValueError(f"{name} must hold {n} ids, got {len(column)}")
+    # Every text is an id here, as no file says what its nulls look like.
+    codes, distinct = encode_ids(column, name, null_texts=())
+    if (codes < 0).any():
+        raise ValueError(f"{name} holds a null id at position {int((codes < 0).argmax())}")
+    if len(distinct) < len(codes):
+        twice = distinct[np.bincount(codes) > 1].tolist()[0]
+        raise ValueError(f"{name} holds the id {twice!r} twice")
+    if distinct.dtype == object and not (lookup := lookup_table(distinct)).is_unique:
+        # Values of different types may be equal, as 1, True and Decimal(1).
+        twice = distinct[lookup.duplicated()].tolist()[0]
+        raise ValueError(f"{name} holds {twice!r} and another id that is equal to it")
+    return distinct
 
 
-def _id_array(values: list[Any]) -> np.ndarray:
-    """Return ids as int64 where all are ints of that range, else as objects."""
-    if all(
-        isinstance(value, (int, np.integer)) and not isinstance(value, bool) for value in values
-    ):
-        try:
-            return np.array(values, dtype=np.int64)
-        except OverflowError:
-            pass
-    return object_array(values)
-
-
-def _check_hashable(ids: list[Any], name: str) -> None:
-    for position, value in enumerate(ids):
-        try:
-            hash(value)
-        except TypeError as error:
-            raise TypeError(f"{name} holds {value!r} at position {position}: {error}") from None
+def _as_column(ids: Iterable[Any]) -> Any:
+    """Return ids as a column of one of the types that ``encode_ids`` knows."""
+    if is_arrow(ids) or isinstance(ids, pd.Series):
+        return ids
+    if isinstance(ids, pd.Index) and not isinstance(ids, pd.MultiIndex):
+        return ids.to_series()
+    if isinstance(ids, np.ndarray) and ids.ndim == 1 and ids.dtype.kind in "iufM":
+        return pd.Series(ids)
+    return pd.Series(object_array(list(ids)))
 
 
 def check_unknown(unknown: str) -> None:
