@@ -207,3 +207,17 @@ def test_inputs_are_not_changed_by_merging():
     codes, values, times = np.array([0, 0]), np.array([0.0, 3]), np.array([9, 4])
     Interactions.from_rows(Rows(USERS, ITEMS, codes, codes, values, times))
     assert (codes.tolist(), values.tolist(), times.tolist()) == ([0, 0], [0, 3], [9, 4])
+
+
+@pytest.mark.parametrize("times", [[1, np.nan], ["2024-01-01", "NaT"], [1, np.inf]])
+def test_missing_times_are_an_error_whoever_made_the_rows(times):
+    array = np.array(times, "datetime64[us]" if isinstance(times[0], str) else float)
+    codes = np.array([0, 1])
+    with pytest.raises(ValueError, match="row 1: the time is"):
+        Interactions.from_rows(Rows(USERS, ITEMS, codes, codes, times=array))
+
+
+def test_times_that_were_not_parsed_are_parsed():
+    codes, times = np.array([0, 1]), np.array(["2024-01-01", "2024-01-02"], dtype=object)
+    data = Interactions.from_rows(Rows(USERS, ITEMS, codes, codes, times=times))
+    assert data.times.dtype == "datetime64[us]"

@@ -111,7 +111,7 @@ class Interactions(MergedRows):
         ValueError
             With "error" for repeated pairs, and if no interaction is left.
         """
-        data = cls.of_merged(rows, duplicates)
+        data = cls.of_merged(rows.parsed(), duplicates)
         if not data.n_interactions:
             counts = str(data.counts).replace("\n", "; ")
             raise ValueError(f"no entries are left of {len(rows)} rows: {counts}")

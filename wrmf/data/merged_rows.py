@@ -67,10 +67,7 @@ class MergedRows(IndexedMatrix):
     @classmethod
     def of_merged(cls, rows: Rows, duplicates: str) -> Self:
         """Return the interactions that rows are merged to, which may be none."""
-        if rows.times is not None:
-            # They are kept.
-            rows = rows.compact()
-        merged = rows.merge(duplicates)
+        merged = (rows if rows.times is None else rows.compact()).merge(duplicates)
         return cls._unchecked(
             merged.matrix,
             rows.users,

@@ -48,7 +48,11 @@ class PairGroups:
         coordinates = sparse.coo_matrix((rows, (user_codes, item_codes)), shape=shape)
         # Otherwise the numbers of rows of the same pair would be added up.
         coordinates.has_canonical_format = True
-        by_pair = coordinates.tocsc().tocsr()
+        by_item = coordinates.tocsc()
+        # Of many rows, each copy is large.
+        del coordinates, rows
+        by_pair = by_item.tocsr()
+        del by_item
         begins = np.empty(n_rows, dtype=bool)
         np.not_equal(by_pair.indices[1:], by_pair.indices[:-1], out=begins[1:])
         begins[by_pair.indptr[:-1][np.diff(by_pair.indptr) > 0]] = True

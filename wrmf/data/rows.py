@@ -13,7 +13,7 @@ from wrmf.data.axes import AxisMap, map_axis, object_array
 from wrmf.data.checks import as_csr
 from wrmf.data.counts import RowCounts
 from wrmf.data.merging import DUPLICATES, RULES, MergeRule, PairGroups, check_duplicates
-from wrmf.data.times import parse_times
+from wrmf.data.times import is_parsed, parse_times
 
 __all__ = ["DUPLICATES", "Merged", "RowCounts", "Rows", "join_rows"]
 
@@ -77,13 +77,18 @@ class Rows:
         """Number of users and number of items."""
         return len(self.users), len(self.items)
 
+    def parsed(self) -> Rows:
+        """Return the rows with parsed times."""
+        if self.times is None or is_parsed(self.times):
+            return self
+        return replace(self, times=parse_times(self.times))
+
     def compact(self) -> Rows:
-        """Return the rows with parsed times and codes of half the size."""
+        """Return the rows with codes of half the size, as rows with times are kept."""
         return replace(
             self,
-            user_codes=self.user_codes.astype(np.int32),
-            item_codes=self.item_codes.astype(np.int32),
-            times=None if self.times is None else parse_times(self.times),
+            user_codes=self.user_codes.astype(np.int32, copy=False),
+            item_codes=self.item_codes.astype(np.int32, copy=False),
         )
 
     def select(self, chosen: np.ndarray) -> Rows:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from wrmf.data.checks import is_number
 
-__all__ = ["EPOCH_UNITS", "parse_cutoff", "parse_duration", "parse_times"]
+__all__ = ["EPOCH_UNITS", "is_parsed", "parse_cutoff", "parse_duration", "parse_times"]
 
 # Microseconds, or a fraction of one, in each unit of epochs that ``time_format`` may name.
 EPOCH_UNITS = {"s": 1e6, "ms": 1e3, "us": 1.0, "ns": 1e-3}
@@ -70,6 +70,13 @@ def parse_times(column: Any, name: str = "time", time_format: str | None = None)
         return _from_epoch(values, name, time_format)
     # Dates written as one number, such as 20240131.
     return _parse_text(_text_of_numbers(values), name, time_format)
+
+
+def is_parsed(times: Any) -> bool:
+    """Return whether times have the form that :func:`parse_times` returns, none of them missing."""
+    if not isinstance(times, np.ndarray) or times.dtype not in (MICROSECONDS, np.int64, np.float64):
+        return False
+    return bool(np.isfinite(times).all())
 
 
 def parse_cutoff(cutoff: Any, times: np.ndarray, name: str = "cutoff") -> Any:
@@ -286,7 +293,7 @@ def _as_microseconds(values: np.ndarray, name: str) -> np.ndarray:
             year = int(values[row].astype("datetime64[Y]").astype(np.int64)) + 1970
             if not 1 <= year <= 9999:
                 _fail(name, row, f"the time lies in the year {year}")
-    return values.astype(MICROSECONDS, copy=False)
+    return values.astype(MICROSECONDS)
 
 
 def _from_epoch(values: np.ndarray, name: str, unit: str) -> np.ndarray:
