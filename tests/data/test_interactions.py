@@ -452,6 +452,14 @@ def test_aligning_moves_each_interaction_to_the_place_of_its_ids(data, seed):
     assert as_records(align(moved, data.users, data.items, "drop")) == as_records(data)
 
 
+def test_counted_rows_stay_counted_without_times():
+    table = pd.DataFrame({"user": [1, 1, 2], "item": [5, 5, 6]})
+    data = read_interactions(table, duplicates="count")
+    assert align(data, users=[2, 1]).matrix.toarray().tolist() == [[0, 1], [2, 0]]
+    assert data.filter(users=1).matrix.toarray().tolist() == [[2]]
+    assert data.keep_rows(np.array([True, False])).matrix.toarray().tolist() == [[2, 0], [0, 0]]
+
+
 def test_unknown_ids_are_an_error_or_dropped_and_counted_or_extend_the_axis():
     data = Interactions(np.array([[1, 2], [3, 4]]), users=["ann", "bob"], item_names=["A", "B"])
     with pytest.raises(ValueError, match=r"unknown id among users: 'bob'.*unknown=\"drop\""):

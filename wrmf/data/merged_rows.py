@@ -55,7 +55,8 @@ class MergedRows(IndexedMatrix):
         self.item_names = item_names
         self.rows = rows
         self.counts = RowCounts() if counts is None else counts
-        self.duplicates = duplicates
+        # Without rows, each entry stands for one, whose value is already merged.
+        self.duplicates = "sum" if rows is None else duplicates
 
     @classmethod
     def _unchecked(cls, *args: Any, **kwargs: Any) -> Self:
