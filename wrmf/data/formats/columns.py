@@ -1,0 +1,174 @@
+"""Choose the wanted columns of a table by name, position or path."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import pandas as pd
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = [
+    "ColumnPath",
+    "Table",
+    "choose_columns",
+    "column_paths",
+    "positions_of",
+    "tidy_arrow",
+]
+
+Table: TypeAlias = "pd.DataFrame | pa.Table"
+
+
+def positions_of(names: Sequence[Any], wanted: Sequence[str | int]) -> list[int]:
+    """Return the positions of the wanted columns; all positions where none is wanted.
+
+    Parameters
+    ----------
+    names : sequence
+        Names of the columns of a table, in order.
+    wanted : sequence of str or int
+        Names; an int that is no name is a position from 0.
+
+    Raises
+    ------
+    ValueError
+        For a name that is missing or there twice, and a position outside the table.
+    """
+    if not wanted:
+        return list(range(len(names)))
+    places: dict[Any, list[int]] = {}
+    for position, name in enumerate(names):
+        places.setdefault(name, []).append(position)
+    return [_position_of(column, places, names) for column in wanted]
+
+
+def _position_of(column: str | int, places: dict[Any, list[int]], names: Sequence[Any]) -> int:
+    at = places.get(column, [])
+    if len(at) > 1:
+        raise ValueError(f"two columns are called {column!r}: rename one")
+    if at:
+        return at[0]
+    if isinstance(column, int) and 0 <= column < len(names):
+        return column
+    kind = f"column {column!r}"
+    if isinstance(column, int):
+        kind += f" (columns are counted from 0, there are {len(names)})"
+    raise ValueError(f"no {kind}; the columns are {list(names)}: name them by user=, item=, value=")
+
+
+@dataclass(frozen=True)
+class ColumnPath:
+    """Where a wanted column of an arrow table is.
+
+    Attributes
+    ----------
+    position : int
+        The position of the column.
+    parts : tuple of str
+        Its name, then the names of the fields within it.
+    """
+
+    position: int
+    parts: tuple[str, ...]
+
+    @property
+    def name(self) -> str:
+        """The dotted name."""
+        return ".".join(self.parts)
+
+
+def column_paths(schema: pa.Schema, wanted: Sequence[str | int]) -> list[ColumnPath]:
+    """Return where the wanted columns of an arrow schema are.
+
+    A dotted name such as ``"user.id"`` is a field of a nested column, unless a column has this
+    name itself.
+
+    Raises
+    ------
+    ValueError
+        For a column that is missing or there twice.
+    """
+    paths = []
+    for column in wanted:
+        parts = tuple(column.split(".")) if isinstance(column, str) else ()
+        if len(parts) > 1 and column not in schema.names and parts[0] in schema.names:
+            position = positions_of(schema.names, parts[:1])[0]
+            _check_fields(schema.field(position).type, parts)
+        else:
+            position = positions_of(schema.names, [column])[0]
+            parts = (schema.names[position],)
+        paths.append(ColumnPath(position, parts))
+    return paths
+
+
+def _check_fields(kind: pa.DataType, parts: tuple[str, ...]) -> None:
+    """Raise an error where a nested column of a type has not the fields of a path."""
+    import pyarrow as pa
+
+    for depth, part in enumerate(parts[1:], 1):
+        inner = [field.name for field in kind] if pa.types.is_struct(kind) else []
+        if part not in inner:
+            raise ValueError(
+                f"no field {part!r} in column {'.'.join(parts[:depth])!r}, which holds "
+                f"{inner or str(kind)}: name the columns by user=, item=, value="
+            )
+        kind = kind.field(part).type
+
+
+def choose_columns(table: Table, wanted: Sequence[str | int]) -> Table:
+    """Return a table of the wanted columns, in their order; of all where none is wanted.
+
+    Fields of nested columns of an arrow table are wanted by dotted names, and get these as names.
+    """
+    if isinstance(table, pd.DataFrame):
+        return table.iloc[:, positions_of(list(table.columns), wanted)] if wanted else table
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if wanted:
+        paths = column_paths(table.schema, wanted)
+        columns = [
+            pc.struct_field(table.column(path.position), list(path.parts[1:]))
+            if len(path.parts) > 1
+            else table.column(path.position)
+            for path in paths
+        ]
+        table = pa.table(columns, names=[path.name for path in paths])
+    return tidy_arrow(table)
+
+
+def tidy_arrow(table: pa.Table) -> pa.Table:
+    """Return an arrow table whose texts are string or large_string, with one dictionary a column.
+
+    Views of strings, which the latest arrow libraries hand over, are cast; run-end encoded columns
+    are decoded.
+    """
+    for position, field in enumerate(table.schema):
+        column = table.column(position)
+        tidied = _tidied(column)
+        if tidied is not column:
+            table = table.set_column(position, field.name, tidied)
+    return table.unify_dictionaries()
+
+
+def _tidied(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    kind = column.type
+    if pa.types.is_string_view(kind):
+        return column.cast(pa.large_string())
+    if pa.types.is_run_end_encoded(kind):
+        chunks = [pc.run_end_decode(chunk) for chunk in column.chunks]
+        return pa.chunked_array(chunks, kind.value_type)
+    if pa.types.is_dictionary(kind):
+        if pa.types.is_string_view(kind.value_type):
+            return column.cast(pa.large_string())
+        # A dictionary that holds a null cannot be unified with others.
+        if any(chunk.dictionary.null_count for chunk in column.chunks):
+            return column.cast(kind.value_type)
+    return column
