@@ -1,17 +1,217 @@
-"""Read Parquet files."""
+"""Read parquet, arrow and ORC files, one or many, and only their wanted columns."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote
 
-import pandas as pd
+from wrmf.data.formats.columns import (
+    ColumnPath,
+    choose_columns,
+    column_paths,
+    tidy_arrow,
+)
+from wrmf.data.formats.joining import common_type
+from wrmf.data.formats.options import SourceOptions
 
-__all__ = ["read_parquet"]
+if TYPE_CHECKING:
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+
+__all__ = ["partition_keys", "read_arrow", "read_arrow_stream", "read_orc", "read_parquet"]
+
+# What folders of a hive table are called whose key is null.
+NULL_KEY = "__HIVE_DEFAULT_PARTITION__"
 
 
-def read_parquet(path: Path, sep: str | None = None) -> pd.DataFrame:
-    """Return all columns of a Parquet file; ``sep`` is ignored. Needs the extra ``parquet``."""
+def read_parquet(source: Path | Sequence[Path], options: SourceOptions) -> pa.Table:
+    """Return the wanted columns of parquet files.
+
+    A column that the files lack may be a key in the names of their folders, as in
+    ``day=2026-11-26/part-0.parquet``; keys are text.
+
+    Raises
+    ------
+    ValueError
+        For a damaged file, a missing column, and a column of another type in one of the files.
+    """
+    return _read_dataset(source, options, "parquet")
+
+
+def read_arrow(source: Path | Sequence[Path], options: SourceOptions) -> pa.Table:
+    """Return the wanted columns of arrow (feather) files, as :func:`read_parquet` does."""
+    return _read_dataset(source, options, "arrow")
+
+
+def read_orc(source: Path | Sequence[Path], options: SourceOptions) -> pa.Table:
+    """Return the wanted columns of ORC files, as :func:`read_parquet` does."""
+    return _read_dataset(source, options, "orc")
+
+
+def read_arrow_stream(source: Path, options: SourceOptions) -> pa.Table:
+    """Return the wanted columns of a file in arrow's format of streams."""
+    from pyarrow import ipc
+
     try:
-        return pd.read_parquet(path)
-    except ImportError:
-        raise ImportError('parquet files need pyarrow: pip install "wrmf[parquet]"') from None
+        with source.open("rb") as file:
+            table = ipc.open_stream(file).read_all()
+    except _errors_of_files() as error:
+        raise _damaged(source, "arrow", error) from None
+    return choose_columns(table, options.columns)
+
+
+def partition_keys(path: Path) -> dict[str, str | None]:
+    """Return the keys in the names of a file's folders, such as ``day`` in ``day=1/x.parquet``."""
+    keys: dict[str, str | None] = {}
+    for folder in path.parts[:-1]:
+        name, equals, value = folder.partition("=")
+        if equals and name:
+            keys[name] = None if value == NULL_KEY else unquote(value)
+    return keys
+
+
+def _read_dataset(source: Path | Sequence[Path], options: SourceOptions, kind: str) -> pa.Table:
+    paths = [source] if isinstance(source, Path) else list(source)
+    schemas = [_schema_of(path, kind) for path in paths]
+    fields = _wanted_fields(paths, schemas, options.columns or tuple(schemas[0].names))
+    # A column of the file goes before a key of its folder.
+    keys = {path: _lacking(path, schema) for path, schema in zip(paths, schemas, strict=True)}
+    scan = _Scan(kind, fields, keys)
+    try:
+        table = scan.read(paths)
+    except _errors_of_files() as error:
+        raise _damaged(scan.first_damaged(paths), kind, error) from None
+    # A column may be wanted twice.
+    return tidy_arrow(table.select([field.path.name for field in fields]))
+
+
+@dataclass(frozen=True)
+class _WantedField:
+    """A wanted column: where it is in the files, and the field that holds it in all of them."""
+
+    path: ColumnPath
+    field: pa.Field
+
+
+@dataclass(frozen=True)
+class _Scan:
+    """Reads wanted columns from files of one format; ``keys`` are those of the files' folders."""
+
+    kind: str
+    fields: Sequence[_WantedField]
+    keys: Mapping[Path, dict[str, str | None]]
+
+    def read(self, paths: Sequence[Path]) -> pa.Table:
+        import pyarrow as pa
+        import pyarrow.dataset as ds
+        from pyarrow import fs
+
+        # Several fields of one nested column are wanted by the same field.
+        schema = pa.schema(
+            list({wanted.field.name: wanted.field for wanted in self.fields}.values())
+        )
+        dataset = ds.FileSystemDataset.from_paths(
+            [str(path.absolute()) for path in paths],
+            schema=schema,
+            format=_format_of(self.kind, schema),
+            filesystem=fs.LocalFileSystem(),
+            partitions=[_partition(self.keys[path], schema) for path in paths],
+        )
+        table = dataset.to_table(
+            columns={wanted.path.name: ds.field(*wanted.path.parts) for wanted in self.fields}
+        )
+        # Arrow does not look whether texts are UTF-8.
+        table.validate(full=True)
+        return table
+
+    def first_damaged(self, paths: Sequence[Path]) -> Path:
+        """Return the first file that cannot be read, after reading all of them failed."""
+        for path in paths[:-1]:
+            try:
+                self.read([path])
+            except _errors_of_files():
+                return path
+        return paths[-1]
+
+
+def _wanted_fields(
+    paths: Sequence[Path], schemas: Sequence[pa.Schema], wanted: Sequence[str | int]
+) -> list[_WantedField]:
+    """Return where the wanted columns are, with types that hold them in all files."""
+    import pyarrow as pa
+
+    fields = []
+    for column in wanted:
+        where: ColumnPath | None = None
+        types = []
+        for path, schema in zip(paths, schemas, strict=True):
+            if column in _lacking(path, schema):
+                types.append((str(path), pa.string()))
+                continue
+            try:
+                place = column_paths(schema, [column if where is None else where.name])[0]
+            except ValueError as error:
+                raise ValueError(f"{path}: {error}") from None
+            where = where or place
+            types.append((str(path), schema.field(place.position).type))
+        where = where or ColumnPath(0, (str(column),))
+        kind = common_type(str(column), types)
+        if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+            kind = pa.dictionary(pa.int32(), kind)
+        fields.append(_WantedField(where, pa.field(where.parts[0], kind)))
+    return fields
+
+
+def _lacking(path: Path, schema: pa.Schema) -> dict[str, str | None]:
+    """Return the keys of a file's folders that are no columns of the file."""
+    return {name: key for name, key in partition_keys(path).items() if name not in schema.names}
+
+
+def _format_of(kind: str, schema: pa.Schema) -> ds.FileFormat:
+    """Return arrow's reader of a format, for columns of a schema."""
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+
+    if kind == "parquet":
+        # Pages of parquet hold dictionaries already, so that no text is hashed again for each row.
+        encoded = [field.name for field in schema if pa.types.is_dictionary(field.type)]
+        return ds.ParquetFileFormat(read_options=ds.ParquetReadOptions(dictionary_columns=encoded))
+    return ds.OrcFileFormat() if kind == "orc" else ds.IpcFileFormat()
+
+
+def _partition(keys: dict[str, str | None], schema: pa.Schema) -> ds.Expression:
+    """Return what holds for all rows of a file: the keys of its folders that are wanted."""
+    import pyarrow.compute as pc
+    import pyarrow.dataset as ds
+
+    holds = pc.scalar(True)
+    for name, key in keys.items():
+        if name in schema.names:
+            field = ds.field(name)
+            holds = holds & (field.is_null() if key is None else field == key)
+    return holds
+
+
+def _schema_of(path: Path, kind: str) -> pa.Schema:
+    """Return the columns of a file and their types."""
+    import pyarrow as pa
+    from pyarrow import fs
+
+    try:
+        return _format_of(kind, pa.schema([])).inspect(str(path.absolute()), fs.LocalFileSystem())
+    except _errors_of_files() as error:
+        raise _damaged(path, kind, error) from None
+
+
+def _errors_of_files() -> tuple[type[Exception], ...]:
+    import pyarrow as pa
+
+    return pa.ArrowException, OSError
+
+
+def _damaged(path: Path, kind: str, error: Exception) -> ValueError:
+    reason = str(error).strip().partition("\n")[0]
+    return ValueError(f"{path} is no {kind} file, or damaged: {reason}")
