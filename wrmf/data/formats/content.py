@@ -1,0 +1,75 @@
+"""Which format a file has, by its first bytes; its ending decides only between formats of text."""
+
+from __future__ import annotations
+
+import zipfile
+from pathlib import Path
+
+from wrmf.data.formats.compression import open_unpacked, unpacking
+
+__all__ = ["sniff_format"]
+
+# By the first bytes of a file. "text" is anything else.
+MAGIC = {
+    b"PAR1": "parquet",
+    b"ORC": "orc",
+    b"ARROW1": "arrow",
+    b"\xff\xff\xff\xff": "arrow-stream",
+    b"SQLite format 3\0": "sqlite",
+    b"%%MatrixMarket": "matrix-market",
+}
+# Known formats that are not read, and what to do about them.
+REFUSED = {
+    b"FEA1": "is a feather file of version 1: read it with an old pyarrow, and write it as parquet",
+    b"PARE": "is an encrypted parquet file: pass pyarrow.parquet.read_table(…) of it",
+    b"\x89HDF": "is an HDF5 file: pass pandas.read_hdf(…) of it",
+    b"\x93NUMPY": "is a NumPy array: pass a data frame of it",
+    b"\xd0\xcf\x11\xe0": "is an Excel workbook: pass pandas.read_excel(…) of it",
+    b"\x80\x04\x95": "is a pickle, which may run code: save the table as csv or parquet",
+    b"\x80\x05\x95": "is a pickle, which may run code: save the table as csv or parquet",
+}
+LONGEST = 4096
+JSON_ENDINGS = (".json", ".jsonl", ".ndjson")
+
+
+def sniff_format(path: Path) -> str:
+    """Return the format of a file: a name in ``MAGIC``, "npz", "json" or "text".
+
+    Raises
+    ------
+    ValueError
+        For a format that is known, but not read.
+    """
+    with path.open("rb") as file:
+        start = file.read(LONGEST)
+    if start.startswith(b"PK") and zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            names = archive.namelist()
+        if "[Content_Types].xml" in names:
+            raise ValueError(
+                f"{path} is an Excel workbook: save it as csv, or pass pandas.read_excel(…) of it"
+            )
+        if names and all(name.endswith(".npy") for name in names):
+            return "npz"
+    kind = _by_magic(path, start)
+    if kind is None:
+        with unpacking(path), open_unpacked(path) as unpacked:
+            start = unpacked.read(LONGEST)
+        kind = _by_magic(path, start)
+    return kind or ("json" if _is_json(path, start) else "text")
+
+
+def _by_magic(path: Path, start: bytes) -> str | None:
+    for magic, reason in REFUSED.items():
+        if start.startswith(magic):
+            raise ValueError(f"{path} {reason}")
+    return next((kind for magic, kind in MAGIC.items() if start.startswith(magic)), None)
+
+
+def _is_json(path: Path, start: bytes) -> bool:
+    """Return whether text holds JSON objects, by its ending or, where that allows it, by a look."""
+    endings = [ending.lower() for ending in path.suffixes]
+    if any(ending in JSON_ENDINGS for ending in endings):
+        return True
+    text = start.removeprefix(b"\xef\xbb\xbf").lstrip()
+    return text.startswith((b'{"', b'[{"')) and not {".csv", ".tsv", ".psv"} & set(endings)

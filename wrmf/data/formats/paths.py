@@ -1,0 +1,98 @@
+"""Find the files that a path, a folder or a pattern stands for."""
+
+from __future__ import annotations
+
+import glob
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+__all__ = ["expand_path", "is_remote", "scheme_of"]
+
+# Tables of many files whose folder alone does not say which of them count.
+TABLE_LOGS = {
+    "_delta_log": "a Delta table: pass deltalake.DeltaTable(…).to_pyarrow_table()",
+    ".hoodie": "a Hudi table: pass a frame of its latest snapshot",
+    "metadata/version-hint.text": "an Iceberg table: pass pyiceberg's table.scan().to_arrow()",
+}
+PATTERN = frozenset("*?[")
+
+
+def scheme_of(text: str) -> str | None:
+    """Return the scheme of a URL such as ``postgresql://…`` in lower case; None for a path."""
+    scheme, colon, _ = text.partition("://")
+    # Drives of Windows have one letter.
+    return scheme.lower() if colon and len(scheme) > 1 and "/" not in scheme else None
+
+
+def is_remote(text: str) -> bool:
+    """Return whether a text is an address of a file on another machine."""
+    return scheme_of(text) in (
+        "http",
+        "https",
+        "ftp",
+        "s3",
+        "s3a",
+        "gs",
+        "gcs",
+        "az",
+        "abfs",
+        "hdfs",
+    )
+
+
+def expand_path(source: str | Path) -> list[Path]:
+    """Return the files of a path: itself, all files below a folder, or those of a pattern.
+
+    Files and folders whose names begin with a dot or an underscore, such as ``_SUCCESS``, are left
+    out. Files are in the order of their names.
+
+    Parameters
+    ----------
+    source : str or Path
+        A leading ``~`` is the home folder; ``file://`` is left away; ``*``, ``?``, ``[…]`` and
+        ``**`` are patterns where no file has this very name.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file, or none in the folder.
+    ValueError
+        For the folder of a Delta, Hudi or Iceberg table.
+    """
+    text = str(source)
+    if scheme_of(text) == "file":
+        text = unquote(urlsplit(text).path)
+    path = Path(text).expanduser()
+    if path.is_dir():
+        return _files_below(path)
+    # Not is_file(): pipes are files, too.
+    if path.exists():
+        return [path]
+    if not PATTERN & set(text):
+        raise FileNotFoundError(f"no such file: {path}")
+    matches = [Path(name) for name in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207
+    if not path.name.startswith("_"):
+        matches = [match for match in matches if not match.name.startswith("_")]
+    if not matches:
+        raise FileNotFoundError(f"no file matches {path}")
+    files = [match for match in matches if match.is_file()]
+    for folder in (match for match in matches if match.is_dir()):
+        # Patterns with ** match folders beside the files in them.
+        if not any(folder in file.parents for file in files):
+            files += _files_below(folder)
+    return sorted(set(files))
+
+
+def _files_below(folder: Path) -> list[Path]:
+    for log, reason in TABLE_LOGS.items():
+        if (folder / log).exists():
+            raise ValueError(f"{folder} is {reason}")
+    files = [
+        path
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+        and not any(part.startswith((".", "_")) for part in path.relative_to(folder).parts)
+    ]
+    if not files:
+        raise FileNotFoundError(f"{folder} is a folder without files")
+    return files
