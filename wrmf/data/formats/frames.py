@@ -1,0 +1,118 @@
+"""Take tables from pandas, polars, arrow, DuckDB and whatever exports itself to arrow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from wrmf.data.formats.columns import Table, choose_columns, positions_of
+from wrmf.data.formats.options import SourceOptions
+
+__all__ = ["is_frame", "read_frame"]
+
+
+def is_frame(source: object) -> bool:
+    """Return whether :func:`read_frame` takes a source."""
+    return (
+        isinstance(source, (pd.DataFrame, pd.Series, np.ndarray, dict))
+        or hasattr(source, "__arrow_c_stream__")
+        or hasattr(source, "to_pandas")
+        or hasattr(source, "collect")
+        or _is_narwhals(source)
+    )
+
+
+def read_frame(source: Any, options: SourceOptions) -> Table:
+    """Return the wanted columns of a table in memory; it is not changed.
+
+    Parameters
+    ----------
+    source : data frame
+        Of pandas, which stays as it is (named levels of its index are columns, too); lazy or not of
+        any library that narwhals knows, such as polars, DuckDB, modin or dask; any object with
+        ``__arrow_c_stream__`` or ``to_pandas()``; a 2-d array; a dict of columns.
+    options : SourceOptions
+
+    Raises
+    ------
+    TypeError
+        For an array that is no table.
+    ValueError
+        For a column that is missing or there twice.
+    """
+    if isinstance(source, pd.Series):
+        source = source.to_frame(source.name if source.name is not None else "value")
+    if isinstance(source, dict):
+        source = pd.DataFrame(source)
+    if isinstance(source, np.ndarray):
+        source = _frame_of_array(source)
+    if isinstance(source, pd.DataFrame):
+        return choose_columns(_with_index(source, options), options.columns)
+    import pyarrow as pa
+
+    # Tables of arrow may have nested columns and repeated names, which narwhals refuses.
+    if not isinstance(source, pa.Table) and _is_narwhals(source):
+        return _read_narwhals(source, options)
+    if hasattr(source, "__arrow_c_stream__"):
+        table = source if isinstance(source, pa.Table) else pa.table(source)
+        return choose_columns(table, options.columns)
+    return read_frame(source.to_pandas(), options)
+
+
+def _frame_of_array(array: np.ndarray) -> pd.DataFrame:
+    if array.dtype.names is None and array.ndim != 2:
+        raise TypeError(
+            f"source is an array of shape {array.shape}: pass a 2-d array with a row for each "
+            "interaction, and columns by position, as user=0, item=1"
+        )
+    frame: pd.DataFrame = pd.DataFrame(array)
+    return frame
+
+
+def _with_index(frame: pd.DataFrame, options: SourceOptions) -> pd.DataFrame:
+    """Return a frame with the named levels of its index as columns, where they are wanted."""
+    levels = [name for name in frame.index.names if name is not None and name not in frame.columns]
+    if any(name in options.columns for name in levels):
+        others = [name for name in frame.index.names if name not in levels]
+        kept = frame.reset_index(level=others, drop=True) if others else frame
+        with_levels: pd.DataFrame = kept.reset_index()
+        return with_levels
+    return frame
+
+
+def _is_narwhals(source: object) -> bool:
+    """Return whether narwhals knows the type of a source."""
+    import narwhals as nw
+
+    return isinstance(nw.from_native(source, pass_through=True), (nw.DataFrame, nw.LazyFrame))
+
+
+def _read_narwhals(source: Any, options: SourceOptions) -> Table:
+    import narwhals as nw
+
+    frame = nw.from_native(source)
+    names = frame.collect_schema().names()
+    # A dotted name may be a field of a nested column, which arrow finds.
+    needed = [
+        column.partition(".")[0] if isinstance(column, str) and column not in names else column
+        for column in options.columns
+    ]
+    chosen = [names[position] for position in positions_of(names, needed)]
+    frame = frame.select(list(dict.fromkeys(chosen)))
+    wanted = tuple(
+        column if isinstance(column, str) else name
+        for column, name in zip(options.columns, chosen, strict=False)
+    )
+    # Arrow holds neither Python objects nor ints of 128 bits.
+    as_objects = {nw.Object, nw.Int128, nw.UInt128} & {
+        kind.base_type() for kind in frame.collect_schema().dtypes()
+    }
+    if isinstance(frame, nw.LazyFrame):
+        frame = frame.collect(backend=None if as_objects else "pyarrow")
+    if as_objects:
+        lists = {name: frame[name].to_list() for name in frame.columns}
+        objects = {name: pd.Series(values, dtype=object) for name, values in lists.items()}
+        return choose_columns(pd.DataFrame(objects), wanted)
+    return choose_columns(frame.to_arrow(), wanted)
