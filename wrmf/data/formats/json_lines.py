@@ -1,0 +1,172 @@
+"""Read files of JSON: one object a line, or one array of objects."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from wrmf.data.formats.columns import Table, choose_columns, positions_of
+from wrmf.data.formats.compression import open_unpacked, unpacking
+from wrmf.data.formats.options import SourceOptions
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["read_json"]
+
+BLOCK_BYTES = 16 * 2**20
+# Above it, doubles skip whole numbers.
+EXACT_DOUBLES = 2.0**53
+
+
+def read_json(source: Path, options: SourceOptions) -> Table:
+    """Return the wanted fields of the objects in a file of JSON, also packed.
+
+    Texts stay texts, also where they look like dates, and whole numbers stay exact. Fields of
+    objects within objects are wanted by dotted names, such as ``"user.id"``. A field that an object
+    lacks is null.
+
+    Raises
+    ------
+    ValueError
+        For a line that is no JSON object, with its number, and for a field that no object has.
+    """
+    with unpacking(source), open_unpacked(source) as file:
+        is_array = file.read(BLOCK_BYTES).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"[")
+    try:
+        table = None if is_array or options.encoding else _read_by_arrow(source)
+        if table is not None and table.num_rows:
+            return choose_columns(table, options.columns)
+        parse = _parse_array if is_array else _parse_lines
+        records = list(parse(source, options))
+        if not records:
+            raise ValueError(f"{source} is empty")
+        return _frame_of_records(records, options)
+    except ValueError as error:
+        if str(source) in str(error):
+            raise
+        raise ValueError(f"{source}: {error}") from None
+
+
+def _read_by_arrow(source: Path) -> pa.Table | None:
+    """Return all fields, or None where arrow cannot read them or would change a value."""
+    import pyarrow as pa
+    from pyarrow import json as arrow_json
+
+    reading = arrow_json.ReadOptions(block_size=BLOCK_BYTES)
+
+    def read(schema: pa.Schema | None) -> pa.Table:
+        parsing = arrow_json.ParseOptions(explicit_schema=schema)
+        with unpacking(source), open_unpacked(source) as file:
+            return arrow_json.read_json(file, reading, parsing)
+
+    try:
+        table = read(None)
+        # Arrow takes texts that look like dates for times.
+        exact = pa.schema([field.with_type(_with_texts(field.type)) for field in table.schema])
+        if exact != table.schema:
+            table = read(exact)
+        # Arrow does not look whether texts are UTF-8.
+        table.validate(full=True)
+    except pa.ArrowException:
+        return None
+    return None if any(map(_may_be_rounded, table.columns)) else table
+
+
+def _with_texts(kind: pa.DataType) -> pa.DataType:
+    """Return a type with texts in the place of times."""
+    import pyarrow as pa
+
+    if pa.types.is_timestamp(kind):
+        return pa.string()
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(_with_texts(field.type)) for field in kind])
+    return kind
+
+
+def _may_be_rounded(column: pa.ChunkedArray) -> bool:
+    """Return whether whole numbers were read as doubles that cannot hold all of them."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_struct(column.type):
+        return any(
+            _may_be_rounded(pc.struct_field(column, [place]))
+            for place in range(column.type.num_fields)
+        )
+    if not pa.types.is_floating(column.type):
+        return False
+    largest = pc.max(pc.abs(column)).as_py()
+    return largest is not None and largest >= EXACT_DOUBLES
+
+
+def _parse_lines(source: Path, options: SourceOptions) -> Iterator[dict[str, Any]]:
+    with unpacking(source), open_unpacked(source) as file:
+        lines = io.TextIOWrapper(file, encoding=options.encoding or "utf-8-sig")
+        try:
+            for number, line in enumerate(lines, 1):
+                if line.strip():
+                    yield _as_record(line, f"line {number}")
+        except UnicodeDecodeError as error:
+            raise ValueError(
+                f"it is not {error.encoding}: {error.reason}; pass encoding="
+            ) from None
+
+
+def _parse_array(source: Path, options: SourceOptions) -> Iterator[dict[str, Any]]:
+    with unpacking(source), open_unpacked(source) as file:
+        text = file.read()
+    try:
+        records = json.loads(text.decode(options.encoding or "utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"it is not {error.encoding}: {error.reason}; pass encoding=") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(f"line {error.lineno} is not JSON: {error.msg}") from None
+    for number, record in enumerate(records):
+        yield _checked(record, f"element {number} of the array")
+
+
+def _as_record(line: str, place: str) -> dict[str, Any]:
+    try:
+        return _checked(json.loads(line), place)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"{place} is not JSON: {error.msg} at character {error.pos + 1}") from None
+
+
+def _checked(record: Any, place: str) -> dict[str, Any]:
+    if not isinstance(record, dict):
+        raise ValueError(
+            f"{place} holds {type(record).__name__} {str(record)[:40]!r}, not an object such as "
+            '{"user": "ann", "item": "x"}'
+        )
+    return record
+
+
+def _frame_of_records(records: list[dict[str, Any]], options: SourceOptions) -> pd.DataFrame:
+    """Return the wanted fields as Python objects, so that every number is what it was."""
+    names = list(dict.fromkeys(name for record in records for name in record))
+    columns = options.columns or tuple(names)
+    paths = [_path_of(column, names) for column in columns]
+    frame: pd.DataFrame = pd.DataFrame(
+        {".".join(path): pd.Series(list(_values_at(path, records)), dtype=object) for path in paths}
+    )
+    return frame
+
+
+def _path_of(column: str | int, names: list[str]) -> list[str]:
+    if isinstance(column, str) and column not in names and column.partition(".")[0] in names:
+        return column.split(".")
+    return [names[positions_of(names, [column])[0]]]
+
+
+def _values_at(path: list[str], records: Iterable[dict[str, Any]]) -> Iterator[Any]:
+    for record in records:
+        value: Any = record
+        for part in path:
+            value = value.get(part) if isinstance(value, dict) else None
+        yield value
