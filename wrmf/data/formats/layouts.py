@@ -1,0 +1,211 @@
+"""Turn lists of items and wide tables into tables with a row for each interaction."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from wrmf.data.formats.columns import Table, choose_columns, positions_of
+from wrmf.data.formats.lines import LINE
+from wrmf.data.formats.options import SourceOptions
+from wrmf.data.formats.text import NULL_NUMBERS
+from wrmf.data.formats.unfolded import Entries
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = ["LAYOUTS", "unfold"]
+
+LAYOUTS = ("pairs", "user-items", "baskets", "wide")
+# The column of users where the caller names none.
+DEFAULT_USER = "user"
+
+
+def unfold(table: Table, layout: str, options: SourceOptions) -> pa.Table:
+    """Return a table with the columns user, item and value.
+
+    Users and items without interactions get a row of value 0, so that they are not lost.
+
+    Parameters
+    ----------
+    table : Table
+        For the layouts of lists, a table of lines, or with a column of lists of items; else a wide
+        table.
+    layout : {"user-items", "baskets", "wide"}
+        The first id of each list is the user; the number of the line or row is the user, from 1;
+        the first column is the user, or the named one, and every other one is an item.
+    options : SourceOptions
+        Its first two columns are those of users and of items.
+
+    Raises
+    ------
+    ValueError
+        For a table that has not this layout, or holds no interaction.
+    """
+    if layout == "wide":
+        entries = _unfold_wide(table, options)
+    else:
+        entries = _unfold_lists(table, layout, options)
+    if not len(entries.items):
+        raise ValueError(f"layout={layout!r}: there are no items to read")
+    # Texts of files may be numbers, those of typed tables not.
+    metadata = None if isinstance(table, pd.DataFrame) else table.schema.metadata
+    return entries.table(metadata)
+
+
+def _unfold_lists(table: Table, layout: str, options: SourceOptions) -> Entries:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    from_lines = not isinstance(table, pd.DataFrame) and table.schema.names == [LINE]
+    lists: Any
+    users: Any
+    lists, users = _lists_and_users(table, layout, options, from_lines)
+    lengths = np.asarray(pc.fill_null(pc.list_value_length(lists), 0)).astype(np.int64)
+    ids = lists.flatten()
+    if from_lines and layout == "user-items":
+        starts = np.cumsum(lengths) - lengths
+        users = ids.take(pa.array(starts[lengths > 0]))
+        is_item = np.ones(len(ids), dtype=bool)
+        is_item[starts[lengths > 0]] = False
+        ids = ids.filter(pa.array(is_item))
+        lengths = lengths[lengths > 0] - 1
+    if layout == "baskets":
+        # Blank lines are no baskets.
+        users = users.take(pa.array(np.flatnonzero(lengths)))
+        lengths = lengths[lengths > 0]
+    user_of = np.repeat(np.arange(len(lengths)), lengths)
+    users, items = _encoded(users), _encoded(ids)
+    user_codes = np.asarray(users.indices)[user_of]
+    return Entries(
+        users.dictionary, items.dictionary, user_codes, np.asarray(items.indices), np.ones(len(ids))
+    )
+
+
+def _lists_and_users(
+    table: Table, layout: str, options: SourceOptions, from_lines: bool
+) -> tuple[Any, Any]:
+    """Return an arrow array of lists, and one of the users of each list."""
+    import pyarrow as pa
+
+    numbers = pa.array(np.arange(1, len(table) + 1))
+    if from_lines:
+        lines: Any = table
+        return _whole(lines.column(LINE)), numbers
+    user, item = options.columns[:2]
+    names = [item] if layout == "baskets" else [user, item]
+    chosen = choose_columns(table, names)
+    arrow: Any = (
+        pa.Table.from_pandas(chosen, preserve_index=False)
+        if isinstance(chosen, pd.DataFrame)
+        else chosen
+    )
+    lists = _whole(arrow.column(len(names) - 1))
+    if not (pa.types.is_list(lists.type) or pa.types.is_large_list(lists.type)):
+        raise ValueError(
+            f"layout={layout!r} wants a list of items in each row of column {item!r}, which holds "
+            f'{lists.type}; a table with an item in each row is layout="pairs"'
+        )
+    return lists, numbers if layout == "baskets" else _whole(arrow.column(0))
+
+
+def _unfold_wide(table: Table, options: SourceOptions) -> Entries:
+
+    if isinstance(table, pd.DataFrame) and (
+        table.index.name is not None or table.index.inferred_type != "integer"
+    ):
+        # As crosstab and pivot_table return it.
+        index = table.index.rename(table.index.name or DEFAULT_USER)
+        table = table.set_axis(index, axis="index").reset_index()
+    names = list(table.columns if isinstance(table, pd.DataFrame) else table.schema.names)
+    if len(set(names)) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"two columns are called {twice!r}: rename one")
+    users_at = _position_of_users(names, options)
+    users = _encoded(_column_at(table, users_at))
+    items_at = [position for position in range(len(names)) if position != users_at]
+    rows_of_items = [np.zeros(0, dtype=np.int64)]
+    values_of_items = [np.zeros(0)]
+    for position in items_at:
+        cells = _numbers(_column_at(table, position), names[position], options.decimal)
+        rows_of_items.append(np.flatnonzero(cells))
+        values_of_items.append(cells[rows_of_items[-1]])
+    rows, values = np.concatenate(rows_of_items), np.concatenate(values_of_items)
+    order = np.argsort(rows, kind="stable")
+    item_codes = np.repeat(np.arange(len(items_at)), [len(part) for part in rows_of_items[1:]])
+    return Entries(
+        users.dictionary,
+        _array_of([names[position] for position in items_at]),
+        np.asarray(users.indices)[rows[order]],
+        item_codes[order],
+        values[order],
+    )
+
+
+def _position_of_users(names: Sequence[Any], options: SourceOptions) -> int:
+    user = options.columns[0] if options.columns else DEFAULT_USER
+    return 0 if user == DEFAULT_USER and user not in names else positions_of(names, [user])[0]
+
+
+def _column_at(table: Table, position: int) -> Any:
+    """Return a column as an arrow array."""
+    import pyarrow as pa
+
+    if isinstance(table, pd.DataFrame):
+        return pa.array(table.iloc[:, position], from_pandas=True)
+    return _whole(table.column(position))
+
+
+def _numbers(column: pa.Array, name: object, decimal: str) -> np.ndarray:
+    """Return the cells of a wide table as float64; empty ones are 0."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        column = pc.utf8_trim_whitespace(column)
+        is_null = pc.is_in(column, value_set=pa.array(NULL_NUMBERS, column.type))
+        column = pc.if_else(is_null, None, column)
+        if decimal != ".":
+            column = pc.replace_substring(column, decimal, ".")
+    try:
+        cells = column.cast(pa.float64())
+    except pa.ArrowException as error:
+        reason = str(error).partition("\n")[0]
+        raise ValueError(
+            f'layout="wide" wants numbers in every column but that of users, column {name!r} '
+            f"holds others: {reason}"
+        ) from None
+    return np.asarray(pc.fill_null(cells, 0.0))
+
+
+def _array_of(names: Sequence[Any]) -> pa.Array:
+    """Return the names of columns as an array, as texts where they have several types."""
+    import pyarrow as pa
+
+    try:
+        return pa.array(list(names))
+    except pa.ArrowException:
+        return pa.array([str(name) for name in names])
+
+
+def _whole(column: pa.ChunkedArray) -> pa.Array:
+    """Return a column as one array."""
+    import pyarrow as pa
+
+    whole = column.combine_chunks()
+    return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole
+
+
+def _encoded(ids: pa.Array) -> pa.DictionaryArray:
+    """Return ids as codes and distinct ids, of which null may be one."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_dictionary(ids.type):
+        ids = ids.cast(ids.type.value_type)
+    return pc.dictionary_encode(ids, null_encoding="encode")
