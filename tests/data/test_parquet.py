@@ -9,8 +9,8 @@ import pyarrow.feather
 import pyarrow.orc
 import pyarrow.parquet as pq
 import pytest
-
 from loading import load, rows
+
 from wrmf.data.formats.options import SourceOptions
 from wrmf.data.formats.sources import load_source
 
@@ -133,7 +133,9 @@ def test_types_that_differ_in_width_are_widened(tmp_path, first, second, kind):
 def test_a_column_of_another_kind_in_one_file_is_an_error(tmp_path, first, second):
     pq.write_table(pa.table({"user": pa.array([first])}), tmp_path / "a.parquet")
     pq.write_table(pa.table({"user": pa.array([second])}), tmp_path / "b.parquet")
-    with pytest.raises(ValueError, match=r"column 'user' is .* in .*b\.parquet, but .* in .*a\.parquet"):
+    with pytest.raises(
+        ValueError, match=r"column 'user' is .* in .*b\.parquet, but .* in .*a\.parquet"
+    ):
         load(tmp_path, "user")
 
 
@@ -149,7 +151,9 @@ def test_damaged_files_are_one_line_that_names_them(tmp_path):
     content = (tmp_path / "a.parquet").read_bytes()
     for damaged in (content[:-20], content[:40] + bytes(40) + content[80:], b"PAR1"):
         (tmp_path / "b.parquet").write_bytes(damaged)
-        with pytest.raises(ValueError, match=r"b\.parquet is no parquet file, or damaged: ") as info:
+        with pytest.raises(
+            ValueError, match=r"b\.parquet is no parquet file, or damaged: "
+        ) as info:
             load(tmp_path)
         assert "\n" not in str(info.value)
 

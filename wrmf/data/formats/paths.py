@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -44,7 +45,7 @@ def expand_path(source: str | Path) -> list[Path]:
     """Return the files of a path: itself, all files below a folder, or those of a pattern.
 
     Files and folders whose names begin with a dot or an underscore, such as ``_SUCCESS``, are left
-    out. Files are in the order of their names.
+    out, unless they are named. Files are in the order of their names.
 
     Parameters
     ----------
@@ -70,9 +71,12 @@ def expand_path(source: str | Path) -> list[Path]:
         return [path]
     if not PATTERN & set(text):
         raise FileNotFoundError(f"no such file: {path}")
-    matches = [Path(name) for name in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207
-    if not path.name.startswith("_"):
-        matches = [match for match in matches if not match.name.startswith("_")]
+    plain = [part for part in path.parts if not PATTERN & set(part)]
+    matches = [
+        match
+        for match in map(Path, sorted(glob.glob(str(path), recursive=True)))  # noqa: PTH207
+        if not _is_left_out([part for part in match.parts if part not in plain])
+    ]
     if not matches:
         raise FileNotFoundError(f"no file matches {path}")
     files = [match for match in matches if match.is_file()]
@@ -83,6 +87,11 @@ def expand_path(source: str | Path) -> list[Path]:
     return sorted(set(files))
 
 
+def _is_left_out(parts: Sequence[str]) -> bool:
+    """Return whether a file was left by a program, from the names below a folder."""
+    return any(part.startswith((".", "_")) for part in parts)
+
+
 def _files_below(folder: Path) -> list[Path]:
     for log, reason in TABLE_LOGS.items():
         if (folder / log).exists():
@@ -90,8 +99,7 @@ def _files_below(folder: Path) -> list[Path]:
     files = [
         path
         for path in sorted(folder.rglob("*"))
-        if path.is_file()
-        and not any(part.startswith((".", "_")) for part in path.relative_to(folder).parts)
+        if path.is_file() and not _is_left_out(path.relative_to(folder).parts)
     ]
     if not files:
         raise FileNotFoundError(f"{folder} is a folder without files")

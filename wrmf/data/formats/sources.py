@@ -35,6 +35,7 @@ from wrmf.data.formats.parquet import (
 )
 from wrmf.data.formats.paths import expand_path, is_remote
 from wrmf.data.formats.text import read_text
+from wrmf.data.formats.unfolded import is_unfolded
 
 __all__ = ["FORMATS", "STANDARD_INPUT", "Format", "load_source"]
 
@@ -72,8 +73,6 @@ FORMATS: dict[str, Format] = {
     "matrix-market": Format(read_matrix_market, unpacks=True),
     "sqlite": Format(read_sqlite),
 }
-# Their tables have the columns of UNFOLDED, whatever was wanted.
-MATRICES = ("npz", "matrix-market")
 LINES = Format(read_lines, unpacks=True)
 
 
@@ -158,7 +157,7 @@ class _Loader:
             # As objects, since a column of ints with a null would become one of floats.
             return read_frame(pd.DataFrame(list(sources), dtype=object), self.options)
         tables = [self.load(source) for source in sources]
-        return join_tables(tables, [f"source {number}" for number in range(len(tables))])
+        return _joined(tables, [f"source {number}" for number in range(len(tables))])
 
     def load_files(self, paths: Sequence[Path]) -> Table:
         """Return the rows of files, one after another."""
@@ -169,16 +168,11 @@ class _Loader:
                 f"{paths[0]} is {kinds[0]}, but {paths[other]} is {kinds[other]}: name files "
                 'of one format, by a pattern such as "folder/*.parquet"'
             )
-        if len(paths) > 1 and kinds[0] in MATRICES:
-            raise ValueError(
-                f"{len(paths)} matrices have no ids to tell whether their rows are the same users: "
-                "read them one by one, with users= and items="
-            )
         reader = self.text if kinds[0] == "text" else FORMATS[kinds[0]]
         if reader.read_many is not None and not any(map(is_packed, paths)):
             return reader.read_many(paths, self.options)
         tables = [self.load_file(path, reader, len(paths) > 1) for path in paths]
-        return join_tables(tables, [str(path) for path in paths])
+        return _joined(tables, [str(path) for path in paths])
 
     def load_file(self, path: Path, reader: Format, of_many: bool = False) -> Table:
         """Return the rows of one file; of many, errors name it."""
@@ -205,6 +199,16 @@ class _Loader:
             typed = tuple(column for column in self.options.typed if column not in keys)
             table = reader.read(path, replace(self.options, columns=own, typed=typed))
         return _with_keys(table, keys, self.options.columns)
+
+
+def _joined(tables: Sequence[Table], names: Sequence[str]) -> Table:
+    """Return the rows of several sources, in order."""
+    if len(tables) > 1 and any(map(is_unfolded, tables)):
+        raise ValueError(
+            f"{len(tables)} sources, of which one is a matrix: whether its rows are the users of "
+            "the others cannot be told; read them one by one, with users= and items="
+        )
+    return join_tables(tables, names)
 
 
 def _is_path(source: object) -> TypeGuard[str | Path]:
