@@ -123,7 +123,7 @@ def test_whatever_exports_itself_to_arrow_is_read(source):
 def test_columns_of_arrow_are_made_plain():
     views = pa.table(
         {
-            "user": pa.array(["a", "b"]).cast(pa.string_view()),
+            "user": pa.array(["a", "b"], pa.string_view()),
             "item": pa.RunEndEncodedArray.from_arrays(pa.array([2], pa.int32()), [7]),
             "kind": pa.DictionaryArray.from_arrays([0, 1], pa.array(["x", None])),
         }

@@ -14,7 +14,7 @@ MAGIC = {
     b"PAR1": "parquet",
     b"ORC": "orc",
     b"ARROW1": "arrow",
-    b"\xff\xff\xff\xff": "arrow-stream",
+    b"\xff\xff\xff\xff": "arrow",
     b"SQLite format 3\0": "sqlite",
     b"%%MatrixMarket": "matrix-market",
 }
@@ -43,7 +43,7 @@ def sniff_format(path: Path) -> str:
     with path.open("rb") as file:
         start = file.read(LONGEST)
     if start.startswith(b"PK") and zipfile.is_zipfile(path):
-        with zipfile.ZipFile(path) as archive:
+        with unpacking(path), zipfile.ZipFile(path) as archive:
             names = archive.namelist()
         if "[Content_Types].xml" in names:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""Read parquet, arrow and ORC files, one or many, and only their wanted columns."""
+"""Read parquet and ORC files, one or many, and only their wanted columns."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from urllib.parse import unquote
 
 from wrmf.data.formats.columns import (
     ColumnPath,
-    choose_columns,
     column_paths,
     tidy_arrow,
 )
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.dataset as ds
 
-__all__ = ["partition_keys", "read_arrow", "read_arrow_stream", "read_orc", "read_parquet"]
+__all__ = ["partition_keys", "read_orc", "read_parquet"]
 
 # What folders of a hive table are called whose key is null.
 NULL_KEY = "__HIVE_DEFAULT_PARTITION__"
@@ -41,26 +40,9 @@ def read_parquet(source: Path | Sequence[Path], options: SourceOptions) -> pa.Ta
     return _read_dataset(source, options, "parquet")
 
 
-def read_arrow(source: Path | Sequence[Path], options: SourceOptions) -> pa.Table:
-    """Return the wanted columns of arrow (feather) files, as :func:`read_parquet` does."""
-    return _read_dataset(source, options, "arrow")
-
-
 def read_orc(source: Path | Sequence[Path], options: SourceOptions) -> pa.Table:
     """Return the wanted columns of ORC files, as :func:`read_parquet` does."""
     return _read_dataset(source, options, "orc")
-
-
-def read_arrow_stream(source: Path, options: SourceOptions) -> pa.Table:
-    """Return the wanted columns of a file in arrow's format of streams."""
-    from pyarrow import ipc
-
-    try:
-        with source.open("rb") as file:
-            table = ipc.open_stream(file).read_all()
-    except _errors_of_files() as error:
-        raise _damaged(source, "arrow", error) from None
-    return choose_columns(table, options.columns)
 
 
 def partition_keys(path: Path) -> dict[str, str | None]:
@@ -179,7 +161,7 @@ def _format_of(kind: str, schema: pa.Schema) -> ds.FileFormat:
         # Pages of parquet hold dictionaries already, so that no text is hashed again for each row.
         encoded = [field.name for field in schema if pa.types.is_dictionary(field.type)]
         return ds.ParquetFileFormat(read_options=ds.ParquetReadOptions(dictionary_columns=encoded))
-    return ds.OrcFileFormat() if kind == "orc" else ds.IpcFileFormat()
+    return ds.OrcFileFormat()
 
 
 def _partition(keys: dict[str, str | None], schema: pa.Schema) -> ds.Expression:
@@ -209,7 +191,8 @@ def _schema_of(path: Path, kind: str) -> pa.Schema:
 def _errors_of_files() -> tuple[type[Exception], ...]:
     import pyarrow as pa
 
-    return pa.ArrowException, OSError
+    # Arrow's Python layer raises the latter two for damaged names.
+    return pa.ArrowException, OSError, UnicodeDecodeError, SystemError
 
 
 def _damaged(path: Path, kind: str, error: Exception) -> ValueError:

@@ -15,6 +15,7 @@ from typing import Any, TypeGuard
 import pandas as pd
 from scipy import sparse
 
+from wrmf.data.formats.arrow_files import read_arrow
 from wrmf.data.formats.columns import Table
 from wrmf.data.formats.compression import is_packed, open_unpacked, unpacking
 from wrmf.data.formats.content import sniff_format
@@ -28,8 +29,6 @@ from wrmf.data.formats.matrix_files import read_matrix, read_matrix_market, read
 from wrmf.data.formats.options import SourceOptions
 from wrmf.data.formats.parquet import (
     partition_keys,
-    read_arrow,
-    read_arrow_stream,
     read_orc,
     read_parquet,
 )
@@ -66,8 +65,7 @@ FORMATS: dict[str, Format] = {
     "text": Format(read_text, unpacks=True),
     "json": Format(read_json, unpacks=True),
     "parquet": Format(read_parquet, read_many=read_parquet),
-    "arrow": Format(read_arrow, read_many=read_arrow),
-    "arrow-stream": Format(read_arrow_stream),
+    "arrow": Format(read_arrow),
     "orc": Format(read_orc, read_many=read_orc),
     "npz": Format(read_npz),
     "matrix-market": Format(read_matrix_market, unpacks=True),
