@@ -89,9 +89,10 @@ def test_broken_matrices_in_memory_are_errors():
     ("text", "error"),
     [
         ("general\n2 2 2\n1 1 1\n", "x.mtx is no Matrix Market file, or damaged"),
-        ("general\n2 2 1\n3 1 1\n", "out of bounds"),
+        ("general\n2 2 1\n3 1 1\n", "exceeds matrix dimension"),
         ("general\n", "x.mtx is no Matrix Market file, or damaged"),
-        ("general\n2 2 1\n1 1 99999999999999999999999\n", "out of range"),
+        ("general\n2 2 1\n99999999999999999999999 1 1\n", "x.mtx is no Matrix Market file"),
+        ("general\n9999999999 2 1\n1 1 1\n", "has the shape"),
     ],
 )
 def test_damaged_matrix_market_files_are_errors(tmp_path, text, error):

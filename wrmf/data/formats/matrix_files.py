@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
+import pandas as pd
 from scipy import sparse
 
 from wrmf.data.formats.compression import open_unpacked, unpacking
@@ -14,6 +16,9 @@ from wrmf.data.formats.unfolded import UNFOLDED, Entries
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+# An axis as long as this must have entries.
+LONG_AXIS = 10**7
 
 __all__ = ["read_matrix", "read_matrix_market", "read_npz"]
 
@@ -42,22 +47,87 @@ def read_npz(source: Path, options: SourceOptions) -> pa.Table:
 def read_matrix_market(source: Path, options: SourceOptions) -> pa.Table:
     """Return a row for each entry of a Matrix Market file, also packed.
 
-    See :func:`read_matrix`; positions count from 0, those in the file from 1.
+    See :func:`read_matrix`; positions count from 0, those in the file from 1. SciPy's own reader
+    ends the process at damaged files.
 
     Raises
     ------
     ValueError
-        For a damaged file.
+        For a damaged file, and one of complex numbers.
     """
-    from scipy.io import mmread
-
     try:
         with unpacking(source), open_unpacked(source) as file:
-            matrix = mmread(file, spmatrix=False)
-    except (ValueError, TypeError, OverflowError, IndexError) as error:
+            matrix = _parse_matrix_market(io.BufferedReader(cast(io.RawIOBase, file)))
+    except (ValueError, OverflowError) as error:
         reason = str(error).partition("\n")[0]
         raise ValueError(f"{source} is no Matrix Market file, or damaged: {reason}") from None
     return read_matrix(matrix, options, str(source))
+
+
+def _parse_matrix_market(file: BinaryIO) -> sparse.coo_array:
+    banner = file.readline().decode("ascii", "replace").lower().split()
+    if len(banner) != 5 or banner[1] != "matrix" or banner[2] not in ("coordinate", "array"):
+        raise ValueError(f"its first line is {' '.join(banner)!r}")
+    layout, field, symmetry = banner[2:]
+    if field not in ("real", "double", "integer", "unsigned-integer", "pattern"):
+        raise ValueError(f"its entries are {field}, not numbers")
+    if symmetry not in ("general", "symmetric", "skew-symmetric"):
+        raise ValueError(f"it is {symmetry}, which is not read")
+    size = _size_of(file, 2 if layout == "array" else 3)
+    if layout == "array":
+        if symmetry != "general" or field == "pattern":
+            raise ValueError(f"it is a {symmetry} array of {field}, which is not read")
+        cells = _columns_of(file, {"value": np.float64}, size[0] * size[1])
+        return sparse.coo_array(cells["value"].to_numpy().reshape(size, order="F"))
+    types: dict[str, type] = {"row": np.int64, "column": np.int64}
+    if field != "pattern":
+        types["value"] = np.float64
+    cells = _columns_of(file, types, size[2])
+    rows, columns = cells["row"].to_numpy() - 1, cells["column"].to_numpy() - 1
+    values = cells["value"].to_numpy() if "value" in cells else np.ones(len(cells))
+    if symmetry != "general":
+        # Only one half is stored.
+        mirrored = rows != columns
+        sign = -1.0 if symmetry == "skew-symmetric" else 1.0
+        values = np.concatenate([values, sign * values[mirrored]])
+        rows, columns = (
+            np.concatenate([rows, columns[mirrored]]),
+            np.concatenate([columns, rows[mirrored]]),
+        )
+    return sparse.coo_array((values, (rows, columns)), shape=size[:2])
+
+
+def _size_of(file: BinaryIO, n_numbers: int) -> tuple[int, ...]:
+    """Return the numbers in the first line that is neither blank nor a comment."""
+    for line in file:
+        if line.strip() and not line.startswith(b"%"):
+            size = tuple(int(number) for number in line.split())
+            if len(size) != n_numbers or min(size) < 0:
+                break
+            return size
+    raise ValueError("the line of its size is missing or damaged")
+
+
+def _columns_of(file: BinaryIO, types: dict[str, type], n_rows: int) -> pd.DataFrame:
+    """Return the columns of all further lines, of which there must be ``n_rows``."""
+    if not n_rows:
+        empty: pd.DataFrame = pd.DataFrame(
+            {name: np.zeros(0, kind) for name, kind in types.items()}
+        )
+        return empty
+    try:
+        cells: pd.DataFrame = pd.read_csv(
+            file, sep=r"\s+", header=None, names=list(types), dtype=types, comment="%"
+        )
+    except pd.errors.EmptyDataError:
+        raise ValueError(f"it says that it has {n_rows} entries, but has none") from None
+    # pandas takes surplus fields for an index.
+    if len(cells) != n_rows or not isinstance(cells.index, pd.RangeIndex):
+        raise ValueError(
+            f"it says that it has {n_rows} entries of {len(types)} numbers, but has "
+            f"{len(cells)} lines"
+        )
+    return cells
 
 
 def read_matrix(matrix: Any, options: SourceOptions, name: str = "the matrix") -> pa.Table:
@@ -90,6 +160,12 @@ def read_matrix(matrix: Any, options: SourceOptions, name: str = "the matrix") -
         except ValueError as error:
             raise ValueError(f"{name} is broken: {error}") from None
     entries = sparse.coo_array(matrix)
+    longest = max(matrix.shape)
+    if longest > max(LONG_AXIS, 100 * entries.nnz):
+        raise ValueError(
+            f"{name} has the shape {matrix.shape} for {entries.nnz} entries; if this is right, "
+            "pass a data frame of its entries"
+        )
     rows, columns = entries.coords
     for axis, (positions, length) in enumerate(zip((rows, columns), matrix.shape, strict=True)):
         if len(positions) and not 0 <= positions.min() <= positions.max() < length:
