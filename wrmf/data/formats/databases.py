@@ -111,10 +111,10 @@ def _read_connection(connection: Any, wanted: str | None, options: SourceOptions
         if QUERY.match(wanted):
             return choose_columns(_run(connection, wanted), options.columns)
         return _read_table(connection, wanted, options.columns)
-    except ValueError:
-        # Missing columns, for instance.
-        raise
     except Exception as error:
+        if isinstance(error, ValueError) and not isinstance(error, UnicodeError):
+            # Missing columns, for instance.
+            raise
         # Each driver has errors of its own.
         reason = str(error).strip().partition("\n")[0]
         raise ValueError(

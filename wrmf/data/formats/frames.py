@@ -106,9 +106,8 @@ def _read_narwhals(source: Any, options: SourceOptions) -> Table:
         for column, name in zip(options.columns, chosen, strict=False)
     )
     # Arrow holds neither Python objects nor ints of 128 bits.
-    as_objects = {nw.Object, nw.Int128, nw.UInt128} & {
-        kind.base_type() for kind in frame.collect_schema().dtypes()
-    }
+    exotic = (nw.Object, nw.Int128, nw.UInt128)
+    as_objects = any(kind == other for kind in frame.collect_schema().dtypes() for other in exotic)
     if isinstance(frame, nw.LazyFrame):
         frame = frame.collect(backend=None if as_objects else "pyarrow")
     if as_objects:
