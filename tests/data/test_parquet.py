@@ -57,10 +57,19 @@ def test_only_the_wanted_columns_are_read(tmp_path):
 
 def test_texts_are_dictionary_encoded_once_for_all_chunks(tmp_path):
     for name, users in (("a", ["x", "y"]), ("b", ["y", "z"])):
-        pq.write_table(pa.table({"user": users}), tmp_path / f"{name}.parquet")
+        pq.write_table(pa.table({"user": users * 10**5}), tmp_path / f"{name}.parquet")
     column = load_source(tmp_path, SourceOptions(columns=("user",))).column("user")
     assert pa.types.is_dictionary(column.type)
-    assert len({tuple(chunk.dictionary.to_pylist()) for chunk in column.chunks}) == 1
+    assert [chunk.dictionary.to_pylist() for chunk in column.chunks] == [["x", "y", "z"]] * 2
+    assert column.to_pylist() == ["x", "y"] * 10**5 + ["y", "z"] * 10**5
+
+
+def test_texts_that_hardly_repeat_are_read_as_they_are(tmp_path):
+    users = [f"user {number}" for number in range(10**5)]
+    pq.write_table(pa.table({"user": users}), tmp_path / "x.parquet")
+    column = load_source(tmp_path, SourceOptions(columns=("user",))).column("user")
+    assert column.type == pa.string()
+    assert column.to_pylist() == users
 
 
 def test_columns_are_wanted_by_position_and_fields_by_dotted_names(tmp_path):

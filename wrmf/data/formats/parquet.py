@@ -24,6 +24,8 @@ __all__ = ["partition_keys", "read_orc", "read_parquet"]
 
 # What folders of a hive table are called whose key is null.
 NULL_KEY = "__HIVE_DEFAULT_PARTITION__"
+# Of the length that precedes each text.
+PLAIN_BYTES = 4
 
 
 def read_parquet(source: Path | Sequence[Path], options: SourceOptions) -> pa.Table:
@@ -58,7 +60,9 @@ def partition_keys(path: Path) -> dict[str, str | None]:
 def _read_dataset(source: Path | Sequence[Path], options: SourceOptions, kind: str) -> pa.Table:
     paths = [source] if isinstance(source, Path) else list(source)
     schemas = [_schema_of(path, kind) for path in paths]
-    fields = _wanted_fields(paths, schemas, options.columns or tuple(schemas[0].names))
+    wanted = options.columns or tuple(schemas[0].names)
+    encoded = _encoded_columns(paths[0]) if kind == "parquet" else set()
+    fields = _wanted_fields(paths, schemas, wanted, encoded)
     # A column of the file goes before a key of its folder.
     keys = {path: _lacking(path, schema) for path, schema in zip(paths, schemas, strict=True)}
     scan = _Scan(kind, fields, keys)
@@ -120,9 +124,15 @@ class _Scan:
 
 
 def _wanted_fields(
-    paths: Sequence[Path], schemas: Sequence[pa.Schema], wanted: Sequence[str | int]
+    paths: Sequence[Path],
+    schemas: Sequence[pa.Schema],
+    wanted: Sequence[str | int],
+    encoded: set[str],
 ) -> list[_WantedField]:
-    """Return where the wanted columns are, with types that hold them in all files."""
+    """Return where the wanted columns are, with types that hold them in all files.
+
+    Texts of the columns in ``encoded`` are read as dictionaries.
+    """
     import pyarrow as pa
 
     fields = []
@@ -141,10 +151,32 @@ def _wanted_fields(
             types.append((str(path), schema.field(place.position).type))
         where = where or ColumnPath(0, (str(column),))
         kind = common_type(str(column), types)
-        if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+        if is_text and where.name in encoded:
             kind = pa.dictionary(pa.int32(), kind)
         fields.append(_WantedField(where, pa.field(where.parts[0], kind)))
     return fields
+
+
+def _encoded_columns(path: Path) -> set[str]:
+    """Return the columns whose pages in a parquet file are dictionaries.
+
+    Read as such, no text is hashed for each row. Where there are many different texts, writers give
+    up dictionaries after some pages; texts without take more than 4 bytes each.
+    """
+    from pyarrow import parquet
+
+    metadata = parquet.read_metadata(path)
+    if not metadata.num_row_groups:
+        return set()
+    group = metadata.row_group(0)
+    columns = [group.column(position) for position in range(group.num_columns)]
+    return {
+        column.path_in_schema
+        for column in columns
+        if column.has_dictionary_page
+        and column.total_uncompressed_size < PLAIN_BYTES * column.num_values
+    }
 
 
 def _lacking(path: Path, schema: pa.Schema) -> dict[str, str | None]:
