@@ -192,7 +192,11 @@ def _format_of(kind: str, schema: pa.Schema) -> ds.FileFormat:
     if kind == "parquet":
         # Pages of parquet hold dictionaries already, so that no text is hashed again for each row.
         encoded = [field.name for field in schema if pa.types.is_dictionary(field.type)]
-        return ds.ParquetFileFormat(read_options=ds.ParquetReadOptions(dictionary_columns=encoded))
+        return ds.ParquetFileFormat(
+            read_options=ds.ParquetReadOptions(dictionary_columns=encoded),
+            # Reading whole columns ahead helps with remote files only.
+            default_fragment_scan_options=ds.ParquetFragmentScanOptions(pre_buffer=False),
+        )
     return ds.OrcFileFormat()
 
 
