@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.feather
-import pyarrow.orc
 import pyarrow.parquet as pq
 import pytest
 from loading import load
@@ -43,7 +42,6 @@ WRITERS = {
     "parquet": (lambda path: pq.write_table(TABLE, path), ["pairs"]),
     "feather": (lambda path: pyarrow.feather.write_feather(TABLE, path), ["pairs"]),
     "stream": (write_stream, ["pairs"]),
-    "orc": (lambda path: pyarrow.orc.write_table(TABLE, str(path)), ["pairs"]),
     "npz": (write_npz, ["pairs"]),
     "matrix_market": (write_matrix_market, ["pairs"]),
     "sqlite": (write_sqlite, ["pairs"]),

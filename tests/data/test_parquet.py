@@ -1,4 +1,4 @@
-"""Parquet, arrow and ORC files give the wanted columns exactly, one file or a folder of them."""
+"""Parquet and arrow files give the wanted columns exactly, one file or a folder of them."""
 
 import gzip
 import io
@@ -6,7 +6,6 @@ import io
 import numpy as np
 import pyarrow as pa
 import pyarrow.feather
-import pyarrow.orc
 import pyarrow.parquet as pq
 import pytest
 from loading import load, rows
@@ -17,10 +16,6 @@ from wrmf.data.formats.sources import load_source
 LIKES = pa.table({"user": ["007", "7", None], "item": [1, 2**60 + 1, 2**53 + 1], "n": [1.5, 2, 3]})
 
 
-def write_orc(table, path):
-    pyarrow.orc.write_table(table, path)
-
-
 def write_stream(table, path):
     with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, table.schema) as writer:
         writer.write_table(table)
@@ -29,7 +24,6 @@ def write_stream(table, path):
 WRITERS = {
     "parquet": pq.write_table,
     "feather": lambda table, path: pyarrow.feather.write_feather(table, path),
-    "orc": write_orc,
     "stream": write_stream,
 }
 

@@ -152,6 +152,7 @@ def test_missing_files_are_named(tmp_path, name, error):
 @pytest.mark.parametrize(
     ("content", "error"),
     [
+        (b"ORC\x11", "is an ORC file"),
         (b"PARE1234", "is an encrypted parquet file"),
         (b"FEA1", "is a feather file of version 1"),
         (b"\x89HDF\r\n", "is an HDF5 file"),

@@ -12,7 +12,6 @@ __all__ = ["sniff_format"]
 # By the first bytes of a file. "text" is anything else.
 MAGIC = {
     b"PAR1": "parquet",
-    b"ORC": "orc",
     b"ARROW1": "arrow",
     b"\xff\xff\xff\xff": "arrow",
     b"SQLite format 3\0": "sqlite",
@@ -21,6 +20,7 @@ MAGIC = {
 # Known formats that are not read, and what to do about them.
 REFUSED = {
     b"FEA1": "is a feather file of version 1: read it with an old pyarrow, and write it as parquet",
+    b"ORC": "is an ORC file: pass pyarrow.orc.read_table(…) of it",
     b"PARE": "is an encrypted parquet file: pass pyarrow.parquet.read_table(…) of it",
     b"\x89HDF": "is an HDF5 file: pass pandas.read_hdf(…) of it",
     b"\x93NUMPY": "is a NumPy array: pass a data frame of it",

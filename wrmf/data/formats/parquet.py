@@ -1,4 +1,4 @@
-"""Read parquet and ORC files, one or many, and only their wanted columns."""
+"""Read parquet files, one or many, and only their wanted columns."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.dataset as ds
 
-__all__ = ["partition_keys", "read_orc", "read_parquet"]
+__all__ = ["partition_keys", "read_parquet"]
 
 # What folders of a hive table are called whose key is null.
 NULL_KEY = "__HIVE_DEFAULT_PARTITION__"
@@ -39,12 +39,20 @@ def read_parquet(source: Path | Sequence[Path], options: SourceOptions) -> pa.Ta
     ValueError
         For a damaged file, a missing column, and a column of another type in one of the files.
     """
-    return _read_dataset(source, options, "parquet")
-
-
-def read_orc(source: Path | Sequence[Path], options: SourceOptions) -> pa.Table:
-    """Return the wanted columns of ORC files, as :func:`read_parquet` does."""
-    return _read_dataset(source, options, "orc")
+    paths = [source] if isinstance(source, Path) else list(source)
+    schemas = [_schema_of(path) for path in paths]
+    wanted = options.columns or tuple(schemas[0].names)
+    encoded = _encoded_columns(paths[0])
+    fields = _wanted_fields(paths, schemas, wanted, encoded)
+    # A column of the file goes before a key of its folder.
+    keys = {path: _lacking(path, schema) for path, schema in zip(paths, schemas, strict=True)}
+    scan = _Scan(fields, keys)
+    try:
+        table = scan.read(paths)
+    except _errors_of_files() as error:
+        raise _damaged(scan.first_damaged(paths), error) from None
+    # A column may be wanted twice.
+    return tidy_arrow(table.select([field.path.name for field in fields]))
 
 
 def partition_keys(path: Path) -> dict[str, str | None]:
@@ -57,23 +65,6 @@ def partition_keys(path: Path) -> dict[str, str | None]:
     return keys
 
 
-def _read_dataset(source: Path | Sequence[Path], options: SourceOptions, kind: str) -> pa.Table:
-    paths = [source] if isinstance(source, Path) else list(source)
-    schemas = [_schema_of(path, kind) for path in paths]
-    wanted = options.columns or tuple(schemas[0].names)
-    encoded = _encoded_columns(paths[0]) if kind == "parquet" else set()
-    fields = _wanted_fields(paths, schemas, wanted, encoded)
-    # A column of the file goes before a key of its folder.
-    keys = {path: _lacking(path, schema) for path, schema in zip(paths, schemas, strict=True)}
-    scan = _Scan(kind, fields, keys)
-    try:
-        table = scan.read(paths)
-    except _errors_of_files() as error:
-        raise _damaged(scan.first_damaged(paths), kind, error) from None
-    # A column may be wanted twice.
-    return tidy_arrow(table.select([field.path.name for field in fields]))
-
-
 @dataclass(frozen=True)
 class _WantedField:
     """A wanted column: where it is in the files, and the field that holds it in all of them."""
@@ -84,9 +75,8 @@ class _WantedField:
 
 @dataclass(frozen=True)
 class _Scan:
-    """Reads wanted columns from files of one format; ``keys`` are those of the files' folders."""
+    """Reads wanted columns; ``keys`` are those of the files' folders."""
 
-    kind: str
     fields: Sequence[_WantedField]
     keys: Mapping[Path, dict[str, str | None]]
 
@@ -102,7 +92,7 @@ class _Scan:
         dataset = ds.FileSystemDataset.from_paths(
             [str(path.absolute()) for path in paths],
             schema=schema,
-            format=_format_of(self.kind, schema),
+            format=_format_of(schema),
             filesystem=fs.LocalFileSystem(),
             partitions=[_partition(self.keys[path], schema) for path in paths],
         )
@@ -184,20 +174,18 @@ def _lacking(path: Path, schema: pa.Schema) -> dict[str, str | None]:
     return {name: key for name, key in partition_keys(path).items() if name not in schema.names}
 
 
-def _format_of(kind: str, schema: pa.Schema) -> ds.FileFormat:
-    """Return arrow's reader of a format, for columns of a schema."""
+def _format_of(schema: pa.Schema) -> ds.FileFormat:
+    """Return arrow's reader of parquet, for columns of a schema."""
     import pyarrow as pa
     import pyarrow.dataset as ds
 
-    if kind == "parquet":
-        # Pages of parquet hold dictionaries already, so that no text is hashed again for each row.
-        encoded = [field.name for field in schema if pa.types.is_dictionary(field.type)]
-        return ds.ParquetFileFormat(
-            read_options=ds.ParquetReadOptions(dictionary_columns=encoded),
-            # Reading whole columns ahead helps with remote files only.
-            default_fragment_scan_options=ds.ParquetFragmentScanOptions(pre_buffer=False),
-        )
-    return ds.OrcFileFormat()
+    # Pages of parquet hold dictionaries already, so that no text is hashed again for each row.
+    encoded = [field.name for field in schema if pa.types.is_dictionary(field.type)]
+    return ds.ParquetFileFormat(
+        read_options=ds.ParquetReadOptions(dictionary_columns=encoded),
+        # Reading whole columns ahead helps with remote files only.
+        default_fragment_scan_options=ds.ParquetFragmentScanOptions(pre_buffer=False),
+    )
 
 
 def _partition(keys: dict[str, str | None], schema: pa.Schema) -> ds.Expression:
@@ -213,15 +201,15 @@ def _partition(keys: dict[str, str | None], schema: pa.Schema) -> ds.Expression:
     return holds
 
 
-def _schema_of(path: Path, kind: str) -> pa.Schema:
+def _schema_of(path: Path) -> pa.Schema:
     """Return the columns of a file and their types."""
     import pyarrow as pa
     from pyarrow import fs
 
     try:
-        return _format_of(kind, pa.schema([])).inspect(str(path.absolute()), fs.LocalFileSystem())
+        return _format_of(pa.schema([])).inspect(str(path.absolute()), fs.LocalFileSystem())
     except _errors_of_files() as error:
-        raise _damaged(path, kind, error) from None
+        raise _damaged(path, error) from None
 
 
 def _errors_of_files() -> tuple[type[Exception], ...]:
@@ -231,6 +219,6 @@ def _errors_of_files() -> tuple[type[Exception], ...]:
     return pa.ArrowException, OSError, UnicodeDecodeError, SystemError
 
 
-def _damaged(path: Path, kind: str, error: Exception) -> ValueError:
+def _damaged(path: Path, error: Exception) -> ValueError:
     reason = str(error).strip().partition("\n")[0]
-    return ValueError(f"{path} is no {kind} file, or damaged: {reason}")
+    return ValueError(f"{path} is no parquet file, or damaged: {reason}")

@@ -29,7 +29,6 @@ from wrmf.data.formats.matrix_files import read_matrix, read_matrix_market, read
 from wrmf.data.formats.options import SourceOptions
 from wrmf.data.formats.parquet import (
     partition_keys,
-    read_orc,
     read_parquet,
 )
 from wrmf.data.formats.paths import expand_path, is_remote
@@ -66,7 +65,6 @@ FORMATS: dict[str, Format] = {
     "json": Format(read_json, unpacks=True),
     "parquet": Format(read_parquet, read_many=read_parquet),
     "arrow": Format(read_arrow),
-    "orc": Format(read_orc, read_many=read_orc),
     "npz": Format(read_npz),
     "matrix-market": Format(read_matrix_market, unpacks=True),
     "sqlite": Format(read_sqlite),
