@@ -86,7 +86,12 @@ def _is_narwhals(source: object) -> bool:
     """Return whether narwhals knows the type of a source."""
     import narwhals as nw
 
-    return isinstance(nw.from_native(source, pass_through=True), (nw.DataFrame, nw.LazyFrame))
+    try:
+        frame = nw.from_native(source, pass_through=True)
+    except ImportError:
+        # A release of narwhals that does not know the latest one of a library.
+        return False
+    return isinstance(frame, (nw.DataFrame, nw.LazyFrame))
 
 
 def _read_narwhals(source: Any, options: SourceOptions) -> Table:
