@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -125,18 +125,18 @@ def _widened(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
     def is_text(kind: pa.DataType) -> bool:
         return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
-    same_kind = [
-        (pa.types.is_signed_integer, lambda: pa.int64()),
-        (pa.types.is_unsigned_integer, lambda: pa.uint64()),
-        (is_text, lambda: pa.large_string()),
-        (pa.types.is_floating, lambda: pa.float64()),
+    same_kind: list[tuple[Callable[[pa.DataType], bool], pa.DataType]] = [
+        (pa.types.is_signed_integer, pa.int64()),
+        (pa.types.is_unsigned_integer, pa.uint64()),
+        (is_text, pa.large_string()),
+        (pa.types.is_floating, pa.float64()),
     ]
     for is_kind, widest in same_kind:
         if is_kind(a) and is_kind(b):
-            return widest()
+            return widest
     if pa.types.is_integer(a) and pa.types.is_integer(b):
-        signed, unsigned = (a, b) if pa.types.is_signed_integer(a) else (b, a)
-        return pa.int64() if unsigned.bit_width < 64 and signed.bit_width <= 64 else None
+        unsigned = b if pa.types.is_signed_integer(a) else a
+        return pa.int64() if unsigned.bit_width < 64 else None
     if pa.types.is_timestamp(a) and pa.types.is_timestamp(b) and a.tz == b.tz:
         units = ["s", "ms", "us", "ns"]
         return pa.timestamp(max(a.unit, b.unit, key=units.index), a.tz)

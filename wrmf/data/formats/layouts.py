@@ -11,8 +11,8 @@ import pandas as pd
 from wrmf.data.formats.columns import Table, choose_columns, positions_of
 from wrmf.data.formats.lines import LINE
 from wrmf.data.formats.options import SourceOptions
-from wrmf.data.formats.text import NULL_NUMBERS
 from wrmf.data.formats.unfolded import Entries
+from wrmf.data.ids import NULL_NUMBERS
 
 if TYPE_CHECKING:
     import pyarrow as pa
