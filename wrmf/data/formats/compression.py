@@ -1,21 +1,112 @@
-"""Which files are compressed, and how they are opened."""
+"""Open files as the bytes that they hold unpacked, whatever their names end in."""
 
 from __future__ import annotations
 
+import bz2
+import contextlib
 import gzip
+import lzma
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
-__all__ = ["format_ending", "open_unpacked"]
+__all__ = ["format_ending", "is_packed", "open_unpacked", "unpacking"]
 
-COMPRESSED = ".gz"
+ENDINGS = (".gz", ".bz2", ".xz", ".zst", ".zip")
+# What a tar archive holds at TAR_OFFSET.
+TAR_MAGIC, TAR_OFFSET = b"ustar", 257
 
 
 def format_ending(path: Path) -> str:
     """Return the ending of a file name without that of compression: ``.csv`` for ``x.csv.gz``."""
-    return Path(path.stem).suffix if path.suffix == COMPRESSED else path.suffix
+    ending = path.suffix.lower()
+    return Path(path.stem).suffix.lower() if ending in ENDINGS else ending
+
+
+def _open_zst(path: Path) -> BinaryIO:
+    import pyarrow as pa
+
+    stream: BinaryIO = pa.CompressedInputStream(pa.OSFile(str(path)), "zstd")
+    return stream
+
+
+def _open_zip(path: Path) -> BinaryIO:
+    """Open the only file in a zip archive; folders and what macOS adds do not count."""
+    archive = zipfile.ZipFile(path)
+    members = [
+        info
+        for info in archive.infolist()
+        if not info.is_dir() and not info.filename.startswith("__MACOSX/")
+    ]
+    if len(members) != 1:
+        names = [info.filename for info in members]
+        raise ValueError(f"{path} holds {len(members)} files, not one: {names}: unpack one of them")
+    if members[0].flag_bits & 1:
+        raise ValueError(f"{path} is encrypted: unpack it first")
+    return cast(BinaryIO, archive.open(members[0]))
+
+
+# By the first bytes of a file: how it is opened.
+OPENERS: dict[bytes, Callable[[Path], Any]] = {
+    b"\x1f\x8b": gzip.GzipFile,
+    b"BZh": bz2.BZ2File,
+    b"\xfd7zXZ\0": lzma.LZMAFile,
+    b"\x28\xb5\x2f\xfd": _open_zst,
+    b"PK\x03\x04": _open_zip,
+    b"PK\x05\x06": _open_zip,
+}
+
+
+def _opener(path: Path) -> Callable[[Path], Any] | None:
+    with path.open("rb") as file:
+        start = file.read(8)
+    return next((opener for magic, opener in OPENERS.items() if start.startswith(magic)), None)
+
+
+def is_packed(path: Path) -> bool:
+    """Return whether a file is compressed, by its first bytes."""
+    return _opener(path) is not None
 
 
 def open_unpacked(path: Path) -> BinaryIO:
-    """Open a file for reading bytes, which are unpacked on the way."""
-    return cast(BinaryIO, gzip.open(path)) if path.suffix == COMPRESSED else path.open("rb")
+    """Open a file for reading bytes, which are unpacked on the way.
+
+    Whether it is packed, and how, is decided by its first bytes.
+
+    Raises
+    ------
+    ValueError
+        For a zip archive that does not hold one readable file, and for a tar archive.
+    """
+    with unpacking(path):
+        opener = _opener(path)
+        if opener is None:
+            return path.open("rb")
+        with opener(path) as file:
+            start = file.read(TAR_OFFSET + len(TAR_MAGIC))
+        if start[TAR_OFFSET:] == TAR_MAGIC:
+            raise ValueError(f"{path} is a tar archive: unpack it, and name a file of it")
+        return cast(BinaryIO, opener(path))
+
+
+@contextlib.contextmanager
+def unpacking(path: Path) -> Iterator[None]:
+    """Turn the errors of unpacking a damaged file into a ValueError of one line."""
+    try:
+        yield
+    except (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, gzip.BadGzipFile) as error:
+        raise _damaged(path, error) from None
+    except NotImplementedError as error:
+        raise ValueError(f"{path} cannot be unpacked: {error}; unpack it first") from None
+    except OSError as error:
+        # bz2 and zstd report damage so; errors of the operating system have a number.
+        if error.errno is not None:
+            raise
+        raise _damaged(path, error) from None
+
+
+def _damaged(path: Path, error: Any) -> ValueError:
+    reason = str(error).strip().partition("\n")[0]
+    return ValueError(f"{path} cannot be unpacked, it is damaged or cut off: {reason}")
