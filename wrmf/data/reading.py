@@ -1,70 +1,113 @@
-"""Read interactions from files and data frames."""
+"""Read interactions from files, frames and databases."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Protocol, runtime_checkable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-import numpy as np
-import pandas as pd
-
-from wrmf.data.formats import read_table
-from wrmf.data.interactions import Interactions, object_array
-from wrmf.data.rows import DUPLICATES, RowCounts, Rows
+from wrmf.data.formats import SourceOptions
+from wrmf.data.interactions import Interactions
+from wrmf.data.row_filters import Axes, RowFilters
+from wrmf.data.row_table import Column, RowTable, WantedColumns
+from wrmf.data.rows import DUPLICATES
 
 __all__ = ["read_interactions"]
 
 
-@runtime_checkable
-class ConvertsToPandas(Protocol):
-    """A table of another library, such as a polars frame or an arrow table."""
-
-    def to_pandas(self) -> pd.DataFrame:
-        """Return the table as a pandas frame."""
-        ...
-
-
 def read_interactions(
-    source: str | Path | pd.DataFrame | ConvertsToPandas,
-    user: str = "user",
-    item: str = "item",
-    value: str | None = None,
+    source: Any,
+    user: Column = "user",
+    item: Column = "item",
+    value: Column | Mapping[Any, float] | None = None,
     sep: str | None = None,
     duplicates: str = "sum",
-    item_name: str | None = None,
-    time: str | None = None,
+    item_name: Column | None = None,
+    time: Column | None = None,
+    time_format: str | None = None,
+    header: bool = True,
+    encoding: str | None = None,
+    decimal: str = ".",
+    comment: str | None = None,
+    quote: str | None = None,
+    nulls: str = "error",
+    negative: str = "error",
+    min_value: float | None = None,
+    users: Iterable[Any] | None = None,
+    items: Iterable[Any] | None = None,
+    like: Any = None,
+    unknown: str = "error",
+    layout: str = "pairs",
+    event: Column = "event",
 ) -> Interactions:
-    r"""Read interactions from a file or a data frame with one row for each.
+    r"""Read interactions from a table with one row for each.
+
+    What is read is exact: ids are never rounded, merged or lost, and no row is dropped without
+    being counted in ``summary()``.
 
     Parameters
     ----------
-    source : path or data frame
-        A file ending in .csv, .tsv or .psv (pipes; the backslash quotes or escapes), also gzipped,
-        or in .parquet (needs the extra ``parquet``); or a pandas, polars or arrow frame.
-    user, item : str, default "user", "item"
-        Columns of the ids, which may be of any hashable type. The axes of the result are in the
-        order of first appearance.
-    value : str, optional
+    source : path, data frame, connection, or a sequence of them
+        A text file (csv, tsv, psv or any other; packed by gzip, bzip2, xz, zstd or zip), a parquet
+        file or another format of ``wrmf.data.formats``; or a frame of pandas, polars or arrow.
+    user, item : str or int, default "user", "item"
+        Columns of the ids. In text, ids become ints if each is the text of its int ("7", not "07"),
+        else all stay text. In frames, floats must be whole and below 2**53. The axes of the result
+        are in the order of first appearance.
+    value : str or int, or mapping, optional
         Column of counts or weights, finite and ≥ 0; rows of value 0 are no interactions. By
-        default each row counts 1.
+        default each row counts 1. A mapping is the weight of each event of the column ``event``:
+        ``value={"view": 1, "cart": 3}``.
     sep : str, optional
-        Separator of the fields of a text file; by default the one of the file's ending.
-    duplicates : {"sum", "drop", "error"}, default "sum"
-        What to do with rows that repeat a (user, item) pair: add up their values, keep the first
-        row only, or raise an error. Their number is in ``n_duplicates``.
-    item_name : str, optional
-        Column of readable item names; the name in an item's first row is taken.
-    time : str, optional
-        Column of times, for :func:`wrmf.split_by_time`; of a repeated pair the latest is kept.
+        Separator of the fields of text, of one or more characters; ``r"\s+"`` is any run of
+        spaces and tabs. By default the one of the file's ending, or what its lines show.
+    duplicates : {"sum", "drop", "last", "max", "mean", "count", "error"}, default "sum"
+        What becomes of rows that repeat a (user, item) pair: "drop" keeps the first.
+    item_name : str or int, optional
+        Column of readable item names; the first of an item is taken.
+    time : str or int, optional
+        Column of times: dates, datetimes (with a time zone, they become UTC), ISO 8601 text, or
+        numbers, which stay numbers unless ``time_format`` says more.
+    time_format : str, optional
+        Unit of epochs, "s", "ms", "us" or "ns", or a pattern of ``strptime``.
+    header : bool, default True
+        Whether the first line of text names the columns. Where it does not, columns are positions
+        from 0, and those of users and items are 0 and 1 by default.
+    encoding : str, optional
+        Of text; by default UTF-8, or UTF-16 where the file begins with a byte order mark.
+    decimal : str, default "."
+        Decimal mark of text.
+    comment : str, optional
+        Lines of text that begin with it are skipped.
+    quote : str, optional
+        The character around fields of text, which then may hold line breaks; or "none". By default
+        quotes and escapes are what gives every line its row: quotes doubled in quotes, backslashes,
+        or none.
+    nulls : {"error", "drop", "keep"}, default "error"
+        What becomes of rows without an id, value or time. Empty texts are null, also the texts
+        NULL, None, nan and ``\N``, which "keep" takes for ids.
+    negative : {"error", "drop"}, default "error"
+        What becomes of rows of a negative value.
+    min_value : float, optional
+        Rows of a smaller value are dropped.
+    users, items : sequence of ids, optional
+        The axes of the result.
+    like : WRMF model or Interactions, optional
+        Whose axes the result gets: for a test file those of the train file.
+    unknown : {"error", "drop", "extend"}, default "error"
+        What becomes of rows with ids that are on neither axis of ``users``, ``items`` or ``like``.
+    layout : {"pairs", "user-items", "baskets", "wide"}, default "pairs"
+        A row for each pair; for each user, with all items behind; for each basket of items, whose
+        number is the user; or for each user, with a column for each item.
+    event : str or int, default "event"
+        Column of events, if ``value`` is a mapping.
 
     Raises
     ------
     FileNotFoundError
         If there is no such file.
     TypeError, ValueError
-        For a source that cannot be read or has no rows, a missing column, null ids, and values
-        that are not finite numbers ≥ 0.
+        For a source that cannot be read or has no rows, for missing columns, and for ids, values
+        and times that are none. Lines of files are counted as editors count them.
 
     Examples
     --------
@@ -75,83 +118,16 @@ def read_interactions(
     """
     if duplicates not in DUPLICATES:
         raise ValueError(f"duplicates must be one of {DUPLICATES}, got {duplicates!r}")
-    frame = _load_frame(source, sep)
-    columns = [name for name in (user, item, value, item_name, time) if name is not None]
-    _check_columns(frame, columns)
-    if not len(frame):
-        raise ValueError("there are no rows to read")
-    user_codes, users = _encode_ids(frame[user], user)
-    item_codes, items = _encode_ids(frame[item], item)
-    names = None
-    if item_name is not None:
-        first_rows = np.unique(item_codes, return_index=True)[1]
-        names = object_array([str(name) for name in frame[item_name].iloc[first_rows]])
-    rows = Rows(
-        users=users,
-        items=items,
-        user_codes=user_codes,
-        item_codes=item_codes,
-        values=None if value is None else _parse_values(frame[value], value),
-        times=None if time is None else frame[time].to_numpy(),
-        item_names=names,
-        counts=RowCounts(read=len(frame)),
+    weights = value if isinstance(value, Mapping) else None
+    column = event if isinstance(value, Mapping) else value
+    wanted = WantedColumns(user, item, column, weights, item_name, time)
+    if not header:
+        wanted = wanted.without_header()
+    options = SourceOptions(
+        wanted.columns, sep, header, encoding, decimal, comment, quote, wanted.typed(time_format)
     )
-    return Interactions.from_rows(rows, duplicates)
-
-
-def _load_frame(source: object, sep: str | None) -> pd.DataFrame:
-    """Return the source as a pandas frame."""
-    if isinstance(source, pd.DataFrame):
-        return source
-    if isinstance(source, ConvertsToPandas):
-        return source.to_pandas()
-    if not isinstance(source, (str, Path)):
-        raise TypeError(f"source must be a path or a data frame, got {type(source).__name__}")
-    return read_table(Path(source), sep)
-
-
-def _check_columns(frame: pd.DataFrame, names: Sequence[str]) -> None:
-    """Raise an error for a named column that is missing or there twice."""
-    for name in names:
-        if name not in frame.columns:
-            raise ValueError(
-                f"no column {name!r}; the columns are {list(frame.columns)}: "
-                "name them by user=, item=, value="
-            )
-        if (frame.columns == name).sum() > 1:
-            raise ValueError(f"two columns are called {name!r}: rename one")
-
-
-def _encode_ids(column: pd.Series, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Return the code of each row's id, int64, and the distinct ids by code.
-
-    Codes count from 0 in the order of first appearance. Ids are int64 where the column is, else
-    objects.
-    """
-    try:
-        codes, ids = pd.factorize(column)
-    except TypeError as error:
-        raise TypeError(f"column {name!r} holds ids that cannot be hashed: {error}") from None
-    if (codes < 0).any():
-        raise ValueError(
-            f"column {name!r} has a null id in row {int((codes < 0).argmax())}: drop these rows"
-        )
-    codes = codes.astype(np.int64)
-    if column.dtype.kind in "iu" and getattr(ids, "dtype", None) != np.uint64:
-        return codes, np.asarray(ids, dtype=np.int64)
-    return codes, object_array(list(ids))
-
-
-def _parse_values(column: pd.Series, name: str) -> np.ndarray:
-    """Return a column of counts or weights as finite float64 values ≥ 0."""
-    try:
-        values = pd.to_numeric(column).to_numpy(dtype=np.float64, na_value=np.nan)
-    except (ValueError, TypeError) as error:
-        raise ValueError(f"column {name!r} must hold numbers: {error}") from None
-    invalid = ~np.isfinite(values) | (values < 0)
-    if invalid.any():
-        row = int(invalid.argmax())
-        raise ValueError(
-            f"column {name!r} must hold finite numbers ≥ 0, row {row} holds {values[row]}"
-        )
-    return values
+    filters = RowFilters(nulls, negative, min_value)
+    axes = Axes.of(users, items, like, unknown)
+    table = RowTable.load(source, options, layout)
+    rows = filters.rows(table, wanted if layout == "pairs" else wanted.unfolded(), time_format)
+    return Interactions.from_rows(axes.place(rows, table.is_untyped), duplicates)

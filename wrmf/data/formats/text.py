@@ -1,107 +1,265 @@
-"""Read text files with one line for each row and a header, also gzipped."""
+"""Read text with one line for each row: csv and its kin, in any dialect, encoding or archive."""
 
 from __future__ import annotations
 
-import csv
-from dataclasses import dataclass
+import contextlib
+import io
+import itertools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+from wrmf.data.formats.compression import format_ending
+from wrmf.data.formats.options import SourceOptions
+from wrmf.data.formats.text_dialect import (
+    SAMPLE,
+    Dialect,
+    LineError,
+    choose_dialect,
+    choose_separator,
+    explicit_dialect,
+    first_misfit,
+)
+from wrmf.data.formats.text_header import Header
+from wrmf.data.formats.text_stream import UNIT, TextStream
+from wrmf.data.ids import NULL_NUMBERS
 
-from wrmf.data.formats.compression import format_ending, open_unpacked
+if TYPE_CHECKING:
+    import pyarrow as pa
 
-__all__ = ["SEPARATORS", "read_text"]
+__all__ = ["SEPARATORS", "UNTYPED", "is_untyped", "line_of_row", "read_text"]
 
-# By the file name's ending. Other text files are read with DEFAULT_SEPARATOR.
-SEPARATORS = {".csv": ",", ".tsv": "\t", ".psv": "|"}
-DEFAULT_SEPARATOR = ","
-
-
-@dataclass(frozen=True)
-class Dialect:
-    """How a field is written that holds the separator: quoted, or with the separator escaped."""
-
-    quote: str | None
-    escape: str | None = None
+# By the file name's ending; of other files the lines tell.
+SEPARATORS = {".csv": ",", ".tsv": "\t", ".psv": "|", ".inter": "\t"}
+# As Excel names the separator in the first line.
+SEPARATOR_LINE = re.compile(r'"?sep=(.+?)"?')
+# Bytes that arrow parses at a time; a line must fit, so that long ones need larger blocks.
+PARSED_BLOCK, LARGEST_BLOCK = 1 << 22, 1 << 29
+# How a table says that its texts may be numbers, as those of a file without types may.
+UNTYPED = {b"wrmf.untyped": b"yes"}
 
 
-STANDARD = Dialect(quote='"')
-# The likes of Rosenthal 2016 ("Intro to Implicit Matrix Factorization: Classic ALS with Sketchfab
-# Models") are separated by pipes and quoted by backslashes; other such files escape by backslashes.
-DIALECTS_OF_PIPES = (Dialect(quote="\\"), Dialect(quote=None, escape="\\"))
+def read_text(source: Path | bytes, options: SourceOptions) -> pa.Table:
+    """Return the wanted columns of a text file, or all of them, named as they were asked for.
 
-
-def read_text(path: Path, sep: str | None = None) -> pd.DataFrame:
-    """Return all columns of a text file.
-
-    An empty field is a null; the words NA or null are values like others. Which of the dialects of
-    pipe-separated files is meant is found out by trying them.
+    Columns are dictionary-encoded text, with nulls as they are written, apart from those that
+    ``options.typed`` names. Separator, quotes and escapes are those that give every line its row,
+    unless the options name them.
 
     Parameters
     ----------
-    path : Path
-        Unpacked on the way if it ends in ``.gz``.
-    sep : str, optional
-        Separator of the fields, of one or more characters; by default the one of the ending.
+    source : Path or bytes
+    options : SourceOptions
 
     Raises
     ------
     ValueError
-        If the file is empty or no text, or if a line has more fields than the header.
+        If the text is empty, damaged, or in another encoding, if a column is missing, or if a line
+        has more or fewer fields than the first, or leaves a quote open. The error names the line.
     """
-    sep = sep or SEPARATORS.get(format_ending(path), DEFAULT_SEPARATOR)
     try:
-        return _parse_pipes(path) if sep == "|" else _parse(path, sep, STANDARD)
-    except pd.errors.EmptyDataError:
-        raise ValueError(f"{path} is empty") from None
-    except (pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} cannot be read as text separated by {sep!r}: {error}") from None
+        return _TextFile.open(source, options).table(options)
+    except UnicodeDecodeError:
+        raise _wrong_encoding(TextStream.of(source, options)) from None
 
 
-def _parse_pipes(path: Path) -> pd.DataFrame:
-    """Parse a pipe-separated file in the dialect that yields one row for each line.
+def line_of_row(source: Path | bytes, options: SourceOptions, row: int) -> int:
+    """Return the number of the line at which a row of :func:`read_text` begins, from 1."""
+    text = _TextFile.open(source, options)
+    lines = text.stream.lines()
+    rows = text.dialect.rows(lines) if text.dialect.line_breaks else lines
+    return next(itertools.islice(rows, row + text.header.is_present, None))[0]
 
-    The wrong dialect merges or splits lines. Where none fits, because fields contain line breaks,
-    the first that can be parsed is taken.
+
+def is_untyped(table: object) -> bool:
+    """Return whether the texts of a table are those of a file without types."""
+    metadata = getattr(getattr(table, "schema", None), "metadata", None) or {}
+    return bool(UNTYPED.items() <= metadata.items())
+
+
+@dataclass(frozen=True)
+class _TextFile:
+    """Text whose dialect and columns are known.
+
+    Attributes
+    ----------
+    stream : TextStream
+    dialect : Dialect
+    header : Header
     """
-    n_rows = _count_lines(path) - 1
-    parsed: list[pd.DataFrame] = []
-    errors: list[pd.errors.ParserError] = []
-    for dialect in DIALECTS_OF_PIPES:
+
+    stream: TextStream
+    dialect: Dialect
+    header: Header
+
+    @classmethod
+    def open(cls, source: Path | bytes, options: SourceOptions) -> _TextFile:
+        """Decide how a source is read."""
+        stream = TextStream.of(source, options)
+        sample = list(itertools.islice(stream.lines(), SAMPLE))
+        sep = _plain_separator(options.sep)
+        if sample and (named := SEPARATOR_LINE.fullmatch(sample[0][1].strip("\r\n"))):
+            sep = sep or named[1]
+            stream = replace(stream, n_skipped=sample.pop(0)[0])
+        if not sample:
+            raise ValueError(f"{stream.name} is empty")
+        if sep is None:
+            ending = format_ending(source) if isinstance(source, Path) else ""
+            texts = [line for _, line in sample]
+            sep = choose_separator(texts, SEPARATORS.get(ending), options.decimal)
+        if options.quote is None:
+            dialect = choose_dialect(stream, sep)
+        else:
+            dialect = explicit_dialect(sep, options.quote)
         try:
-            frame = _parse(path, "|", dialect)
-        except pd.errors.ParserError as error:
-            errors.append(error)
-            continue
-        if len(frame) == n_rows:
-            return frame
-        parsed.append(frame)
-    if not parsed:
-        raise errors[0]
-    return parsed[0]
+            number, first = next(dialect.rows(stream.lines()))
+        except LineError as error:
+            raise _no_dialect(stream, sep, error) from None
+        header = Header(tuple(first), number, options.header, stream.name)
+        if options.columns and options.header:
+            header.check()
+        return cls(stream, dialect, header)
+
+    def table(self, options: SourceOptions) -> pa.Table:
+        """Return the wanted columns."""
+        import pyarrow as pa
+
+        wanted = options.columns or tuple(self.header.columns)
+        positions = [self.header.position_of(column) for column in wanted]
+        typed = {self.header.position_of(column) for column in options.typed}
+        texts = set(positions) - typed
+        try:
+            table = self._parse(texts, typed, options.decimal)
+        except pa.ArrowInvalid as error:
+            if "UTF8" in str(error):
+                raise _wrong_encoding(self.stream) from None
+            misfit = first_misfit(self.stream, self.dialect, options.quote is None)
+            if misfit is None:
+                raise ValueError(f"{self.stream.name} cannot be read: {error}") from None
+            raise _no_dialect(self.stream, self.dialect.sep, misfit) from None
+        columns = [self._restored(table.column(f"c{position}")) for position in positions]
+        return pa.table(columns, names=[str(column) for column in wanted], metadata=UNTYPED)
+
+    def _restored(self, column: pa.ChunkedArray) -> pa.ChunkedArray:
+        """Return a column of text with separators within quotes as they were."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        is_text = pa.types.is_dictionary(column.type) or pa.types.is_string(column.type)
+        if self.dialect.delimiter != UNIT or self.dialect.quote is None or not is_text:
+            return column
+        restored = pc.replace_substring(column.cast(pa.string()), UNIT, self.dialect.sep)
+        return restored.dictionary_encode() if pa.types.is_dictionary(column.type) else restored
+
+    def _parse(
+        self, texts: set[int], typed: set[int], decimal: str, block_size: int = PARSED_BLOCK
+    ) -> pa.Table:
+        """Parse columns at the positions ``texts`` as text, those at ``typed`` as numbers."""
+        import pyarrow as pa
+        from pyarrow import csv as arrow_csv
+
+        text = pa.dictionary(pa.int32(), pa.string())
+        dialect = self.dialect
+        try:
+            with self._parser_input() as file:
+                table: pa.Table = arrow_csv.read_csv(
+                    file,
+                    read_options=arrow_csv.ReadOptions(
+                        block_size=block_size,
+                        column_names=[f"c{i}" for i in range(len(self.header.cells))],
+                        skip_rows=self._n_lines_above,
+                    ),
+                    parse_options=arrow_csv.ParseOptions(
+                        delimiter=dialect.delimiter,
+                        quote_char=dialect.quote or False,
+                        escape_char=dialect.escape or False,
+                        newlines_in_values=dialect.line_breaks,
+                        # A line of spaces is blank, as it looks in an editor.
+                        invalid_row_handler=lambda row: "error" if row.text.strip() else "skip",
+                    ),
+                    convert_options=arrow_csv.ConvertOptions(
+                        include_columns=[f"c{i}" for i in sorted(texts | typed)],
+                        column_types={f"c{i}": text for i in texts},
+                        null_values=list(NULL_NUMBERS),
+                        decimal_point=decimal,
+                    ),
+                )
+        except pa.ArrowInvalid as error:
+            if "straddling" not in str(error) or block_size == LARGEST_BLOCK:
+                raise
+            return self._parse(texts, typed, decimal, LARGEST_BLOCK)
+        return table
+
+    @property
+    def _n_lines_above(self) -> int:
+        """How many lines there are above the first row."""
+        return self.header.last_line if self.header.is_present else self.stream.n_skipped
+
+    @contextlib.contextmanager
+    def _parser_input(self) -> Iterator[Any]:
+        """Open the text for the parser: the file itself where its bytes may stay as they are."""
+        import pyarrow as pa
+
+        if self.stream.is_plain and self.dialect.delimiter == self.dialect.sep:
+            with pa.OSFile(str(self.stream.source)) as file:
+                yield file
+            return
+        blocks = map(self.dialect.plain_bytes, self.stream.blocks())
+        with contextlib.closing(_BlockFile(blocks)) as raw:
+            yield pa.PythonFile(io.BufferedReader(raw, PARSED_BLOCK), mode="r")
 
 
-def _count_lines(path: Path) -> int:
-    """Return the number of lines that are not blank."""
-    with open_unpacked(path) as file:
-        return sum(1 for line in file if line.strip())
+class _BlockFile(io.RawIOBase):
+    """A file of blocks of bytes."""
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._blocks = blocks
+        self._rest = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._rest:
+            block = next(self._blocks, None)
+            if block is None:
+                return 0
+            self._rest = memoryview(block)
+        n = min(len(buffer), len(self._rest))
+        buffer[:n], self._rest = self._rest[:n], self._rest[n:]
+        return n
 
 
-def _parse(path: Path, sep: str, dialect: Dialect) -> pd.DataFrame:
-    # Read all columns: where only some are read, pandas accepts lines with too many fields, in
-    # which ids stand in the wrong columns.
-    frame = pd.read_csv(
-        path,
-        sep=sep,
-        # The fast parser, which is the default, knows separators of one character only.
-        engine="python" if len(sep) > 1 else None,
-        quoting=csv.QUOTE_NONE if dialect.quote is None else csv.QUOTE_MINIMAL,
-        quotechar=dialect.quote or '"',
-        escapechar=dialect.escape,
-        keep_default_na=False,
-        na_values=[""],
+def _plain_separator(sep: str | None) -> str | None:
+    """Return a separator as typed in a shell, where a tab is written as two characters."""
+    if sep is None:
+        return None
+    sep = sep.replace(r"\t", "\t")
+    if not sep or "\n" in sep or "\r" in sep:
+        raise ValueError(f"sep must be the text between two fields, got {sep!r}")
+    return sep
+
+
+def _no_dialect(stream: TextStream, sep: str, misfit: LineError) -> ValueError:
+    hint = "pass sep= if another text separates the fields"
+    if '"' in misfit.reason:
+        hint = (
+            "pass quote='\"' if quoted fields hold line breaks, quote=\"none\" if quotes are "
+            "characters like others"
+        )
+    return ValueError(
+        f"{stream.name} cannot be read as text separated by {sep!r}: line {misfit.line} "
+        f"{misfit.reason[:200]}; {hint}"
     )
-    # pandas takes surplus fields for an index.
-    if not isinstance(frame.index, pd.RangeIndex):
-        raise pd.errors.ParserError("lines hold more fields than the header has names")
-    return frame
+
+
+def _wrong_encoding(stream: TextStream) -> ValueError:
+    line = stream.line_of_bad_bytes()
+    where = "" if line is None else f"line {line} of "
+    others = 'encoding="cp1252" (Windows) or encoding="latin-1"'
+    return ValueError(
+        f"{where}{stream.name} is not in the encoding {stream.encoding}; pass its own, "
+        f"such as {others}"
+    )

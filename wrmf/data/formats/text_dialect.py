@@ -1,0 +1,284 @@
+"""Decide how the fields of text are separated and quoted: as gives every line its row."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from wrmf.data.formats.text_stream import SPACES, UNIT, TextStream
+
+__all__ = [
+    "NO_QUOTE",
+    "SAMPLE",
+    "Dialect",
+    "LineError",
+    "choose_dialect",
+    "choose_separator",
+    "explicit_dialect",
+    "first_misfit",
+]
+
+# What ``quote`` says where quotes are characters like others.
+NO_QUOTE = "none"
+# Tried in this order on a file whose ending names no separator, or another one than it has.
+SEPARATORS = (",", "\t", ";", "|", "::", " ", SPACES)
+# Enough to tell separators apart.
+SAMPLE = 100
+
+
+class LineError(Exception):
+    """A line that is no row in a dialect: its number, and what is wrong with it."""
+
+    def __init__(self, line: int, reason: str) -> None:
+        super().__init__(line, reason)
+        self.line = line
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Dialect:
+    r"""How fields are separated, and how one is written that holds the separator.
+
+    Attributes
+    ----------
+    sep : str
+        The separator: a character, a longer text or ``SPACES``.
+    quote : str, optional
+        The character around fields, which within them is doubled.
+    escape : str, optional
+        The character before one that is meant literally.
+    line_breaks : bool
+        Whether fields in quotes may hold line breaks.
+    """
+
+    sep: str
+    quote: str | None = None
+    escape: str | None = None
+    line_breaks: bool = False
+
+    @property
+    def delimiter(self) -> str:
+        """The single character that separates fields after :meth:`plain` or :meth:`plain_bytes`."""
+        if self.sep == SPACES:
+            return " "
+        return self.sep if self._is_short else UNIT
+
+    @property
+    def _is_short(self) -> bool:
+        """Whether parsers know the separator."""
+        return len(self.sep.encode()) == 1
+
+    def plain(self, line: str) -> str:
+        """Return a line with one character between fields."""
+        if self.sep == SPACES:
+            return " ".join(line.split())
+        return line if self._is_short else line.replace(self.sep, UNIT)
+
+    def plain_bytes(self, block: bytes) -> bytes:
+        """Return a block of lines with one character between fields."""
+        if self.sep != SPACES:
+            return block if self._is_short else block.replace(self.sep.encode(), UNIT.encode())
+        block = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\t", b" ")
+        while b"  " in block:
+            block = block.replace(b"  ", b" ")
+        return block.replace(b" \n", b"\n").replace(b"\n ", b"\n").strip(b" ")
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        return {
+            "delimiter": self.delimiter,
+            "quoting": csv.QUOTE_NONE if self.quote is None else csv.QUOTE_MINIMAL,
+            "quotechar": self.quote,
+            "escapechar": self.escape,
+            "strict": True,
+        }
+
+    def rows(self, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, list[str]]]:
+        """Yield the fields of each row of numbered lines, with the number of its first line.
+
+        Where fields may hold line breaks, a row goes on to the line that closes its quotes.
+
+        Raises
+        ------
+        LineError
+            Where a quote is left open, or text follows a closing quote.
+        """
+        numbers: list[int] = []
+
+        def texts() -> Iterator[str]:
+            for number, line in lines:
+                numbers.append(number)
+                yield self.plain(line) + "\n"
+
+        try:
+            for row in csv.reader(texts(), **self._options):
+                yield numbers[0], row
+                numbers.clear()
+        except csv.Error as error:
+            raise LineError(numbers[0], f"does not parse: {error}") from None
+
+    def fields(self, line: str) -> list[str] | None:
+        """Return the fields of a single line, or None if it is not well-formed in this dialect."""
+        try:
+            (row,) = csv.reader([self.plain(line)], **self._options)
+        except csv.Error:
+            return None
+        return row if self._escapes_are_needed(line) else None
+
+    def has_width(self, lines: Sequence[str], width: int) -> bool:
+        """Return whether all lines are well-formed rows of a number of fields."""
+        rows = csv.reader(map(self.plain, lines), **self._options)
+        try:
+            widths = [len(row) for row in rows]
+        except csv.Error:
+            return False
+        if len(widths) != len(lines) or set(widths) - {width}:
+            return False
+        return self.escape is None or all(map(self._escapes_are_needed, lines))
+
+    def misfit(self, lines: Iterable[tuple[int, str]]) -> LineError | None:
+        """Return the first of numbered lines that is no row as wide as the first, or None."""
+        width, first = None, 0
+        try:
+            for number, row in self.rows(lines) if self.line_breaks else self._single_rows(lines):
+                if width is None:
+                    width, first = len(row), number
+                if len(row) != width:
+                    return LineError(
+                        number, f"has {len(row)} fields, but line {first} has {width}: {row}"
+                    )
+        except LineError as error:
+            return error
+        return None
+
+    def _single_rows(self, lines: Iterable[tuple[int, str]]) -> Iterator[tuple[int, list[str]]]:
+        for number, line in lines:
+            row = self.fields(line)
+            if row is None:
+                raise LineError(number, f"has a quote or a backslash that has no partner: {line!r}")
+            yield number, row
+
+    def is_used(self, lines: Iterable[str]) -> bool:
+        """Return whether a line would read otherwise without quotes and escapes."""
+        literal = Dialect(self.sep)
+        return any(self.fields(line) != literal.fields(line) for line in lines)
+
+    def _escapes_are_needed(self, line: str) -> bool:
+        """Return whether escapes stand only where they must; elsewhere they are characters."""
+        if self.escape is None or self.escape not in line:
+            return True
+        line = self.plain(line).replace(self.escape * 2, "")
+        special = re.escape(self.delimiter + (self.quote or '"'))
+        return re.search(re.escape(self.escape) + f"(?![{special}])", line) is None
+
+
+def _same_width(rows: Iterable[list[str] | None]) -> bool:
+    width = None
+    for row in rows:
+        if row is None or width not in (None, len(row)):
+            return False
+        width = len(row)
+    return True
+
+
+def _dialects(sep: str) -> list[Dialect]:
+    """Return the dialects to try on a file, the likely ones first."""
+    doubled = Dialect(sep, '"')
+    # As Spark writes quotes in quotes.
+    escaped = Dialect(sep, '"', "\\")
+    literal = Dialect(sep)
+    # Texts separated by pipes often escape by backslashes, and those of Rosenthal 2016 ("Intro to
+    # Implicit Matrix Factorization: Classic ALS with Sketchfab Models") quote by them.
+    by_backslash = [Dialect(sep, "\\"), Dialect(sep, None, "\\")]
+    if sep == "|":
+        return [*by_backslash, doubled, escaped, literal]
+    return [doubled, escaped, literal, *reversed(by_backslash)]
+
+
+def explicit_dialect(sep: str, quote: str) -> Dialect:
+    """Return the dialect that ``quote`` names.
+
+    Raises
+    ------
+    ValueError
+        If it is neither a single character nor ``NO_QUOTE``.
+    """
+    if quote == NO_QUOTE:
+        return Dialect(sep)
+    if len(quote) != 1 or quote.isspace():
+        raise ValueError(f'quote must be a single character or "{NO_QUOTE}", got {quote!r}')
+    return Dialect(sep, quote, line_breaks=True)
+
+
+def choose_separator(lines: Sequence[str], preferred: str | None, decimal: str = ".") -> str:
+    """Return the separator that gives the first lines equally many fields, of two at least.
+
+    Parameters
+    ----------
+    lines : sequence of str
+    preferred : str, optional
+        What the ending of the file says; it is taken where it fits, or where none does.
+    decimal : str
+        The decimal mark is no separator.
+    """
+    candidates = [sep for sep in SEPARATORS if sep not in (decimal, preferred)]
+    if preferred is not None:
+        candidates = [preferred, *(sep for sep in candidates if sep not in (" ", SPACES))]
+    for sep in candidates:
+        for dialect in _dialects(sep):
+            rows = [dialect.fields(line) for line in lines]
+            if _same_width(rows) and len(rows[0] or ()) > 1:
+                return sep
+    return preferred or ","
+
+
+def first_misfit(stream: TextStream, dialect: Dialect, is_chosen: bool) -> LineError | None:
+    """Return the first line that is no row; of a chosen dialect, in the one that fits longest."""
+    misfits = [
+        candidate.misfit(stream.lines())
+        for candidate in (_dialects(dialect.sep) if is_chosen else [dialect])
+    ]
+    return max(filter(None, misfits), key=lambda misfit: misfit.line, default=None)
+
+
+def choose_dialect(stream: TextStream, sep: str) -> Dialect:
+    """Return the first dialect in which each line of a file is a row, all of the same width.
+
+    Only lines with a quote or a backslash read differently in different dialects. The parser counts
+    the fields of all others.
+
+    Where none fits, the parser finds the line: the dialect is that without quotes then.
+    """
+    literal = Dialect(sep)
+    if not any(b'"' in block or b"\\" in block for block in stream.blocks()):
+        return literal
+    head = list(itertools.islice((line for _, line in stream.lines()), SAMPLE))
+    for dialect in _dialects(sep):
+        if _fits(dialect, head, stream):
+            return dialect
+    return literal
+
+
+def _fits(dialect: Dialect, head: Sequence[str], stream: TextStream) -> bool:
+    """Return whether all lines are rows of the dialect, and need it where it is a rare one."""
+    width = len(dialect.fields(head[0]) or ())
+    if not dialect.has_width(head, width):
+        return False
+    is_needed = "\\" not in (dialect.quote, dialect.escape)
+    for lines in _marked_lines(stream):
+        if not dialect.has_width(lines, width):
+            return False
+        is_needed = is_needed or dialect.is_used(lines)
+    return is_needed
+
+
+def _marked_lines(stream: TextStream) -> Iterator[list[str]]:
+    """Yield lists of the lines that hold quotes or backslashes."""
+    for block in stream.blocks():
+        if b'"' in block or b"\\" in block:
+            lines = [line for line in block.splitlines() if b'"' in line or b"\\" in line]
+            yield [line.decode("utf-8", "replace") for line in lines]

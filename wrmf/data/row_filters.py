@@ -1,0 +1,285 @@
+"""Make rows of a table: what is null, negative, too small or on no axis is dropped and counted."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from wrmf.data.axes import as_ids, check_unknown, map_axis, object_array
+from wrmf.data.checks import is_number
+from wrmf.data.ids import NULL_TEXTS, encode_ids, is_arrow
+from wrmf.data.row_table import Column, RowTable, WantedColumns
+from wrmf.data.rows import RowCounts, Rows
+from wrmf.data.times import parse_times
+from wrmf.data.values import null_rows, parse_values, weigh_events
+
+__all__ = ["Axes", "RowFilters"]
+
+# The text of an int that int64 holds for certain.
+OWN_FORM = re.compile(r"0|-?[1-9]\d{0,17}")
+NULLS = ("error", "drop", "keep")
+NEGATIVE = ("error", "drop")
+
+
+@dataclass(frozen=True)
+class RowFilters:
+    """Which rows are dropped.
+
+    Attributes
+    ----------
+    nulls : {"error", "drop", "keep"}
+    negative : {"error", "drop"}
+    min_value : float, optional
+    """
+
+    nulls: str = "error"
+    negative: str = "error"
+    min_value: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.nulls not in NULLS:
+            raise ValueError(f"nulls must be one of {NULLS}, got {self.nulls!r}")
+        if self.negative not in NEGATIVE:
+            raise ValueError(f"negative must be one of {NEGATIVE}, got {self.negative!r}")
+        if self.min_value is not None and not is_number(self.min_value):
+            raise TypeError(f"min_value must be a number, got {self.min_value!r}")
+
+    def rows(self, table: RowTable, wanted: WantedColumns, time_format: str | None) -> Rows:
+        """Return the rows of a table that are kept, with parsed times and the first names.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For what is no id, value or time, and for rows that may neither be dropped nor kept.
+        """
+        try:
+            return self._rows(table, wanted, time_format)
+        except ValueError as error:
+            raise table.placed(error) from None
+
+    def _rows(self, table: RowTable, wanted: WantedColumns, time_format: str | None) -> Rows:
+        null_texts = ("",) if self.nulls == "keep" else NULL_TEXTS
+        (user_codes, users), (item_codes, items) = (
+            encode_ids(
+                table.column(column),
+                str(column),
+                typed=not table.is_untyped,
+                null_texts=null_texts,
+            )
+            for column in (wanted.user, wanted.item)
+        )
+        values = _values_of(table, wanted)
+        if values is None and self.min_value is not None:
+            raise ValueError("min_value needs the column of values: pass value=")
+        nulls = [(wanted.user, "id", user_codes < 0), (wanted.item, "id", item_codes < 0)]
+        if values is not None and wanted.value is not None:
+            nulls.append((wanted.value, "value", np.isnan(values)))
+        if wanted.time is not None:
+            nulls.append((wanted.time, "time", null_rows(table.column(wanted.time))))
+        kept = np.ones(len(table), dtype=bool)
+        counts = RowCounts(read=len(table), null=self._drop_nulls(kept, nulls))
+        if values is not None:
+            counts = self._drop_values(kept, values, counts, wanted.value)
+        if not kept.any():
+            reasons = str(counts).replace("\n", "; ")
+            raise ValueError(f"no entries are left of {len(table)} rows: {reasons}")
+        chosen = None if kept.all() else np.flatnonzero(kept)
+        if chosen is not None:
+            user_codes, users = _used(user_codes[chosen], users)
+            item_codes, items = _used(item_codes[chosen], items)
+            values = None if values is None else values[chosen]
+        return Rows(
+            users,
+            items,
+            user_codes,
+            item_codes,
+            values,
+            _times_of(table, wanted.time, time_format, chosen),
+            _names_of(table, wanted.item_name, item_codes, items, chosen),
+            counts,
+        )
+
+    def _drop_nulls(self, kept: np.ndarray, nulls: list[tuple[Column, str, np.ndarray]]) -> int:
+        """Unmark rows with a null; return how many."""
+        for column, kind, is_null in nulls:
+            if not is_null.any():
+                continue
+            if self.nulls != "drop":
+                row = int(is_null.argmax())
+                hint = ', or nulls="keep" if its text is an id' if kind == "id" else ""
+                raise ValueError(
+                    f"column {column!r} has a null {kind} in row {row}, {is_null.sum()} in all: "
+                    f'pass nulls="drop" to leave these rows out{hint}'
+                )
+            kept &= ~is_null
+        return int(len(kept) - np.count_nonzero(kept))
+
+    def _drop_values(
+        self, kept: np.ndarray, values: np.ndarray, counts: RowCounts, column: Column | None
+    ) -> RowCounts:
+        """Unmark rows of negative or too small values; count them."""
+        is_negative = kept & (values < 0)
+        if is_negative.any() and self.negative != "drop":
+            row = int(is_negative.argmax())
+            raise ValueError(
+                f"column {column!r} must hold finite numbers ≥ 0, row {row} holds {values[row]} "
+                f'({is_negative.sum()} rows are negative): pass negative="drop" to leave them out, '
+                "or turn them into positive weights"
+            )
+        kept &= ~is_negative
+        counts = replace(counts, negative=int(is_negative.sum()))
+        if self.min_value is None:
+            return counts
+        is_small = kept & (values < self.min_value)
+        kept &= ~is_small
+        return replace(counts, small=int(is_small.sum()))
+
+
+def _values_of(table: RowTable, wanted: WantedColumns) -> np.ndarray | None:
+    if wanted.value is None:
+        return None
+    column = table.column(wanted.value)
+    if wanted.weights is not None:
+        return weigh_events(column, wanted.value, wanted.weights)
+    return parse_values(column, wanted.value)
+
+
+def _used(codes: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return codes of the ids that rows have, and these ids."""
+    is_used = np.bincount(codes, minlength=len(ids)) > 0
+    if is_used.all():
+        return codes, ids
+    return (np.cumsum(is_used) - 1)[codes], ids[is_used]
+
+
+def _taken(column: Any, chosen: np.ndarray | None) -> Any:
+    """Return the chosen rows of a column; None chooses all."""
+    if chosen is None:
+        return column
+    return column.take(chosen) if is_arrow(column) else column.iloc[chosen]
+
+
+def _times_of(
+    table: RowTable, name: Column | None, time_format: str | None, chosen: np.ndarray | None
+) -> np.ndarray | None:
+    if name is None:
+        return None
+    try:
+        return parse_times(_taken(table.column(name), chosen), str(name), time_format)
+    except ValueError as error:
+        raise table.placed(error, chosen) from None
+
+
+def _names_of(
+    table: RowTable,
+    name: Column | None,
+    item_codes: np.ndarray,
+    items: np.ndarray,
+    chosen: np.ndarray | None,
+) -> np.ndarray | None:
+    """Return the first name of each item, or its id as text where it has none."""
+    if name is None:
+        return None
+    column = _taken(table.column(name), chosen)
+    rows = np.flatnonzero(~null_rows(column))
+    first = np.full(len(items), -1, dtype=np.int64)
+    # Of several rows of an item, the last assignment counts.
+    first[item_codes[rows[::-1]]] = rows[::-1]
+    has_name = first >= 0
+    named = _taken(column, first[has_name])
+    names = object_array([str(item) for item in items.tolist()])
+    names[has_name] = object_array(
+        [str(value) for value in named.to_pylist()]
+        if is_arrow(named)
+        else [str(value) for value in named]
+    )
+    return names
+
+
+@dataclass(frozen=True)
+class Axes:
+    """The ids that the axes of the result begin with.
+
+    Attributes
+    ----------
+    users, items : ndarray of distinct ids, optional
+    item_names : ndarray, optional
+        The names of ``items``.
+    unknown : {"error", "drop", "extend"}
+        What becomes of rows with other ids.
+    """
+
+    users: np.ndarray | None = None
+    items: np.ndarray | None = None
+    item_names: np.ndarray | None = None
+    unknown: str = "error"
+
+    @classmethod
+    def of(
+        cls, users: Iterable[Any] | None, items: Iterable[Any] | None, like: Any, unknown: str
+    ) -> Axes:
+        """Return the given axes, or else those of a model or of interactions.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For repeated or null ids, and for ``like`` that has no axes.
+        """
+        check_unknown(unknown)
+        names = None
+        if like is not None:
+            if users is not None or items is not None:
+                raise ValueError("pass users= and items=, or like=, not both")
+            users, items = getattr(like, "users", None), getattr(like, "items", None)
+            names = getattr(like, "item_names", None)
+            if users is None or items is None:
+                raise TypeError(
+                    "like must be Interactions or a fitted model, which have users and items; got "
+                    f"{type(like).__name__}"
+                )
+        return cls(
+            None if users is None else as_ids(users, None, "users"),
+            None if items is None else as_ids(items, None, "items"),
+            names,
+            unknown,
+        )
+
+    def place(self, rows: Rows, is_untyped: bool) -> Rows:
+        """Return rows on these axes; unknown ids are dropped and counted, or extend the axes.
+
+        Raises
+        ------
+        ValueError
+            For ids that are not on the axes, if they are neither dropped nor extend them.
+        """
+        if self.users is None and self.items is None:
+            return rows
+        user_map, item_map = (
+            map_axis(_alike(ids, onto) if is_untyped else ids, onto, self.unknown, name)
+            for ids, onto, name in (
+                (rows.users, self.users, "users"),
+                (rows.items, self.items, "items"),
+            )
+        )
+        placed = rows.on_axes(user_map, item_map)
+        if self.item_names is not None and rows.item_names is None:
+            new = item_map.ids[len(self.item_names) :].tolist()
+            names = object_array([*self.item_names.tolist(), *map(str, new)])
+            placed = replace(placed, item_names=names)
+        counts = replace(rows.counts, unknown=len(rows) - len(placed))
+        return replace(placed, counts=counts)
+
+
+def _alike(ids: np.ndarray, onto: np.ndarray | None) -> np.ndarray:
+    """Return ids of a text file in the type of an axis, which other ids of its file decided."""
+    if onto is None or ids.dtype == onto.dtype:
+        return ids
+    if ids.dtype == np.int64 and all(isinstance(other, str) for other in onto):
+        return object_array([str(number) for number in ids.tolist()])
+    if onto.dtype == np.int64 and all(isinstance(text, str) for text in ids):
+        return object_array([int(text) if OWN_FORM.fullmatch(text) else text for text in ids])
+    return ids

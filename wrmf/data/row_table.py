@@ -1,0 +1,154 @@
+"""The wanted columns of a source, and where its rows stand."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+
+from wrmf.data.formats import SourceOptions, load_source
+from wrmf.data.formats.text import is_untyped, line_of_row
+
+__all__ = ["Column", "RowTable", "WantedColumns"]
+
+# The name of a column, or its position from 0.
+Column: TypeAlias = "str | int"
+# Columns of all layouts but "pairs".
+UNFOLDED = {"user": "user", "item": "item", "value": "value"}
+ROW = re.compile(r"\brow (\d+)\b")
+
+
+@dataclass(frozen=True)
+class WantedColumns:
+    """Which columns hold what.
+
+    Attributes
+    ----------
+    user, item : str or int
+    value : str or int, optional
+        Counts, or events if there are ``weights``.
+    weights : mapping, optional
+        The weight of each event.
+    item_name, time : str or int, optional
+    """
+
+    user: Column
+    item: Column
+    value: Column | None = None
+    weights: Mapping[Any, float] | None = None
+    item_name: Column | None = None
+    time: Column | None = None
+
+    @property
+    def columns(self) -> tuple[Column, ...]:
+        """All wanted columns, once."""
+        wanted = (self.user, self.item, self.value, self.item_name, self.time)
+        return tuple(dict.fromkeys(column for column in wanted if column is not None))
+
+    def typed(self, time_format: str | None) -> tuple[Column, ...]:
+        """Return the columns whose text is parsed as it is read: counts, and times as numbers."""
+        value = self.value if self.weights is None else None
+        # A pattern wants the text of each time.
+        time = self.time if time_format is None or "%" not in time_format else None
+        texts = (self.user, self.item, self.item_name)
+        return tuple(
+            column for column in (value, time) if column is not None and column not in texts
+        )
+
+    def without_header(self) -> WantedColumns:
+        """Return the same columns with the first two as default of users and items."""
+        return replace(
+            self,
+            user=0 if self.user == "user" else self.user,
+            item=1 if self.item == "item" else self.item,
+        )
+
+    def unfolded(self) -> WantedColumns:
+        """Return the columns of a table that had another layout than pairs."""
+        if self.item_name is not None or self.time is not None or self.weights is not None:
+            raise ValueError(
+                'item_name=, time= and weights of events need layout="pairs": other layouts have '
+                "users, items and values only"
+            )
+        return WantedColumns("user", "item", "value")
+
+
+@dataclass(frozen=True)
+class RowTable:
+    """A table of a source.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame or pyarrow.Table
+    source : object
+        Where it comes from.
+    options : SourceOptions
+        How it was read.
+    is_folded : bool
+        Whether its rows are not those of the source.
+    """
+
+    table: Any
+    source: Any
+    options: SourceOptions
+    is_folded: bool = False
+
+    @classmethod
+    def load(cls, source: Any, options: SourceOptions, layout: str) -> RowTable:
+        """Load a source.
+
+        Raises
+        ------
+        FileNotFoundError, ImportError, TypeError, ValueError
+            For a source that cannot be read or has no rows.
+        """
+        table = cls(load_source(source, options, layout), source, options, layout != "pairs")
+        if not len(table):
+            raise ValueError("there are no rows to read")
+        return table
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @property
+    def is_untyped(self) -> bool:
+        """Whether the texts of the source may be numbers."""
+        return is_untyped(self.table)
+
+    def column(self, column: Column) -> Any:
+        """Return a column, a pandas Series or an arrow array."""
+        if isinstance(self.table, pd.DataFrame):
+            if column in self.table.columns:
+                return self.table[column]
+            return self.table.iloc[:, self._position(column)]
+        if str(column) in self.table.column_names:
+            return self.table.column(str(column))
+        return self.table.column(self._position(column))
+
+    def _position(self, column: Column) -> int:
+        return self.options.columns.index(column)
+
+    def place(self, row: int) -> str:
+        """Return what error messages call a row: the line of a text file, or its number from 0."""
+        if self.is_untyped and not self.is_folded and isinstance(self.source, (str, Path)):
+            path = Path(self.source).expanduser()
+            if path.is_file():
+                return f"line {line_of_row(path, self.options, row)} of {path}"
+        return f"row {row}"
+
+    def placed(self, error: ValueError, kept: np.ndarray | None = None) -> ValueError:
+        """Return an error about a row, counted from 0, as one about its line.
+
+        ``kept`` are the numbers of the rows that were counted, if not all.
+        """
+        message = str(error)
+        match = ROW.search(message)
+        if match is None:
+            return error
+        row = int(match[1]) if kept is None else int(kept[int(match[1])])
+        return ValueError(message[: match.start()] + self.place(row) + message[match.end() :])
