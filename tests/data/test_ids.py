@@ -16,7 +16,7 @@ from wrmf.data.ids import NULL_TEXTS, encode_ids, own_form_ints
 def ids_of(column, **options):
     """Return the id of each row, None for null."""
     codes, ids = encode_ids(column, "user", **options)
-    assert codes.dtype == np.int64
+    assert codes.dtype in (np.int32, np.int64)
     assert set(codes.tolist()) - {-1} == set(range(len(ids)))
     return [None if code < 0 else ids.tolist()[code] for code in codes]
 

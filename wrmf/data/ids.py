@@ -21,6 +21,8 @@ NULL_TEXTS = ("", r"\N", "NULL", "null", "None", "nan", "NaN", "<NA>", "<null>",
 NULL_NUMBERS = (*NULL_TEXTS, "NA", "N/A", "n/a", "#N/A")
 # Above it, floats skip whole numbers, so that different ids may have become the same.
 EXACT_FLOATS = 2**53
+# Codes looked at a time.
+PART = 1 << 16
 INT64 = np.iinfo(np.int64)
 
 
@@ -42,7 +44,7 @@ def encode_ids(
 
     Returns
     -------
-    codes : int64 (n_rows,)
+    codes : int32 or int64 (n_rows,)
         From 0 in the order of first appearance; -1 for null.
     ids : int64 or object (n_ids,)
         int64 where all ids are ints of that range.
@@ -110,9 +112,7 @@ class _Encoded:
 
     def in_order(self) -> _Encoded:
         """Return ids numbered by their first appearance, without those of no row."""
-        appearances = np.maximum.accumulate(self.codes) if len(self.codes) else self.codes
-        starts = len(self.codes) and appearances[0] <= 0 and appearances[-1] == len(self.ids) - 1
-        if starts and (np.diff(appearances) <= 1).all():
+        if self._is_in_order():
             return self
         codes, order = pd.factorize(np.asarray(self.codes, dtype=np.int64))
         null = np.flatnonzero(order < 0)
@@ -122,13 +122,25 @@ class _Encoded:
         ids = self.ids[order] if isinstance(self.ids, np.ndarray) else self.ids.take(order)
         return _Encoded(codes, ids)
 
+    def _is_in_order(self) -> bool:
+        n_seen = 0
+        # Parts fit into the cache.
+        for start in range(0, len(self.codes), PART):
+            seen = np.maximum.accumulate(self.codes[start : start + PART])
+            np.maximum(seen, n_seen - 1, out=seen)
+            if seen[0] > n_seen or (seen[1:] - seen[:-1] > 1).any():
+                return False
+            n_seen = int(seen[-1]) + 1
+        return n_seen == len(self.ids)
+
     def result(self, typed: bool) -> tuple[np.ndarray, np.ndarray]:
-        """Return the codes as int64, and the ids as int64 where possible, else as objects."""
-        codes = np.asarray(self.codes, dtype=np.int64)
+        """Return the codes, and the ids as int64 where possible, else as objects."""
         if isinstance(self.ids, np.ndarray):
-            return codes, _ints_or_objects(self.ids)
+            return self.codes, _ints_or_objects(self.ids)
         ints = None if typed or not len(self.ids) else own_form_ints(self.ids)
-        return codes, np.array(self.ids.to_pylist(), dtype=object) if ints is None else ints
+        if ints is None:
+            return self.codes, np.array(self.ids.to_pylist(), dtype=object)
+        return self.codes, ints
 
 
 def _encode_arrow(column: Any, name: str) -> _Encoded:
@@ -145,7 +157,8 @@ def _encode_arrow(column: Any, name: str) -> _Encoded:
             return _encode_pandas(column.to_pandas(), name)
     if not column.num_chunks:
         return _Encoded(np.empty(0, dtype=np.int64), np.empty(0, dtype=object))
-    column = column.unify_dictionaries()
+    if not _share_dictionary(column.chunks):
+        column = column.unify_dictionaries()
     codes = np.concatenate([_dictionary_codes(chunk.indices) for chunk in column.chunks])
     ids = column.chunk(0).dictionary
     if pa.types.is_string(ids.type) or pa.types.is_large_string(ids.type):
@@ -160,8 +173,19 @@ def _encode_arrow(column: Any, name: str) -> _Encoded:
     ).in_order()
 
 
+def _share_dictionary(chunks: Sequence[pa.DictionaryArray]) -> bool:
+    """Return whether all chunks have one dictionary, so that it need not be unified again."""
+    places = [
+        (ids.offset, len(ids), [buffer and buffer.address for buffer in ids.buffers()])
+        for ids in (chunk.dictionary for chunk in chunks)
+    ]
+    return all(place == places[0] for place in places)
+
+
 def _dictionary_codes(indices: pa.Array) -> np.ndarray:
-    """Return the indices of a dictionary array, -1 for null."""
+    """Return the indices of a dictionary array as int32 or int64, -1 for null."""
+    if indices.type.bit_width < 32 or str(indices.type).startswith("u"):
+        indices = indices.cast("int64")
     codes: np.ndarray = np.asarray(indices.fill_null(-1) if indices.null_count else indices)
     return codes
 

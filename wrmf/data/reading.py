@@ -130,4 +130,7 @@ def read_interactions(
     axes = Axes.of(users, items, like, unknown)
     table = RowTable.load(source, options, layout)
     rows = filters.rows(table, wanted if layout == "pairs" else wanted.unfolded(), time_format)
-    return Interactions.from_rows(axes.place(rows, table.is_untyped), duplicates)
+    rows = axes.place(rows, table.is_untyped)
+    # Its memory is needed to merge the rows.
+    del table
+    return Interactions.from_rows(rows, duplicates)

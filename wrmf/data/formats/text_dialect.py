@@ -9,6 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from wrmf.data.formats.text_stream import SPACES, UNIT, TextStream
 
 __all__ = [
@@ -26,6 +28,8 @@ __all__ = [
 NO_QUOTE = "none"
 # Tried in this order on a file whose ending names no separator, or another one than it has.
 SEPARATORS = (",", "\t", ";", "|", "::", " ", SPACES)
+# Without these, lines read the same in all dialects.
+MARKS = (b'"', b"\\")
 # Enough to tell separators apart.
 SAMPLE = 100
 
@@ -254,7 +258,7 @@ def choose_dialect(stream: TextStream, sep: str) -> Dialect:
     Where none fits, the parser finds the line: the dialect is that without quotes then.
     """
     literal = Dialect(sep)
-    if not any(b'"' in block or b"\\" in block for block in stream.blocks()):
+    if not stream.holds_any(MARKS):
         return literal
     head = list(itertools.islice((line for _, line in stream.lines()), SAMPLE))
     for dialect in _dialects(sep):
@@ -269,16 +273,39 @@ def _fits(dialect: Dialect, head: Sequence[str], stream: TextStream) -> bool:
     if not dialect.has_width(head, width):
         return False
     is_needed = "\\" not in (dialect.quote, dialect.escape)
-    for lines in _marked_lines(stream):
+    is_doubled = dialect == Dialect(dialect.sep, '"')
+    for block in stream.blocks():
+        if is_doubled and _is_cleanly_quoted(dialect.plain_bytes(block), dialect.delimiter):
+            continue
+        lines = _marked_lines(block)
         if not dialect.has_width(lines, width):
             return False
         is_needed = is_needed or dialect.is_used(lines)
     return is_needed
 
 
-def _marked_lines(stream: TextStream) -> Iterator[list[str]]:
-    """Yield lists of the lines that hold quotes or backslashes."""
-    for block in stream.blocks():
-        if b'"' in block or b"\\" in block:
-            lines = [line for line in block.splitlines() if b'"' in line or b"\\" in line]
-            yield [line.decode("utf-8", "replace") for line in lines]
+def _is_cleanly_quoted(block: bytes, delimiter: str) -> bool:
+    """Return whether quotes stand only at both ends of fields, which is quick to see."""
+    data = np.frombuffer(block, dtype=np.uint8)
+    quotes = np.flatnonzero(data == ord('"'))
+    if not len(quotes):
+        return True
+    if len(quotes) % 2:
+        return False
+    opening, closing = quotes[::2], quotes[1::2]
+    ends = np.zeros(256, dtype=bool)
+    ends[[ord(delimiter), *b"\r\n"]] = True
+    # Before the first field, and behind the last one, the block may end.
+    before = ends[data[np.maximum(opening - 1, 0)]] | (opening == 0)
+    after = ends[data[np.minimum(closing + 1, len(data) - 1)]] | (closing == len(data) - 1)
+    line_ends = np.flatnonzero((data == ord("\n")) | (data == ord("\r")))
+    same_line = np.searchsorted(line_ends, opening) == np.searchsorted(line_ends, closing)
+    return bool(before.all() and after.all() and same_line.all())
+
+
+def _marked_lines(block: bytes) -> list[str]:
+    """Return the lines that hold quotes or backslashes."""
+    if not any(mark in block for mark in MARKS):
+        return []
+    lines = [line for line in block.splitlines() if any(mark in line for mark in MARKS)]
+    return [line.decode("utf-8", "replace") for line in lines]

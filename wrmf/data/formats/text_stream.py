@@ -6,7 +6,7 @@ import codecs
 import contextlib
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -136,6 +136,10 @@ class TextStream:
                 block = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
                 block = re.sub(b"(?m)^" + re.escape(self.comment.encode()) + b".*", b"", block)
             yield block
+
+    def holds_any(self, marks: Sequence[bytes]) -> bool:
+        """Return whether one of several characters of ASCII occurs in the text."""
+        return any(mark in chunk for chunk in self._utf8() for mark in marks)
 
     def _utf8(self) -> Iterator[bytes]:
         """Yield the bytes of the text, without a byte order mark."""
