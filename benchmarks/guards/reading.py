@@ -3,10 +3,10 @@
     python -m benchmarks.guards.reading [--rows 20_000_000] [--rounds 5] [--folder FOLDER]
 
 Writes a csv and a parquet file of interactions (a user, an item, a timestamp; ids are texts), and
-reads both, each time in a fresh process, in turn: so a busy minute of the machine meets all readers.
-The table has the median of the seconds and of the peak of memory, and ratios to polars. Importing
-the libraries is not timed. Reading includes ids as codes, and the matrix; a second row has times,
-too. Files that ``--folder`` holds already are read again.
+reads both, each time in a fresh process, in turn, so that a busy minute of the machine meets all
+readers. The table has the median of the seconds and of the peak of memory, and ratios to polars.
+Importing the libraries is not timed. Reading includes ids as codes, and the matrix; a second row
+has times, too. Files that ``--folder`` holds already are read again.
 """
 
 from __future__ import annotations
@@ -96,7 +96,9 @@ def compare(path: Path, rounds: int) -> list[tuple[str, ...]]:
         readers = list(READERS) if number % 2 == 0 else list(reversed(READERS))
         for reader in readers:
             runs[reader].append(measure(path, reader))
-    medians = {reader: [median(column) for column in zip(*runs[reader])] for reader in READERS}
+    medians = {
+        reader: [median(column) for column in zip(*runs[reader], strict=True)] for reader in READERS
+    }
     return [
         (
             path.suffix[1:],

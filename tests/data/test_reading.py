@@ -195,3 +195,198 @@ def test_a_frame_of_interactions_is_read_back_the_same(likes):
     again = read_interactions(data.to_frame(), value="value")
     assert np.array_equal(again.matrix.sum(axis=1).A1, likes[again.users].sum(axis=1).A1)
     assert again.n_interactions == likes.nnz
+
+
+TRIPLES = frame(
+    user=["ann", "ann", None, "bob", "bob", "cat"],
+    item=["x", "y", "x", "x", None, "z"],
+    n=[0, -1, 3, 2.5, 1, np.nan],
+)
+
+
+def write(frame, path):
+    """Write a frame as text or parquet, by the ending of the path."""
+    if path.suffix == ".parquet":
+        frame.to_parquet(path)
+    else:
+        frame.to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(params=["frame", "x.csv", "x.parquet"])
+def source_of(request, tmp_path):
+    """Return how a frame becomes the source, so that a test claims the same of all."""
+    if request.param == "frame":
+        return lambda frame: frame
+    return lambda frame: write(frame, tmp_path / request.param)
+
+
+def test_dropped_rows_are_counted_by_their_reason(source_of):
+    data = read_interactions(
+        source_of(TRIPLES), value="n", nulls="drop", negative="drop", min_value=1
+    )
+    assert data.to_frame().to_numpy().tolist() == [["bob", "x", 2.5]]
+    # No id is left of which no row is.
+    assert (data.users.tolist(), data.items.tolist()) == (["bob"], ["x"])
+    counts = data.summary().rows
+    assert (counts.read, counts.null, counts.negative, counts.small) == (6, 3, 1, 1)
+
+
+def test_nothing_is_dropped_unasked(source_of):
+    with pytest.raises(ValueError, match=r"column 'user' has a null id.* \(1 in all|null id"):
+        read_interactions(source_of(TRIPLES), value="n")
+    with pytest.raises(ValueError, match=r"-1.*negative=\"drop\""):
+        read_interactions(source_of(TRIPLES), value="n", nulls="drop")
+
+
+def test_rows_of_value_zero_are_counted(source_of):
+    data = read_interactions(source_of(frame(user=[1, 1], item=["a", "b"], n=[0, 2])), value="n")
+    assert data.summary().rows.zero == 1
+
+
+def test_no_row_left_is_an_error_that_counts(source_of):
+    with pytest.raises(ValueError, match=r"no entries are left of 6 rows.*nulls"):
+        read_interactions(source_of(TRIPLES), value="n", nulls="drop", negative="drop", min_value=9)
+
+
+@pytest.mark.parametrize("word", ["NULL", r"\N", "None", "nan"])
+def test_words_for_null_are_no_ids_unless_kept(source_of, word):
+    words = frame(user=["ann", word], item=["x", "x"])
+    with pytest.raises(ValueError, match=r"null id.*nulls=\"drop\".*nulls=\"keep\""):
+        read_interactions(source_of(words))
+    assert read_interactions(source_of(words), nulls="drop").users.tolist() == ["ann"]
+    assert read_interactions(source_of(words), nulls="keep").users.tolist() == ["ann", word]
+
+
+def test_events_have_weights(source_of):
+    events = frame(
+        user=[1, 1, 2, 2], item=["a", "a", "a", "b"], event=["view", "cart", "view", "x"]
+    )
+    weights = {"view": 1, "cart": 3}
+    with pytest.raises(ValueError, match=r"event 'x', which value= gives no weight"):
+        read_interactions(source_of(events), value=weights)
+    data = read_interactions(source_of(events), value={**weights, "x": 0})
+    assert data.matrix.toarray().tolist() == [[4, 0], [1, 0]]
+    assert data.summary().rows.zero == 1
+    kinds = events.rename(columns={"event": "kind"})
+    by_name = read_interactions(source_of(kinds), value={**weights, "x": 1}, event="kind")
+    assert by_name.matrix.sum() == 6
+    for wrong in ({}, {"view": -1}, {"view": "1"}):
+        with pytest.raises((TypeError, ValueError), match="weight"):
+            read_interactions(source_of(events), value=wrong)
+
+
+def test_a_test_file_is_read_on_the_axes_of_the_train_file(source_of):
+    train = read_interactions(frame(user=["ann", "bob"], item=["x", "y"]))
+    test = frame(user=["bob", "cat"], item=["y", "x"])
+    with pytest.raises(ValueError, match=r"unknown id among users: 'cat'.*unknown=\"drop\""):
+        read_interactions(source_of(test), like=train)
+    dropped = read_interactions(source_of(test), like=train, unknown="drop")
+    assert dropped.matrix.toarray().tolist() == [[0, 0], [0, 1]]
+    assert dropped.users.tolist() == ["ann", "bob"]
+    assert dropped.summary().rows.unknown == 1
+    extended = read_interactions(source_of(test), users=["ann", "bob"], unknown="extend")
+    assert extended.users.tolist() == ["ann", "bob", "cat"]
+    assert extended.items.tolist() == ["y", "x"]
+
+
+@pytest.mark.parametrize("train_users", [[1, 2], ["1", "2"], ["1", "2", "x"]])
+@pytest.mark.parametrize("test_users", [["2"], ["2", "y"]])
+def test_ids_of_text_files_are_of_the_type_of_given_axes(tmp_path, train_users, test_users):
+    # One id of text makes text of all ids in its file, not of those in another file.
+    path = write(frame(user=test_users, item=["a"] * len(test_users)), tmp_path / "x.csv")
+    data = read_interactions(path, users=train_users, unknown="drop")
+    assert data.users.tolist() == train_users
+    assert data.matrix.toarray()[:, 0].tolist() == [0, 1, 0][: len(train_users)]
+
+
+def test_names_come_with_the_axes_of_a_model_or_with_the_rows():
+    likes = frame(user=[1, 1, 2], item=["a", "b", "a"], name=[None, "Beta", "Alpha"])
+    named = read_interactions(likes, item_name="name")
+    assert named.item_names.tolist() == ["Alpha", "Beta"]
+    again = read_interactions(likes, like=named)
+    assert again.item_names.tolist() == ["Alpha", "Beta"]
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"like": 7}, "like must be Interactions or a fitted model"),
+        ({"like": Interactions.from_matrix(np.eye(2)), "users": [1]}, "not both"),
+        ({"users": [1, 1]}, "twice"),
+        ({"nulls": "skip"}, "nulls must be one of"),
+        ({"negative": "keep"}, "negative must be one of"),
+        ({"unknown": "skip"}, "unknown must be one of"),
+        ({"min_value": "1"}, "min_value must be a number"),
+        ({"min_value": 2}, "min_value needs"),
+        ({"layout": "tall"}, "layout must be one of"),
+    ],
+)
+def test_errors_name_the_wrong_option(options, error):
+    with pytest.raises((TypeError, ValueError), match=error):
+        read_interactions(frame(user=[1], item=[2]), **options)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pd.to_timedelta([1, 2], unit="D"),
+        pd.to_datetime(["2026-01-01", "2026-01-02"]),
+        pd.period_range("2026", periods=2),
+        [pd.Timestamp("2026-01-01").date(), 2],
+        [pd.Timedelta(1), 1],
+        [1 + 2j, 1],
+        ["1", "many"],
+    ],
+)
+def test_values_that_are_no_numbers_are_refused(values):
+    with pytest.raises(ValueError, match="column 'n' must hold numbers"):
+        read_interactions(frame(user=[1, 2], item=[1, 2], n=values), value="n")
+
+
+@pytest.mark.parametrize(
+    "values", [[True, False], ["2", "0"], pd.array([2, 1], "Int8"), pd.Categorical([1, 2])]
+)
+def test_values_of_every_kind_of_number_are_read(values):
+    data = read_interactions(frame(user=[1, 1], item=[1, 2], n=values), value="n")
+    expected = [float(value) for value in values if float(value)]
+    assert data.matrix.data.tolist() == expected
+
+
+def test_dates_in_a_text_file_are_no_values(tmp_path):
+    (tmp_path / "x.csv").write_text("user,item,n\n1,2,2026-01-01\n")
+    with pytest.raises(ValueError, match=r"must hold numbers, line 2 of "):
+        read_interactions(tmp_path / "x.csv", value="n")
+
+
+def test_times_of_text_are_parsed_when_they_are_read(tmp_path):
+    (tmp_path / "x.csv").write_text("user,item,t\n1,2,31.12.2025 23:59\n1,3,01.01.2026 00:00\n")
+    data = read_interactions(tmp_path / "x.csv", time="t", time_format="%d.%m.%Y %H:%M")
+    assert data.times.astype(str).tolist()[0].startswith("2025-12-31T23:59")
+    with pytest.raises(ValueError, match=r"line 2 of .* no time"):
+        read_interactions(tmp_path / "x.csv", time="t")
+
+
+def test_null_times_are_dropped_and_the_lines_of_others_stay(tmp_path):
+    (tmp_path / "x.csv").write_text("user,item,t\n1,1,\n1,2,2026-01-02\n1,3,NULL\n")
+    data = read_interactions(tmp_path / "x.csv", time="t", nulls="drop")
+    assert data.items.tolist() == [2]
+    (tmp_path / "x.csv").write_text("user,item,t\n1,1,\n1,2,2026-01-02\n1,3,soon\n")
+    with pytest.raises(ValueError, match=r"line 4 of .*'soon'"):
+        read_interactions(tmp_path / "x.csv", time="t", nulls="drop")
+
+
+def test_columns_of_frames_may_be_named_by_position():
+    likes = pd.DataFrame([["ann", "x", 3]], columns=["who", "what", "n"])
+    assert read_interactions(likes, user=0, item=1, value=2).matrix.sum() == 3
+    assert read_interactions(likes, header=False).users.tolist() == ["ann"]
+
+
+def test_the_same_table_gives_the_same_data_from_every_source(source_of):
+    table = frame(user=[3, 1, 3, 2], item=["b", "a", "b", "c"], n=[1.0, 2.0, 3.0, 4.0])
+    before = table.copy()
+    data = read_interactions(source_of(table), value="n")
+    assert data.users.tolist() == [3, 1, 2]
+    assert data.items.tolist() == ["b", "a", "c"]
+    assert data.matrix.toarray().tolist() == [[4, 0, 0], [0, 2, 0], [0, 0, 4]]
+    pd.testing.assert_frame_equal(table, before)

@@ -259,7 +259,12 @@ class Axes:
         if self.users is None and self.items is None:
             return rows
         user_map, item_map = (
-            map_axis(_alike(ids, onto) if is_untyped else ids, onto, self.unknown, name)
+            map_axis(
+                _alike(ids, onto) if is_untyped and onto is not None else ids,
+                ids if onto is None else onto,
+                self.unknown,
+                name,
+            )
             for ids, onto, name in (
                 (rows.users, self.users, "users"),
                 (rows.items, self.items, "items"),
@@ -274,9 +279,9 @@ class Axes:
         return replace(placed, counts=counts)
 
 
-def _alike(ids: np.ndarray, onto: np.ndarray | None) -> np.ndarray:
+def _alike(ids: np.ndarray, onto: np.ndarray) -> np.ndarray:
     """Return ids of a text file in the type of an axis, which other ids of its file decided."""
-    if onto is None or ids.dtype == onto.dtype:
+    if ids.dtype == onto.dtype:
         return ids
     if ids.dtype == np.int64 and all(isinstance(other, str) for other in onto):
         return object_array([str(number) for number in ids.tolist()])
