@@ -1,6 +1,7 @@
 """Text of every shape is read as what it says; what cannot be read is an error about its line."""
 
 import bz2
+import csv
 import gzip
 import io
 import lzma
@@ -10,6 +11,8 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from wrmf import read_interactions
 from wrmf.data.formats.options import SourceOptions
@@ -145,6 +148,43 @@ def test_separators_are_literal_texts_also_within_quotes(tmp_path, sep):
     (tmp_path / "x.dat").write_text(text, encoding="utf-8")
     expected = {(f"a{actual}b", "i.*"): 2, ("a", "i"): 1}
     assert entries(tmp_path / "x.dat", sep=sep, value="n") == expected
+
+
+@pytest.mark.parametrize("ending", ["csv", "txt"])
+def test_decimal_commas_are_no_separators(tmp_path, ending):
+    path = tmp_path / f"x.{ending}"
+    path.write_text("7;8;3,5\n9;8;2,0\n")
+    assert entries(path, header=False) == {(7, 8): 1, (9, 8): 1}
+    weighted = entries(path, header=False, value=2, decimal=",")
+    assert weighted == {(7, 8): 3.5, (9, 8): 2}
+
+
+TEXTS = st.text(st.sampled_from("ab \"\\,;\t|'é#"), min_size=1).filter(str.strip)
+
+
+@given(
+    st.lists(st.tuples(TEXTS, TEXTS, TEXTS), min_size=1, unique=True),
+    st.sampled_from([",", ";", "\t"]),
+    st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]),
+    st.sampled_from(["\n", "\r\n"]),
+)
+def test_what_csv_writes_is_read_back(rows, sep, quoting, line_end):
+    buffer = io.StringIO()
+    csv.writer(buffer, delimiter=sep, quoting=quoting, lineterminator=line_end).writerows(
+        [("user", "item", "name"), *rows]
+    )
+    options = SourceOptions(columns=("user", "item", "name"), sep=sep)
+    table = read_text(buffer.getvalue().encode(), options)
+    assert list(zip(*table.to_pydict().values(), strict=True)) == rows
+
+
+@given(st.lists(st.tuples(TEXTS, TEXTS), min_size=1))
+def test_without_quotes_texts_are_read_as_they_stand(rows):
+    rows = [tuple(text.replace("\t", "") + "." for text in row) for row in rows]
+    text = "".join("\t".join(row) + "\n" for row in [("user", "item"), *rows])
+    options = SourceOptions(columns=("user", "item"), sep="\t", quote="none")
+    table = read_text(text.encode(), options)
+    assert list(zip(*table.to_pydict().values(), strict=True)) == rows
 
 
 def test_a_line_longer_than_a_block_is_read(tmp_path):

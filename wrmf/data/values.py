@@ -17,7 +17,8 @@ __all__ = ["null_rows", "parse_values", "weigh_events"]
 
 # What pandas would turn into nanoseconds.
 NO_NUMBERS = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
-COMMA = re.compile(r"\s*[-+]?[\d.]*\d,\d+\s*")
+# Three digits behind a comma may be thousands.
+COMMA = re.compile(r"\s*[-+]?[\d.]*\d,(\d{1,2}|\d{4,})\s*")
 
 
 def null_rows(column: Any) -> np.ndarray:

@@ -246,7 +246,7 @@ def _no_dialect(stream: TextStream, sep: str, misfit: LineError) -> ValueError:
     hint = "pass sep= if another text separates the fields"
     if '"' in misfit.reason:
         hint = (
-            "pass quote='\"' if quoted fields hold line breaks, quote=\"none\" if quotes are "
+            'pass quote=\'"\' if quoted fields hold line breaks, quote="none" if quotes are '
             "characters like others"
         )
     return ValueError(

@@ -28,6 +28,7 @@ __all__ = [
 NO_QUOTE = "none"
 # Tried in this order on a file whose ending names no separator, or another one than it has.
 SEPARATORS = (",", "\t", ";", "|", "::", " ", SPACES)
+BLANKS = (" ", SPACES)
 # Without these, lines read the same in all dialects.
 MARKS = (b'"', b"\\")
 # Enough to tell separators apart.
@@ -180,15 +181,6 @@ class Dialect:
         return re.search(re.escape(self.escape) + f"(?![{special}])", line) is None
 
 
-def _same_width(rows: Iterable[list[str] | None]) -> bool:
-    width = None
-    for row in rows:
-        if row is None or width not in (None, len(row)):
-            return False
-        width = len(row)
-    return True
-
-
 def _dialects(sep: str) -> list[Dialect]:
     """Return the dialects to try on a file, the likely ones first."""
     doubled = Dialect(sep, '"')
@@ -229,15 +221,31 @@ def choose_separator(lines: Sequence[str], preferred: str | None, decimal: str =
     decimal : str
         The decimal mark is no separator.
     """
+    if preferred == decimal:
+        preferred = None
     candidates = [sep for sep in SEPARATORS if sep not in (decimal, preferred)]
     if preferred is not None:
-        candidates = [preferred, *(sep for sep in candidates if sep not in (" ", SPACES))]
-    for sep in candidates:
-        for dialect in _dialects(sep):
-            rows = [dialect.fields(line) for line in lines]
-            if _same_width(rows) and len(rows[0] or ()) > 1:
-                return sep
+        candidates = [preferred, *(sep for sep in candidates if sep not in BLANKS)]
+    rows_by_sep = {sep: rows for sep in candidates if (rows := _sample_rows(lines, sep))}
+    for sep, rows in rows_by_sep.items():
+        # Decimal commas, too, give all lines equally many fields: then the first one is too long.
+        longer = (
+            other
+            for other in rows_by_sep
+            if other not in (sep, *BLANKS) and all(other in row[0] for row in rows)
+        )
+        return next(longer, sep)
     return preferred or ","
+
+
+def _sample_rows(lines: Sequence[str], sep: str) -> list[list[str]]:
+    """Return lines as rows of equally many fields, of two at least; none if they are not."""
+    for dialect in _dialects(sep):
+        rows = [row for line in lines if (row := dialect.fields(line)) is not None]
+        widths = {len(row) for row in rows}
+        if len(rows) == len(lines) and len(widths) == 1 and min(widths) > 1:
+            return rows
+    return []
 
 
 def first_misfit(stream: TextStream, dialect: Dialect, is_chosen: bool) -> LineError | None:

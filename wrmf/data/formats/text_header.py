@@ -87,9 +87,11 @@ class Header:
                 )
             if column in names:
                 return names.index(column)
+        mark = self.cells[0][:1]
+        hint = f"; if lines that begin with {mark!r} are comments, pass comment={mark!r}"
         raise ValueError(
             f"no column {column!r}; the columns are {list(self.cells)}: "
-            f"name them by user=, item=, value=; {HOW_WITHOUT}"
+            f"name them by user=, item=, value=; {HOW_WITHOUT}{hint if mark in ('#', '%') else ''}"
         )
 
     def _spellings(self) -> list[list[str]]:
