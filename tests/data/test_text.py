@@ -303,3 +303,20 @@ def test_the_reader_returns_the_wanted_columns_and_the_lines_of_rows():
     assert [line_of_row(path, options, row) for row in range(3)] == [3, 5, 6]
     everything = read_text(path, SourceOptions(comment="#"))
     assert everything.column_names == ["user", "item", "n"]
+
+
+@pytest.mark.filterwarnings("error")
+def test_lines_in_another_encoding_with_too_many_fields_print_nothing(tmp_path, capfd):
+    (tmp_path / "x.csv").write_bytes(b"user,item\n1,2\n\xff,3,4\n")
+    with pytest.raises(ValueError, match=r"line 3 has 3 fields"):
+        read_interactions(tmp_path / "x.csv")
+    assert capfd.readouterr().err == ""
+
+
+def test_lines_of_spaces_are_blank_also_beside_errors(tmp_path):
+    (tmp_path / "x.csv").write_bytes(b"user,item\n1,2\n   \n\xff,4\n")
+    with pytest.raises(ValueError, match=r"line 4 of .* not in the encoding utf-8"):
+        read_interactions(tmp_path / "x.csv")
+    (tmp_path / "x.csv").write_bytes(b"user,item\n1,2\n   \n,4\n")
+    with pytest.raises(ValueError, match=r"null id in line 4 of "):
+        read_interactions(tmp_path / "x.csv")

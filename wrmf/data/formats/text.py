@@ -133,14 +133,25 @@ class _TextFile:
         try:
             table = self._parse(texts, typed, options.decimal)
         except pa.ArrowInvalid as error:
-            if "UTF8" in str(error):
-                raise _wrong_encoding(self.stream) from None
-            misfit = first_misfit(self.stream, self.dialect, options.quote is None)
-            if misfit is None:
-                raise ValueError(f"{self.stream.name} cannot be read: {error}") from None
-            raise _no_dialect(self.stream, self.dialect.sep, misfit) from None
+            self._explain(error, options)
+            # A line of spaces is blank, as it looks in an editor. The parser is told only now, for
+            # it prints errors about lines in another encoding.
+            try:
+                table = self._parse(texts, typed, options.decimal, skips_spaces=True)
+            except pa.ArrowInvalid as other:
+                self._explain(other, options)
+                reason = str(other).partition("\n")[0]
+                raise ValueError(f"{self.stream.name} cannot be read: {reason}") from None
         columns = [self._restored(table.column(f"c{position}")) for position in positions]
         return pa.table(columns, names=[str(column) for column in wanted], metadata=UNTYPED)
+
+    def _explain(self, error: ValueError, options: SourceOptions) -> None:
+        """Raise an error of the parser as one that names the line, if a line is the reason."""
+        if "UTF8" in str(error):
+            raise _wrong_encoding(self.stream) from None
+        misfit = first_misfit(self.stream, self.dialect, options.quote is None)
+        if misfit is not None:
+            raise _no_dialect(self.stream, self.dialect.sep, misfit) from None
 
     def _restored(self, column: pa.ChunkedArray) -> pa.ChunkedArray:
         """Return a column of text with separators within quotes as they were."""
@@ -154,7 +165,12 @@ class _TextFile:
         return restored.dictionary_encode() if pa.types.is_dictionary(column.type) else restored
 
     def _parse(
-        self, texts: set[int], typed: set[int], decimal: str, block_size: int = PARSED_BLOCK
+        self,
+        texts: set[int],
+        typed: set[int],
+        decimal: str,
+        block_size: int = PARSED_BLOCK,
+        skips_spaces: bool = False,
     ) -> pa.Table:
         """Parse columns at the positions ``texts`` as text, those at ``typed`` as numbers."""
         import pyarrow as pa
@@ -162,6 +178,10 @@ class _TextFile:
 
         text = pa.dictionary(pa.int32(), pa.string())
         dialect = self.dialect
+
+        def skip_spaces(row: Any) -> str:
+            return "error" if row.text.strip() else "skip"
+
         try:
             with self._parser_input() as file:
                 table: pa.Table = arrow_csv.read_csv(
@@ -176,8 +196,7 @@ class _TextFile:
                         quote_char=dialect.quote or False,
                         escape_char=dialect.escape or False,
                         newlines_in_values=dialect.line_breaks,
-                        # A line of spaces is blank, as it looks in an editor.
-                        invalid_row_handler=lambda row: "error" if row.text.strip() else "skip",
+                        invalid_row_handler=skip_spaces if skips_spaces else None,
                     ),
                     convert_options=arrow_csv.ConvertOptions(
                         include_columns=[f"c{i}" for i in sorted(texts | typed)],
@@ -189,7 +208,7 @@ class _TextFile:
         except pa.ArrowInvalid as error:
             if "straddling" not in str(error) or block_size == LARGEST_BLOCK:
                 raise
-            return self._parse(texts, typed, decimal, LARGEST_BLOCK)
+            return self._parse(texts, typed, decimal, LARGEST_BLOCK, skips_spaces)
         return table
 
     @property
