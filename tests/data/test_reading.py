@@ -5,6 +5,7 @@ import gzip
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import sparse
 
 from wrmf import Interactions, read_interactions
 
@@ -390,3 +391,25 @@ def test_the_same_table_gives_the_same_data_from_every_source(source_of):
     assert data.items.tolist() == ["b", "a", "c"]
     assert data.matrix.toarray().tolist() == [[4, 0, 0], [0, 2, 0], [0, 0, 4]]
     pd.testing.assert_frame_equal(table, before)
+
+
+def test_errors_name_the_line_of_one_of_several_files(tmp_path):
+    (tmp_path / "1.csv").write_text("user,item\n1,a\n\n2,b\n")
+    (tmp_path / "2.csv").write_text("user,item\n3,a\n,b\n")
+    for source in (
+        [tmp_path / "1.csv", tmp_path / "2.csv"],
+        str(tmp_path / "?.csv"),
+        tmp_path,
+    ):
+        with pytest.raises(ValueError, match=r"null id in line 3 of .*2.csv"):
+            read_interactions(source)
+
+
+def test_the_values_of_a_matrix_need_no_column_to_be_named(tmp_path):
+    matrix = sparse.csr_matrix([[0, 2.0], [3, 0]])
+    sparse.save_npz(tmp_path / "x.npz", matrix)
+    for source in (matrix, tmp_path / "x.npz"):
+        data = read_interactions(source)
+        assert sorted(data.matrix.data.tolist()) == [2, 3]
+        with pytest.raises(ValueError, match="need a table with a row for each interaction"):
+            read_interactions(source, time="t")

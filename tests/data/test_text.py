@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from wrmf import read_interactions
 from wrmf.data.formats.options import SourceOptions
-from wrmf.data.formats.text import line_of_row, read_text
+from wrmf.data.formats.text import lines_of_rows, read_text
 
 FILES = Path(__file__).parent / "files" / "text"
 PLAIN = {("ann", "x"): 2, ("ann", "y"): 1, ("bob", "x"): 4}
@@ -300,7 +300,7 @@ def test_the_reader_returns_the_wanted_columns_and_the_lines_of_rows():
     options = SourceOptions(columns=("n", "user"), comment="#", typed=("n",))
     table = read_text(path, options)
     assert table.to_pydict() == {"n": [2, 1, 4], "user": ["ann", "ann", "bob"]}
-    assert [line_of_row(path, options, row) for row in range(3)] == [3, 5, 6]
+    assert list(lines_of_rows(path, options)) == [3, 5, 6]
     everything = read_text(path, SourceOptions(comment="#"))
     assert everything.column_names == ["user", "item", "n"]
 

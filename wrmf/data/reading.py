@@ -129,7 +129,7 @@ def read_interactions(
     filters = RowFilters(nulls, negative, min_value)
     axes = Axes.of(users, items, like, unknown)
     table = RowTable.load(source, options, layout)
-    rows = filters.rows(table, wanted if layout == "pairs" else wanted.unfolded(), time_format)
+    rows = filters.rows(table, wanted.unfolded() if table.is_unfolded else wanted, time_format)
     rows = axes.place(rows, table.is_untyped)
     # Its memory is needed to merge the rows.
     del table

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -12,14 +14,15 @@ import numpy as np
 import pandas as pd
 
 from wrmf.data.formats import SourceOptions, load_source
-from wrmf.data.formats.text import is_untyped, line_of_row
+from wrmf.data.formats.paths import expand_path
+from wrmf.data.formats.sources import STANDARD_INPUT
+from wrmf.data.formats.text import is_untyped, lines_of_rows
+from wrmf.data.formats.unfolded import UNFOLDED, is_unfolded
 
 __all__ = ["Column", "RowTable", "WantedColumns"]
 
 # The name of a column, or its position from 0.
 Column: TypeAlias = "str | int"
-# Columns of all layouts but "pairs".
-UNFOLDED = {"user": "user", "item": "item", "value": "value"}
 ROW = re.compile(r"\brow (\d+)\b")
 
 
@@ -72,10 +75,10 @@ class WantedColumns:
         """Return the columns of a table that had another layout than pairs."""
         if self.item_name is not None or self.time is not None or self.weights is not None:
             raise ValueError(
-                'item_name=, time= and weights of events need layout="pairs": other layouts have '
-                "users, items and values only"
+                "item_name=, time= and weights of events need a table with a row for each "
+                "interaction: matrices and other layouts have users, items and values only"
             )
-        return WantedColumns("user", "item", "value")
+        return WantedColumns(*UNFOLDED)
 
 
 @dataclass(frozen=True)
@@ -89,14 +92,15 @@ class RowTable:
         Where it comes from.
     options : SourceOptions
         How it was read.
-    is_folded : bool
-        Whether its rows are not those of the source.
+    is_unfolded : bool
+        Whether its rows are the entries of a matrix or of another layout than pairs, and its
+        columns ``UNFOLDED``.
     """
 
     table: Any
     source: Any
     options: SourceOptions
-    is_folded: bool = False
+    is_unfolded: bool = False
 
     @classmethod
     def load(cls, source: Any, options: SourceOptions, layout: str) -> RowTable:
@@ -107,10 +111,10 @@ class RowTable:
         FileNotFoundError, ImportError, TypeError, ValueError
             For a source that cannot be read or has no rows.
         """
-        table = cls(load_source(source, options, layout), source, options, layout != "pairs")
-        if not len(table):
+        loaded = load_source(source, options, layout)
+        if not len(loaded):
             raise ValueError("there are no rows to read")
-        return table
+        return cls(loaded, source, options, is_unfolded(loaded))
 
     def __len__(self) -> int:
         return len(self.table)
@@ -135,11 +139,21 @@ class RowTable:
 
     def place(self, row: int) -> str:
         """Return what error messages call a row: the line of a text file, or its number from 0."""
-        if self.is_untyped and not self.is_folded and isinstance(self.source, (str, Path)):
-            path = Path(self.source).expanduser()
-            if path.is_file():
-                return f"line {line_of_row(path, self.options, row)} of {path}"
+        for path, line in itertools.islice(self._lines(), row, None):
+            return f"line {line} of {path}"
         return f"row {row}"
+
+    def _lines(self) -> Iterator[tuple[Path, int]]:
+        """Yield the file and the line of each row, if these are rows of text files."""
+        if not self.is_untyped or self.is_unfolded:
+            return
+        sources = self.source if isinstance(self.source, (list, tuple)) else [self.source]
+        for source in sources:
+            if not isinstance(source, (str, os.PathLike)) or source == STANDARD_INPUT:
+                return
+            for path in expand_path(Path(source) if not isinstance(source, str) else source):
+                for line in lines_of_rows(path, self.options):
+                    yield path, line
 
     def placed(self, error: ValueError, kept: np.ndarray | None = None) -> ValueError:
         """Return an error about a row, counted from 0, as one about its line.

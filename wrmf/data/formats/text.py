@@ -29,7 +29,7 @@ from wrmf.data.ids import NULL_NUMBERS
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["SEPARATORS", "UNTYPED", "is_untyped", "line_of_row", "read_text"]
+__all__ = ["SEPARATORS", "UNTYPED", "is_untyped", "lines_of_rows", "read_text"]
 
 # By the file name's ending; of other files the lines tell.
 SEPARATORS = {".csv": ",", ".tsv": "\t", ".psv": "|", ".inter": "\t"}
@@ -65,12 +65,13 @@ def read_text(source: Path | bytes, options: SourceOptions) -> pa.Table:
         raise _wrong_encoding(TextStream.of(source, options)) from None
 
 
-def line_of_row(source: Path | bytes, options: SourceOptions, row: int) -> int:
-    """Return the number of the line at which a row of :func:`read_text` begins, from 1."""
+def lines_of_rows(source: Path | bytes, options: SourceOptions) -> Iterator[int]:
+    """Yield the number of the line at which each row of :func:`read_text` begins, from 1."""
     text = _TextFile.open(source, options)
     lines = text.stream.lines()
     rows = text.dialect.rows(lines) if text.dialect.line_breaks else lines
-    return next(itertools.islice(rows, row + text.header.is_present, None))[0]
+    for number, _ in itertools.islice(rows, int(text.header.is_present), None):
+        yield number
 
 
 def is_untyped(table: object) -> bool:
