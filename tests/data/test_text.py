@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from wrmf import read_interactions
@@ -320,3 +320,41 @@ def test_lines_of_spaces_are_blank_also_beside_errors(tmp_path):
     (tmp_path / "x.csv").write_bytes(b"user,item\n1,2\n   \n,4\n")
     with pytest.raises(ValueError, match=r"null id in line 4 of "):
         read_interactions(tmp_path / "x.csv")
+
+
+WORDS = ["user", "item", "1", "-2", "x", "NULL", "1e999", "2026-01-01", "sep=", "\ufeff", "é"]
+MARKS = [",", "\t", ";", "|", "::", " ", '"', "\\", "\n", "\r", "\r\n", "#", "\0", "\x1f"]
+MAGIC = [b"\xff", b"\xfe", b"\x1f\x8b", b"BZh", b"PK\x03\x04", b"(\xb5/\xfd"]
+PIECES = [*(piece.encode() for piece in WORDS + MARKS), *MAGIC]
+BYTES = st.lists(st.sampled_from(PIECES), max_size=40).map(b"".join)
+
+
+@given(
+    st.sampled_from([b"", b"user,item,n\n", b"\xff\xfe", b"1,2,3\n"]),
+    BYTES,
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "sep": st.sampled_from([",", "::", r"\s+", "\x1f", "|"]),
+            "header": st.booleans(),
+            "quote": st.sampled_from(['"', "\\", "none", "'"]),
+            "comment": st.sampled_from(["#", "1"]),
+            "encoding": st.sampled_from(["utf-16", "latin-1", "utf-8-sig", "cp1252", "utf-7"]),
+            "decimal": st.just(","),
+            "value": st.sampled_from(["n", 2]),
+            "time": st.sampled_from(["n", 2]),
+            "nulls": st.sampled_from(["drop", "keep"]),
+        },
+    ),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_any_bytes_are_read_or_refused_by_an_error_that_says_why(tmp_path, start, content, options):
+    path = tmp_path / "x.csv"
+    path.write_bytes(start + content)
+    try:
+        data = read_interactions(path, **options)
+    except (TypeError, ValueError) as error:
+        assert "\n" not in str(error).strip()
+        assert type(error) in (TypeError, ValueError)
+    else:
+        assert data.n_interactions

@@ -61,7 +61,7 @@ def read_text(source: Path | bytes, options: SourceOptions) -> pa.Table:
     """
     try:
         return _TextFile.open(source, options).table(options)
-    except UnicodeDecodeError:
+    except UnicodeError:
         raise _wrong_encoding(TextStream.of(source, options)) from None
 
 

@@ -123,7 +123,7 @@ class TextStream:
 
         Raises
         ------
-        UnicodeDecodeError
+        UnicodeError
             If the text is not in the encoding; undecodable UTF-8 is yielded as it is.
         """
         n_skipped = self.n_skipped
