@@ -77,6 +77,94 @@ def test_canonical_csr_is_sorted_summed_and_without_zeros():
     assert matrix.dtype == np.float32
 
 
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, bool, np.float32, np.int64])
+@pytest.mark.parametrize("to_format", ["tocoo", "tocsc", "tocsr", "tobsr"])
+def test_repeated_pairs_are_added_up_without_overflow(dtype, to_format):
+    value = np.array(100).astype(dtype)
+    columns = np.zeros(3, dtype=int)
+    repeated = {
+        "tocoo": lambda data: sparse.coo_matrix((data, (columns, columns)), shape=(1, 1)),
+        "tocsr": lambda data: sparse.csr_matrix((data, columns, [0, 3]), shape=(1, 1)),
+        "tocsc": lambda data: sparse.csc_matrix((data, columns, [0, 3]), shape=(1, 1)),
+        "tobsr": lambda data: sparse.bsr_matrix((data.reshape(3, 1, 1), columns, [0, 3])),
+    }[to_format](np.repeat(value, 3))
+    assert as_csr(repeated).toarray().tolist() == [[3.0 * float(value)]]
+
+
+def test_a_negative_value_is_an_error_where_its_pair_adds_up_to_a_positive_one():
+    coo = sparse.coo_matrix(([3.0, -1.0], ([0, 0], [1, 1])), shape=(1, 2))
+    with pytest.raises(ValueError, match=r"holds a negative value \(-1.0\)"):
+        as_csr(coo)
+
+
+class Coordinates:
+    """A COO matrix whose coordinates are as given; SciPy's own class would round them."""
+
+    def __init__(self, rows, columns, values):
+        self.row, self.col, self.data = map(np.asarray, (rows, columns, values))
+        self.format, self.shape, self.ndim = "coo", (2, 3), 2
+        self.dtype = self.data.dtype
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns", "values", "error"),
+    [
+        ([0.5, 1], [0, 1], [1, 1], "whole numbers, got float64 such as .0.5"),
+        ([np.nan, 1], [0, 1], [1, 1], "whole numbers, got float64"),
+        (["0", "1"], [0, 1], [1, 1], "whole numbers, got <U1"),
+        ([0, 1], [0, 3], [1, 1], "indices run from 0 to 3"),
+        ([0, 1], [0, 1, 2], [1, 1], "has 2 rows, 3 columns and 2 values"),
+        ([0, 1], [0, 1], [1, 1, 1], "has 2 rows, 2 columns and 3 values"),
+    ],
+)
+def test_broken_coordinates_are_errors(monkeypatch, rows, columns, values, error):
+    monkeypatch.setattr(sparse, "issparse", lambda matrix: isinstance(matrix, Coordinates))
+    with pytest.raises(ValueError, match=error):
+        as_csr(Coordinates(rows, columns, values))
+
+
+def test_whole_float_coordinates_are_accepted(monkeypatch):
+    monkeypatch.setattr(sparse, "issparse", lambda matrix: isinstance(matrix, Coordinates))
+    matrix = as_csr(Coordinates([0.0, 1.0], [2.0, 0.0], [5, 6]))
+    assert matrix.toarray().tolist() == [[0, 0, 5], [6, 0, 0]]
+
+
+@pytest.mark.parametrize("dtype", [">f8", ">f4", ">i2", "<u4", "f2", "?"])
+def test_every_byte_order_and_width_is_accepted(dtype):
+    dense = np.eye(3).astype(dtype)
+    assert as_csr(dense).toarray().tolist() == np.eye(3).tolist()
+    csr = sparse.csr_matrix(np.eye(3))
+    csr.data, csr.indices = csr.data.astype(dtype), csr.indices.astype(">i4")
+    csr.indptr = csr.indptr.astype(">i4")
+    assert as_csr(csr).toarray().tolist() == np.eye(3).tolist()
+
+
+@pytest.mark.parametrize(
+    ("dtype", "error"),
+    [("m8[s]", "timedelta64"), ("M8[s]", "datetime64"), (complex, "complex"), (object, "astype")],
+)
+@pytest.mark.parametrize("make", [np.ones, lambda shape: sparse.csr_matrix(np.ones(shape))])
+def test_values_that_are_no_real_numbers_are_refused(make, dtype, error):
+    matrix = make((2, 2))
+    if sparse.issparse(matrix):
+        matrix.data = matrix.data.astype(int).astype(dtype)
+    else:
+        matrix = matrix.astype(int).astype(dtype)
+    with pytest.raises(TypeError, match=f"must hold real numbers, got dtype .*{error}"):
+        as_csr(matrix)
+
+
+def test_list_and_dictionary_matrices_with_broken_indices_are_errors():
+    lil, dok = sparse.lil_matrix(np.eye(3)), sparse.dok_matrix(np.eye(3))
+    lil.rows[0] = [7]
+    dok._dict[(7, 1)] = 1.0
+    ragged = sparse.lil_matrix(np.eye(3))
+    ragged.rows[0] = [0, 1]
+    for matrix in (lil, dok, ragged):
+        with pytest.raises(ValueError, match="interactions is broken"):
+            as_csr(matrix)
+
+
 def test_weights_too_small_for_float32_stay_interactions():
     assert as_csr(np.array([[1e-60, 1.0]])).nnz == 2
 

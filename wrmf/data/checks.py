@@ -129,8 +129,9 @@ def as_csr(
     TypeError
         If it is not a matrix of real numbers.
     ValueError
-        For broken or out-of-range indices, for NaN, infinite or negative values, for values
-        beyond the range of float32, and for an empty matrix.
+        For broken or out-of-range indices, for NaN, infinite or negative values (also where the
+        values of a pair would add up to a positive one), for values beyond the range of float32,
+        and for an empty matrix.
 
     Examples
     --------
@@ -138,19 +139,8 @@ def as_csr(
     >>> as_csr(sparse.coo_array(([1, 2], ([0, 0], [1, 1])), shape=(1, 2))).toarray()
     array([[0., 3.]], dtype=float32)
     """
-    numeric = _as_sparse(matrix, name)
-    # SciPy's compiled conversions trust the indices, so validate these first.
-    _check_indices(numeric, name)
-    csr = numeric.tocsr()
-    n_entries = csr.indptr[-1]
-    _check_values(csr.data[:n_entries], name)
-
-    # Repeated pairs are added up in float64, so that the rounding to float32 happens once.
-    exact = sparse.csr_matrix(
-        (csr.data[:n_entries].astype(np.float64), csr.indices[:n_entries], csr.indptr),
-        shape=csr.shape,
-        copy=True,
-    )
+    # SciPy's compiled conversions trust the indices, so all is validated before any of them.
+    exact = _as_exact_csr(_as_sparse(matrix, name), name)
     if not _is_sorted(exact):
         exact.sum_duplicates()
     if not exact.data.all():
@@ -183,7 +173,8 @@ def _as_sparse(matrix: Any, name: str) -> Any:
     if matrix.ndim != 2:
         raise ValueError(f"{name} must be 2-d (users × items), got shape {matrix.shape}")
     if matrix.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must hold real numbers, got dtype {matrix.dtype}")
+        hint = ": convert it with .astype(float)" if matrix.dtype == object else ""
+        raise TypeError(f"{name} must hold real numbers, got dtype {matrix.dtype}{hint}")
     if 0 in matrix.shape:
         raise ValueError(f"{name} is empty: its shape is {matrix.shape} (users × items)")
     if max(matrix.shape) > MAX_LENGTH:
@@ -193,26 +184,78 @@ def _as_sparse(matrix: Any, name: str) -> Any:
     if isinstance(matrix, np.ma.MaskedArray):
         matrix = matrix.filled(0)
     # SciPy has no sparse float16.
-    return sparse.csr_matrix(matrix.astype(np.float32) if matrix.dtype == np.float16 else matrix)
+    matrix = matrix.astype(np.float32) if matrix.dtype == np.float16 else _as_native(matrix)
+    return sparse.csr_matrix(matrix)
 
 
-def _check_indices(matrix: Any, name: str) -> None:
-    """Raise an error if an index leads outside the arrays of a sparse matrix."""
-    n_rows, n_columns = matrix.shape
-    if matrix.format == "csr":
-        _check_compressed(matrix, name, n_rows, n_columns)
-    elif matrix.format == "csc":
-        _check_compressed(matrix, name, n_columns, n_rows)
-    elif matrix.format == "bsr":
-        block_height, block_width = matrix.blocksize
-        _check_compressed(matrix, name, n_rows // block_height, n_columns // block_width)
-    elif matrix.format == "coo":
-        _check_range(matrix.row, name, n_rows)
-        _check_range(matrix.col, name, n_columns)
+def _as_exact_csr(matrix: Any, name: str) -> sparse.csr_matrix:
+    """Return a validated copy as CSR of float64; pairs may be repeated and values be zero.
+
+    Values are converted before SciPy adds up repeated pairs: in their own type, small integers
+    would overflow, and each sum would be rounded.
+    """
+    if matrix.format in ("csr", "csc", "bsr"):
+        n_rows, n_columns = matrix.shape
+        height, width = matrix.blocksize if matrix.format == "bsr" else (1, 1)
+        lengths = n_rows // height, n_columns // width
+        if matrix.format == "csc":
+            lengths = lengths[1], lengths[0]
+        n_entries = _check_compressed(matrix, name, *lengths)
+        stored = matrix.data[:n_entries], matrix.indices[:n_entries], matrix.indptr
+        kind = {"csr": sparse.csr_matrix, "csc": sparse.csc_matrix, "bsr": sparse.bsr_matrix}
+        _check_values(stored[0], name)
+        values, indices, indptr = _as_float64(stored[0]), *map(_as_native, stored[1:])
+        exact = kind[matrix.format]((values, indices, indptr), shape=matrix.shape, copy=True)
+    else:
+        exact = _as_exact_coo(matrix, name)
+    return sparse.csr_matrix(exact.tocsr())
 
 
-def _check_compressed(matrix: Any, name: str, n_outer: int, n_inner: int) -> None:
-    """Validate ``indptr`` and ``indices`` of a compressed format.
+def _as_exact_coo(matrix: Any, name: str) -> sparse.coo_matrix:
+    """Return a matrix of any format as validated COO of float64."""
+    if matrix.format != "coo":
+        if matrix.format == "lil" and list(map(len, matrix.rows)) != list(map(len, matrix.data)):
+            raise ValueError(f"{name} is broken: a row has not one value for each column")
+        try:
+            matrix = matrix.tocoo()
+        except (IndexError, TypeError, ValueError) as error:
+            raise ValueError(f"{name} is broken: {error}") from error
+    rows, columns = (_as_coordinates(part, name) for part in (matrix.row, matrix.col))
+    if not len(rows) == len(columns) == len(matrix.data):
+        raise ValueError(
+            f"{name} is broken: it has {len(rows)} rows, {len(columns)} columns and "
+            f"{len(matrix.data)} values"
+        )
+    _check_range(rows, name, matrix.shape[0])
+    _check_range(columns, name, matrix.shape[1])
+    _check_values(matrix.data, name)
+    return sparse.coo_matrix((_as_float64(matrix.data), (rows, columns)), shape=matrix.shape)
+
+
+def _as_coordinates(coordinates: np.ndarray, name: str) -> np.ndarray:
+    """Return the row or column numbers of COO as integers; whole floats are accepted."""
+    if coordinates.dtype.kind == "f" and not (coordinates % 1).any():
+        return coordinates.astype(np.int64)
+    if coordinates.ndim != 1 or coordinates.dtype.kind not in "iu":
+        raise ValueError(
+            f"{name} is broken: its row and column numbers must be 1-d arrays of whole numbers, "
+            f"got {coordinates.dtype} such as {coordinates.ravel()[:1].tolist()}"
+        )
+    return _as_native(coordinates)
+
+
+def _as_native(array: np.ndarray) -> np.ndarray:
+    """Return an array in the byte order of this machine, which SciPy's compiled code expects."""
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def _as_float64(values: np.ndarray) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        return values.astype(np.float64, copy=False)
+
+
+def _check_compressed(matrix: Any, name: str, n_outer: int, n_inner: int) -> int:
+    """Return the number of stored entries after validating ``indptr`` and ``indices``.
 
     ``n_outer`` is the number of rows (in CSC of columns), ``n_inner`` that of the other axis.
     """
@@ -234,6 +277,7 @@ def _check_compressed(matrix: Any, name: str, n_outer: int, n_inner: int) -> Non
             f"and {len(values)} values"
         )
     _check_range(indices[:n_entries], name, n_inner)
+    return n_entries
 
 
 def _check_range(indices: np.ndarray, name: str, n: int) -> None:
@@ -249,9 +293,9 @@ def _check_values(values: np.ndarray, name: str) -> None:
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         position = int(np.flatnonzero(~np.isfinite(values))[0])
         raise ValueError(
-            f"{name} holds {values[position]} (stored entry {position}): drop or replace it"
+            f"{name} holds {values.flat[position]} (stored entry {position}): drop or replace it"
         )
-    if len(values) and values.dtype.kind in "if" and values.min() < 0:
+    if values.size and values.dtype.kind in "if" and values.min() < 0:
         raise ValueError(
             f"{name} holds a negative value ({values.min()}): implicit feedback counts are "
             "positive; drop these pairs or turn them into positive weights"
