@@ -1,9 +1,14 @@
 """Saving and loading a model: nothing is lost, and damage is detected."""
 
+import datetime as dt
 import json
 import zipfile
+from decimal import Decimal
+from fractions import Fraction
+from uuid import UUID
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import wrmf
@@ -119,11 +124,99 @@ def test_an_unfitted_model_cannot_be_saved(tmp_path):
         WRMF().save(tmp_path / "m")
 
 
-def test_ids_that_json_cannot_hold_are_named(likes, tmp_path):
+def test_ids_that_cannot_be_saved_are_refused_before_training(likes):
     ids = [frozenset([row]) for row in range(likes.shape[0])]
-    model = WRMF(factors=2, iterations=1).fit(Interactions.from_matrix(likes, ids))
-    with pytest.raises(TypeError, match="cannot save the user id"):
-        model.save(tmp_path / "m")
+    model = WRMF(factors=2, iterations=1).fit(likes)
+    before = model.state
+    for axis in ({"users": ids}, {"items": [("x", value) for value in ids[: likes.shape[1]]]}):
+        with pytest.raises(TypeError, match=r"cannot save the \w+ id frozenset.*convert them with"):
+            model.fit(Interactions.from_matrix(likes, **axis))
+    assert model.state is before
+
+
+BERLIN = pd.Timestamp("2024-03-01 12:00:00.123456789", tz="Europe/Berlin")
+TYPED_IDS = [
+    UUID(int=7),
+    Decimal("1.10"),
+    Fraction(1, 3),
+    b"\x00\xff",
+    dt.datetime(2024, 1, 2, 3, 4, 5, 6),
+    dt.datetime(2024, 1, 2, tzinfo=dt.timezone(dt.timedelta(hours=2))),
+    dt.date(2024, 1, 2),
+    dt.time(3, 4),
+    dt.timedelta(days=1, microseconds=3),
+    BERLIN,
+    pd.Timestamp("2024-03-01"),
+    pd.Timedelta("1 days 00:00:00.000000001"),
+    pd.Period("2024-03", "M"),
+    np.datetime64("2024-03-01T00:00:00.000000001", "ns"),
+    np.int8(3),
+    np.float32(0.5),
+    np.bool_(True),
+    2**70,
+    1.5,
+    "007",
+    ("a", (UUID(int=8), 2)),
+]
+
+
+def test_ids_of_every_type_that_can_be_saved_are_read_as_they_were(tmp_path):
+    data = Interactions.from_matrix(np.eye(len(TYPED_IDS)), users=TYPED_IDS)
+    WRMF(factors=2, iterations=1, random_state=0).fit(data).save(tmp_path / "m")
+    again = wrmf.load(tmp_path / "m").users
+    for value, loaded in zip(TYPED_IDS, again, strict=True):
+        assert loaded == value
+        assert hash(loaded) == hash(value)
+        plain = isinstance(value, (np.number, np.bool_))
+        assert type(loaded) is type(value.item() if plain else value)
+    assert str(again[TYPED_IDS.index(BERLIN)].tz) == "Europe/Berlin"
+    with zipfile.ZipFile(tmp_path / "m") as archive:
+        header = json.loads(archive.read("model.json"))
+    assert header["version"] == 2
+    assert header["users"][0] == {"UUID": "00000000-0000-0000-0000-000000000007"}
+
+
+def test_types_of_later_versions_are_explained(model, tmp_path):
+    path = tmp_path / "m.wrmf"
+    model.save(path)
+    rewrite_header(path, users=[{"Colour": "red"}])
+    with pytest.raises(ValueError, match="ids of the unknown type 'Colour': update wrmf"):
+        wrmf.load(path)
+
+
+def test_a_loaded_model_answers_with_the_parameters_of_the_fit(model, tmp_path, likes):
+    rows, loss = model.fold_in_users(likes[:3]), model.loss(likes)
+    model.set_params(factors=8, alpha=1.0, dtype="float64", regularization=[1.0, 2.0])
+    model.save(tmp_path / "m")
+    again = wrmf.load(tmp_path / "m")
+    assert again.get_params() == {**model.get_params(), "regularization": (1.0, 2.0)}
+    assert again.state.params["factors"] == 3
+    assert np.array_equal(again.fold_in_users(likes[:3]), rows)
+    assert again.loss(likes) == loss
+    again.set_params(factors=3, dtype="float32").save(tmp_path / "again")
+    assert wrmf.load(tmp_path / "again").alpha == 1.0
+
+
+def test_names_of_items_are_saved(likes, tmp_path):
+    names = [f"Item {column}" for column in range(likes.shape[1])]
+    data = Interactions.from_matrix(likes, item_names=names)
+    WRMF(factors=2, iterations=1).fit(data).save(tmp_path / "m")
+    assert wrmf.load(tmp_path / "m").item_names.tolist() == names
+
+
+def test_files_of_version_1_are_read(model, tmp_path, likes):
+    """Such files have neither names nor the parameters that were changed after the fit."""
+    path = tmp_path / "m.wrmf"
+    model.save(path)
+    with zipfile.ZipFile(path) as archive:
+        assert (
+            json.loads(archive.read("model.json"))
+            .keys()
+            .isdisjoint({"item_names", "changed_params", "numbered"})
+        )
+    again = wrmf.load(path)
+    assert again.item_names is None
+    assert again.loss(likes) == model.loss(likes)
 
 
 def test_paths_that_cannot_be_read_or_written_are_explained(likes, tmp_path):

@@ -121,6 +121,7 @@ def test_from_factors_takes_factors_and_dtype_from_the_arrays(fitted):
         ({"user_factors": np.ones((300, 4))}, "same k and dtype, got 4 factors of float64"),
         ({"item_factors": np.ones((200, 5), np.float32)}, "5 of float32 for items"),
         ({"item_factors": np.ones((200, 4), np.int64)}, r"got int64 \(200, 4\)"),
+        ({"item_names": np.array(["a"], dtype=object)}, "there are 1 item names for 200 items"),
         ({"users": np.arange(2)}, "there are 2 user ids for 300 rows"),
         ({"items": np.arange(2)}, "there are 2 item ids for 200 rows"),
         ({"train_matrix": np.ones((300, 200))}, "must be a CSR matrix, got ndarray"),
@@ -129,6 +130,60 @@ def test_from_factors_takes_factors_and_dtype_from_the_arrays(fitted):
 def test_parts_that_do_not_go_together_are_refused(fitted, changes, error):
     with pytest.raises((TypeError, ValueError), match=error):
         replace(fitted.state, **changes)
+
+
+def test_set_params_after_fit_changes_no_answer(likes, fitted):
+    def answers():
+        return [
+            fitted.loss(likes),
+            *fitted.fold_in_users(likes[:5]).ravel(),
+            *fitted.fold_in_items(likes[:, :5]).ravel(),
+            *fitted.recommend_new(likes[:5], n=3).scores.ravel(),
+            *fitted.explain(3, 2)["contribution"],
+        ]
+
+    before, rows = answers(), fitted.recommend(n=3).rows
+    fitted.set_params(
+        factors=9,
+        alpha=1.0,
+        regularization=(5.0, 7.0),
+        unobserved_weight=0.1,
+        regularization_exponent=1.0,
+        objective="ials",
+        confidence="log",
+        epsilon=0.1,
+        dtype="float64",
+        num_threads=2,
+    )
+    np.testing.assert_array_equal(answers(), before)
+    fitted.alpha = -1
+    np.testing.assert_array_equal(answers(), before)
+    assert np.array_equal(fitted.recommend(n=3).rows, rows)
+    with pytest.raises(ValueError, match="alpha must be finite"):
+        fitted.partial_fit(likes)
+
+
+def test_training_on_takes_the_present_parameters(likes, fitted):
+    loss = fitted.loss(likes)
+    fitted.set_params(alpha=3.0).partial_fit(likes, iterations=1)
+    assert fitted.state.params["alpha"] == 3.0
+    assert fitted.loss(likes) < loss / 2
+
+
+def test_a_list_of_regularizations_changed_in_place_changes_no_answer(likes, small):
+    strengths = [0.1, 0.2]
+    model = small(regularization=strengths).fit(likes)
+    loss = model.loss(likes)
+    strengths[0] = 1e6
+    assert model.loss(likes) == loss
+
+
+def test_a_fit_that_fails_leaves_the_model_as_it_was(likes, fitted):
+    before = fitted.state
+    for use in (fitted.fit, fitted.partial_fit):
+        with pytest.raises(ValueError, match="the largest count is"):
+            use(likes * 1e37)
+    assert fitted.state is before
 
 
 def test_repr_shows_sizes(fitted):

@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from wrmf.data.checks import as_csr
-from wrmf.data.interactions import Interactions, same_ids
+from wrmf.data.interactions import Interactions
+from wrmf.model.axes import on_item_axis, on_user_axis
+from wrmf.model.limits import check_regularization, check_weights
 from wrmf.model.lists import ItemFilter, Query, ranked_items
-from wrmf.model.parameters import Parameters, Parametrized
+from wrmf.model.parameters import Parameters, Parametrized, validate_parameters
 from wrmf.model.recommendations import Recommendations
 from wrmf.model.recommender import Recommender
-from wrmf.model.state import Factors
 from wrmf.numerics.side import Side
 from wrmf.numerics.sweep import half_sweep
 
@@ -23,13 +23,20 @@ __all__ = ["FoldIn"]
 class FoldIn(Parametrized, Recommender):
     """Solves rows of new users, or columns of new items, with the other side's factors fixed."""
 
+    def fitted_params(self) -> Parameters:
+        """Return the parameters that the model was fitted with, and the present num_threads."""
+        present = self.get_params()
+        fitted = {**present, **(self.state.params or {}), "num_threads": present["num_threads"]}
+        return validate_parameters(fitted)
+
     def fold_in_users(self, data: Any) -> np.ndarray:
         """Return the exact factors of users given by their rows; the model is not changed.
 
         Parameters
         ----------
         data : Interactions, or a sparse or dense matrix (n, n_items)
-            Item ids of Interactions are mapped to the model's.
+            Items of Interactions are matched by id. The columns of a matrix are in the order of
+            ``model.items``.
 
         Returns
         -------
@@ -39,7 +46,8 @@ class FoldIn(Parametrized, Recommender):
         Raises
         ------
         ValueError
-            For another number of columns, unknown item ids, or values that are not finite and ≥ 0.
+            For another number of columns, unknown item ids, values that are not finite and ≥ 0,
+            and counts whose weights the model's dtype cannot hold.
 
         Examples
         --------
@@ -49,9 +57,8 @@ class FoldIn(Parametrized, Recommender):
         >>> np.array_equal(model.fold_in_users(likes[:2]), model.user_factors[:2])
         True
         """
-        state, params = self.state, self.check_params()
-        rows = _rows_over_items(data, state)
-        return _fold_in(rows, state.item_factors, params, params.regularization[0])
+        rows = on_item_axis(data, self.state)
+        return _fold_in(rows, self.state.item_factors, self.fitted_params(), 0)
 
     def fold_in_items(self, data: Any) -> np.ndarray:
         """Return the exact factors of items given by their columns; the model is not changed.
@@ -59,7 +66,8 @@ class FoldIn(Parametrized, Recommender):
         Parameters
         ----------
         data : Interactions, or a sparse or dense matrix (n_users, n)
-            Rows in the order of ``model.users``.
+            Users of Interactions are matched by id. The rows of a matrix are in the order of
+            ``model.users``.
 
         Returns
         -------
@@ -69,7 +77,8 @@ class FoldIn(Parametrized, Recommender):
         Raises
         ------
         ValueError
-            For another number of rows, or values that are not finite and ≥ 0.
+            For another number of rows, unknown user ids, values that are not finite and ≥ 0, and
+            counts whose weights the model's dtype cannot hold.
 
         Examples
         --------
@@ -79,14 +88,8 @@ class FoldIn(Parametrized, Recommender):
         >>> model.fold_in_items(likes[:, :4]).shape
         (4, 2)
         """
-        state, params = self.state, self.check_params()
-        matrix = data.matrix if isinstance(data, Interactions) else as_csr(data, allow_empty=True)
-        if matrix.shape[0] != len(state.users):
-            raise ValueError(
-                f"data must be users × new items with {len(state.users)} rows, got {matrix.shape}"
-            )
-        rows = matrix.T.tocsr()
-        return _fold_in(rows, state.user_factors, params, params.regularization[1])
+        columns = on_user_axis(data, self.state)
+        return _fold_in(columns.T.tocsr(), self.state.user_factors, self.fitted_params(), 1)
 
     def recommend_new(
         self,
@@ -115,37 +118,20 @@ class FoldIn(Parametrized, Recommender):
         array([[5]])
         """
         state = self.state
-        matrix = _rows_over_items(interactions, state)
+        matrix = on_item_axis(interactions, state)
         named = isinstance(interactions, Interactions)
         users = interactions.users if named else np.arange(matrix.shape[0])
         query = Query(users, self.fold_in_users(matrix), matrix if exclude_seen else None)
         return ranked_items(state, query, n, ItemFilter(exclude, items), self.num_threads)
 
 
-def _rows_over_items(data: Any, state: Factors) -> sparse.csr_matrix:
-    """Return the rows of ``data`` over the model's items; item ids are mapped."""
-    matrix = data
-    if isinstance(data, Interactions):
-        if same_ids(data.items, state.items):
-            return data.matrix
-        columns = state.find_items(data.items)
-        entries = data.matrix.tocoo()
-        matrix = sparse.coo_matrix(
-            (entries.data, (entries.row, columns[entries.col])),
-            shape=(data.n_users, len(state.items)),
-        )
-    rows = as_csr(matrix, allow_empty=True)
-    if rows.shape[1] != len(state.items):
-        raise ValueError(
-            f"data must be users × items with {len(state.items)} columns, got {rows.shape}"
-        )
-    return rows
-
-
 def _fold_in(
-    rows: sparse.csr_matrix, fixed: np.ndarray, params: Parameters, regularization: float
+    rows: sparse.csr_matrix, fixed: np.ndarray, params: Parameters, side: int
 ) -> np.ndarray:
-    side = Side.of(rows, params.objective, regularization, fixed.dtype)
+    """Return the factors of ``rows``, which are users (side 0) or items (side 1)."""
+    check_weights(rows, params)
+    check_regularization(np.diff(rows.indptr), rows.shape[1], params, side)
+    prepared = Side.of(rows, params.objective, params.regularization[side], fixed.dtype)
     out: np.ndarray = np.zeros((rows.shape[0], fixed.shape[1]), dtype=fixed.dtype)
-    half_sweep(side, fixed, out, num_threads=params.sweep.num_threads)
+    half_sweep(prepared, fixed, out, num_threads=params.sweep.num_threads)
     return out

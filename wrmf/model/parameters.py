@@ -14,7 +14,7 @@ from wrmf.data.checks import as_positive_int, as_real
 from wrmf.numerics.objective import Objective
 from wrmf.numerics.plan import SOLVERS
 
-__all__ = ["Parameters", "Parametrized", "SweepOptions", "validate_parameters"]
+__all__ = ["Parameters", "Parametrized", "SweepOptions", "dtype_name", "validate_parameters"]
 
 CHOICES = {
     "objective": ("wrmf", "ials"),
@@ -85,11 +85,11 @@ def validate_parameters(params: Mapping[str, Any]) -> Parameters:
     factors = as_positive_int(params["factors"], "factors")
     num_threads = as_positive_int(params["num_threads"], "num_threads", 0)
     for name, choices in CHOICES.items():
-        value = _dtype_name(params[name]) if name == "dtype" else params[name]
+        value = dtype_name(params[name]) if name == "dtype" else params[name]
         if value not in choices:
             raise ValueError(f"{name} must be one of {choices}, got {value!r}")
     regularization = _both_sides(params["regularization"])
-    scale = params["init_scale"]
+    scale, dtype = params["init_scale"], np.dtype(params["dtype"])
     objective = Objective(
         alpha=as_real(params["alpha"], "alpha"),
         unobserved_weight=as_real(params["unobserved_weight"], "unobserved_weight", strict=True),
@@ -102,12 +102,10 @@ def validate_parameters(params: Mapping[str, Any]) -> Parameters:
     )
     return Parameters(
         factors=factors,
-        dtype=np.dtype(params["dtype"]),
+        dtype=dtype,
         objective=objective,
         regularization=regularization,
-        init_scale=(
-            0.1 / math.sqrt(factors) if scale is None else as_real(scale, "init_scale", strict=True)
-        ),
+        init_scale=0.1 / math.sqrt(factors) if scale is None else _init_scale(scale, dtype),
         solve_users_first=scale is None,
         sweep=SweepOptions(
             solver="exact" if params["solver"] == "auto" else params["solver"],
@@ -117,11 +115,21 @@ def validate_parameters(params: Mapping[str, Any]) -> Parameters:
     )
 
 
-def _dtype_name(dtype: Any) -> str:
+def dtype_name(dtype: Any) -> str:
+    """Return NumPy's name of a dtype, or the text of what is none."""
     try:
         return str(np.dtype(dtype).name)
     except TypeError:
         return str(dtype)
+
+
+def _init_scale(scale: Any, dtype: np.dtype[Any]) -> float:
+    number = as_real(scale, "init_scale", strict=True)
+    # The squares of factors are added up, and a draw may be some ten times the scale.
+    limit = math.sqrt(float(np.finfo(dtype).max)) / 1e3
+    if number > limit:
+        raise ValueError(f"init_scale must be at most {limit:.1g} in {dtype}, got {scale!r}")
+    return number
 
 
 def _both_sides(regularization: Any) -> tuple[float, float]:
@@ -144,7 +152,9 @@ class Parametrized:
     def set_params(self: Model, **params: Any) -> Model:
         """Set parameters by name and return the model.
 
-        They are validated, and take effect, when they are next used.
+        They are validated and take effect when the model is next trained, by ``fit`` or
+        ``partial_fit``. Until then a fitted model answers, and is saved, with the parameters that
+        it was fitted with. Only ``num_threads``, which changes no result, takes effect at once.
 
         Examples
         --------
@@ -169,6 +179,13 @@ class Parametrized:
             if value is not defaults[name].default and value != defaults[name].default
         )
         return f"{type(self).__name__}({', '.join(changed)})"
+
+    def frozen_params(self) -> dict[str, Any]:
+        """Return a copy of the parameters that later changes of the model do not reach."""
+        return {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in self.get_params().items()
+        }
 
     def check_params(self) -> Parameters:
         """Return the validated parameters, or raise a TypeError or ValueError."""

@@ -1,7 +1,8 @@
 """A fitted model in one file: a zip of plain NumPy arrays and JSON, without pickle.
 
-``model.json`` holds the name and version of the format, the parameters, and ids that are not
-integers. Each array is a member ``<name>.npy``. The checksums of the zip format detect damage.
+``model.json`` holds the name and version of the format, the parameters that the model was fitted
+with, those changed since, and ids and names that are not plain arrays. Each array is a member
+``<name>.npy``. The checksums of the zip format detect damage.
 """
 
 from __future__ import annotations
@@ -20,13 +21,15 @@ from scipy import sparse
 from wrmf.data.checks import as_csr
 from wrmf.data.interactions import object_array
 from wrmf.files import replacing
+from wrmf.model.parameters import dtype_name
+from wrmf.model.saved_ids import has_types, ids_from_json, ids_to_json
 from wrmf.model.state import Factors
 
 __all__ = ["explain_failures", "read_model", "write_model"]
 
 FORMAT = "wrmf-model"
-VERSION = 1
-ID_TYPES = (str, bool, int, float)
+# Version 2 names the types of ids; files without such ids are of version 1.
+VERSION = 2
 
 
 def write_model(path: str | os.PathLike[str], params: Mapping[str, Any], factors: Factors) -> None:
@@ -38,18 +41,19 @@ def write_model(path: str | os.PathLike[str], params: Mapping[str, Any], factors
     ----------
     path : str or path
     params : mapping of parameter name to value
+        The present ones; those of ``factors`` are what the model was fitted with.
     factors : Factors
 
     Raises
     ------
     TypeError
-        For ids that are not strings, numbers or tuples of them, or a parameter that JSON cannot
-        hold.
+        For ids of a type that is not in :mod:`wrmf.model.saved_ids`, or a parameter that JSON
+        cannot hold.
     FileNotFoundError, IsADirectoryError, OSError
         If the file cannot be written; see :func:`wrmf.files.replacing`.
     """
     header, arrays = _encode(params, factors)
-    text = json.dumps(header, default=_as_plain_number)
+    text = json.dumps(header)
     with replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr("model.json", text)
         for name, array in arrays.items():
@@ -60,6 +64,8 @@ def write_model(path: str | os.PathLike[str], params: Mapping[str, Any], factors
 
 def read_model(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Factors]:
     """Return the parameters and factors that :func:`write_model` wrote.
+
+    The parameters are those that differ from ``factors.params``.
 
     Raises
     ------
@@ -114,29 +120,38 @@ def _encode(
     params: Mapping[str, Any], factors: Factors
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Return the content of ``model.json``, and the arrays by name."""
-    seed = params["random_state"]
+    present = _params_to_json(params)
+    fitted = present if factors.params is None else _params_to_json(factors.params)
+    changed = {name: value for name, value in present.items() if value != fitted.get(name, value)}
     matrix = factors.train_matrix
     ids = {"users": factors.users, "items": factors.items}
+    listed = {
+        axis: ids_to_json(array, axis[:-1]) if array.dtype == object else None
+        for axis, array in ids.items()
+    }
+    typed = any(has_types(value) for values in listed.values() for value in values or ())
     header = {
         "format": FORMAT,
-        "version": VERSION,
-        "params": {
-            **params,
-            "random_state": seed if isinstance(seed, (int, np.integer)) else None,
-            "dtype": np.dtype(params["dtype"]).name,
-        },
+        "version": VERSION if typed else 1,
+        "params": fitted,
         "iterations_done": factors.iterations_done,
         "shape": list(matrix.shape),
-        "users": _ids_to_json(factors.users, "user"),
-        "items": _ids_to_json(factors.items, "item"),
+        **listed,
     }
+    # Fields that a file of earlier versions does not have are written only if they are needed.
+    if changed:
+        header["changed_params"] = changed
+    if factors.item_names is not None:
+        header["item_names"] = [str(name) for name in factors.item_names]
+    if factors.numbered:
+        header["numbered"] = True
     arrays = {
         "user_factors": factors.user_factors,
         "item_factors": factors.item_factors,
         "train_data": matrix.data,
         "train_indices": matrix.indices,
         "train_indptr": matrix.indptr,
-        **{axis: array for axis, array in ids.items() if header[axis] is None},
+        **{axis: array for axis, array in ids.items() if listed[axis] is None},
     }
     return header, arrays
 
@@ -144,13 +159,10 @@ def _encode(
 def _decode(
     header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
 ) -> tuple[dict[str, Any], Factors]:
-    params = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in header["params"].items()
-    }
+    names = header.get("item_names")
     compressed = arrays["train_data"], arrays["train_indices"], arrays["train_indptr"]
     ids = {
-        axis: arrays[axis] if header[axis] is None else _ids_from_json(header[axis])
+        axis: arrays[axis] if header[axis] is None else ids_from_json(header[axis])
         for axis in ("users", "items")
     }
     factors = Factors(
@@ -158,41 +170,34 @@ def _decode(
         item_factors=arrays["item_factors"],
         train_matrix=as_csr(sparse.csr_matrix(compressed, shape=tuple(header["shape"]))),
         iterations_done=int(header["iterations_done"]),
+        item_names=None if names is None else object_array(names),
+        params=_params_from_json(header["params"]),
+        numbered=bool(header.get("numbered", False)),
         **ids,
     )
-    return params, factors
+    return _params_from_json(header.get("changed_params", {})), factors
+
+
+def _params_to_json(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return parameters as JSON values."""
+    seed = params["random_state"]
+    plain = {
+        **params,
+        "random_state": seed if isinstance(seed, (int, np.integer)) else None,
+        "dtype": dtype_name(params["dtype"]),
+    }
+    text = json.dumps(plain, default=_as_plain_number)
+    decoded: dict[str, Any] = json.loads(text)
+    return decoded
+
+
+def _params_from_json(params: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: tuple(value) if isinstance(value, list) else value for name, value in params.items()
+    }
 
 
 def _as_plain_number(value: Any) -> Any:
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f"cannot save a parameter of type {type(value).__name__}: {value!r}")
-
-
-def _ids_to_json(ids: np.ndarray, name: str) -> list[Any] | None:
-    """Return object ids as JSON values, tuples as lists; None for integer ids.
-
-    Integer ids are saved as an array instead.
-    """
-    return None if ids.dtype != object else [_id_to_json(value, name) for value in ids]
-
-
-def _id_to_json(value: Any, name: str) -> Any:
-    if isinstance(value, np.generic):
-        value = value.item()
-    if isinstance(value, tuple):
-        return [_id_to_json(part, name) for part in value]
-    if isinstance(value, ID_TYPES):
-        return value
-    raise TypeError(
-        f"cannot save the {name} id {value!r} of type {type(value).__name__}: "
-        "ids must be strings, numbers or tuples of them; convert with str() before fitting"
-    )
-
-
-def _ids_from_json(values: list[Any]) -> np.ndarray:
-    return object_array([_id_from_json(value) for value in values])
-
-
-def _id_from_json(value: Any) -> Any:
-    return tuple(_id_from_json(part) for part in value) if isinstance(value, list) else value

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,6 +11,7 @@ import pandas as pd
 from scipy import sparse
 
 from wrmf.data.interactions import find_ids
+from wrmf.model.names import ids_of_names
 
 __all__ = ["FactorModel", "Factors", "NotFittedError"]
 
@@ -36,6 +38,12 @@ class Factors:
     train_matrix : scipy.sparse.csr_matrix (n_users, n_items)
         The data that the model was last fitted to.
     iterations_done : int, default 0
+    item_names : object (n_items,), optional
+        Readable names of the items.
+    params : mapping, optional
+        The parameters that the model was fitted with, as ``get_params`` returned them.
+    numbered : bool, default False
+        Whether the ids are only positions, since the data was a matrix without ids.
 
     Raises
     ------
@@ -56,6 +64,9 @@ class Factors:
     items: np.ndarray
     train_matrix: sparse.csr_matrix
     iterations_done: int = 0
+    item_names: np.ndarray | None = None
+    params: Mapping[str, Any] | None = None
+    numbered: bool = False
 
     def __post_init__(self) -> None:
         if not sparse.issparse(self.train_matrix) or self.train_matrix.format != "csr":
@@ -75,6 +86,8 @@ class Factors:
                 )
             if len(ids) != n_rows:
                 raise ValueError(f"there are {len(ids)} {side} ids for {n_rows} rows")
+        if self.item_names is not None and len(self.item_names) != n_items:
+            raise ValueError(f"there are {len(self.item_names)} item names for {n_items} items")
         if (self.user_factors.shape[1], self.user_factors.dtype) != (self.k, self.dtype):
             raise ValueError(
                 "both sides must have the same k and dtype, got "
@@ -103,8 +116,14 @@ class Factors:
         return find_ids(pd.Index(self.users, tupleize_cols=False), ids, "users")
 
     def find_items(self, ids: Any) -> np.ndarray:
-        """Return the rows of one item id or several, int64; an unknown id is a ``ValueError``."""
-        return find_ids(pd.Index(self.items, tupleize_cols=False), ids, "items")
+        """Return the rows of one item id or several, int64; an unknown id is a ``ValueError``.
+
+        A name stands for the id of the item that it belongs to, unless it is an id itself.
+        """
+        index = pd.Index(self.items, tupleize_cols=False)
+        if self.item_names is not None:
+            ids = ids_of_names(ids, index, self.item_names)
+        return find_ids(index, ids, "items")
 
     def check_finite(self) -> None:
         """Raise a ``ValueError`` if a factor is NaN or infinite."""
@@ -163,6 +182,11 @@ class FactorModel:
     def items(self) -> np.ndarray:
         """Item ids, (n_items,), in the order of ``item_factors``."""
         return self.state.items
+
+    @property
+    def item_names(self) -> np.ndarray | None:
+        """Readable names of the items, (n_items,), or None."""
+        return self.state.item_names
 
     @property
     def train_matrix(self) -> sparse.csr_matrix:

@@ -126,7 +126,17 @@ class Trainer:
         return state
 
     def _solve_items(self, state: Factors, sweep: SweepOptions) -> None:
-        half_sweep(self.items, state.user_factors, state.item_factors, **asdict(sweep))
+        self._solve(self.items, state.user_factors, state.item_factors, sweep)
 
     def _solve_users(self, state: Factors, sweep: SweepOptions) -> None:
-        half_sweep(self.users, state.item_factors, state.user_factors, **asdict(sweep))
+        self._solve(self.users, state.item_factors, state.user_factors, sweep)
+
+    @staticmethod
+    def _solve(side: Side, fixed: np.ndarray, out: np.ndarray, sweep: SweepOptions) -> None:
+        try:
+            half_sweep(side, fixed, out, **asdict(sweep))
+        except np.linalg.LinAlgError as error:
+            raise ValueError(
+                f"the factors left the range of {fixed.dtype}: scale the counts down, lower alpha "
+                'or init_scale, or pass dtype="float64"'
+            ) from error

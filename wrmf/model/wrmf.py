@@ -9,13 +9,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
 from wrmf.data.checks import as_generator, as_positive_int
-from wrmf.data.interactions import as_interactions, same_ids
+from wrmf.data.interactions import Interactions, as_interactions
+from wrmf.model.axes import on_own_axes
 from wrmf.model.explain import explain_score
 from wrmf.model.fold_in import FoldIn
+from wrmf.model.limits import check_limits
 from wrmf.model.persistence import explain_failures, read_model, write_model
+from wrmf.model.saved_ids import check_ids
 from wrmf.model.state import Factors
 from wrmf.model.trainer import Trainer
 
@@ -76,6 +78,8 @@ class WRMF(FoldIn):
         Arrays of the same shape may be assigned.
     users, items : ndarray (n_users,), (n_items,)
         The ids of their rows.
+    item_names : ndarray (n_items,) or None
+        Names of the items, which methods take in place of ids.
     iterations_done : int
     train_matrix : csr_matrix (n_users, n_items)
         The data that the model was last fitted to.
@@ -143,7 +147,8 @@ class WRMF(FoldIn):
         factors : Factors
             Training on updates its arrays in place.
         **params
-            Parameters by name; ``factors`` and ``dtype`` default to those of the arrays.
+            Parameters by name; by default those of the state, if it has them. ``factors`` and
+            ``dtype`` default to those of the arrays.
 
         Raises
         ------
@@ -159,14 +164,15 @@ class WRMF(FoldIn):
         >>> wrmf.WRMF.from_factors(factors, alpha=1.0).predict(0, [0, 1])
         array([1., 0.])
         """
-        model = cls(**{"factors": factors.k, "dtype": factors.dtype.name, **params})
+        of_arrays = {"factors": factors.k, "dtype": factors.dtype.name}
+        model = cls(**{**(factors.params or {}), **of_arrays, **params})
         if (factors.k, factors.dtype) != (model.factors, np.dtype(model.dtype)):
             raise ValueError(
                 f"the state has {factors.k} factors of {factors.dtype}, but the parameters ask for "
                 f"{model.factors} of {np.dtype(model.dtype)}"
             )
         factors.check_finite()
-        model.state = factors
+        model.state = replace(factors, params=model.frozen_params())
         return model
 
     def fit(
@@ -193,8 +199,9 @@ class WRMF(FoldIn):
         Raises
         ------
         TypeError, ValueError
-            For parameters out of bounds, and for data that is not a matrix of finite numbers ≥ 0
-            with at least one entry.
+            For parameters out of bounds, for data that is not a matrix of finite numbers ≥ 0
+            with at least one entry, for counts whose weights the dtype cannot hold, and for ids
+            that cannot be saved. The model then stays as it was.
 
         Notes
         -----
@@ -225,12 +232,14 @@ class WRMF(FoldIn):
     ) -> WRMF:
         """Train on from the present factors, or from new ones if the model is not fitted.
 
-        Ten iterations followed by five give the same factors as fifteen at once.
+        Ten iterations followed by five give the same factors as fifteen at once. The present
+        parameters become those that the model was fitted with.
 
         Parameters
         ----------
         data : Interactions, or a sparse or dense matrix (n_users, n_items)
-            With the same users and items as the data of the fit.
+            With the same users and items as the data of the fit, matched by id. The rows and
+            columns of a matrix are in the order of ``users`` and ``items``.
         iterations : int ≥ 1, optional
             By default the model's.
         callback, progress : as in ``fit``
@@ -274,13 +283,19 @@ class WRMF(FoldIn):
                 f"the model was fitted with {state.k} factors of {state.dtype}, now "
                 f"{params.factors} of {params.dtype} are asked for: call fit"
             )
-        self.state = replace(state, train_matrix=self._own_matrix(data))
+        matrix = on_own_axes(data, state)
+        check_limits(matrix, params)
+        self.state = replace(state, train_matrix=matrix, params=self.frozen_params())
         return Trainer(self)
 
     def _start(self, data: Any) -> None:
         """Replace the state by new random factors for ``data``."""
         params = self.check_params()
+        numbered = not isinstance(data, Interactions)
         data = as_interactions(data)
+        check_ids(data.users, "user")
+        check_ids(data.items, "item")
+        check_limits(data.matrix, params)
         generator = as_generator(self.random_state)
 
         def random_factors(n_rows: int) -> np.ndarray:
@@ -294,23 +309,10 @@ class WRMF(FoldIn):
             users=data.users,
             items=data.items,
             train_matrix=data.matrix,
+            item_names=data.item_names,
+            params=self.frozen_params(),
+            numbered=numbered,
         )
-
-    def _own_matrix(self, data: Any) -> sparse.csr_matrix:
-        """Return the matrix of ``data``, which must have the model's own users and items."""
-        state, data = self.state, as_interactions(data)
-        n_users, n_items = len(state.users), len(state.items)
-        if data.shape != (n_users, n_items):
-            raise ValueError(
-                f"the data is {data.n_users} users × {data.n_items} items, the model was fitted "
-                f"to {n_users} × {n_items}: call fit, or fold_in_users for new users"
-            )
-        if not (same_ids(data.users, state.users) and same_ids(data.items, state.items)):
-            raise ValueError(
-                "the data has other user or item ids than the model was fitted to: call fit, or "
-                "fold_in_users for new users"
-            )
-        return data.matrix
 
     def loss(self, data: Any) -> float:
         """Return the exact loss on ``data``, computed in float64.
@@ -321,7 +323,8 @@ class WRMF(FoldIn):
         Parameters
         ----------
         data : Interactions, or a sparse or dense matrix (n_users, n_items)
-            With the model's own users and items.
+            With the same users and items as the data of the fit, matched by id. The rows and
+            columns of a matrix are in the order of ``users`` and ``items``.
 
         Examples
         --------
@@ -331,9 +334,9 @@ class WRMF(FoldIn):
         >>> round(model.loss(likes), 1)
         9.0
         """
-        state, params = self.state, self.check_params()
+        state, params = self.state, self.fitted_params()
         return params.objective.loss(
-            self._own_matrix(data),
+            on_own_axes(data, state),
             state.user_factors,
             state.item_factors,
             params.regularization,
@@ -347,14 +350,16 @@ class WRMF(FoldIn):
 
         Parameters
         ----------
-        user, item : ids
+        user : id
+        item : id, or unique name
         n : int ≥ 1, default 10
             The number of contributions to return.
 
         Returns
         -------
         DataFrame
-            item and contribution, largest first, at most n rows. ``attrs["score"]`` is what
+            item, name (if the model has names) and contribution, largest first, at most n rows.
+            ``attrs["score"]`` is what
             ``predict`` returns; ``attrs["rest"]`` is the score less the contributions shown: those
             left out and, with "cg", the distance of the user's factors from the minimum.
 
@@ -366,20 +371,19 @@ class WRMF(FoldIn):
         >>> sorted(model.explain(user=0, item=1)["item"].tolist())
         [1, 3, 5]
         """
-        state, params = self.state, self.check_params()
+        state, params = self.state, self.fitted_params()
         return explain_score(state, params.objective, params.regularization[0], user, item, n)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted model to one file of plain arrays, completely or not at all.
 
-        The file holds all that :func:`wrmf.load` needs to continue: parameters, ids, factors and
-        the training data. A ``random_state`` that is a generator is saved as None.
+        The file holds all that :func:`wrmf.load` needs to continue: parameters, ids, names,
+        factors and the training data. A ``random_state`` that is a generator is saved as None.
 
         Raises
         ------
         TypeError, ValueError
-            For ids that are not strings, numbers or tuples of them, and a model that is not
-            fitted.
+            For a parameter that JSON cannot hold, and a model that is not fitted.
         FileNotFoundError, IsADirectoryError, OSError
             If the file cannot be written.
 
@@ -412,4 +416,4 @@ def load(path: str | os.PathLike[str]) -> WRMF:
     """
     params, factors = read_model(path)
     with explain_failures(path):
-        return WRMF.from_factors(factors, **params)
+        return WRMF.from_factors(factors).set_params(**params)

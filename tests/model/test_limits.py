@@ -1,0 +1,28 @@
+"""Weights that the precision of the factors cannot hold are an error before training."""
+
+import numpy as np
+import pytest
+
+
+@pytest.mark.parametrize("solver", ["exact", "cg"])
+@pytest.mark.parametrize("use", ["fit", "fold_in_users", "fold_in_items", "recommend_new"])
+def test_counts_that_are_too_large_are_named_with_what_to_do(likes, small, solver, use):
+    model = small(alpha=30.0, solver=solver)
+    if use != "fit":
+        model.fit(likes)
+    error = (
+        r"the largest count is 8e\+37; with alpha=30 its weight is 2.4e\+39, and float32 holds at "
+        r"most 3.4e\+38: scale the counts down, lower alpha, pass confidence=.log. or pass dtype="
+    )
+    with pytest.raises(ValueError, match=error):
+        getattr(model, use)(likes * 2e37)
+
+
+def test_the_same_counts_are_trained_on_in_float64(likes, small):
+    model = small(alpha=30.0, dtype="float64", iterations=1).fit(likes * 2e37)
+    assert np.isfinite(model.user_factors).all()
+
+
+def test_the_largest_counts_that_float32_holds_are_trained_on(likes, small):
+    model = small(alpha=1.0, iterations=1).fit(likes * (3.3e38 / likes.data.max()))
+    assert np.isfinite(model.user_factors).all()

@@ -1,0 +1,75 @@
+"""Data on the axes of a fitted model: matched by id, or by position where it has no ids."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from scipy import sparse
+
+from wrmf.data.checks import as_csr
+from wrmf.data.interactions import Interactions, align, same_ids
+from wrmf.model.state import Factors
+
+__all__ = ["on_item_axis", "on_own_axes", "on_user_axis"]
+
+
+def on_own_axes(data: Any, state: Factors) -> sparse.csr_matrix:
+    """Return the matrix of data that has all users and items of the model, and no others.
+
+    Interactions may have them in any order. The rows and columns of a matrix are in the order of
+    ``state.users`` and ``state.items``.
+
+    Raises
+    ------
+    ValueError
+        For data of another shape or with other ids.
+    """
+    matrix = data.matrix if isinstance(data, Interactions) else as_csr(data)
+    n_users, n_items = state.train_matrix.shape
+    if matrix.shape != (n_users, n_items):
+        raise ValueError(
+            f"the data is {matrix.shape[0]} users × {matrix.shape[1]} items, the model was fitted "
+            f"to {n_users} × {n_items}: call fit, or fold_in_users for new users"
+        )
+    if not isinstance(data, Interactions):
+        return matrix
+    if same_ids(data.users, state.users) and same_ids(data.items, state.items):
+        return matrix
+    try:
+        return align(data, state.users, state.items).matrix
+    except ValueError as error:
+        hint = ", or pass the matrix of the data" if state.numbered else ""
+        raise ValueError(
+            "the data has other user or item ids than the model was fitted to "
+            f"({error}): call fit, or fold_in_users for new users{hint}"
+        ) from error
+
+
+def on_item_axis(data: Any, state: Factors) -> sparse.csr_matrix:
+    """Return the rows of ``data`` over the model's items.
+
+    Items of Interactions are matched by id, in any order and number. The columns of a matrix are
+    in the order of ``state.items``.
+    """
+    if isinstance(data, Interactions):
+        known = same_ids(data.items, state.items)
+        return data.matrix if known else align(data, items=state.items).matrix
+    rows = as_csr(data, allow_empty=True)
+    if rows.shape[1] != len(state.items):
+        raise ValueError(
+            f"data must be users × items with {len(state.items)} columns, got {rows.shape}"
+        )
+    return rows
+
+
+def on_user_axis(data: Any, state: Factors) -> sparse.csr_matrix:
+    """Return the columns of ``data`` over the model's users; the mirror of ``on_item_axis``."""
+    if isinstance(data, Interactions):
+        known = same_ids(data.users, state.users)
+        return data.matrix if known else align(data, users=state.users).matrix
+    columns = as_csr(data, allow_empty=True)
+    if columns.shape[0] != len(state.users):
+        raise ValueError(
+            f"data must be users × new items with {len(state.users)} rows, got {columns.shape}"
+        )
+    return columns

@@ -1,0 +1,76 @@
+"""What the precision of the factors cannot hold: weights and λ that would be infinite."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import sparse
+
+from wrmf.model.parameters import Parameters
+
+__all__ = ["check_limits", "check_regularization", "check_weights"]
+
+
+def check_limits(matrix: sparse.csr_matrix, params: Parameters) -> None:
+    """Raise a ValueError if a weight or a λ of training on ``matrix`` would be infinite."""
+    check_weights(matrix, params)
+    for side in (0, 1):
+        counts = (
+            np.bincount(matrix.indices, minlength=matrix.shape[1])
+            if side
+            else np.diff(matrix.indptr)
+        )
+        check_regularization(counts, matrix.shape[1 - side], params, side)
+
+
+def check_weights(matrix: sparse.csr_matrix, params: Parameters) -> None:
+    """Raise a ValueError if the dtype of the factors cannot hold the largest weight α·f(d)."""
+    objective = params.objective
+    largest = matrix.data.max(initial=0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        weight = float(objective.weights(np.array([largest]), np.float64)[0])
+    limit = float(np.finfo(params.dtype).max)
+    if weight <= limit:
+        return
+    remedies = ["scale the counts down", "lower alpha"]
+    if objective.confidence == "linear":
+        remedies.append('pass confidence="log"')
+    if params.dtype == np.float32:
+        remedies.append('pass dtype="float64"')
+    raise ValueError(
+        f"the largest count is {largest:g}; with alpha={objective.alpha:g} its weight is "
+        f"{weight:g}, and {params.dtype} holds at most {limit:.2g}: "
+        f"{', '.join(remedies[:-1])} or {remedies[-1]}"
+    )
+
+
+def check_regularization(counts: np.ndarray, n_columns: int, params: Parameters, side: int) -> None:
+    """Raise a ValueError if the dtype of the factors cannot hold the λ of a row.
+
+    Parameters
+    ----------
+    counts : int (n_rows,)
+        The stored entries of each row of the side.
+    n_columns : int
+        The length of the other axis.
+    params : Parameters
+    side : {0, 1}, users or items
+    """
+    objective, base = params.objective, params.regularization[side]
+    # λ rises or falls with the count, so the extremes are at its ends.
+    ends = np.array([counts.min(initial=0), counts.max(initial=0)], dtype=np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        strength = objective.row_regularization(base, ends, n_columns)
+    limit = float(np.finfo(params.dtype).max)
+    if (strength <= limit).all():
+        return
+    exponent = objective.regularization_exponent
+    of_rows = "users" if side == 0 else "items"
+    if exponent == 0:
+        cause, remedy = f"regularization={base:g}", "lower it"
+    else:
+        cause = f"regularization_exponent={exponent:g} with regularization={base:g}"
+        remedy = "take an exponent from 0 to 1, or lower regularization"
+    raise ValueError(
+        f"{cause} gives {of_rows} a λ of {strength.max():g}, and {params.dtype} holds at most "
+        f"{limit:.2g}: {remedy}"
+    )

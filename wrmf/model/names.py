@@ -1,0 +1,45 @@
+"""Names of items in place of their ids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+__all__ = ["ids_of_names"]
+
+
+def ids_of_names(ids: Any, index: pd.Index, names: np.ndarray) -> Any:
+    """Return ids in which names of items are replaced by the ids of these items.
+
+    Parameters
+    ----------
+    ids : an id or a name, or an iterable of them
+        What is an id stays as it is, and so does text that is neither.
+    index : pandas.Index (n_items,)
+        The ids.
+    names : object (n_items,)
+
+    Raises
+    ------
+    ValueError
+        For a name that several items have.
+    """
+    if isinstance(ids, (bytes, tuple)) or not isinstance(ids, Iterable):
+        return ids
+    listed = [ids] if isinstance(ids, str) else list(ids)
+    texts = {text for text in listed if isinstance(text, str) and text not in index}
+    if not texts:
+        return listed
+    places = np.flatnonzero(pd.Index(names).isin(list(texts)))
+    id_of: dict[str, Any] = {}
+    for name, item in zip(names[places], index[places].tolist(), strict=True):
+        if name in id_of:
+            raise ValueError(
+                f"{name!r} is the name of several items, such as {id_of[name]!r} and {item!r}: "
+                "pass the id"
+            )
+        id_of[name] = item
+    return [id_of.get(entry, entry) if isinstance(entry, str) else entry for entry in listed]
