@@ -19,7 +19,8 @@ def test_recommend_is_a_plain_sort_without_seen_items(likes, small):
     scores[likes.toarray() > 0] = -np.inf
     lists = model.recommend(n=6)
     for row in range(likes.shape[0]):
-        count = min(6, int(np.isfinite(scores[row]).sum()))
+        # Nothing is known of user 17, who has no interactions.
+        count = 0 if row == 17 else min(6, int(np.isfinite(scores[row]).sum()))
         expected = np.argsort(-scores[row], kind="stable")[:count]
         assert lists.counts[row] == count
         np.testing.assert_allclose(
@@ -59,6 +60,117 @@ def test_items_and_exclude_for_the_users_named(likes, small):
     lists = model.recommend([0, 1], n=200, exclude_seen=False, items={1: [4, 2]})
     assert items_of(lists, 1) == {2, 4}
     assert len(items_of(lists, 0)) == lists.counts[0] == likes.shape[1]
+
+
+def test_lists_for_users_who_are_not_asked_for_are_errors_that_name_them(likes, small):
+    model = small().fit(likes)
+    for name in ("exclude", "items"):
+        with pytest.raises(ValueError, match=f"{name} names '3' and 1 more, but this call is for"):
+            model.recommend([0, 3], **{name: {0: [7], "3": [7], "4": [8]}})
+        with pytest.raises(ValueError, match=f"{name} names 999, but this call is for 300 other"):
+            model.recommend(**{name: {999: [7]}})
+        with pytest.raises(ValueError, match=f"{name} names 5, .* such as 0: name only users"):
+            model.recommend_new(likes[:2], **{name: {5: [7]}})
+        with pytest.raises(ValueError, match="this call is for 0 other users: name only"):
+            model.recommend([], **{name: {5: [7]}})
+    assert len(model.recommend([])) == 0
+
+
+def popular_items(likes, without):
+    """Return the items from the one with the most users on, as a plain sort finds them."""
+    users = np.bincount(likes.indices, minlength=likes.shape[1])
+    order = sorted(np.flatnonzero(users), key=lambda item: (-users[item], item))
+    return [item for item in order if item not in without]
+
+
+def test_users_without_interactions_get_an_empty_list(likes, small):
+    model = small().fit(likes)
+    lists = model.recommend([16, 17], n=5)
+    assert lists.counts.tolist() == [5, 0]
+    assert (lists.rows[1] == -1).all()
+    assert np.isnan(lists.scores[1]).all()
+    new = model.recommend_new(likes[16:18], n=5)
+    assert new.ids.tolist() == lists.ids.tolist()
+
+
+def test_users_without_interactions_get_popular_items_on_request(likes, small):
+    model = small().fit(likes)
+    lists = model.recommend([16, 17], n=5, exclude=[5, 8], fallback="popular")
+    assert lists.ids[0].tolist() == model.recommend(16, n=5, exclude=[5, 8]).ids[0].tolist()
+    assert lists.ids[1].tolist() == popular_items(likes, {5, 8})[:5]
+    assert np.isnan(lists.scores[1]).all()
+    assert lists.counts.tolist() == [5, 5]
+    lists = model.recommend(17, n=500, exclude={17: [5]}, fallback="popular")
+    # Nobody has item 11.
+    assert lists.to_frame()["item"].tolist() == popular_items(likes, {5, 11})
+    chosen = model.recommend([17, 16], n=9, items={17: [3, 2, 11, 5]}, fallback="popular")
+    assert items_of(chosen, 17) == {2, 3, 5}
+    new = model.recommend_new(likes[[17]], n=3, fallback="popular")
+    assert new.ids[0].tolist() == popular_items(likes, {})[:3]
+
+
+def test_unknown_users_are_an_error_or_count_as_users_without_interactions(likes, small):
+    names = [f"u{row}" for row in range(likes.shape[0])]
+    model = small().fit(Interactions.from_matrix(likes, users=names))
+    known = model.recommend("u2", n=4).ids[0].tolist()
+    with pytest.raises(ValueError, match="unknown id among users: 'new'"):
+        model.recommend(["u2", "new"])
+    lists = model.recommend(["new", "u2", 7], n=4, unknown="skip", exclude={"new": [5]})
+    assert lists.users.tolist() == ["new", "u2", 7]
+    assert lists.counts.tolist() == [0, 4, 0]
+    assert lists.ids[1].tolist() == known
+    popular = popular_items(likes, {5})[:4]
+    for options in ({"unknown": "popular"}, {"unknown": "skip", "fallback": "popular"}):
+        lists = model.recommend(["new", "u2", "u17"], n=4, exclude={"new": [5]}, **options)
+        assert lists.ids[:2].tolist() == [popular, known]
+        assert lists.counts[2] == (4 if "fallback" in options else 0)
+    for name in ("unknown", "fallback"):
+        with pytest.raises(ValueError, match=f"{name} must be one of .*'popular'.*got 'best'"):
+            model.recommend(**{name: "best"})
+
+
+def test_unknown_whole_numbers_stay_whole_numbers(likes, small):
+    lists = small().fit(likes).recommend([0, 4000], unknown="skip")
+    assert lists.users.dtype == np.int64
+    assert lists.users.tolist() == [0, 4000]
+
+
+@pytest.fixture
+def named(likes, small):
+    """A model whose items have names; items 3 and 4 share one, and 9's name is the id of 8."""
+    names = [f"Item {column}" for column in range(likes.shape[1])]
+    names[4], names[9] = "Item 3", "i8"
+    items = [f"i{column}" for column in range(likes.shape[1])]
+    return small().fit(Interactions.from_matrix(likes, items=items, item_names=names))
+
+
+def test_names_of_items_are_shown(named):
+    frame = named.recommend([0], n=200).to_frame()
+    assert list(frame.columns) == ["user", "item", "name", "score", "rank"]
+    for _, row in frame.iterrows():
+        assert row["name"] == named.item_names[int(row["item"][1:])]
+    short = named.recommend([0, 17], n=3)
+    assert short.names[1].tolist() == [None] * 3
+    assert "name" in named.similar_items("i1", n=2).to_frame()
+    assert "name" not in named.similar_users(1, n=2).to_frame()
+    assert named.explain(3, "i2", n=1).columns.tolist() == ["item", "name", "contribution"]
+
+
+def test_names_of_items_stand_for_their_ids(named):
+    for use in (
+        lambda item: named.recommend([0], items=[item]).ids,
+        lambda item: named.recommend([0], n=200, exclude={0: [item, "i3"]}).ids,
+        lambda item: named.similar_items(item).ids,
+        lambda item: named.explain(3, item)["contribution"],
+        lambda item: named.predict([1, 2], item),
+    ):
+        np.testing.assert_array_equal(use("Item 7"), use("i7"))
+        with pytest.raises(ValueError, match="'Item 3' is the name of several items, such as 'i3'"):
+            use("Item 3")
+        with pytest.raises(ValueError, match="unknown id among items: 'Item'"):
+            use("Item")
+    # What is an id is not taken for a name.
+    assert named.recommend([0], n=1, items=["i8"]).ids.tolist() == [["i8"]]
 
 
 def test_similar_items_are_ranked_by_cosine_without_the_item_itself(likes, small):

@@ -65,8 +65,11 @@ def explain_score(
     row, column = int(rows[0]), int(columns[0])
     terms = contributions(state, objective, regularization, row, column)
     largest = np.argsort(-terms, kind="stable")[:n]
-    items = state.items[state.train_matrix[[row]].indices[largest]]
-    frame: pd.DataFrame = pd.DataFrame({"item": items, "contribution": terms[largest]})
+    own = state.train_matrix[[row]].indices[largest]
+    names = {} if state.item_names is None else {"name": state.item_names[own]}
+    frame: pd.DataFrame = pd.DataFrame(
+        {"item": state.items[own], **names, "contribution": terms[largest]}
+    )
     score = float(state.user_factors[row].astype(np.float64) @ state.item_factors[column])
     frame.attrs = {"score": score, "rest": score - float(terms[largest].sum())}
     return frame

@@ -10,8 +10,9 @@ from scipy import sparse
 from wrmf.data.interactions import Interactions
 from wrmf.model.axes import on_item_axis, on_user_axis
 from wrmf.model.limits import check_regularization, check_weights
-from wrmf.model.lists import ItemFilter, Query, ranked_items
+from wrmf.model.lists import ItemFilter, ranked_items
 from wrmf.model.parameters import Parameters, Parametrized, validate_parameters
+from wrmf.model.queries import Fallback, Query
 from wrmf.model.recommendations import Recommendations
 from wrmf.model.recommender import Recommender
 from wrmf.numerics.side import Side
@@ -98,6 +99,7 @@ class FoldIn(Parametrized, Recommender):
         exclude_seen: bool = True,
         exclude: Any = None,
         items: Any = None,
+        fallback: str | None = None,
     ) -> Recommendations:
         """Return the n items with the highest scores for users who were not in the training data.
 
@@ -106,7 +108,7 @@ class FoldIn(Parametrized, Recommender):
         interactions : Interactions, or a sparse or dense matrix (n_new_users, n_items)
             Folded in as by ``fold_in_users``. Users are named by their ids, or 0, 1, 2, … for a
             matrix.
-        n, exclude_seen, exclude, items : as in ``recommend``
+        n, exclude_seen, exclude, items, fallback : as in ``recommend``
             The items seen are those of ``interactions``.
 
         Examples
@@ -121,7 +123,9 @@ class FoldIn(Parametrized, Recommender):
         matrix = on_item_axis(interactions, state)
         named = isinstance(interactions, Interactions)
         users = interactions.users if named else np.arange(matrix.shape[0])
-        query = Query(users, self.fold_in_users(matrix), matrix if exclude_seen else None)
+        popular = Fallback(fallback=fallback).popular(np.ones(len(users), dtype=bool))
+        seen = matrix if exclude_seen else None
+        query = Query(users, self.fold_in_users(matrix), seen, popular)
         return ranked_items(state, query, n, ItemFilter(exclude, items), self.num_threads)
 
 

@@ -3,36 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from wrmf.data.checks import as_positive_int
+from wrmf.model.queries import Query
 from wrmf.model.recommendations import Recommendations
 from wrmf.model.state import Factors
 from wrmf.numerics import ranking
 
-__all__ = ["ItemFilter", "Query", "nearest_neighbours", "ranked_items"]
-
-
-@dataclass(frozen=True)
-class Query:
-    """Users that items are ranked for.
-
-    Attributes
-    ----------
-    users : ndarray (n,)
-        Their ids.
-    factors : ndarray (n, k)
-    seen : CSR (n, n_items), or None
-        Items to leave out, as each user has seen them.
-    """
-
-    users: np.ndarray
-    factors: np.ndarray
-    seen: sparse.csr_matrix | None
+__all__ = ["ItemFilter", "nearest_neighbours", "ranked_items"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +31,21 @@ class ItemFilter:
 
     exclude: Any = None
     items: Any = None
+
+    def check_users(self, users: np.ndarray) -> None:
+        """Raise a ValueError if a mapping names anybody but the users of the call."""
+        asked = set(users.tolist())
+        for name, lists in (("exclude", self.exclude), ("items", self.items)):
+            others = (
+                [user for user in lists if user not in asked] if isinstance(lists, Mapping) else []
+            )
+            if others:
+                more = f" and {len(others) - 1} more" if len(others) > 1 else ""
+                example = f", such as {users.tolist()[0]!r}" if len(users) else ""
+                raise ValueError(
+                    f"{name} names {others[0]!r}{more}, but this call is for {len(users)} other "
+                    f"users{example}: name only users of the call"
+                )
 
     def allowed(self, state: Factors) -> np.ndarray:
         """Return bool (n_items,): the items that no filter for all users leaves out."""
@@ -72,12 +70,43 @@ class ItemFilter:
 def ranked_items(
     state: Factors, query: Query, n: int, filters: ItemFilter, num_threads: int = 0
 ) -> Recommendations:
-    """Return the n items with the highest scores for each user of a query, best first."""
+    """Return the n items with the highest scores for each user of a query, best first.
+
+    Users of whom nothing is known get an empty list or the most popular items, without scores.
+    """
     n = as_positive_int(n, "n")
+    filters.check_users(query.users)
+    lists = _ranked(state, query, state.item_factors, n, filters, num_threads)
+    rows, scores, counts = lists
+    unknown = query.unknown
+    rows[unknown], scores[unknown], counts[unknown] = -1, np.nan, 0
+    if query.popular is not None and (fallback := np.flatnonzero(unknown & query.popular)).size:
+        popularity = np.bincount(state.train_matrix.indices, minlength=len(state.items))
+        part = replace(query.at(fallback), factors=np.ones((len(fallback), 1)))
+        column = popularity.astype(np.float64)[:, None]
+        rows[fallback], scored, counts[fallback] = _ranked(
+            state, part, column, n, filters, num_threads
+        )
+        # Items that nobody has are not popular.
+        nobody = ~(scored > 0)
+        rows[fallback] = np.where(nobody, -1, rows[fallback])
+        counts[fallback] = (~nobody).sum(axis=1)
+    return Recommendations.of(query.users, state.items, rows, scores, counts, state.item_names)
+
+
+def _ranked(
+    state: Factors,
+    query: Query,
+    item_factors: np.ndarray,
+    n: int,
+    filters: ItemFilter,
+    num_threads: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return rows, scores and counts of the n best items of each user that the filters allow."""
     allowed = filters.allowed(state)
     blocked = filters.blocked(state, query)
     rows, scores, counts = ranking.top_n(
-        query.factors, state.item_factors, n, blocked, allowed, num_threads
+        query.factors, item_factors, n, blocked, allowed, num_threads
     )
     if isinstance(filters.items, Mapping):
         # Users with a list of their own are ranked again, over that list alone.
@@ -88,9 +117,9 @@ def ranked_items(
         lists = sparse.csr_matrix(lists.multiply(allowed))
         lists.eliminate_zeros()
         rows[named], scores[named], counts[named] = ranking.top_n_of(
-            query.factors[named], state.item_factors, n, lists, num_threads
+            query.factors[named], item_factors, n, lists, num_threads
         )
-    return Recommendations.of(query.users, state.items, rows, scores, counts)
+    return rows, scores, counts
 
 
 def _lists_as_matrix(
@@ -112,19 +141,24 @@ def _lists_as_matrix(
 
 
 def nearest_neighbours(
-    ids: np.ndarray, factors: np.ndarray, rows: np.ndarray, n: int, num_threads: int = 0
+    axis: tuple[np.ndarray, np.ndarray | None],
+    factors: np.ndarray,
+    rows: np.ndarray,
+    n: int,
+    num_threads: int = 0,
 ) -> Recommendations:
     """Return the n other rows of ``factors`` with the highest cosine to each of ``rows``.
 
     Parameters
     ----------
-    ids : ndarray (m,)
-        The ids of the rows of ``factors``.
+    axis : (ndarray (m,), ndarray (m,) or None)
+        The ids and the names of the rows of ``factors``.
     factors : ndarray (m, k)
         Rows of zeros have no neighbours and are nobody's neighbour.
     rows : int64 (n_queries,)
     n : int ≥ 1
     """
+    ids, names = axis
     unit, has_length = ranking.unit_rows(factors)
     itself = sparse.csr_matrix(
         (np.ones(len(rows), dtype=bool), (np.arange(len(rows)), rows)),
@@ -133,4 +167,4 @@ def nearest_neighbours(
     neighbours, scores, counts = ranking.top_n(unit[rows], unit, n, itself, has_length, num_threads)
     no_length = ~has_length[rows]
     neighbours[no_length], scores[no_length], counts[no_length] = -1, np.nan, 0
-    return Recommendations.of(ids[rows], ids, neighbours, scores, counts)
+    return Recommendations.of(ids[rows], ids, neighbours, scores, counts, names)

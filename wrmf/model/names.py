@@ -1,4 +1,4 @@
-"""Names of items in place of their ids."""
+"""Ids as they come in arguments, and names of items in place of their ids."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-__all__ = ["ids_of_names"]
+__all__ = ["as_id_list", "ids_of_names"]
 
 
-def ids_of_names(ids: Any, index: pd.Index, names: np.ndarray) -> Any:
+def ids_of_names(ids: Any, index: pd.Index, names: np.ndarray) -> list[Any]:
     """Return ids in which names of items are replaced by the ids of these items.
 
     Parameters
@@ -27,9 +27,7 @@ def ids_of_names(ids: Any, index: pd.Index, names: np.ndarray) -> Any:
     ValueError
         For a name that several items have.
     """
-    if isinstance(ids, (bytes, tuple)) or not isinstance(ids, Iterable):
-        return ids
-    listed = [ids] if isinstance(ids, str) else list(ids)
+    listed = as_id_list(ids)
     texts = {text for text in listed if isinstance(text, str) and text not in index}
     if not texts:
         return listed
@@ -43,3 +41,10 @@ def ids_of_names(ids: Any, index: pd.Index, names: np.ndarray) -> Any:
             )
         id_of[name] = item
     return [id_of.get(entry, entry) if isinstance(entry, str) else entry for entry in listed]
+
+
+def as_id_list(ids: Any) -> list[Any]:
+    """Return the ids that an argument names: one id, also a str, bytes or tuple, or several."""
+    if isinstance(ids, (str, bytes, tuple)) or not isinstance(ids, Iterable):
+        return [ids]
+    return ids.tolist() if isinstance(ids, np.ndarray) else list(ids)

@@ -26,6 +26,8 @@ class Recommendations:
         Positions of ``ids`` on the model's axis; −1 past the end of a list.
     counts : int64 (n,)
         The length of each list.
+    names : object (n, n_max), or None
+        Names of the recommended items, if the model has names; None past the end of a list.
 
     Examples
     --------
@@ -44,6 +46,7 @@ class Recommendations:
     scores: np.ndarray
     rows: np.ndarray
     counts: np.ndarray
+    names: np.ndarray | None = None
 
     @classmethod
     def of(
@@ -53,23 +56,32 @@ class Recommendations:
         rows: np.ndarray,
         scores: np.ndarray,
         counts: np.ndarray,
+        axis_names: np.ndarray | None = None,
     ) -> Recommendations:
-        """Return the lists whose ids stand at ``rows`` of ``axis_ids``."""
+        """Return the lists whose ids and names stand at ``rows`` of those of the axis."""
         ids = axis_ids[np.maximum(rows, 0)]
         ids[rows < 0] = None if ids.dtype == object else -1
-        return cls(users, ids, scores, rows, counts)
+        names = None
+        if axis_names is not None:
+            names = axis_names[np.maximum(rows, 0)]
+            names[rows < 0] = None
+        return cls(users, ids, scores, rows, counts, names)
 
     def __len__(self) -> int:
         return len(self.users)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return user, item, score and rank (1 is best), one row for each recommendation."""
+        """Return a frame with one row for each recommendation.
+
+        The columns are user, item, name (if the model has names), score and rank (1 is best).
+        """
         filled = self.rows >= 0
         query, position = np.nonzero(filled)
         frame: pd.DataFrame = pd.DataFrame(
             {
                 "user": self.users[query],
                 "item": self.ids[filled],
+                **({} if self.names is None else {"name": self.names[filled]}),
                 "score": self.scores[filled],
                 "rank": position + 1,
             }

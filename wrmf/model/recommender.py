@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from wrmf.data.checks import as_positive_int
-from wrmf.model.lists import ItemFilter, Query, nearest_neighbours, ranked_items
+from wrmf.model.lists import ItemFilter, nearest_neighbours, ranked_items
+from wrmf.model.queries import Fallback, users_query
 from wrmf.model.recommendations import Recommendations
 from wrmf.model.state import FactorModel
 from wrmf.numerics.ranking import unit_rows
@@ -26,7 +27,8 @@ class Recommender(FactorModel):
         Parameters
         ----------
         users, items : an id or a sequence of n ids each
-            A single id is paired with every id of the other side.
+            A single id is paired with every id of the other side. Unique names of items are
+            accepted as ids.
 
         Returns
         -------
@@ -62,6 +64,8 @@ class Recommender(FactorModel):
         exclude_seen: bool = True,
         exclude: Any = None,
         items: Any = None,
+        unknown: str = "raise",
+        fallback: str | None = None,
     ) -> Recommendations:
         """Return the n items with the highest scores for each user, best first.
 
@@ -76,10 +80,18 @@ class Recommender(FactorModel):
         exclude_seen : bool, default True
             Whether to leave out the items that a user has in the training data.
         exclude : sequence of item ids, or mapping of user id to a sequence of item ids, optional
-            Items never to recommend: to anybody, or to the users that the mapping names.
+            Items never to recommend: to anybody, or to the users that the mapping names, all of
+            them among the users asked for. Unique names of items are accepted as ids.
         items : as ``exclude``, optional
             The only items to choose from, by default all. Users that a mapping does not name
             choose from all.
+        unknown : {"raise", "skip", "popular"}, default "raise"
+            What to do with ids that are no user of the model: raise an error, take them for users
+            without interactions, or give them the most popular items.
+        fallback : {"popular"}, optional
+            What users without interactions get; by default an empty list. "popular" are the items
+            with the most users in the training data, first in ``model.items`` if there are
+            several; filters hold for them, and their scores are NaN.
 
         Returns
         -------
@@ -90,7 +102,8 @@ class Recommender(FactorModel):
         Raises
         ------
         TypeError, ValueError
-            For unknown ids, or an ``n`` that is not a whole number ≥ 1.
+            For unknown ids, users in a mapping who are not asked for, and an ``n`` that is not a
+            whole number ≥ 1.
 
         Examples
         --------
@@ -100,11 +113,8 @@ class Recommender(FactorModel):
         >>> wrmf.WRMF(factors=2, random_state=0).fit(likes).recommend([0], n=1).ids
         array([[1]])
         """
-        state = self.state
-        rows = np.arange(len(state.users)) if users is None else state.find_users(users)
-        seen = state.train_matrix[rows] if exclude_seen else None
-        query = Query(state.users[rows], state.user_factors[rows], seen)
-        return ranked_items(state, query, n, ItemFilter(exclude, items), self.num_threads)
+        query = users_query(self.state, users, exclude_seen, Fallback(unknown, fallback))
+        return ranked_items(self.state, query, n, ItemFilter(exclude, items), self.num_threads)
 
     def similar_items(self, items: Any, n: int = 10) -> Recommendations:
         """Return the n nearest other items of each given item by cosine, best first.
@@ -114,6 +124,7 @@ class Recommender(FactorModel):
         Parameters
         ----------
         items : an id or a sequence of ids
+            Unique names are accepted as ids.
         n : int ≥ 1, default 10
 
         Raises
@@ -131,7 +142,8 @@ class Recommender(FactorModel):
         """
         state, n = self.state, as_positive_int(n, "n")
         rows = state.find_items(items)
-        return nearest_neighbours(state.items, state.item_factors, rows, n, self.num_threads)
+        axis = state.items, state.item_names
+        return nearest_neighbours(axis, state.item_factors, rows, n, self.num_threads)
 
     def similar_users(self, users: Any, n: int = 10) -> Recommendations:
         """Return the n nearest other users of each given user by cosine, best first.
@@ -140,7 +152,8 @@ class Recommender(FactorModel):
         """
         state, n = self.state, as_positive_int(n, "n")
         rows = state.find_users(users)
-        return nearest_neighbours(state.users, state.user_factors, rows, n, self.num_threads)
+        axis = state.users, None
+        return nearest_neighbours(axis, state.user_factors, rows, n, self.num_threads)
 
     def item_similarity(self, max_bytes: int = 4 * 2**30) -> np.ndarray:
         """Return the cosine of every pair of items.

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from wrmf.data.interactions import find_ids
-from wrmf.model.names import ids_of_names
+from wrmf.data.checks import is_integer
+from wrmf.data.interactions import find_ids, object_array
+from wrmf.model.names import as_id_list, ids_of_names
 
 __all__ = ["FactorModel", "Factors", "NotFittedError"]
 
@@ -114,6 +115,15 @@ class Factors:
     def find_users(self, ids: Any) -> np.ndarray:
         """Return the rows of one user id or several, int64; an unknown id is a ``ValueError``."""
         return find_ids(pd.Index(self.users, tupleize_cols=False), ids, "users")
+
+    def locate_users(self, ids: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Return user ids as an array, and their rows, −1 for those that are unknown."""
+        wanted = object_array(as_id_list(ids))
+        rows = pd.Index(self.users, tupleize_cols=False).get_indexer(
+            pd.Index(wanted, tupleize_cols=False)
+        )
+        whole = self.users.dtype != object and all(map(is_integer, wanted))
+        return wanted.astype(np.int64) if whole else wanted, rows.astype(np.int64)
 
     def find_items(self, ids: Any) -> np.ndarray:
         """Return the rows of one item id or several, int64; an unknown id is a ``ValueError``.
