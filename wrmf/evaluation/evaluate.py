@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Protocol, runtime_checkable
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
 from scipy import sparse
 
 from wrmf.data.split import Split, check_split
+from wrmf.evaluation.cold import TestPart
+from wrmf.evaluation.factors import HasFactors, factors_on_axes
 from wrmf.evaluation.metrics import (
     METRICS,
     ErrorMetric,
@@ -20,28 +21,9 @@ from wrmf.evaluation.metrics import (
     check_metrics,
 )
 from wrmf.numerics.objective import observed_scores, squared_errors
-from wrmf.numerics.ranking import rank_held_out
+from wrmf.numerics.ranking import NEVER, rank_held_out
 
-__all__ = ["Evaluation", "HasFactors", "evaluate", "evaluate_both", "evaluate_sides"]
-
-
-class HasFactors(Protocol):
-    """Anything that scores a user and an item by the product of their factors.
-
-    For a split that holds out whole users, it needs a method ``fold_in_users``, too, as of
-    :class:`wrmf.WRMF`.
-    """
-
-    @property
-    def user_factors(self) -> np.ndarray: ...
-
-    @property
-    def item_factors(self) -> np.ndarray: ...
-
-
-@runtime_checkable
-class _FoldsInUsers(Protocol):
-    def fold_in_users(self, data: sparse.csr_matrix) -> np.ndarray: ...
+__all__ = ["Evaluation", "evaluate", "evaluate_both", "evaluate_sides"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +41,8 @@ class Evaluation(Mapping[str, float]):
         The standard error of each mean; ranking metrics only.
     per_user : DataFrame, or None
         ``user`` and a column for each ranking metric.
+    n_cold_users, n_cold_items : int
+        Users and items with test interactions, but without any in train.
 
     Examples
     --------
@@ -74,6 +58,8 @@ class Evaluation(Mapping[str, float]):
     n_skipped: int
     stderr: dict[str, float] = field(default_factory=dict)
     per_user: pd.DataFrame | None = None
+    n_cold_users: int = 0
+    n_cold_items: int = 0
 
     def __getitem__(self, name: str) -> float:
         return self.values_by_name[name]
@@ -86,7 +72,15 @@ class Evaluation(Mapping[str, float]):
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={value:.5f}" for name, value in self.items())
-        return f"Evaluation({shown}, n_users={self.n_users}, n_skipped={self.n_skipped})"
+        cold = "".join(
+            f", {name}={count}"
+            for name, count in (
+                ("n_cold_users", self.n_cold_users),
+                ("n_cold_items", self.n_cold_items),
+            )
+            if count
+        )
+        return f"Evaluation({shown}, n_users={self.n_users}, n_skipped={self.n_skipped}{cold})"
 
 
 def evaluate(
@@ -97,18 +91,22 @@ def evaluate(
     per_user: bool = False,
     on: str = "test",
     num_threads: int = 0,
+    cold: str = "report",
 ) -> Evaluation:
     """Measure how well a model ranks held-out items.
 
     The metrics are ``precision@k``, ``recall@k``, ``capped_recall@k``, ``ndcg@k`` (with binary
     gains), ``map@k``, ``hit_rate@k``, ``mrr`` and ``mrr@k``, ``auc``, and ``mse`` over all cells
     of the users' rows; ``wrmf.evaluation.metrics`` has their formulas. All but ``mse`` are means
-    over the users with a held-out item. Equal scores are ranked by the items' order.
+    over the users with a held-out item. Equal scores are ranked by the items' order. Users of whom
+    nothing is known, as they have no interactions and factors of zeros, get an empty list as from
+    ``recommend``: none of their items is found.
 
     Parameters
     ----------
     model : WRMF, or any object with the attributes below
-        ``user_factors`` (n_users, k) and ``item_factors`` (n_items, k).
+        ``user_factors`` (n_users, k) and ``item_factors`` (n_items, k). Where it has ``users`` and
+        ``items``, these ids are matched to the split's, whatever their order.
     split : Split
         With ``split.fold_in``, users' factors come from ``model.fold_in_users``.
     metrics : sequence of str, default precision@5, recall@20, ndcg@100 and mse
@@ -122,6 +120,9 @@ def evaluate(
         "train" ranks the training items themselves, and leaves nothing out.
     num_threads : int ≥ 0, default 0
         0 uses every CPU that this process may use.
+    cold : {"report", "drop", "error"}, default "report"
+        What to do with users and items of the test part that have no training data. They are
+        counted in the result; "drop" leaves these users and test interactions out of the values.
 
     Returns
     -------
@@ -131,7 +132,8 @@ def evaluate(
     Raises
     ------
     TypeError, ValueError
-        For unknown metrics, factors that do not fit the split, or if no user has a held-out item.
+        For unknown metrics, a model with other users or items than the split, cold users or items
+        with "error", or if no user has a held-out item.
 
     Examples
     --------
@@ -145,7 +147,8 @@ def evaluate(
     """
     if on not in ("test", "train"):
         raise ValueError(f"on must be 'test' or 'train', got {on!r}")
-    return evaluate_sides(model, split, metrics, [(on, exclude_seen)], per_user, num_threads)[0]
+    sides = [(on, exclude_seen)]
+    return evaluate_sides(model, split, metrics, sides, per_user, num_threads, cold)[0]
 
 
 def evaluate_both(
@@ -168,12 +171,13 @@ def evaluate_sides(
     sides: Sequence[tuple[str, bool]] = (("train", False), ("test", True), ("test", False)),
     per_user: bool = False,
     num_threads: int = 0,
+    cold: str = "report",
 ) -> list[Evaluation]:
     """Return what ``evaluate`` returns for each side, from one pass over the scores.
 
     Parameters
     ----------
-    model, split, metrics, per_user, num_threads : as in ``evaluate``
+    model, split, metrics, per_user, num_threads, cold : as in ``evaluate``
     sides : sequence of (on, exclude_seen)
         By default on train, on test, and on test with the training items in the ranking.
     """
@@ -181,20 +185,25 @@ def evaluate_sides(
     parsed = check_metrics(metrics, split.train.n_items)
     if not len(split.users):
         raise ValueError("the split has no test users, so there is nothing to evaluate")
-    known = (split.train if split.fold_in is None else split.fold_in).matrix[split.users]
-    x, y = _checked_factors(model, split, known)
-    matrices = {"train": known, "test": split.test.matrix[split.users]}
+    part = TestPart.of(split, cold)
+    x, y = factors_on_axes(model, split, part)
+    matrices = {"train": part.known, "test": part.held_out}
     held_out = {
         on: _HeldOut(matrices[on], observed_scores(matrices[on], x, y, num_threads))
         for on in dict.fromkeys(on for on, _ in sides)
     }
     requests = [(held_out[on], on == "test" and exclude_seen) for on, exclude_seen in sides]
-    ranked = _rank(parsed, x, y, requests, known, num_threads)
+    unknown = part.without_history & ~x.any(axis=1)
+    ranked = _rank(parsed, (x, y), requests, part.known, unknown, num_threads)
     overall = _measure_errors(parsed, x, y, held_out, num_threads)
-    ids = split.train.users[split.users]
-    return [
+    ids = split.train.users[part.users]
+    evaluations = [
         _assemble(parsed, by_user, overall[on], ids[held_out[on].counts > 0], len(ids), per_user)
         for (on, _), by_user in zip(sides, ranked, strict=True)
+    ]
+    return [
+        replace(evaluation, n_cold_users=part.n_cold_users, n_cold_items=part.n_cold_items)
+        for evaluation in evaluations
     ]
 
 
@@ -213,16 +222,17 @@ class _HeldOut:
 
 def _rank(
     metrics: Mapping[str, NamedMetric],
-    x: np.ndarray,
-    y: np.ndarray,
+    factors: tuple[np.ndarray, np.ndarray],
     requests: Sequence[tuple[_HeldOut, bool]],
     known: sparse.csr_matrix,
+    unknown: np.ndarray,
     num_threads: int,
 ) -> list[dict[str, np.ndarray]]:
     """Return, for each request, the values of the ranking metrics of users with held-out items.
 
     A request is the held-out items, and whether ``known`` items are left out of their ranking.
-    x and y are the factors of the test users and of all items.
+    The factors are those of the test users and of all items. Of users who are ``unknown`` no item
+    is found.
     """
     ranking = {
         name: (metric.per_user, cutoff)
@@ -237,7 +247,7 @@ def _rank(
     sides = [(held_out.matrix, held_out.scores, masked) for held_out, masked in requests]
     results = []
     for (held_out, _), ranks in zip(
-        requests, rank_held_out(x, y, sides, known, last, num_threads), strict=True
+        requests, rank_held_out(*factors, sides, known, last, num_threads), strict=True
     ):
         counts = held_out.counts
         tested = counts > 0
@@ -245,7 +255,8 @@ def _rank(
             raise ValueError(
                 "no user has a held-out item, so there is nothing to rank: check split.test"
             )
-        auc = None if ranks.auc is None else ranks.auc[tested]
+        ranks.ranks[np.repeat(unknown, counts)] = NEVER
+        auc = None if ranks.auc is None else np.where(unknown, 0.0, ranks.auc)[tested]
         ranked = Ranked.of(ranks.ranks, counts[tested], auc)
         results.append({name: score(ranked, cutoff) for name, (score, cutoff) in ranking.items()})
     return results
@@ -297,44 +308,3 @@ def _assemble(
         stderr=stderr,
         per_user=pd.DataFrame({"user": tested_ids, **by_user}) if per_user and by_user else None,
     )
-
-
-def _checked_factors(
-    model: HasFactors, split: Split, known: sparse.csr_matrix
-) -> tuple[np.ndarray, np.ndarray]:
-    """Return the factors of the split's users and of all items, checked and of one dtype.
-
-    Factors of users that the split holds out are folded in from their ``known`` interactions.
-    """
-    try:
-        user_factors, item_factors = np.asarray(model.user_factors), np.asarray(model.item_factors)
-    except AttributeError as error:
-        raise ValueError(
-            f"{type(model).__name__} has no user_factors and item_factors: fit it on split.train "
-            "first"
-        ) from error
-    shape, expected = (len(user_factors), len(item_factors)), split.train.shape
-    if shape[1] != expected[1] or (split.fold_in is None and shape[0] != expected[0]):
-        raise ValueError(
-            f"the model has {shape[0]} users × {shape[1]} items, the split "
-            f"{expected[0]} × {expected[1]}: fit it on split.train"
-        )
-    folded_in = split.fold_in is not None
-    user_factors = _fold_in(model, known) if folded_in else user_factors[split.users]
-    for factors, side in ((user_factors, "user"), (item_factors, "item")):
-        if not np.isfinite(factors).all():
-            raise ValueError(
-                f"the model's {side} factors hold NaN or infinite values: train with more "
-                "regularization or a smaller alpha"
-            )
-    dtype = np.result_type(user_factors, item_factors, np.float32)
-    return user_factors.astype(dtype, copy=False), item_factors.astype(dtype, copy=False)
-
-
-def _fold_in(model: HasFactors, known: sparse.csr_matrix) -> np.ndarray:
-    if not isinstance(model, _FoldsInUsers):
-        raise ValueError(
-            "the split holds out whole users, whose factors come from model.fold_in_users, but "
-            f"{type(model).__name__} has no such method"
-        )
-    return model.fold_in_users(known)

@@ -1,0 +1,92 @@
+"""Users and items of a test set without training data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from wrmf.data.split import Split
+
+__all__ = ["COLD", "TestPart"]
+
+COLD = ("report", "drop", "error")
+
+
+@dataclass(frozen=True)
+class TestPart:
+    """What is tested of a split, and how much of it has no training data.
+
+    Attributes
+    ----------
+    users : int64 (n,)
+        Rows of the test users.
+    known, held_out : CSR (n, n_items)
+        Their training and their test interactions.
+    n_cold_users, n_cold_items : int
+        Users and items with test interactions, and none in train.
+    """
+
+    # pytest takes classes of this name for tests.
+    __test__ = False
+
+    users: np.ndarray
+    known: sparse.csr_matrix
+    held_out: sparse.csr_matrix
+    n_cold_users: int
+    n_cold_items: int
+
+    @classmethod
+    def of(cls, split: Split, cold: str = "report") -> TestPart:
+        """Return the test users of a split, without what is cold if ``cold`` is "drop".
+
+        Raises
+        ------
+        ValueError
+            With "error" for cold users or items, and if "drop" leaves no user.
+        """
+        if cold not in COLD:
+            raise ValueError(f"cold must be one of {COLD}, got {cold!r}")
+        users = split.users
+        known = (split.train if split.fold_in is None else split.fold_in).matrix[users]
+        held_out = split.test.matrix[users]
+        without_history = np.diff(known.indptr) == 0
+        cold_users = without_history & (np.diff(held_out.indptr) > 0)
+        in_train = np.zeros(split.train.n_items, dtype=bool)
+        in_train[split.train.matrix.indices] = True
+        cold_items = np.unique(held_out.indices[~in_train[held_out.indices]])
+        counts = int(cold_users.sum()), len(cold_items)
+        if cold == "error" and any(counts):
+            row = users[cold_users.argmax()] if counts[0] else None
+            example = (
+                f"the user {split.train.users[[row]].tolist()[0]!r}"
+                if row is not None
+                else f"the item {split.train.items[cold_items[:1]].tolist()[0]!r}"
+            )
+            raise ValueError(
+                f"{counts[0]} users and {counts[1]} items of the test part have no training data, "
+                f'such as {example}: pass cold="drop" to leave them out, or "report"'
+            )
+        if cold == "drop":
+            if without_history.all():
+                raise ValueError(
+                    f"none of the {len(users)} test users has training data, so cold='drop' leaves "
+                    "nothing to evaluate"
+                )
+            warm = ~without_history
+            users, known, held_out = users[warm], known[warm], held_out[warm]
+            held_out = _without_items(held_out, ~in_train)
+        return cls(users, known, held_out, *counts)
+
+    @property
+    def without_history(self) -> np.ndarray:
+        """Whether a user has no training interactions, bool (n,)."""
+        return np.asarray(np.diff(self.known.indptr) == 0)
+
+
+def _without_items(matrix: sparse.csr_matrix, left_out: np.ndarray) -> sparse.csr_matrix:
+    """Return a CSR matrix without the entries of the columns that are left out."""
+    kept = ~left_out[matrix.indices]
+    indptr = np.concatenate(([0], np.cumsum(kept)))[matrix.indptr]
+    return sparse.csr_matrix((matrix.data[kept], matrix.indices[kept], indptr), shape=matrix.shape)
