@@ -2,6 +2,7 @@
 
 import sys
 
+import numpy as np
 import pytest
 
 import wrmf
@@ -46,6 +47,77 @@ def test_options_that_contradict_the_study_are_refused(split, model, tmp_path):
         wrmf.tune(model, split, SPACE, 4, [1], study=study, journal=tmp_path / "j")
     with pytest.raises(ValueError, match="must minimize mse"):
         wrmf.tune(model, split, SPACE, 4, [1], metric="mse", study=study)
+
+
+MIXED = {
+    "regularization": [(0.1, 1.0), 5.0],
+    "factors": [np.int64(4), 2],
+    "init_scale": [None, 0.5],
+    "dtype": [np.dtype("float32"), "float64"],
+}
+
+
+def test_a_study_stores_the_values_of_lists(split, model):
+    optuna = pytest.importorskip("optuna")
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.RandomSampler(0))
+    result = wrmf.tune(model, split, MIXED, 6, [1], study=study)
+    stored = {name: {trial.params[name] for trial in study.trials} for name in MIXED}
+    assert stored == {
+        "regularization": {"(0.1, 1.0)", 5.0},
+        "factors": {4, 2},
+        "init_scale": {None, 0.5},
+        "dtype": {"float32", "float64"},
+    }
+    for curve in result.curves:
+        assert all(curve.params[name] in values for name, values in MIXED.items())
+
+
+def test_a_stored_study_continues_with_the_same_space(split, model, tmp_path):
+    optuna = pytest.importorskip("optuna")
+    for n_trials in (2, 4):
+        study = optuna.create_study(
+            storage=f"sqlite:///{tmp_path / 'study.db'}",
+            study_name="study",
+            direction="maximize",
+            load_if_exists=True,
+        )
+        wrmf.tune(model, split, MIXED, 2, [1], study=study)
+        assert len(study.trials) == n_trials
+
+
+@pytest.mark.parametrize(
+    ("changed", "error"),
+    [
+        ({"alpha": [1.0, 2.0]}, r"trial 0 of the study took alpha from .*1.0, 20.0.* from .*2.0"),
+        ({"alpha": Range(1.0, 20.0)}, r"took alpha from Categorical.* from FloatDistribution"),
+        ({"alpha": [1.0, 20.0], "cg_steps": [1, 2]}, "this search varies factors, alpha, cg_steps"),
+        ({}, "varied factors, alpha, and this search varies factors: pass a new study"),
+    ],
+)
+def test_a_study_of_another_space_is_refused(split, model, changed, error):
+    optuna = pytest.importorskip("optuna")
+    study = optuna.create_study(direction="maximize")
+    wrmf.tune(model, split, {"factors": [2, 4], "alpha": [1.0, 20.0]}, 1, [1], study=study)
+    with pytest.raises(ValueError, match=error):
+        wrmf.tune(model, split, {"factors": [2, 4], **changed}, 1, [1], study=study)
+    assert len(study.trials) == 1
+
+
+def test_a_study_that_stored_places_of_values_is_refused(split, model):
+    optuna = pytest.importorskip("optuna")
+    study = optuna.create_study(direction="maximize")
+    trial = study.ask({"factors": optuna.distributions.CategoricalDistribution([0, 1, 2])})
+    study.tell(trial, 0.5)
+    with pytest.raises(ValueError, match=r"took factors from .*0, 1, 2.* from .*2, 4, 8"):
+        wrmf.tune(model, split, {"factors": [2, 4, 8]}, 1, [1], study=study)
+
+
+def test_the_ends_of_a_range_may_change(split, model):
+    optuna = pytest.importorskip("optuna")
+    study = optuna.create_study(direction="maximize")
+    for high in (8, 16):
+        wrmf.tune(model, split, {"factors": Range(2, high)}, 1, [1], study=study)
+    assert len(study.trials) == 2
 
 
 def test_several_jobs_are_refused(split, model):

@@ -106,7 +106,9 @@ class Journal:
 
     def add_test(self, test: Evaluation) -> None:
         """Append the scores of the best setting on the test split."""
-        self._append({"test": [dict(test), test.n_users, test.n_skipped, test.stderr]})
+        cold = [test.n_cold_users, test.n_cold_items]
+        # The fields of an Evaluation in their order; journals of earlier versions end at stderr.
+        self._append({"test": [dict(test), test.n_users, test.n_skipped, test.stderr, None, *cold]})
 
     def _append(self, record: Record) -> None:
         """Append a line; it is on disk when this returns."""

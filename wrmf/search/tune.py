@@ -10,11 +10,12 @@ from wrmf.data.checks import as_positive_int
 from wrmf.data.split import Split
 from wrmf.evaluation.metrics import lower_is_better
 from wrmf.model.wrmf import WRMF
+from wrmf.search.distributions import check_same_space, suggest
 from wrmf.search.learning_curve import LearningCurve
 from wrmf.search.options import SearchOptions
 from wrmf.search.result import SearchResult
 from wrmf.search.runner import Search
-from wrmf.search.space import Range, Setting, as_space, setting_key
+from wrmf.search.space import Setting, as_space, setting_key
 
 if TYPE_CHECKING:
     from optuna.study import Study
@@ -51,7 +52,9 @@ def tune(
         Seed of the proposals; by default the model's.
     study : optuna.study.Study, optional
         A study with another sampler, pruner or storage; not together with a journal. By default
-        one with a TPE sampler and a median pruner.
+        one with a TPE sampler and a median pruner. A study that has trials is continued if its
+        space is the same; only the ends of a range may differ. Values that Optuna cannot store,
+        such as pairs, are stored as text.
     **options
         metrics, exclude_seen, journal, log, progress, patience, seeds, validation, as in
         :func:`wrmf.grid_search`. An interrupted search reports the scores of its journal to Optuna
@@ -67,7 +70,8 @@ def tune(
     ImportError
         Without Optuna: ``pip install "wrmf[tune]"``.
     TypeError, ValueError
-        For an argument that is not valid, before anything is trained.
+        For an argument that is not valid, and a study of another space, before anything is
+        trained.
 
     Examples
     --------
@@ -100,6 +104,7 @@ def tune(
             study = _default_study(search.draw_seed, direction)
         elif study.direction.name.lower() != direction:
             raise ValueError(f"the study must {direction} {metric}, it is set to the opposite")
+        check_same_space(study, space)
         return search.result(Tuning(search, study).run(n_trials))
 
 
@@ -134,7 +139,7 @@ class Tuning:
         search.progress.expect(n_trials * search.cost({}, last))
         for _ in range(n_trials):
             trial = self.study.ask()
-            setting = {name: _suggest(trial, name, values) for name, values in search.space.items()}
+            setting = suggest(trial, search.space)
             search.progress.expect(search.cost(setting, last) - search.cost({}, last))
             curve, pruned = self._measure(trial, setting)
             self.curves[setting_key(setting)] = curve
@@ -165,12 +170,3 @@ class Tuning:
         run = search.start(setting, curve)
         pruned = search.extend(run, last, search.sole_worker, prune)
         return search.finish(run), pruned
-
-
-def _suggest(trial: Trial, name: str, values: list[Any] | Range) -> Any:
-    if not isinstance(values, Range):
-        # By position, since Optuna does not store every kind of value.
-        return values[trial.suggest_categorical(name, list(range(len(values))))]
-    if values.whole:
-        return trial.suggest_int(name, int(values.low), int(values.high), log=values.log)
-    return trial.suggest_float(name, values.low, values.high, log=values.log)
