@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -224,7 +224,7 @@ class Search:
         """Train the best setting on all of ``split.train``; evaluate it on the test split."""
         evaluations = [self._evaluate(best, seed) for seed in self.seeds]
         means, errors = mean_over_seeds(evaluations)
-        return Evaluation(means, evaluations[0].n_users, evaluations[0].n_skipped, errors)
+        return replace(evaluations[0], values_by_name=means, stderr=errors)
 
     def _evaluate(self, best: WRMF, seed: int) -> Evaluation:
         params: dict[str, Any] = {**best.get_params(), "random_state": seed}
