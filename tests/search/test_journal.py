@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from wrmf import WRMF, grid_search
+from wrmf import WRMF, Split, grid_search
 from wrmf.search.journal import read_journal
 
 GRID = {"factors": [2, 4], "alpha": [1.0, 20.0]}
@@ -121,3 +121,13 @@ def test_reading_a_journal_needs_a_file_with_a_finished_setting(split, model, jo
     journal.write_text(header + "\n")
     with pytest.raises(ValueError, match="no finished setting"):
         read_journal(journal)
+
+
+def test_counts_of_cold_users_and_items_are_kept(split, model, journal):
+    test = split.test.matrix.toarray()
+    train = split.train.matrix.toarray()
+    train[split.users[0]] = 0
+    test[split.users[0], :3] = 1
+    result = grid_search(model, Split(train, test), GRID, EPOCHS, journal=journal, validation=0.2)
+    assert result.test.n_cold_users == 1
+    assert read_journal(journal).test == result.test

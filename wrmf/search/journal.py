@@ -106,9 +106,10 @@ class Journal:
 
     def add_test(self, test: Evaluation) -> None:
         """Append the scores of the best setting on the test split."""
-        cold = [test.n_cold_users, test.n_cold_items]
-        # The fields of an Evaluation in their order; journals of earlier versions end at stderr.
-        self._append({"test": [dict(test), test.n_users, test.n_skipped, test.stderr, None, *cold]})
+        # The fields of an Evaluation in their order; the last ones only if they say anything.
+        counts = [test.n_cold_users, test.n_cold_items]
+        cold = [None, *counts] if any(counts) else []
+        self._append({"test": [dict(test), test.n_users, test.n_skipped, test.stderr, *cold]})
 
     def _append(self, record: Record) -> None:
         """Append a line; it is on disk when this returns."""
