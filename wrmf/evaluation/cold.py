@@ -51,32 +51,25 @@ class TestPart:
         users = split.users
         known = (split.train if split.fold_in is None else split.fold_in).matrix[users]
         held_out = split.test.matrix[users]
-        without_history = np.diff(known.indptr) == 0
-        cold_users = without_history & (np.diff(held_out.indptr) > 0)
-        in_train = np.zeros(split.train.n_items, dtype=bool)
-        in_train[split.train.matrix.indices] = True
-        cold_items = np.unique(held_out.indices[~in_train[held_out.indices]])
-        counts = int(cold_users.sum()), len(cold_items)
+        cold_items = np.intersect1d(split.cold_items, held_out.indices)
+        counts = len(split.cold_users), len(cold_items)
         if cold == "error" and any(counts):
-            row = users[cold_users.argmax()] if counts[0] else None
-            example = (
-                f"the user {split.train.users[[row]].tolist()[0]!r}"
-                if row is not None
-                else f"the item {split.train.items[cold_items[:1]].tolist()[0]!r}"
-            )
+            ids = split.train.users[split.cold_users], split.train.items[cold_items]
+            side, example = ("user", ids[0]) if counts[0] else ("item", ids[1])
             raise ValueError(
                 f"{counts[0]} users and {counts[1]} items of the test part have no training data, "
-                f'such as {example}: pass cold="drop" to leave them out, or "report"'
+                f"such as the {side} {example.tolist()[0]!r}: "
+                'pass cold="drop" to leave them out, or "report"'
             )
         if cold == "drop":
-            if without_history.all():
+            warm = np.diff(known.indptr) > 0
+            if not warm.any():
                 raise ValueError(
                     f"none of the {len(users)} test users has training data, so cold='drop' leaves "
                     "nothing to evaluate"
                 )
-            warm = ~without_history
             users, known, held_out = users[warm], known[warm], held_out[warm]
-            held_out = _without_items(held_out, ~in_train)
+            held_out = _without_items(held_out, cold_items)
         return cls(users, known, held_out, *counts)
 
     @property
@@ -86,7 +79,9 @@ class TestPart:
 
 
 def _without_items(matrix: sparse.csr_matrix, left_out: np.ndarray) -> sparse.csr_matrix:
-    """Return a CSR matrix without the entries of the columns that are left out."""
-    kept = ~left_out[matrix.indices]
+    """Return a CSR matrix without the entries of the columns ``left_out``."""
+    kept = np.ones(matrix.shape[1], dtype=bool)
+    kept[left_out] = False
+    kept = kept[matrix.indices]
     indptr = np.concatenate(([0], np.cumsum(kept)))[matrix.indptr]
     return sparse.csr_matrix((matrix.data[kept], matrix.indices[kept], indptr), shape=matrix.shape)

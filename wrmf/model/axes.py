@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+import pandas as pd
 from scipy import sparse
 
 from wrmf.data.checks import as_csr
-from wrmf.data.interactions import Interactions, align, same_ids
+from wrmf.data.interactions import Interactions, align, find_ids, same_ids
 from wrmf.model.state import Factors
 
 __all__ = ["on_item_axis", "on_own_axes", "on_user_axis"]
@@ -52,8 +54,10 @@ def on_item_axis(data: Any, state: Factors) -> sparse.csr_matrix:
     in the order of ``state.items``.
     """
     if isinstance(data, Interactions):
-        known = same_ids(data.items, state.items)
-        return data.matrix if known else align(data, items=state.items).matrix
+        if same_ids(data.items, state.items):
+            return data.matrix
+        _check_known(data.items, state.items, "items")
+        return align(data, items=state.items).matrix
     rows = as_csr(data, allow_empty=True)
     if rows.shape[1] != len(state.items):
         raise ValueError(
@@ -65,11 +69,24 @@ def on_item_axis(data: Any, state: Factors) -> sparse.csr_matrix:
 def on_user_axis(data: Any, state: Factors) -> sparse.csr_matrix:
     """Return the columns of ``data`` over the model's users; the mirror of ``on_item_axis``."""
     if isinstance(data, Interactions):
-        known = same_ids(data.users, state.users)
-        return data.matrix if known else align(data, users=state.users).matrix
+        if same_ids(data.users, state.users):
+            return data.matrix
+        _check_known(data.users, state.users, "users")
+        return align(data, users=state.users).matrix
     columns = as_csr(data, allow_empty=True)
     if columns.shape[0] != len(state.users):
         raise ValueError(
             f"data must be users × new items with {len(state.users)} rows, got {columns.shape}"
         )
     return columns
+
+
+def _check_known(ids: np.ndarray, own: np.ndarray, axis: str) -> None:
+    """Raise a ValueError for an id that the model does not have."""
+    try:
+        find_ids(pd.Index(own, tupleize_cols=False), ids, axis)
+    except ValueError as error:
+        raise ValueError(
+            f"{error}. To leave out what the model does not know, read the data with like=model, "
+            'unknown="drop"'
+        ) from None
