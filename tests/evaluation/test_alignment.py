@@ -4,6 +4,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import wrmf
@@ -50,6 +51,18 @@ def test_a_split_exported_again_in_another_order_scores_the_same(split, model):
     assert dict(evaluation) == pytest.approx(dict(expected), rel=1e-9)
     values, again = (e.per_user.set_index("user").sort_index() for e in (expected, evaluation))
     np.testing.assert_allclose(again, values, rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", [np.asarray, list, pd.Index, pd.Series])
+def test_any_model_with_ids_is_matched_by_them(split, model, kind):
+    other = SimpleNamespace(
+        user_factors=model.user_factors,
+        item_factors=model.item_factors,
+        users=kind(model.users),
+        items=kind(model.items),
+    )
+    expected = dict(evaluate(model, split, METRICS))
+    assert dict(evaluate(other, exported_again(split), METRICS)) == pytest.approx(expected)
 
 
 def test_held_out_users_of_another_order_of_items_score_the_same(split):

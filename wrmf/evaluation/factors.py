@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from wrmf.data.interactions import same_ids
+from wrmf.data.interactions import object_array, same_ids
 from wrmf.data.split import Split
 from wrmf.evaluation.cold import TestPart
 from wrmf.model.state import FactorModel
@@ -94,7 +94,11 @@ def _ids(model: Any, axis: str, factors: np.ndarray) -> np.ndarray | None:
     if isinstance(model, FactorModel) and model.state.numbered:
         return None
     ids = getattr(model, axis, None)
-    return ids if isinstance(ids, np.ndarray) and len(ids) == len(factors) else None
+    if isinstance(ids, np.ndarray):
+        return ids if len(ids) == len(factors) else None
+    if isinstance(ids, (list, tuple, pd.Index, pd.Series)) and len(ids) == len(factors):
+        return object_array(list(ids))
+    return None
 
 
 def _places(own: np.ndarray, ids: np.ndarray, rows: np.ndarray, axis: str) -> np.ndarray:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
-import numpy as np
 import pandas as pd
 from scipy import sparse
 
@@ -13,6 +12,8 @@ from wrmf.data.interactions import Interactions, align, find_ids, same_ids
 from wrmf.model.state import Factors
 
 __all__ = ["on_item_axis", "on_own_axes", "on_user_axis"]
+
+Axis: TypeAlias = Literal["users", "items"]
 
 
 def on_own_axes(data: Any, state: Factors) -> sparse.csr_matrix:
@@ -38,13 +39,15 @@ def on_own_axes(data: Any, state: Factors) -> sparse.csr_matrix:
     if same_ids(data.users, state.users) and same_ids(data.items, state.items):
         return matrix
     try:
-        return align(data, state.users, state.items).matrix
+        _check_known(data, state, "users")
+        _check_known(data, state, "items")
     except ValueError as error:
         hint = ", or pass the matrix of the data" if state.numbered else ""
         raise ValueError(
             "the data has other user or item ids than the model was fitted to "
             f"({error}): call fit, or fold_in_users for new users{hint}"
-        ) from error
+        ) from None
+    return align(data, state.users, state.items).matrix
 
 
 def on_item_axis(data: Any, state: Factors) -> sparse.csr_matrix:
@@ -54,10 +57,7 @@ def on_item_axis(data: Any, state: Factors) -> sparse.csr_matrix:
     in the order of ``state.items``.
     """
     if isinstance(data, Interactions):
-        if same_ids(data.items, state.items):
-            return data.matrix
-        _check_known(data.items, state.items, "items")
-        return align(data, items=state.items).matrix
+        return _on_axis(data, state, "items")
     rows = as_csr(data, allow_empty=True)
     if rows.shape[1] != len(state.items):
         raise ValueError(
@@ -69,10 +69,7 @@ def on_item_axis(data: Any, state: Factors) -> sparse.csr_matrix:
 def on_user_axis(data: Any, state: Factors) -> sparse.csr_matrix:
     """Return the columns of ``data`` over the model's users; the mirror of ``on_item_axis``."""
     if isinstance(data, Interactions):
-        if same_ids(data.users, state.users):
-            return data.matrix
-        _check_known(data.users, state.users, "users")
-        return align(data, users=state.users).matrix
+        return _on_axis(data, state, "users")
     columns = as_csr(data, allow_empty=True)
     if columns.shape[0] != len(state.users):
         raise ValueError(
@@ -81,12 +78,22 @@ def on_user_axis(data: Any, state: Factors) -> sparse.csr_matrix:
     return columns
 
 
-def _check_known(ids: np.ndarray, own: np.ndarray, axis: str) -> None:
-    """Raise a ValueError for an id that the model does not have."""
+def _on_axis(data: Interactions, state: Factors, axis: Axis) -> sparse.csr_matrix:
+    """Return the matrix of interactions with one axis as the model has it."""
+    if same_ids(getattr(data, axis), getattr(state, axis)):
+        return data.matrix
     try:
-        find_ids(pd.Index(own, tupleize_cols=False), ids, axis)
+        _check_known(data, state, axis)
     except ValueError as error:
         raise ValueError(
             f"{error}. To leave out what the model does not know, read the data with like=model, "
             'unknown="drop"'
         ) from None
+    return align(data, **{axis: getattr(state, axis)}).matrix
+
+
+def _check_known(data: Interactions, state: Factors, axis: Axis) -> None:
+    """Raise a ValueError for an id of the data that the model does not have."""
+    own, ids = getattr(state, axis), getattr(data, axis)
+    if not same_ids(own, ids):
+        find_ids(pd.Index(own, tupleize_cols=False), ids, axis)
