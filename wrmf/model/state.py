@@ -114,6 +114,7 @@ class Factors:
 
     def find_users(self, ids: Any) -> np.ndarray:
         """Return the rows of one user id or several, int64; an unknown id is a ``ValueError``."""
+        _refuse_mask(ids, self.users, "users")
         return find_ids(pd.Index(self.users, tupleize_cols=False), ids, "users")
 
     def locate_users(self, ids: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -130,6 +131,7 @@ class Factors:
 
         A name stands for the id of the item that it belongs to, unless it is an id itself.
         """
+        _refuse_mask(ids, self.items, "items")
         index = pd.Index(self.items, tupleize_cols=False)
         if self.item_names is not None:
             ids = ids_of_names(ids, index, self.item_names)
@@ -207,6 +209,12 @@ class FactorModel:
     def iterations_done(self) -> int:
         """Iterations since the last fresh start; 0 before the first fit."""
         return 0 if self._state is None else self._state.iterations_done
+
+
+def _refuse_mask(ids: Any, axis_ids: np.ndarray, axis: str) -> None:
+    """Raise a TypeError for a boolean mask, which would be taken for the ids 0 and 1."""
+    if axis_ids.dtype != object and str(getattr(ids, "dtype", "")) == "bool":
+        raise TypeError(f"{axis} must be ids, got booleans: pass model.{axis}[mask]")
 
 
 def _as_replacement(factors: Any, current: np.ndarray, name: str) -> np.ndarray:
