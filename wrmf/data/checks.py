@@ -167,7 +167,7 @@ def _as_sparse(matrix: Any, name: str) -> Any:
     """Return a 2-d matrix of real numbers in some scipy.sparse format."""
     if not sparse.issparse(matrix) and not isinstance(matrix, np.ndarray):
         raise TypeError(
-            f"{name} must be Interactions or a scipy.sparse users × items matrix, got "
+            f"{name} must be Interactions, or a users × items matrix of scipy.sparse or NumPy, got "
             f"{type(matrix).__name__}; read tables with wrmf.read_interactions"
         )
     if matrix.ndim != 2:
