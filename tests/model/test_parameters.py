@@ -37,6 +37,8 @@ from wrmf.model.parameters import CHOICES
         ({"regularization_exponent": 300, "dtype": "float64"}, "take an exponent from 0 to 1"),
         ({"regularization": 1e39}, "regularization=1e.39 gives users a λ of 1e.39"),
         ({"regularization": (1, 1e39)}, "gives items a λ of 1e.39, and float32 holds at most"),
+        ({"unobserved_weight": 1e36}, "unobserved_weight must be at most 3e.31 for 10 rows in"),
+        ({"unobserved_weight": 1e308, "dtype": "float64"}, "unobserved_weight must be at most"),
         ({"alpha": 1e39}, "the largest count is 1; with alpha=1e.39 its weight is 1e.39"),
         ({"epsilon": 1e-320, "confidence": "log"}, "lower alpha or pass dtype=.float64"),
         ({"random_state": "seed"}, "random_state must be None, an int"),

@@ -13,6 +13,7 @@ __all__ = ["check_limits", "check_regularization", "check_weights"]
 def check_limits(matrix: sparse.csr_matrix, params: Parameters) -> None:
     """Raise a ValueError if a weight or a λ of training on ``matrix`` would be infinite."""
     check_weights(matrix, params)
+    _check_unobserved_weight(max(matrix.shape), params)
     for side in (0, 1):
         counts = (
             np.bincount(matrix.indices, minlength=matrix.shape[1])
@@ -41,6 +42,17 @@ def check_weights(matrix: sparse.csr_matrix, params: Parameters) -> None:
         f"{weight:g}, and {params.dtype} holds at most {limit:.2g}: "
         f"{', '.join(remedies[:-1])} or {remedies[-1]}"
     )
+
+
+def _check_unobserved_weight(n_rows: int, params: Parameters) -> None:
+    """Raise a ValueError if α₀ times a sum over all rows may be infinite."""
+    # Factors seldom have squares above a million.
+    limit = float(np.finfo(params.dtype).max) / 1e6 / n_rows
+    if params.objective.unobserved_weight > limit:
+        raise ValueError(
+            f"unobserved_weight must be at most {limit:.1g} for {n_rows} rows in {params.dtype}, "
+            f"got {params.objective.unobserved_weight:g}: lower it, and alpha in proportion"
+        )
 
 
 def check_regularization(counts: np.ndarray, n_columns: int, params: Parameters, side: int) -> None:
