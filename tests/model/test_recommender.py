@@ -93,6 +93,15 @@ def test_users_without_interactions_get_an_empty_list(likes, small):
     assert new.ids.tolist() == lists.ids.tolist()
 
 
+def test_factors_assigned_to_users_without_interactions_are_used(likes, small):
+    model = small().fit(likes)
+    factors = model.user_factors.copy()
+    factors[17] = factors[16]
+    model.user_factors = factors
+    lists = model.recommend([16, 17], n=5, exclude_seen=False)
+    assert lists.ids[0].tolist() == lists.ids[1].tolist()
+
+
 def test_users_without_interactions_get_popular_items_on_request(likes, small):
     model = small().fit(likes)
     lists = model.recommend([16, 17], n=5, exclude=[5, 8], fallback="popular")

@@ -72,11 +72,6 @@ class TestPart:
             held_out = _without_items(held_out, cold_items)
         return cls(users, known, held_out, *counts)
 
-    @property
-    def without_history(self) -> np.ndarray:
-        """Whether a user has no training interactions, bool (n,)."""
-        return np.asarray(np.diff(self.known.indptr) == 0)
-
 
 def _without_items(matrix: sparse.csr_matrix, left_out: np.ndarray) -> sparse.csr_matrix:
     """Return a CSR matrix without the entries of the columns ``left_out``."""

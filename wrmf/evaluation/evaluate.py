@@ -20,6 +20,7 @@ from wrmf.evaluation.metrics import (
     RankingMetric,
     check_metrics,
 )
+from wrmf.model.queries import nothing_known
 from wrmf.numerics.objective import observed_scores, squared_errors
 from wrmf.numerics.ranking import NEVER, rank_held_out
 
@@ -193,7 +194,7 @@ def evaluate_sides(
         for on in dict.fromkeys(on for on, _ in sides)
     }
     requests = [(held_out[on], on == "test" and exclude_seen) for on, exclude_seen in sides]
-    unknown = part.without_history & ~x.any(axis=1)
+    unknown = nothing_known(np.diff(part.known.indptr), x)
     ranked = _rank(parsed, (x, y), requests, part.known, unknown, num_threads)
     overall = _measure_errors(parsed, x, y, held_out, num_threads)
     ids = split.train.users[part.users]

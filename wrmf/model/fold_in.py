@@ -12,7 +12,7 @@ from wrmf.model.axes import on_item_axis, on_user_axis
 from wrmf.model.limits import check_regularization, check_weights
 from wrmf.model.lists import ItemFilter, ranked_items
 from wrmf.model.parameters import Parameters, Parametrized, validate_parameters
-from wrmf.model.queries import Fallback, Query
+from wrmf.model.queries import Fallback, Query, nothing_known
 from wrmf.model.recommendations import Recommendations
 from wrmf.model.recommender import Recommender
 from wrmf.numerics.side import Side
@@ -124,8 +124,9 @@ class FoldIn(Parametrized, Recommender):
         named = isinstance(interactions, Interactions)
         users = interactions.users if named else np.arange(matrix.shape[0])
         popular = Fallback(fallback=fallback).popular(np.ones(len(users), dtype=bool))
-        seen = matrix if exclude_seen else None
-        query = Query(users, self.fold_in_users(matrix), seen, popular)
+        factors = self.fold_in_users(matrix)
+        unknown = nothing_known(np.diff(matrix.indptr), factors)
+        query = Query(users, factors, matrix if exclude_seen else None, unknown, popular)
         return ranked_items(state, query, n, ItemFilter(exclude, items), self.num_threads)
 
 

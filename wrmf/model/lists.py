@@ -80,7 +80,8 @@ def ranked_items(
     rows, scores, counts = lists
     unknown = query.unknown
     rows[unknown], scores[unknown], counts[unknown] = -1, np.nan, 0
-    if query.popular is not None and (fallback := np.flatnonzero(unknown & query.popular)).size:
+    fallback = np.flatnonzero(unknown & query.popular)
+    if len(fallback):
         popularity = np.bincount(state.train_matrix.indices, minlength=len(state.items))
         part = replace(query.at(fallback), factors=np.ones((len(fallback), 1)))
         column = popularity.astype(np.float64)[:, None]

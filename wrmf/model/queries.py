@@ -10,7 +10,7 @@ from scipy import sparse
 
 from wrmf.model.state import Factors
 
-__all__ = ["Fallback", "Query", "users_query"]
+__all__ = ["Fallback", "Query", "nothing_known", "users_query"]
 
 
 @dataclass(frozen=True)
@@ -24,24 +24,22 @@ class Query:
     factors : ndarray (n, k)
     seen : CSR (n, n_items), or None
         Items to leave out, as each user has seen them.
-    popular : bool (n,), or None
-        The users who get the most popular items, if nothing is known of them.
+    unknown, popular : bool (n,)
+        The users of whom nothing is known, and those who then get the most popular items.
     """
 
     users: np.ndarray
     factors: np.ndarray
     seen: sparse.csr_matrix | None
-    popular: np.ndarray | None = None
-
-    @property
-    def unknown(self) -> np.ndarray:
-        """Whether nothing is known of a user, bool (n,): such users have factors of zeros."""
-        return np.asarray(~self.factors.any(axis=1))
+    unknown: np.ndarray
+    popular: np.ndarray
 
     def at(self, rows: np.ndarray) -> Query:
         """Return the query for a part of its users."""
         seen = None if self.seen is None else self.seen[rows]
-        return Query(self.users[rows], self.factors[rows], seen)
+        return Query(
+            self.users[rows], self.factors[rows], seen, self.unknown[rows], self.popular[rows]
+        )
 
 
 @dataclass(frozen=True)
@@ -76,6 +74,15 @@ class Fallback:
         return popular
 
 
+def nothing_known(counts: np.ndarray, factors: np.ndarray) -> np.ndarray:
+    """Return whether a model knows nothing of users, bool (n,).
+
+    Such users have no interactions, ``counts`` of 0, and so factors of zeros, unless others were
+    assigned.
+    """
+    return np.asarray((counts == 0) & ~factors.any(axis=1))
+
+
 def users_query(state: Factors, users: Any, exclude_seen: bool, fallback: Fallback) -> Query:
     """Return the query for users of a model by their ids, or for all of them (None)."""
     if users is not None and fallback.unknown != "raise":
@@ -86,8 +93,10 @@ def users_query(state: Factors, users: Any, exclude_seen: bool, fallback: Fallba
     known = rows >= 0
     factors = state.user_factors[rows]
     factors[~known] = 0
-    seen = _rows_of(state.train_matrix, rows) if exclude_seen else None
-    return Query(ids, factors, seen, fallback.popular(known))
+    history = _rows_of(state.train_matrix, rows)
+    unknown = nothing_known(np.diff(history.indptr), factors)
+    seen = history if exclude_seen else None
+    return Query(ids, factors, seen, unknown, fallback.popular(known))
 
 
 def _rows_of(matrix: sparse.csr_matrix, rows: np.ndarray) -> sparse.csr_matrix:
