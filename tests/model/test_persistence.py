@@ -14,6 +14,7 @@ import pytest
 import wrmf
 from wrmf import WRMF, Interactions
 from wrmf.model import persistence
+from wrmf.model.saved_ids import ids_from_json, ids_to_json
 
 
 @pytest.fixture
@@ -160,20 +161,38 @@ TYPED_IDS = [
 ]
 
 
-def test_ids_of_every_type_that_can_be_saved_are_read_as_they_were(tmp_path):
-    data = Interactions.from_matrix(np.eye(len(TYPED_IDS)), users=TYPED_IDS)
-    WRMF(factors=2, iterations=1, random_state=0).fit(data).save(tmp_path / "m")
-    again = wrmf.load(tmp_path / "m").users
+def test_ids_of_every_type_that_can_be_saved_are_read_as_they_were():
+    again = ids_from_json(json.loads(json.dumps(ids_to_json(TYPED_IDS, "user"))))
     for value, loaded in zip(TYPED_IDS, again, strict=True):
         assert loaded == value
         assert hash(loaded) == hash(value)
-        plain = isinstance(value, (np.number, np.bool_))
-        assert type(loaded) is type(value.item() if plain else value)
+        is_number = isinstance(value, (np.number, np.bool_))
+        assert type(loaded) is (type(value.item()) if is_number else type(value))
     assert str(again[TYPED_IDS.index(BERLIN)].tz) == "Europe/Berlin"
+
+
+@pytest.mark.parametrize(
+    "make_id",
+    [
+        lambda n: UUID(int=n),
+        lambda n: Decimal(n) / 4,
+        lambda n: bytes([n]),
+        lambda n: BERLIN + pd.Timedelta(days=n),
+        lambda n: pd.Timestamp("2024-03-01") + pd.Timedelta(days=n),
+        lambda n: dt.date(2024, 1, 1 + n),
+    ],
+)
+def test_models_with_ids_of_other_types_than_text_and_numbers_are_saved(make_id, tmp_path):
+    users, items = ([make_id(n + start) for n in range(6)] for start in (0, 6))
+    data = Interactions.from_matrix(np.tri(6), users, items)
+    model = WRMF(factors=2, iterations=1, random_state=0).fit(data)
+    model.save(tmp_path / "m")
+    again = wrmf.load(tmp_path / "m")
+    assert again.users.tolist() == model.users.tolist()
+    lists = again.recommend(users[1], n=2, exclude={users[1]: [items[5]]})
+    assert lists.ids.tolist() == model.recommend(users[1], n=2, exclude=[items[5]]).ids.tolist()
     with zipfile.ZipFile(tmp_path / "m") as archive:
-        header = json.loads(archive.read("model.json"))
-    assert header["version"] == 2
-    assert header["users"][0] == {"UUID": "00000000-0000-0000-0000-000000000007"}
+        assert json.loads(archive.read("model.json"))["version"] == 2
 
 
 def test_types_of_later_versions_are_explained(model, tmp_path):
