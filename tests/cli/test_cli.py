@@ -118,8 +118,10 @@ def numbered_model(tmp_path):
 
 def test_ids_are_converted_to_numbers_where_the_model_has_numbers(numbered_model, capsys):
     assert main(["recommend", numbered_model, "2", "-n", "1"]) == 0
-    assert main(["similar", numbered_model, "nine"]) == 1
-    assert "ids of this model are whole numbers, got 'nine'" in capsys.readouterr().err
+    for unknown in ("nine", "07"):
+        assert main(["similar", numbered_model, unknown]) == 1
+        message = f"unknown id among items: {unknown!r}; there are 3, such as 7"
+        assert message in capsys.readouterr().err
 
 
 def test_search_and_report(likes, tmp_path, capsys):

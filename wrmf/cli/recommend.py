@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,7 +19,9 @@ __all__ = ["RECOMMEND", "SIMILAR"]
 def add_recommend_options(command: argparse.ArgumentParser) -> None:
     """Add the model, the users and the length of the lists."""
     command.add_argument("model", type=Path, help="model file written by wrmf fit")
-    command.add_argument("users", nargs="*", help="user ids; all users where none is given")
+    command.add_argument(
+        "user_ids", nargs="*", metavar="user", help="user ids; all users where none is given"
+    )
     command.add_argument("-n", type=int, default=10, help="number of items for each user")
     command.add_argument(
         "--keep-seen",
@@ -31,7 +34,7 @@ def add_recommend_options(command: argparse.ArgumentParser) -> None:
 def run_recommend(options: argparse.Namespace) -> None:
     """Write a table of users, items, ranks and scores."""
     model = load(options.model)
-    users = parse_ids(options.users, model.users) if options.users else None
+    users = parse_ids(options.user_ids, model.users) if options.user_ids else None
     recommendations = model.recommend(users, n=options.n, exclude_seen=not options.keep_seen)
     write_table(recommendations.to_frame(), options.out)
 
@@ -39,7 +42,9 @@ def run_recommend(options: argparse.Namespace) -> None:
 def add_similar_options(command: argparse.ArgumentParser) -> None:
     """Add the model, the items and the number of neighbours."""
     command.add_argument("model", type=Path, help="model file written by wrmf fit")
-    command.add_argument("items", nargs="+", help="item ids")
+    command.add_argument(
+        "item_ids", nargs="+", metavar="item", help="item ids, or names that only one item has"
+    )
     command.add_argument("-n", type=int, default=10, help="number of neighbours for each item")
     add_table_option(command)
 
@@ -47,20 +52,20 @@ def add_similar_options(command: argparse.ArgumentParser) -> None:
 def run_similar(options: argparse.Namespace) -> None:
     """Write a table of items, their neighbours and the cosines between them."""
     model = load(options.model)
-    neighbours = model.similar_items(parse_ids(options.items, model.items), n=options.n)
+    neighbours = model.similar_items(parse_ids(options.item_ids, model.items), n=options.n)
     write_table(neighbours.to_frame().rename(columns={"user": "query"}), options.out)
 
 
-def parse_ids(texts: Sequence[str], model_ids: np.ndarray) -> list[str] | list[int]:
-    """Return ids as typed, converted to int where the model's ids are numbers."""
-    if model_ids.dtype == object:
-        return list(texts)
-    try:
-        return [int(text) for text in texts]
-    except ValueError:
-        raise ValueError(
-            f"the ids of this model are whole numbers, got {', '.join(map(repr, texts))}"
-        ) from None
+def parse_ids(texts: Sequence[str], model_ids: np.ndarray) -> list[Any]:
+    """Return the ids of a model that are written as typed, other texts as they are.
+
+    Another text may be the name of an item; if it is not, the model reports it as unknown.
+    """
+    ids = model_ids.tolist()
+    by_text = {str(model_id): model_id for model_id in ids}
+    # Where 7 and "7" are both ids, the text is the one that was typed.
+    by_text.update((model_id, model_id) for model_id in ids if isinstance(model_id, str))
+    return [by_text.get(text, text) for text in texts]
 
 
 RECOMMEND = Verb(
