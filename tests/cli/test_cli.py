@@ -187,7 +187,7 @@ def test_the_preset_rosenthal2016_has_its_grid_epochs_and_start(small_data, monk
         raise ValueError("stop after the arguments are recorded")
 
     small = SimpleNamespace(load=lambda random_state: small_data, description="")
-    monkeypatch.setattr("wrmf.cli.options.DATASETS", {"synthetic": small})
+    monkeypatch.setattr("wrmf.cli.data.DATASETS", {"synthetic": small})
     monkeypatch.setitem(METHODS, "grid", record_call)
     words = ["search", "synthetic", "--leave-out", "3", "--grid", "rosenthal2016"]
     assert main(words) == 1
@@ -293,6 +293,6 @@ def test_interruption_exits_with_status_130(likes, monkeypatch, capsys):
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("wrmf.cli.options.read_interactions", interrupt)
+    monkeypatch.setattr("wrmf.cli.data.read_interactions", interrupt)
     assert main(["fit", str(likes)]) == 130
     assert capsys.readouterr().err == "wrmf: interrupted\n"

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import sys
 
 import pandas as pd
 
+from wrmf.cli.data import add_data_options
 from wrmf.cli.options import (
-    add_data_options,
     add_model_options,
     add_seed_option,
-    add_split_options,
     add_table_option,
     add_thread_option,
     build_model,
-    load_split,
     write_table,
 )
+from wrmf.cli.splits import add_split_options, load_split
 from wrmf.cli.verb import Verb
 from wrmf.evaluation.evaluate import evaluate
 from wrmf.evaluation.metrics import METRICS
@@ -38,6 +38,13 @@ def add_options(command: argparse.ArgumentParser) -> None:
         default=["precision@5", "recall@20", "ndcg@20", "mse"],
         help=f"any of {', '.join(METRICS)}; a cut-off follows the name, as in recall@20",
     )
+    command.add_argument(
+        "--cold",
+        default="report",
+        metavar="NAME",
+        help="report, drop or error: what to do with test users and items without training data; "
+        "drop leaves them out of the scores",
+    )
     add_table_option(command)
 
 
@@ -48,9 +55,16 @@ def run(options: argparse.Namespace) -> None:
     rows = []
     for side in ("train", "test"):
         scores = evaluate(
-            model, split, options.metrics, exclude_seen=not options.keep_seen, on=side
+            model,
+            split,
+            options.metrics,
+            exclude_seen=not options.keep_seen,
+            on=side,
+            cold=options.cold,
         )
         rows.append({"on": side, "users": scores.n_users, **dict(scores)})
+    cold = f"{scores.n_cold_users} test users, {scores.n_cold_items} test items"
+    print(f"Without training data: {cold}", file=sys.stderr)
     write_table(pd.DataFrame(rows), options.out)
 
 

@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from wrmf.cli.data import add_data_options, load_data
 from wrmf.cli.options import (
-    add_data_options,
     add_model_options,
     add_seed_option,
     add_thread_option,
     build_model,
-    load_data,
 )
 from wrmf.cli.verb import Verb
 

@@ -1,4 +1,4 @@
-"""Options that several verbs share, each beside the function that reads them."""
+"""Options of the model, its seed and threads, and of tables that are written."""
 
 from __future__ import annotations
 
@@ -8,29 +8,19 @@ from pathlib import Path
 
 import pandas as pd
 
-from wrmf.data.formats import FORMATS
-from wrmf.data.interactions import Interactions
-from wrmf.data.reading import read_interactions
-from wrmf.data.split import Split
-from wrmf.data.splitting import leave_k_out
-from wrmf.datasets import DATASETS
 from wrmf.model.wrmf import WRMF
 
 __all__ = [
-    "add_data_options",
+    "MODEL_PARAMETERS",
     "add_init_scale_option",
     "add_model_options",
     "add_seed_option",
-    "add_split_options",
     "add_table_option",
     "add_thread_option",
     "build_model",
-    "load_data",
-    "load_split",
     "write_table",
 ]
 
-SYNTHETIC = "synthetic"
 # Option, type and help of the numeric parameters of WRMF that the command line offers.
 MODEL_NUMBERS = (
     ("factors", int, "number of factors of each user and item"),
@@ -39,86 +29,6 @@ MODEL_NUMBERS = (
     ("iterations", int, "number of sweeps over all users and items"),
 )
 MODEL_PARAMETERS = (*(name for name, _, _ in MODEL_NUMBERS), "objective", "init_scale")
-
-
-def add_data_options(command: argparse.ArgumentParser) -> None:
-    """Add the file of interactions and how to read it; see :func:`load_data`."""
-    add = command.add_argument
-    add(
-        "data",
-        type=Path,
-        help=f"file with one interaction in each row, ending in {', '.join(FORMATS)} (text also in "
-        f".gz); or '{SYNTHETIC}' for generated likes",
-    )
-    add("--user", default="user", metavar="COLUMN", help="column of user ids")
-    add("--item", default="item", metavar="COLUMN", help="column of item ids")
-    add("--value", metavar="COLUMN", help="column of counts; without it, each row counts 1")
-    add("--item-name", metavar="COLUMN", help="column of item names to show in reports")
-    add("--sep", help="column separator; by default it follows from the file's extension")
-    add(
-        "--duplicates",
-        choices=("sum", "drop", "error"),
-        default="sum",
-        help="how to treat repeated (user, item) pairs",
-    )
-    add(
-        "--core",
-        type=int,
-        default=0,
-        metavar="N",
-        help="keep only users and items with at least N interactions",
-    )
-
-
-def load_data(options: argparse.Namespace) -> Interactions:
-    """Return the interactions that the options of :func:`add_data_options` name."""
-    if str(options.data) == SYNTHETIC and not options.data.exists():
-        data = DATASETS[SYNTHETIC].load(random_state=options.seed)
-    else:
-        data = read_interactions(
-            options.data,
-            user=options.user,
-            item=options.item,
-            value=options.value,
-            sep=options.sep,
-            duplicates=options.duplicates,
-            item_name=options.item_name,
-        )
-    return data.k_core(options.core, options.core) if options.core else data
-
-
-def add_split_options(command: argparse.ArgumentParser) -> None:
-    """Add which interactions are held out; see :func:`load_split`."""
-    add = command.add_argument
-    add(
-        "--leave-out",
-        type=int,
-        default=5,
-        metavar="K",
-        help="number of interactions held out from each test user; only users with at least 2 K "
-        "interactions become test users",
-    )
-    add(
-        "--fraction",
-        type=float,
-        metavar="SHARE",
-        help="share of all users that become test users; by default all with enough interactions",
-    )
-    add(
-        "--keep-seen",
-        action="store_true",
-        help="keep training items in the ranking, as Rosenthal 2016 does",
-    )
-
-
-def load_split(options: argparse.Namespace) -> Split:
-    """Return the data split as the options of :func:`add_split_options` say."""
-    return leave_k_out(
-        load_data(options),
-        k=options.leave_out,
-        fraction=options.fraction,
-        random_state=options.seed,
-    )
 
 
 def add_model_options(command: argparse.ArgumentParser) -> None:

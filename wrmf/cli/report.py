@@ -6,7 +6,8 @@ import argparse
 from collections.abc import Callable, Hashable
 from pathlib import Path
 
-from wrmf.cli.options import add_data_options, add_seed_option, load_data
+from wrmf.cli.data import add_data_options, load_data
+from wrmf.cli.options import add_seed_option
 from wrmf.cli.verb import Verb
 from wrmf.model.wrmf import load
 from wrmf.pictures import ApiPictures, FolderPictures, Picture, UrlPictures

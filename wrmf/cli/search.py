@@ -12,16 +12,15 @@ from typing import Any
 
 import pandas as pd
 
+from wrmf.cli.data import add_data_options
 from wrmf.cli.options import (
-    add_data_options,
     add_init_scale_option,
     add_seed_option,
-    add_split_options,
     add_thread_option,
     build_model,
-    load_split,
     write_table,
 )
+from wrmf.cli.splits import add_split_options, load_split
 from wrmf.cli.verb import Verb
 from wrmf.data.split import Split
 from wrmf.model.wrmf import WRMF

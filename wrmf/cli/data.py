@@ -1,0 +1,99 @@
+"""The interactions that a verb works on: where they come from and what is kept of them."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from wrmf.cli.reading import add_reading_options, as_column, reading_arguments
+from wrmf.data.interactions import Interactions
+from wrmf.data.reading import read_interactions
+from wrmf.datasets import DATASETS
+
+__all__ = ["add_data_options", "load_data", "load_like"]
+
+SYNTHETIC = "synthetic"
+# Parameters of reading that hold for the table of names, too.
+SHARED_WITH_NAMES = ("sep", "header", "encoding", "comment", "quote", "nulls")
+
+
+def add_data_options(command: argparse.ArgumentParser) -> None:
+    """Add the source of the interactions and how to read it; see :func:`load_data`."""
+    add = command.add_argument
+    add(
+        "data",
+        nargs="+",
+        help="files (csv, tsv, psv, parquet, arrow, jsonl, npz, mtx, also compressed), folders, "
+        "patterns such as 'day-*.parquet', the address of a database, or - for standard input; "
+        f"'{SYNTHETIC}' for generated likes",
+    )
+    add_reading_options(command)
+    add(
+        "--names",
+        metavar="FILE",
+        help="table of item names; they are in its column --item-name",
+    )
+    add(
+        "--names-item",
+        metavar="COLUMN",
+        help="column of item ids in the table --names; by default it is called as in the data",
+    )
+    add(
+        "--core",
+        type=int,
+        default=0,
+        metavar="N",
+        help="keep only users and items with at least N interactions",
+    )
+
+
+def load_data(options: argparse.Namespace) -> Interactions:
+    """Return the interactions that the options of :func:`add_data_options` name.
+
+    What was read, and what of it was dropped, is reported on standard error.
+    """
+    if options.data == [SYNTHETIC] and not Path(SYNTHETIC).exists():
+        data = DATASETS[SYNTHETIC].load(random_state=options.seed)
+    else:
+        source = options.data[0] if len(options.data) == 1 else options.data
+        data = read_interactions(source, **_arguments(options))
+    print(data.summary(), file=sys.stderr)
+    if options.names is not None:
+        data = data.with_names(_read_names(data, options))
+    if options.core:
+        data = data.k_core(options.core, options.core)
+        print(f"With at least {options.core} of each: {data!r}", file=sys.stderr)
+    return data
+
+
+def load_like(source: str, train: Interactions, options: argparse.Namespace) -> Interactions:
+    """Return the interactions in ``source``, read in the same way, on the axes of ``train``."""
+    data = read_interactions(source, **{**_arguments(options), "like": train})
+    print(f"{source}:\n{data.summary()}", file=sys.stderr)
+    return data
+
+
+def _arguments(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the arguments of reading; names are in the table of names where there is one."""
+    arguments = reading_arguments(options)
+    if options.names is not None:
+        arguments.pop("item_name", None)
+    return arguments
+
+
+def _read_names(data: Interactions, options: argparse.Namespace) -> dict[Any, str]:
+    """Return the names in the table of names, by item; items without one have their id."""
+    given = reading_arguments(options)
+    arguments = {name: given[name] for name in SHARED_WITH_NAMES if name in given}
+    first, second = ("0", "1") if options.header is False else ("item", "name")
+    item = as_column(options.names_item or options.item or first, options)
+    name = as_column(options.item_name or second, options)
+    # It is read as interactions of each item with itself, so every format of data is one of names,
+    # and on the axis of the items, so that their ids are matched by the same rules.
+    arguments.update(user=item, item=item, item_name=name, duplicates="drop")
+    arguments.update(users=data.items, items=data.items, unknown="drop")
+    table = read_interactions(options.names, **arguments)
+    print(f"Items with a name: {table.n_interactions} of {data.n_items}", file=sys.stderr)
+    return dict(zip(data.items.tolist(), table.names_of(range(data.n_items)), strict=True))
