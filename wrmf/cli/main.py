@@ -11,6 +11,7 @@ from wrmf.cli.datasets import DATASETS_VERB
 from wrmf.cli.demo import DEMO
 from wrmf.cli.evaluate import EVALUATE
 from wrmf.cli.fit import FIT
+from wrmf.cli.messages import translate
 from wrmf.cli.recommend import RECOMMEND, SIMILAR
 from wrmf.cli.report import REPORT
 from wrmf.cli.search import SEARCH
@@ -65,7 +66,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # report a second error when it flushes standard output at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except REPORTED_ERRORS as error:
-        print(f"wrmf: error: {' '.join(str(error).split())}", file=sys.stderr)
+        message = " ".join(str(error).split())
+        print(f"wrmf: error: {translate(message, options)}", file=sys.stderr)
         return 1
     return 0
 

@@ -1,0 +1,99 @@
+"""Error messages of the library in the words of the command line: ``user=`` becomes ``--user``."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import re
+
+from wrmf.cli.options import MODEL_PARAMETERS
+from wrmf.cli.reading import EVENT_WEIGHT, READING
+from wrmf.cli.splits import SPLIT_PARAMETERS
+
+__all__ = ["OPTIONS", "translate"]
+
+# The option for each parameter that the command line offers.
+OPTIONS = {
+    **{row.parameter: row.option for row in READING},
+    **SPLIT_PARAMETERS,
+    **{name: f"--{name.replace('_', '-')}" for name in MODEL_PARAMETERS},
+    "random_state": "--seed",
+    "num_threads": "--threads",
+    "n_jobs": "--jobs",
+    "n_trials": "--trials",
+    "cold": "--cold",
+}
+# Parameters whose names are ordinary words are translated only where they are clearly parameters:
+# before an equals sign, as the subject of "must", and after an advice to change them.
+ORDINARY_WORDS = {name for name in OPTIONS if "_" not in name} - {"fraction", "cutoff"}
+
+TEXT = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
+# Paths such as data/user=3/x.parquet hold no parameters, nor does text in quotes.
+PARTS = re.compile(
+    rf"(?<![\w=])(?P<quoted>{TEXT})"
+    rf"|(?<![\w./\\-])(?P<argument>[a-z_]+)=(?P<value>\{{[^}}]*\}}|{TEXT}|[\w.+-]*)(?![\w/\\])"
+    # Further values, as in: pass duplicates="sum" or "drop".
+    rf"(?P<others>(?:(?:, | or )(?:{TEXT}))*)"
+    r"|^(?P<subject>[a-z_]+)(?= must )"
+    r"|(?:(?<=lower )|(?<=raise ))(?P<advised>[a-z_]+)(?!\w)"
+    r"|(?<![\w./\\-])(?P<word>[a-z_]+)(?![\w./\\=(-])"
+)
+
+
+def translate(message: str, options: argparse.Namespace) -> str:
+    """Return an error message with the options of a verb in place of the library's parameters.
+
+    Parameters
+    ----------
+    message : str
+    options : argparse.Namespace
+        The parsed options of the verb; parameters that it has no option for are left as they are.
+
+    Examples
+    --------
+    >>> options = argparse.Namespace(duplicates=None, header=None)
+    >>> translate('pass duplicates="drop" or header=False', options)
+    'pass --duplicates drop or --no-header'
+    """
+    offered = set(vars(options))
+
+    def replace(part: re.Match[str]) -> str:
+        name = part["argument"] or part["subject"] or part["advised"] or part["word"]
+        option = OPTIONS.get(name) if name else None
+        if option is None or not {name, _attribute(option)} & offered:
+            return part[0]
+        if name == "value" and not part["value"] and getattr(options, "event_weights", None):
+            # The weights of events are the only other thing that the parameter takes.
+            return EVENT_WEIGHT
+        if part["argument"]:
+            return _as_typed(name, option, part["value"]) + _bare(part["others"])
+        return part[0] if part["word"] and name in ORDINARY_WORDS else option
+
+    return PARTS.sub(replace, message)
+
+
+def _attribute(option: str) -> str:
+    """Return the attribute that argparse gives to an option."""
+    return option.removeprefix("--").replace("-", "_")
+
+
+def _as_typed(name: str, option: str, value: str) -> str:
+    """Return an argument of the library as it is typed in a shell."""
+    if name == "header":
+        return f"no {option}" if value == "True" else option
+    if value.startswith("{"):
+        return _weights_as_typed(value)
+    return f"{option} {_bare(value)}".rstrip()
+
+
+def _bare(text: str) -> str:
+    """Return a text without the quotes that a shell does not need."""
+    return re.sub(r"""(["'])([\w.+-]+)\1""", r"\2", text)
+
+
+def _weights_as_typed(value: str) -> str:
+    try:
+        weights = ast.literal_eval(value) or {"EVENT": "WEIGHT"}
+        return " ".join(f"{EVENT_WEIGHT} {event}={weight}" for event, weight in weights.items())
+    except (ValueError, SyntaxError, AttributeError):
+        return f"{EVENT_WEIGHT} EVENT=WEIGHT"
