@@ -62,7 +62,8 @@ def test_every_option_has_a_help_text(verb):
     def record(*names, **details):
         texts[names] = details["help"]
 
-    verb.add_options(SimpleNamespace(add_argument=record))
+    parser = SimpleNamespace(add_argument=record, add_argument_group=lambda title: parser)
+    verb.add_options(parser)
     assert texts
     for names, text in texts.items():
         assert len(text.split()) > 1, names

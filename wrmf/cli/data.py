@@ -21,15 +21,15 @@ SHARED_WITH_NAMES = ("sep", "header", "encoding", "comment", "quote", "nulls")
 
 def add_data_options(command: argparse.ArgumentParser) -> None:
     """Add the source of the interactions and how to read it; see :func:`load_data`."""
-    add = command.add_argument
-    add(
+    command.add_argument(
         "data",
         nargs="+",
         help="files (csv, tsv, psv, parquet, arrow, jsonl, npz, mtx, also compressed), folders, "
         "patterns such as 'day-*.parquet', the address of a database, or - for standard input; "
         f"'{SYNTHETIC}' for generated likes",
     )
-    add_reading_options(command)
+    add = command.add_argument_group("how the data are read").add_argument
+    add_reading_options(add)
     add(
         "--names",
         metavar="FILE",

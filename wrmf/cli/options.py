@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -34,24 +35,25 @@ MODEL_PARAMETERS = (*(name for name, _, _ in MODEL_NUMBERS), "objective", "init_
 def add_model_options(command: argparse.ArgumentParser) -> None:
     """Add parameters of :class:`wrmf.WRMF`, whose defaults the help shows."""
     defaults = inspect.signature(WRMF).parameters
+    add = command.add_argument_group("the model").add_argument
     for name, number, text in MODEL_NUMBERS:
-        command.add_argument(
+        add(
             f"--{name}",
             type=number,
             metavar="N" if number is int else "X",
             help=f"{text} (default: {defaults[name].default})",
         )
-    command.add_argument(
+    add(
         "--objective",
         choices=("wrmf", "ials"),
         help=f"loss to minimise (default: {defaults['objective'].default})",
     )
-    add_init_scale_option(command)
+    add_init_scale_option(add)
 
 
-def add_init_scale_option(command: argparse.ArgumentParser) -> None:
-    """Add the standard deviation of the initial factors."""
-    command.add_argument(
+def add_init_scale_option(add: Callable[..., argparse.Action]) -> None:
+    """Add the standard deviation of the initial factors, by ``add_argument`` of a parser."""
+    add(
         "--init-scale",
         type=float,
         metavar="S",

@@ -192,14 +192,17 @@ READING: tuple[ReadingOption, ...] = (
 )
 
 
-def add_reading_options(command: argparse.ArgumentParser) -> None:
-    """Add an option for each parameter; the help shows the defaults of the library."""
+def add_reading_options(add: Callable[..., argparse.Action]) -> None:
+    """Add an option for each parameter, with the library's default in its help.
+
+    ``add`` is the ``add_argument`` of a parser or of a group of its options.
+    """
     parameters = inspect.signature(read_interactions).parameters
     for row in READING:
         default = getattr(parameters.get(row.parameter), "default", None)
         text = f"{row.help} (default: {default})" if isinstance(default, str) else row.help
-        command.add_argument(row.option, dest=row.parameter, help=text, **row.settings)
-    command.add_argument(
+        add(row.option, dest=row.parameter, help=text, **row.settings)
+    add(
         EVENT_WEIGHT,
         dest="event_weights",
         type=_parse_event_weight,

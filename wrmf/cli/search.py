@@ -132,7 +132,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="csv, tsv or parquet file for the table of settings; by default it is printed",
     )
-    add_init_scale_option(command)
+    add_init_scale_option(add)
     add_thread_option(command)
     add_seed_option(command)
 

@@ -68,7 +68,7 @@ SPLITS = {
 
 def add_split_options(command: argparse.ArgumentParser) -> None:
     """Add which interactions are held out; see :func:`load_split`."""
-    add = command.add_argument
+    add = command.add_argument_group("what is held out").add_argument
     add(
         "--split",
         choices=tuple(SPLITS),
