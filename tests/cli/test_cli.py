@@ -125,6 +125,28 @@ def test_ids_are_converted_to_numbers_where_the_model_has_numbers(numbered_model
         assert message in capsys.readouterr().err
 
 
+def test_users_without_a_list_are_counted(tmp_path, capsys):
+    frame = pd.DataFrame({"user": ["ann", "ann", "bob"], "item": ["x", "y", "x"]})
+    path = str(tmp_path / "m.wrmf")
+    wrmf.WRMF(2, iterations=1, random_state=0).fit(wrmf.read_interactions(frame)).save(path)
+    assert main(["recommend", path]) == 0
+    assert capsys.readouterr().err == "Users without a list: 1 of 2\n"
+
+
+def test_a_fallback_reaches_the_model(numbered_model, monkeypatch):
+    calls = []
+
+    def record(self, users, **arguments):
+        calls.append(arguments)
+        raise ValueError("stop after the arguments are recorded")
+
+    monkeypatch.setattr("wrmf.WRMF.recommend", record)
+    assert main(["recommend", numbered_model]) == 1
+    assert main(["recommend", numbered_model, "--fallback", "popular"]) == 1
+    assert "fallback" not in calls[0]
+    assert calls[1]["fallback"] == "popular"
+
+
 def test_search_and_report(likes, tmp_path, capsys):
     journal, page, model = (str(tmp_path / name) for name in ("s.jsonl", "r.html", "m.wrmf"))
     options = "--leave-out 3 --grid factors=2,4 --grid alpha=1.0 --epochs 1:4:2"

@@ -22,6 +22,7 @@ OPTIONS = {
     "n_jobs": "--jobs",
     "n_trials": "--trials",
     "cold": "--cold",
+    "fallback": "--fallback",
 }
 # Parameters whose names are ordinary words are translated only where they are clearly parameters:
 # before an equals sign, as the subject of "must", and after an advice to change them.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,12 @@ def add_recommend_options(command: argparse.ArgumentParser) -> None:
         action="store_true",
         help="also list items that the user has interacted with",
     )
+    command.add_argument(
+        "--fallback",
+        metavar="NAME",
+        help="popular: users without interactions get the items that most users have; by default "
+        "they get none",
+    )
     add_table_option(command)
 
 
@@ -35,8 +42,14 @@ def run_recommend(options: argparse.Namespace) -> None:
     """Write a table of users, items, ranks and scores."""
     model = load(options.model)
     users = parse_ids(options.user_ids, model.users) if options.user_ids else None
-    recommendations = model.recommend(users, n=options.n, exclude_seen=not options.keep_seen)
-    write_table(recommendations.to_frame(), options.out)
+    arguments: dict[str, Any] = {"exclude_seen": not options.keep_seen}
+    if options.fallback is not None:
+        arguments["fallback"] = options.fallback
+    lists = model.recommend(users, n=options.n, **arguments)
+    write_table(lists.to_frame(), options.out)
+    n_empty = int((lists.counts == 0).sum())
+    if n_empty:
+        print(f"Users without a list: {n_empty} of {len(lists)}", file=sys.stderr)
 
 
 def add_similar_options(command: argparse.ArgumentParser) -> None:
