@@ -17,7 +17,17 @@ __all__ = ["PACKAGES", "__version__", "show_versions", "versions"]
 __version__ = "0.1.0"
 
 # Packages that change results, speed or error messages.
-PACKAGES = ("numpy", "scipy", "pandas", "threadpoolctl", "tqdm", "matplotlib", "pyarrow")
+PACKAGES = (
+    "numpy",
+    "scipy",
+    "pandas",
+    "pyarrow",
+    "narwhals",
+    "threadpoolctl",
+    "tqdm",
+    "matplotlib",
+    "polars",
+)
 
 
 def versions() -> dict[str, str]:

@@ -178,10 +178,6 @@ def test_counts_and_weights_of_events_exclude_each_other(calls, capsys):
     assert "name the column of events by --event" in capsys.readouterr().err
 
 
-@pytest.mark.skipif(
-    "items" not in inspect.signature(wrmf.read_interactions).parameters,
-    reason="read_interactions has no parameter items",
-)
 def test_names_of_items_come_from_a_second_table(tmp_path, monkeypatch, capsys):
     (tmp_path / "plays.csv").write_text("user,movie\n1,7\n1,8\n2,x\n", encoding="utf-8")
     (tmp_path / "movies.csv").write_text(

@@ -61,8 +61,6 @@ FILES = {
     "day-2.csv": "user,item\nbob,x\n",
 }
 PACKED = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress}
-IS_READ = "layout" in inspect.signature(wrmf.read_interactions).parameters
-pytestmark = pytest.mark.skipif(not IS_READ, reason="read_interactions has no parameter layout")
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from wrmf.cli.reading import add_reading_options, as_column, reading_arguments
+from wrmf.data.formats.sources import FORMATS
 from wrmf.data.interactions import Interactions
 from wrmf.data.reading import read_interactions
 from wrmf.datasets import DATASETS
@@ -24,7 +25,7 @@ def add_data_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "data",
         nargs="+",
-        help="files (csv, tsv, psv, parquet, arrow, jsonl, npz, mtx, also compressed), folders, "
+        help=f"files (formats: {', '.join(FORMATS)}; also compressed), folders, "
         "patterns such as 'day-*.parquet', the address of a database, or - for standard input; "
         f"'{SYNTHETIC}' for generated likes",
     )
