@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -84,7 +85,7 @@ class Split:
             # The class is frozen, so plain assignment is an error.
             object.__setattr__(self, name, value)
 
-    @property
+    @cached_property
     def cold_users(self) -> np.ndarray:
         """Rows of the test users with test interactions of whom nothing else is known, int64."""
         known = self.train if self.fold_in is None else self.fold_in
@@ -92,7 +93,7 @@ class Split:
         cold: np.ndarray = self.users[(n_known == 0) & (n_test > 0)]
         return cold
 
-    @property
+    @cached_property
     def cold_items(self) -> np.ndarray:
         """Columns of the items with test interactions but without any in training, int64."""
         n_train, n_test = (
