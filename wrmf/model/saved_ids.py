@@ -39,8 +39,9 @@ def _timestamp(parts: list[Any]) -> Any:
     stamp = pd.Timestamp(text)
     try:
         return stamp if zone is None else stamp.tz_convert(zone)
-    except Exception:
-        # A time zone that has no name keeps its offset: the instant, and so the id, is the same.
+    except (KeyError, ValueError, TypeError, OSError):
+        # If this machine does not know the time zone, keep the offset: the instant is the same, and
+        # so the id is equal.
         return stamp
 
 
