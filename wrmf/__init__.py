@@ -3,12 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from wrmf.data.folds import k_folds
 from wrmf.data.interactions import Interactions
-from wrmf.data.reading import read_interactions
 from wrmf.data.split import Split
-from wrmf.data.splitting import leave_k_out, split_interactions, split_users
-from wrmf.data.time_splits import split_by_time, split_last
 from wrmf.evaluation.evaluate import Evaluation, evaluate
 from wrmf.model.recommendations import Recommendations
 from wrmf.model.wrmf import WRMF, load
@@ -16,6 +12,10 @@ from wrmf.versions import __version__, show_versions
 
 if TYPE_CHECKING:
     from wrmf import datasets
+    from wrmf.data.folds import k_folds
+    from wrmf.data.reading import read_interactions
+    from wrmf.data.splitting import leave_k_out, split_interactions, split_users
+    from wrmf.data.time_splits import split_by_time, split_last
     from wrmf.report.page import write_report
     from wrmf.search.grid import grid_search, random_search
     from wrmf.search.halving import halving_search
@@ -61,9 +61,16 @@ LAZY_MODULES = {
     "datasets": "wrmf.datasets",
     "grid_search": "wrmf.search.grid",
     "halving_search": "wrmf.search.halving",
+    "k_folds": "wrmf.data.folds",
     "learning_curve": "wrmf.search.learning_curve",
+    "leave_k_out": "wrmf.data.splitting",
     "pictures": "wrmf.pictures",
     "random_search": "wrmf.search.grid",
+    "read_interactions": "wrmf.data.reading",
+    "split_by_time": "wrmf.data.time_splits",
+    "split_interactions": "wrmf.data.splitting",
+    "split_last": "wrmf.data.time_splits",
+    "split_users": "wrmf.data.splitting",
     "tune": "wrmf.search.tune",
     "write_report": "wrmf.report.page",
 }
