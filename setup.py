@@ -1,8 +1,9 @@
-"""Extension modules, their flags and switches; everything else is in pyproject.toml.
+"""Builds the extension modules; all other settings are in pyproject.toml.
 
-Switches (environment variables, set to 1): ``WRMF_NO_OPENMP`` builds without threads,
-``WRMF_NO_VECTORS`` without vector types (as MSVC does), ``WRMF_DEBUG`` checks every array index and
-the kernels' scratch, ``WRMF_SANITIZE`` adds the address and undefined-behaviour sanitizers.
+Environment variables that change the build if they are set to 1: ``WRMF_NO_OPENMP`` builds without
+threads, ``WRMF_NO_VECTORS`` without vector types (as MSVC does), ``WRMF_DEBUG`` checks every array
+index and the size of the kernels' scratch, ``WRMF_SANITIZE`` adds the address and
+undefined-behaviour sanitizers.
 """
 
 import os
@@ -18,7 +19,7 @@ from setuptools.command.build_ext import build_ext
 
 
 def switch(name):
-    """Return whether an environment variable switches something on."""
+    """Return whether an environment variable is set to something other than 0."""
     return os.environ.get(name, "0") not in ("", "0")
 
 
@@ -31,16 +32,17 @@ OPENMP_FLAGS = {
         (["-Xpreprocessor", "-fopenmp"], ["-lomp"]),
     ],
 }
-# -fwrapv is Python's own flag, which CFLAGS in the environment may drop: without it GCC indexes
-# the primal sums' vectors another way, 1.8 times slower.
+# Python's own flags include -fwrapv, but CFLAGS in the environment may replace them. Without
+# -fwrapv, GCC indexes the vectors of the primal solver's sums in a way that is 1.8 times slower.
 UNIX_FLAGS = ["-O3", "-fno-math-errno", "-fwrapv", "-Wno-psabi"]
 SANITIZE_FLAGS = ["-g", "-O1", "-fsanitize=address,undefined"]
-# Exact scores must round in the same way on every CPU, also those that fuse by default.
+# Exact scores must round in the same way on every CPU, so the compiler must not fuse
+# multiplications and additions, as it does by default for some CPUs.
 RANKING_FLAGS = ["-ffp-contract=off"]
 
 
 class BuildExtensions(build_ext):
-    """build_ext that compiles files in parallel and adds OpenMP if the compiler has it."""
+    """A build_ext command that compiles files in parallel, and with OpenMP if it is available."""
 
     def build_extensions(self):
         msvc = self.compiler.compiler_type == "msvc"
@@ -59,7 +61,7 @@ class BuildExtensions(build_ext):
         super().build_extensions()
 
     def compile_in_parallel(self):
-        """Let the compiler take the files of an extension at the same time."""
+        """Make the compiler compile the files of an extension in parallel."""
         compile_files = self.compiler.compile
 
         def compile_all(sources, **options):
@@ -70,7 +72,7 @@ class BuildExtensions(build_ext):
         self.compiler.compile = compile_all
 
     def with_openmp(self, compile_args, link_args, candidates):
-        """Return flags with those of OpenMP, or as they are if there is none."""
+        """Return the flags with those of OpenMP added, or unchanged if OpenMP is not available."""
         for compile_flags, link_flags in candidates:
             if self.links(compile_args + compile_flags, link_args + link_flags):
                 return compile_args + compile_flags, link_args + link_flags

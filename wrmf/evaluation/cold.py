@@ -1,4 +1,4 @@
-"""Users and items of a test set without training data."""
+"""Selects the test users of a split, and counts users and items without training data."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ COLD = ("report", "drop", "error")
 
 @dataclass(frozen=True)
 class TestPart:
-    """What is tested of a split, and how much of it has no training data.
+    """The part of a split that is tested, with counts of users and items without training data.
 
     Attributes
     ----------
     users : int64 (n,)
-        Rows of the test users.
+        The row indices of the test users.
     known, held_out : CSR (n, n_items)
-        Their training and their test interactions.
+        The training and the test interactions of these users.
     n_cold_users, n_cold_items : int
-        Users and items with test interactions, and none in train.
+        The number of users and items with test interactions but no training interactions.
     """
 
-    # pytest takes classes of this name for tests.
+    # Otherwise pytest would collect the class as a test, because of its name.
     __test__ = False
 
     users: np.ndarray
@@ -39,12 +39,14 @@ class TestPart:
 
     @classmethod
     def of(cls, split: Split, cold: str = "report") -> TestPart:
-        """Return the test users of a split, without what is cold if ``cold`` is "drop".
+        """Return the test part of a split.
+
+        With ``cold="drop"``, users and items without training data are left out.
 
         Raises
         ------
         ValueError
-            With "error" for cold users or items, and if "drop" leaves no user.
+            If ``cold`` is "error" and there are such users or items, or if "drop" leaves no user.
         """
         if cold not in COLD:
             raise ValueError(f"cold must be one of {COLD}, got {cold!r}")

@@ -29,21 +29,21 @@ __all__ = ["Evaluation", "evaluate", "evaluate_both", "evaluate_sides"]
 
 @dataclass(frozen=True)
 class Evaluation(Mapping[str, float]):
-    """Values by metric name. Ranking metrics are means over users.
+    """The values of metrics, by metric name. Those of ranking metrics are means over users.
 
     Attributes
     ----------
     values_by_name : dict of metric name to float
     n_users : int
-        The users that were averaged over.
+        The number of users that were averaged over.
     n_skipped : int
-        The users left out because they have no held-out item.
+        The number of users left out because they have no held-out item.
     stderr : dict of metric name to float
-        The standard error of each mean; ranking metrics only.
+        The standard error of each ranking metric.
     per_user : DataFrame, or None
-        ``user`` and a column for each ranking metric.
+        One row for each user: the column ``user``, and a column for each ranking metric.
     n_cold_users, n_cold_items : int
-        Users and items with test interactions, but without any in train.
+        The number of users and items with test interactions but no training interactions.
 
     Examples
     --------
@@ -99,19 +99,19 @@ def evaluate(
     The metrics are ``precision@k``, ``recall@k``, ``capped_recall@k``, ``ndcg@k`` (with binary
     gains), ``map@k``, ``hit_rate@k``, ``mrr`` and ``mrr@k``, ``auc``, and ``mse`` over all cells
     of the users' rows; ``wrmf.evaluation.metrics`` has their formulas. All but ``mse`` are means
-    over the users with a held-out item. Equal scores are ranked by the items' order. Users of whom
-    nothing is known, as they have no interactions and factors of zeros, get an empty list as from
-    ``recommend``: none of their items is found.
+    over the users with a held-out item. Equal scores are ranked by the items' order. Users
+    without interactions, whose factors are all zero, get an empty list as in ``recommend``, so none
+    of their held-out items counts as found.
 
     Parameters
     ----------
     model : WRMF, or any object with the attributes below
-        ``user_factors`` (n_users, k) and ``item_factors`` (n_items, k). Where it has ``users`` and
-        ``items``, these ids are matched to the split's, whatever their order.
+        ``user_factors``, of shape (n_users, k), and ``item_factors``, of shape (n_items, k). If it
+        has ids in ``users`` and ``items``, these are matched to the split's ids, in any order.
     split : Split
-        With ``split.fold_in``, users' factors come from ``model.fold_in_users``.
+        If it has ``split.fold_in``, users' factors are computed by ``model.fold_in_users``.
     metrics : sequence of str, default precision@5, recall@20, ndcg@100 and mse
-        k from 1 to the number of items.
+        The cut-off k is from 1 to the number of items.
     exclude_seen : bool, default True
         Whether training items are left out of the ranking on test. A held-out item that is also a
         training item of the same user then counts as never found.
@@ -133,8 +133,8 @@ def evaluate(
     Raises
     ------
     TypeError, ValueError
-        For unknown metrics, a model with other users or items than the split, cold users or items
-        with "error", or if no user has a held-out item.
+        If a metric is unknown, the model has other users or items than the split, ``cold`` is
+        "error" and there are cold users or items, or no user has a held-out item.
 
     Examples
     --------
@@ -210,7 +210,7 @@ def evaluate_sides(
 
 @dataclass(frozen=True)
 class _HeldOut:
-    """Held-out items of the test users, (n, n_items), and the scores of the stored entries."""
+    """The matrix of the test users' held-out items, and the scores of its stored entries."""
 
     matrix: sparse.csr_matrix
     scores: np.ndarray
@@ -231,9 +231,9 @@ def _rank(
 ) -> list[dict[str, np.ndarray]]:
     """Return, for each request, the values of the ranking metrics of users with held-out items.
 
-    A request is the held-out items, and whether ``known`` items are left out of their ranking.
-    The factors are those of the test users and of all items. Of users who are ``unknown`` no item
-    is found.
+    A request consists of the held-out items, and of whether ``known`` items are left out of the
+    ranking. ``factors`` are those of the test users and of all items. Held-out items of ``unknown``
+    users count as never found.
     """
     ranking = {
         name: (metric.per_user, cutoff)
@@ -294,7 +294,7 @@ def _assemble(
     n_test_users: int,
     per_user: bool,
 ) -> Evaluation:
-    """Average the values of users and put all metrics in the order in which they were named."""
+    """Return the means over users and the overall values, in the order of ``names``."""
     n_users = len(tested_ids)
     means = {name: float(values.mean()) for name, values in by_user.items()}
     values_by_name = {**means, **overall}

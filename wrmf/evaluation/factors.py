@@ -1,4 +1,4 @@
-"""The factors of a model on the axes of a split, matched by id."""
+"""Reorders the factors of a model to the users and items of a split, matched by id."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ __all__ = ["HasFactors", "factors_on_axes"]
 class HasFactors(Protocol):
     """Anything that scores a user and an item by the product of their factors.
 
-    For a split that holds out whole users, it needs a method ``fold_in_users``, too, as of
-    :class:`wrmf.WRMF`. Where it has arrays ``users`` and ``items`` of ids, as that class does, they
-    are matched to those of the split; otherwise its rows must be in the split's order.
+    For a split that holds out whole users, it also needs a method ``fold_in_users`` like that of
+    :class:`wrmf.WRMF`. If it has the attributes ``users`` and ``items`` with the ids of its rows,
+    these are matched to the ids of the split. Otherwise its rows must be in the split's order.
     """
 
     @property
@@ -46,7 +46,8 @@ def factors_on_axes(
     model : HasFactors
     split : Split
     part : TestPart
-        The test users. If the split holds them out, their factors are folded in from what is known.
+        The test users. If the split holds them out, their factors are folded in from their known
+        interactions.
 
     Raises
     ------
@@ -90,7 +91,7 @@ def factors_on_axes(
 
 
 def _ids(model: Any, axis: str, factors: np.ndarray) -> np.ndarray | None:
-    """Return the ids of the rows of ``factors``, None where the model has none."""
+    """Return the ids of the rows of ``factors``, or None if the model has no ids."""
     if isinstance(model, FactorModel) and model.state.numbered:
         return None
     ids = getattr(model, axis, None)
@@ -102,7 +103,7 @@ def _ids(model: Any, axis: str, factors: np.ndarray) -> np.ndarray | None:
 
 
 def _places(own: np.ndarray, ids: np.ndarray, rows: np.ndarray, axis: str) -> np.ndarray:
-    """Return where the ids at ``rows`` of a split's axis stand on the model's own axis."""
+    """Return the row indices in the model of the ids ``ids[rows]`` of a split."""
     if same_ids(own, ids):
         return rows
     places: np.ndarray = pd.Index(own, tupleize_cols=False).get_indexer(
@@ -111,7 +112,7 @@ def _places(own: np.ndarray, ids: np.ndarray, rows: np.ndarray, axis: str) -> np
     missing = rows[places[rows] < 0]
     if not len(missing):
         return np.asarray(places[rows])
-    # A split of matrices without ids numbers its rows; these numbers are no ids of the model.
+    # If one side numbers its rows, since its data had no ids, match rows by position.
     numbered = any(same_ids(part, np.arange(len(own))) for part in (own, ids))
     if len(own) == len(ids) and numbered and (places < 0).all():
         return rows
@@ -123,7 +124,10 @@ def _places(own: np.ndarray, ids: np.ndarray, rows: np.ndarray, axis: str) -> np
 
 
 def _fold_in(model: HasFactors, known: sparse.csr_matrix, places: np.ndarray) -> np.ndarray:
-    """Return the factors of held-out users from their items, which stand at ``places``."""
+    """Return the factors of held-out users.
+
+    ``places[i]`` is the row of the model's item factors for item i of the split.
+    """
     if not isinstance(model, _FoldsInUsers):
         raise ValueError(
             "the split holds out whole users, whose factors come from model.fold_in_users, but "

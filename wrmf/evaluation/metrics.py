@@ -1,7 +1,8 @@
-"""The metrics: a function and one row of ``METRICS`` each. Nothing else knows them.
+"""The metrics. Each is a function and one row of the table ``METRICS``, and nothing else.
 
-Ranking metrics score each user's held-out items by their ranks among all items; equal scores are
-ranked by the items' order. Error metrics measure all cells of the users' rows at once. To add a
+Ranking metrics are computed for each user, from the ranks of the user's held-out items; items with
+equal scores are ranked by their order. Error metrics are computed over all cells of the users' rows
+at once. To add a
 metric, write its function and add its row.
 """
 
@@ -39,14 +40,14 @@ class Ranked:
     Attributes
     ----------
     ranks : int64 (n_ranked,)
-        0 for the best of all items; rising within a user.
+        0 for the best of all items; increasing within a user.
     users : int (n_ranked,)
-        The user that each rank belongs to, 0 … m − 1; rising.
+        The user that each rank belongs to, from 0 to m − 1, in non-decreasing order.
     order : int (n_ranked,)
         1 for a user's best-ranked held-out item, 2 for the next one, and so on.
     n_held_out : int (m,)
         The number of held-out items of each user, ranked or not; at least 1.
-    auc : float64 (m,), or None if items were ranked up to a cut-off only
+    auc : float64 (m,), or None if items were ranked only up to a cut-off
     """
 
     ranks: Ints
@@ -57,7 +58,10 @@ class Ranked:
 
     @classmethod
     def of(cls, ranks: np.ndarray, n_held_out: np.ndarray, auc: np.ndarray | None) -> Ranked:
-        """Return the record of int ranks in the order of users, ``NEVER`` where not ranked."""
+        """Return the record from the ranks of all held-out items, user after user.
+
+        ``NEVER`` is the rank of an item that was not ranked.
+        """
         ranked = np.flatnonzero(ranks < NEVER)
         users = np.repeat(np.arange(len(n_held_out)), n_held_out)[ranked]
         ranks = ranks[ranked].astype(np.int64)
@@ -68,12 +72,12 @@ class Ranked:
         return cls(ranks, users, order, n_held_out, auc)
 
     def sum_by_user(self, values: np.ndarray) -> Floats:
-        """Return the sum over each user's ranked items, (m,), of one value for each of them."""
+        """Return, for each user, the sum of ``values`` over the user's ranked items."""
         sums = np.bincount(self.users, weights=values, minlength=len(self.n_held_out))
         return sums.astype(np.float64, copy=False)
 
     def hits(self, k: int) -> Floats:
-        """Return the number of each user's held-out items among the first k, (m,)."""
+        """Return, for each user, the number of held-out items among the first k."""
         return self.sum_by_user(self.ranks < k)
 
 
@@ -83,12 +87,12 @@ def precision(ranked: Ranked, k: int) -> Floats:
 
 
 def recall(ranked: Ranked, k: int) -> Floats:
-    """Return hits/n_held_out, as trec_eval and the published results on Gowalla."""
+    """Return hits/n_held_out, as in trec_eval and in the published results on Gowalla."""
     return ranked.hits(k) / ranked.n_held_out
 
 
 def capped_recall(ranked: Ranked, k: int) -> Floats:
-    """Return hits/min(k, n_held_out), the recall of Liang et al. 2018."""
+    """Return hits/min(k, n_held_out), as the recall in Liang et al. 2018."""
     return ranked.hits(k) / np.minimum(k, ranked.n_held_out)
 
 
@@ -117,24 +121,24 @@ def reciprocal_rank(ranked: Ranked, k: int | None) -> Floats:
 
 
 def auc(ranked: Ranked, _: None) -> Floats:
-    """Return the share of pairs of a held-out and another item that are in the right order."""
+    """Return the share of pairs of a held-out and another item that are ranked correctly."""
     return np.asarray(ranked.auc)
 
 
 def mean_squared_error(squared_errors: float, n_cells: int) -> float:
-    """Return the mean of (p − x·y)² over all cells, p = 1 for held-out items and else 0."""
+    """Return the mean of (p − x·y)² over all cells; p is 1 for held-out items, otherwise 0."""
     return squared_errors / n_cells
 
 
 @dataclass(frozen=True)
 class RankingMetric:
-    """A metric of each user's ranks, averaged over users.
+    """A metric that is computed from each user's ranks and averaged over users.
 
     Attributes
     ----------
     per_user : callable(Ranked, cut-off) -> float (m,)
     cutoff : {"required", "optional", "refused"}
-        Whether the name ends in @k. The cut-off is None without it.
+        Whether the name ends in @k. Without it, the cut-off is None.
     lower_is_better : bool
     """
 
@@ -145,7 +149,7 @@ class RankingMetric:
 
 @dataclass(frozen=True)
 class ErrorMetric:
-    """A metric of all cells of the users' rows.
+    """A metric that is computed over all cells of the users' rows.
 
     Attributes
     ----------
@@ -172,20 +176,20 @@ METRICS: dict[str, RankingMetric | ErrorMetric] = {
 
 
 class NamedMetric(NamedTuple):
-    """A metric as asked for: its key in ``METRICS``, and its cut-off or None."""
+    """A parsed metric name: its key in ``METRICS``, and its cut-off or None."""
 
     key: str
     cutoff: int | None
 
 
 def check_metrics(metrics: Sequence[str], n_items: int) -> dict[str, NamedMetric]:
-    """Return the metrics that the given names stand for, by name, in order.
+    """Return a mapping from the given metric names to the parsed metrics, in the given order.
 
     Parameters
     ----------
     metrics : str, or sequence of str, such as ``"ndcg@20"``
     n_items : int
-        The largest cut-off.
+        The largest cut-off that is allowed.
 
     Raises
     ------
@@ -232,7 +236,7 @@ def _known_names() -> str:
 def lower_is_better(name: str) -> bool:
     """Return whether the lowest value of a metric is the best.
 
-    A name that is not in the table counts as a metric of which the highest is the best.
+    For a name that is not in the table, the highest value is taken for the best.
 
     Examples
     --------

@@ -1,4 +1,7 @@
-"""Data on the axes of a fitted model: matched by id, or by position where it has no ids."""
+"""Reorder data to the users and items of a fitted model.
+
+Interactions are matched by id, matrices without ids by position.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,8 @@ Axis: TypeAlias = Literal["users", "items"]
 def on_own_axes(data: Any, state: Factors) -> sparse.csr_matrix:
     """Return the matrix of data that has all users and items of the model, and no others.
 
-    Interactions may have them in any order. The rows and columns of a matrix are in the order of
-    ``state.users`` and ``state.items``.
+    Interactions may have their users and items in any order. The rows and columns of a matrix are
+    in the order of ``state.users`` and ``state.items``.
 
     Raises
     ------
@@ -51,10 +54,10 @@ def on_own_axes(data: Any, state: Factors) -> sparse.csr_matrix:
 
 
 def on_item_axis(data: Any, state: Factors) -> sparse.csr_matrix:
-    """Return the rows of ``data`` over the model's items.
+    """Return ``data`` as a matrix whose columns are the model's items.
 
-    Items of Interactions are matched by id, in any order and number. The columns of a matrix are
-    in the order of ``state.items``.
+    Items of Interactions are matched by id; they may be in any order, and some may be missing. The
+    columns of a matrix are in the order of ``state.items``.
     """
     if isinstance(data, Interactions):
         return _on_axis(data, state, "items")
@@ -67,7 +70,7 @@ def on_item_axis(data: Any, state: Factors) -> sparse.csr_matrix:
 
 
 def on_user_axis(data: Any, state: Factors) -> sparse.csr_matrix:
-    """Return the columns of ``data`` over the model's users; the mirror of ``on_item_axis``."""
+    """Return ``data`` as a matrix whose rows are the model's users; see ``on_item_axis``."""
     if isinstance(data, Interactions):
         return _on_axis(data, state, "users")
     columns = as_csr(data, allow_empty=True)
@@ -79,7 +82,7 @@ def on_user_axis(data: Any, state: Factors) -> sparse.csr_matrix:
 
 
 def _on_axis(data: Interactions, state: Factors, axis: Axis) -> sparse.csr_matrix:
-    """Return the matrix of interactions with one axis as the model has it."""
+    """Return the matrix of interactions, with one axis in the order of the model's ids."""
     if same_ids(getattr(data, axis), getattr(state, axis)):
         return data.matrix
     try:

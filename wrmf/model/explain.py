@@ -32,7 +32,7 @@ def contributions(
     state : Factors
     objective : Objective
     regularization : float
-        λ of users, before it is scaled to the user's number of items.
+        λ of users, before it is scaled by the user's number of items.
     row, column : int
 
     Returns
@@ -48,7 +48,7 @@ def contributions(
     )[0]
     system = objective.unobserved_weight * gram(state.item_factors) + (y.T * weights) @ y
     system += user_regularization * np.eye(len(system))
-    # The pseudo-inverse gives the least-norm solution if nothing regularises the system.
+    # The pseudo-inverse gives the minimum-norm solution if the system is singular.
     direction = np.linalg.pinv(system, hermitian=True) @ state.item_factors[column]
     terms: np.ndarray = (weights + objective.target_shift) * (y @ direction)
     return terms

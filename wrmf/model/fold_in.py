@@ -22,16 +22,18 @@ __all__ = ["FoldIn"]
 
 
 class FoldIn(Parametrized, Recommender):
-    """Solves rows of new users, or columns of new items, with the other side's factors fixed."""
+    """Computes factors of new users or new items, with the factors of the other side fixed."""
 
     def fitted_params(self) -> Parameters:
-        """Return the parameters that the model was fitted with, and the present num_threads."""
+        """Return the parameters that the model was fitted with, but the present ``num_threads``."""
         present = self.get_params()
         fitted = {**present, **(self.state.params or {}), "num_threads": present["num_threads"]}
         return validate_parameters(fitted)
 
     def fold_in_users(self, data: Any) -> np.ndarray:
-        """Return the exact factors of users given by their rows; the model is not changed.
+        """Return the exact factors of new users, given their interactions.
+
+        The model is not changed.
 
         Parameters
         ----------
@@ -47,8 +49,8 @@ class FoldIn(Parametrized, Recommender):
         Raises
         ------
         ValueError
-            For another number of columns, unknown item ids, values that are not finite and ≥ 0,
-            and counts whose weights the model's dtype cannot hold.
+            If the number of columns differs, an item id is unknown, a value is not finite and ≥ 0,
+            or a count is so large that the model's dtype cannot hold its weight.
 
         Examples
         --------
@@ -62,7 +64,9 @@ class FoldIn(Parametrized, Recommender):
         return _fold_in(rows, self.state.item_factors, self.fitted_params(), 0)
 
     def fold_in_items(self, data: Any) -> np.ndarray:
-        """Return the exact factors of items given by their columns; the model is not changed.
+        """Return the exact factors of new items, given their interactions.
+
+        The model is not changed.
 
         Parameters
         ----------
@@ -78,8 +82,8 @@ class FoldIn(Parametrized, Recommender):
         Raises
         ------
         ValueError
-            For another number of rows, unknown user ids, values that are not finite and ≥ 0, and
-            counts whose weights the model's dtype cannot hold.
+            If the number of rows differs, a user id is unknown, a value is not finite and ≥ 0, or a
+            count is so large that the model's dtype cannot hold its weight.
 
         Examples
         --------

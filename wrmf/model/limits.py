@@ -1,4 +1,4 @@
-"""What the precision of the factors cannot hold: weights and λ that would be infinite."""
+"""Checks that weights and λ do not overflow the dtype of the factors."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def check_weights(matrix: sparse.csr_matrix, params: Parameters) -> None:
 
 def _check_unobserved_weight(n_rows: int, params: Parameters) -> None:
     """Raise a ValueError if α₀ times a sum over all rows may be infinite."""
-    # Factors seldom have squares above a million.
+    # Assumes that the square of a factor is at most a million, which seldom fails.
     limit = float(np.finfo(params.dtype).max) / 1e6 / n_rows
     if params.objective.unobserved_weight > limit:
         raise ValueError(
@@ -61,14 +61,14 @@ def check_regularization(counts: np.ndarray, n_columns: int, params: Parameters,
     Parameters
     ----------
     counts : int (n_rows,)
-        The stored entries of each row of the side.
+        The number of stored entries of each row of the side.
     n_columns : int
-        The length of the other axis.
+        The number of items if the rows are users, and of users if they are items.
     params : Parameters
     side : {0, 1}, users or items
     """
     objective, base = params.objective, params.regularization[side]
-    # λ rises or falls with the count, so the extremes are at its ends.
+    # λ is a monotonic function of the count, so its extremes are at the smallest and largest count.
     ends = np.array([counts.min(initial=0), counts.max(initial=0)], dtype=np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
         strength = objective.row_regularization(base, ends, n_columns)

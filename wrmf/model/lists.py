@@ -25,15 +25,15 @@ class ItemFilter:
     Attributes
     ----------
     exclude, items : ids, or mapping of user id to ids, or None
-        Items never to recommend, and the only ones to choose from; for all users, or for each
-        user named.
+        ``exclude`` are items never to recommend; ``items`` are the only ones to choose from. Ids
+        hold for all users, a mapping for each user that it names.
     """
 
     exclude: Any = None
     items: Any = None
 
     def check_users(self, users: np.ndarray) -> None:
-        """Raise a ValueError if a mapping names anybody but the users of the call."""
+        """Raise a ValueError if a mapping names a user who is not among ``users``."""
         asked = set(users.tolist())
         for name, lists in (("exclude", self.exclude), ("items", self.items)):
             others = (
@@ -48,7 +48,7 @@ class ItemFilter:
                 )
 
     def allowed(self, state: Factors) -> np.ndarray:
-        """Return bool (n_items,): the items that no filter for all users leaves out."""
+        """Return a mask over the items: those that no filter for all users leaves out."""
         if self.items is None or isinstance(self.items, Mapping):
             allowed = np.ones(len(state.items), dtype=bool)
         else:
@@ -59,7 +59,7 @@ class ItemFilter:
         return allowed
 
     def blocked(self, state: Factors, query: Query) -> sparse.csr_matrix | None:
-        """Return bool CSR (n, n_items): items seen by a user or excluded for that user."""
+        """Return a bool CSR users × items matrix: items that are seen by a user or excluded."""
         blocked = None if query.seen is None else query.seen.astype(bool)
         if isinstance(self.exclude, Mapping):
             excluded = _lists_as_matrix(state, query.users, self.exclude)
@@ -72,7 +72,7 @@ def ranked_items(
 ) -> Recommendations:
     """Return the n items with the highest scores for each user of a query, best first.
 
-    Users of whom nothing is known get an empty list or the most popular items, without scores.
+    Users without interactions get an empty list, or the most popular items without scores.
     """
     n = as_positive_int(n, "n")
     filters.check_users(query.users)
@@ -88,7 +88,7 @@ def ranked_items(
         rows[fallback], scored, counts[fallback] = _ranked(
             state, part, column, n, filters, num_threads
         )
-        # Items that nobody has are not popular.
+        # Leave out items that no user has interacted with.
         nobody = ~(scored > 0)
         rows[fallback] = np.where(nobody, -1, rows[fallback])
         counts[fallback] = (~nobody).sum(axis=1)
@@ -126,7 +126,7 @@ def _ranked(
 def _lists_as_matrix(
     state: Factors, users: np.ndarray, lists: Mapping[Any, Any]
 ) -> sparse.csr_matrix:
-    """Return ``{user id: item ids}`` as bool CSR (n_users, n_items)."""
+    """Return a mapping of user id to item ids as a bool CSR users × items matrix."""
     user_ids = users.tolist()
     columns_of = {user: state.find_items(lists[user]) for user in set(user_ids) if user in lists}
     no_items = np.empty(0, dtype=np.int64)

@@ -1,4 +1,4 @@
-"""Ids as they come in arguments, and names of items in place of their ids."""
+"""Reads ids from arguments, and replaces names of items by their ids."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def ids_of_names(ids: Any, index: pd.Index, names: np.ndarray) -> list[Any]:
     Parameters
     ----------
     ids : an id or a name, or an iterable of them
-        What is an id stays as it is, and so does text that is neither.
+        Ids are returned unchanged, and so is text that is neither an id nor a name.
     index : pandas.Index (n_items,)
         The ids.
     names : object (n_items,)
@@ -44,7 +44,7 @@ def ids_of_names(ids: Any, index: pd.Index, names: np.ndarray) -> list[Any]:
 
 
 def as_id_list(ids: Any) -> list[Any]:
-    """Return the ids that an argument names: one id, also a str, bytes or tuple, or several."""
+    """Return an argument as a list of ids. A str, bytes or tuple is one id."""
     if isinstance(ids, (str, bytes, tuple)) or not isinstance(ids, Iterable):
         return [ids]
     return ids.tolist() if isinstance(ids, np.ndarray) else list(ids)

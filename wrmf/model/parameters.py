@@ -48,7 +48,7 @@ class Parameters:
     init_scale : float
         Standard deviation of the initial factors.
     solve_users_first : bool
-        Whether users are solved once more before the first iteration.
+        Whether users are solved once before the first iteration.
     sweep : SweepOptions
     """
 
@@ -64,8 +64,7 @@ class Parameters:
 def validate_parameters(params: Mapping[str, Any]) -> Parameters:
     """Return validated parameters, or raise for the first one that is out of bounds.
 
-    ``iterations`` and ``random_state`` are not among them: ``fit`` checks these where it uses
-    them.
+    ``iterations`` and ``random_state`` are not validated here, but in ``fit``.
 
     Parameters
     ----------
@@ -116,7 +115,7 @@ def validate_parameters(params: Mapping[str, Any]) -> Parameters:
 
 
 def dtype_name(dtype: Any) -> str:
-    """Return NumPy's name of a dtype, or the text of what is none."""
+    """Return NumPy's name of a dtype; of a value that is not a dtype, its text."""
     try:
         return str(np.dtype(dtype).name)
     except TypeError:
@@ -125,7 +124,7 @@ def dtype_name(dtype: Any) -> str:
 
 def _init_scale(scale: Any, dtype: np.dtype[Any]) -> float:
     number = as_real(scale, "init_scale", strict=True)
-    # The squares of factors are added up, and a draw may be some ten times the scale.
+    # Sums of squared factors must not overflow, and a random factor may be ten times the scale.
     limit = math.sqrt(float(np.finfo(dtype).max)) / 1e3
     if number > limit:
         raise ValueError(f"init_scale must be at most {limit:.1g} in {dtype}, got {scale!r}")
@@ -181,7 +180,7 @@ class Parametrized:
         return f"{type(self).__name__}({', '.join(changed)})"
 
     def frozen_params(self) -> dict[str, Any]:
-        """Return a copy of the parameters that later changes of the model do not reach."""
+        """Return a copy of the parameters, which later changes of the model do not affect."""
         return {
             name: tuple(value) if isinstance(value, list) else value
             for name, value in self.get_params().items()

@@ -1,8 +1,8 @@
 """A fitted model in one file: a zip of plain NumPy arrays and JSON, without pickle.
 
 ``model.json`` holds the name and version of the format, the parameters that the model was fitted
-with, those changed since, and ids and names that are not plain arrays. Each array is a member
-``<name>.npy``. The checksums of the zip format detect damage.
+with, the parameters changed since, and the ids and names that are not plain arrays. Each array is a
+member ``<name>.npy``. The checksums of the zip format detect damage.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from wrmf.model.state import Factors
 __all__ = ["explain_failures", "read_model", "write_model"]
 
 FORMAT = "wrmf-model"
-# Version 2 names the types of ids; files without such ids are of version 1.
+# Version 2 stores ids of types that JSON does not have, each with the name of its type. A model
+# without such ids is written as version 1.
 VERSION = 2
 
 
@@ -41,7 +42,7 @@ def write_model(path: str | os.PathLike[str], params: Mapping[str, Any], factors
     ----------
     path : str or path
     params : mapping of parameter name to value
-        The present ones; those of ``factors`` are what the model was fitted with.
+        The present parameters; ``factors.params`` are those that the model was fitted with.
     factors : Factors
 
     Raises
@@ -65,7 +66,7 @@ def write_model(path: str | os.PathLike[str], params: Mapping[str, Any], factors
 def read_model(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Factors]:
     """Return the parameters and factors that :func:`write_model` wrote.
 
-    The parameters are those that differ from ``factors.params``.
+    Only those parameters are returned that differ from ``factors.params``.
 
     Raises
     ------
@@ -138,7 +139,7 @@ def _encode(
         "shape": list(matrix.shape),
         **listed,
     }
-    # Fields that a file of earlier versions does not have are written only if they are needed.
+    # These fields were added later. They are written only if needed.
     if changed:
         header["changed_params"] = changed
     if factors.item_names is not None:

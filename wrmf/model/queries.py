@@ -1,4 +1,4 @@
-"""Users that items are ranked for, and what those get of whom nothing is known."""
+"""The users that items are ranked for, and what users without interactions get."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ class Query:
         Their ids.
     factors : ndarray (n, k)
     seen : CSR (n, n_items), or None
-        Items to leave out, as each user has seen them.
+        The items that each user has seen, which are left out of the ranking.
     unknown, popular : bool (n,)
-        The users of whom nothing is known, and those who then get the most popular items.
+        ``unknown``: whether nothing is known of a user. ``popular``: whether such a user gets the
+        most popular items instead of an empty list.
     """
 
     users: np.ndarray
@@ -44,13 +45,13 @@ class Query:
 
 @dataclass(frozen=True)
 class Fallback:
-    """What users get whom the model does not know, or of whom it knows no interactions.
+    """What to recommend to users who are unknown to the model or have no interactions.
 
     Attributes
     ----------
     unknown : {"raise", "skip", "popular"}
-        For ids that are no user of the model: an error, as users without interactions, or the most
-        popular items.
+        For ids that are no user of the model: raise an error, treat them as users without
+        interactions, or recommend the most popular items.
     fallback : {"popular"} or None
         For users without interactions: the most popular items, or an empty list.
     """
@@ -67,7 +68,7 @@ class Fallback:
                 raise ValueError(f"{name} must be one of {choices}, got {value!r}")
 
     def popular(self, known: np.ndarray) -> np.ndarray:
-        """Return whether each user gets the most popular items if there are no interactions."""
+        """Return whether each user, if without interactions, gets the most popular items."""
         popular: np.ndarray = np.full(len(known), self.fallback == "popular")
         if self.unknown == "popular":
             popular |= ~known
@@ -75,10 +76,10 @@ class Fallback:
 
 
 def nothing_known(counts: np.ndarray, factors: np.ndarray) -> np.ndarray:
-    """Return whether a model knows nothing of users, bool (n,).
+    """Return, for each user, whether the model knows nothing of them.
 
-    Such users have no interactions, ``counts`` of 0, and so factors of zeros, unless others were
-    assigned.
+    That is so for users without interactions (``counts`` of 0) whose factors are all zero. Training
+    gives such users zeros, but other factors may have been assigned.
     """
     return np.asarray((counts == 0) & ~factors.any(axis=1))
 
@@ -100,7 +101,7 @@ def users_query(state: Factors, users: Any, exclude_seen: bool, fallback: Fallba
 
 
 def _rows_of(matrix: sparse.csr_matrix, rows: np.ndarray) -> sparse.csr_matrix:
-    """Return the given rows of a CSR matrix, empty ones for −1."""
+    """Return the given rows of a CSR matrix; −1 stands for an empty row."""
     known = rows >= 0
     picked = matrix[rows[known]]
     if known.all():

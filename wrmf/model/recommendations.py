@@ -58,7 +58,7 @@ class Recommendations:
         counts: np.ndarray,
         axis_names: np.ndarray | None = None,
     ) -> Recommendations:
-        """Return the lists whose ids and names stand at ``rows`` of those of the axis."""
+        """Return the lists whose ids are ``axis_ids[rows]``, and names ``axis_names[rows]``."""
         ids = axis_ids[np.maximum(rows, 0)]
         ids[rows < 0] = None if ids.dtype == object else -1
         names = None

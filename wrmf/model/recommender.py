@@ -80,18 +80,18 @@ class Recommender(FactorModel):
         exclude_seen : bool, default True
             Whether to leave out the items that a user has in the training data.
         exclude : sequence of item ids, or mapping of user id to a sequence of item ids, optional
-            Items never to recommend: to anybody, or to the users that the mapping names, all of
-            them among the users asked for. Unique names of items are accepted as ids.
+            Items never to recommend: to any user, or with a mapping, to the users that it names.
+            A mapping may name only users of this call. Unique names of items are accepted as ids.
         items : as ``exclude``, optional
             The only items to choose from, by default all. Users that a mapping does not name
             choose from all.
         unknown : {"raise", "skip", "popular"}, default "raise"
-            What to do with ids that are no user of the model: raise an error, take them for users
-            without interactions, or give them the most popular items.
+            What to do with ids that are no user of the model: raise an error, treat them as users
+            without interactions, or recommend the most popular items.
         fallback : {"popular"}, optional
-            What users without interactions get; by default an empty list. "popular" are the items
-            with the most users in the training data, first in ``model.items`` if there are
-            several; filters hold for them, and their scores are NaN.
+            What users without interactions get; by default an empty list. "popular" recommends
+            the items with the most users in the training data; items with equally many users are
+            ranked by their position in ``model.items``. Filters apply, and the scores are NaN.
 
         Returns
         -------

@@ -1,7 +1,7 @@
-"""Ids as JSON values, of every type that can be written and read without loss.
+"""Converts ids to JSON values and back, without loss.
 
-Strings, numbers and bools are themselves, and a tuple is a list. A value of another type is an
-object of one member, whose name is the type: ``{"UUID": "…"}``.
+Strings, numbers and bools are stored unchanged, and a tuple as a list. A value of another type is
+stored as an object of one member, whose name is the type: ``{"UUID": "…"}``.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ PLAIN_TYPES = (str, bool, int, float)
 
 @dataclass(frozen=True)
 class _IdType:
-    """A type of ids: its class, and functions to JSON and back."""
+    """A type of ids: its class, and the functions that convert it to JSON and back."""
 
     kind: type
     to_json: Callable[[Any], Any]
@@ -45,7 +45,7 @@ def _timestamp(parts: list[Any]) -> Any:
         return stamp
 
 
-# Subclasses stand before their base classes.
+# The first type that matches an id is used, so subclasses come before their base classes.
 ID_TYPES = {
     "Timestamp": _IdType(
         pd.Timestamp,
@@ -79,8 +79,8 @@ ID_TYPES = {
 def check_ids(ids: np.ndarray, side: str) -> None:
     """Raise a TypeError for ids that :func:`ids_to_json` could not save.
 
-    Called before training, so that no model is trained that cannot be saved. One id of each type
-    is tried.
+    Called before training, so that every trained model can be saved. Only one id of each type is
+    converted.
     """
     if ids.dtype == object:
         ids_to_json(_one_of_each_type(ids), side)
@@ -98,12 +98,12 @@ def ids_to_json(ids: np.ndarray | Iterable[Any], side: str) -> list[Any]:
 
 
 def ids_from_json(values: list[Any]) -> np.ndarray:
-    """Return the object array of ids that ``ids_to_json`` made JSON values of."""
+    """Return the object array of ids that ``ids_to_json`` converted to ``values``."""
     return object_array([_from_json(value) for value in values])
 
 
 def has_types(value: Any) -> bool:
-    """Return whether JSON values, as of ``ids_to_json``, hold one with the name of its type."""
+    """Return whether a JSON value of ``ids_to_json`` contains a value stored with its type."""
     return isinstance(value, dict) or (isinstance(value, list) and any(map(has_types, value)))
 
 

@@ -28,7 +28,9 @@ class NotFittedError(ValueError, AttributeError):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Factors:
-    """Everything that training gives a model. The record is frozen; training writes to its arrays.
+    """The result of training.
+
+    The record is frozen, but further training overwrites the content of the factor arrays.
 
     Parameters
     ----------
@@ -49,7 +51,7 @@ class Factors:
     Raises
     ------
     TypeError, ValueError
-        If shapes, lengths or dtypes do not go together.
+        If shapes, lengths or dtypes are not consistent.
 
     Examples
     --------
@@ -113,12 +115,12 @@ class Factors:
         return self.item_factors.dtype
 
     def find_users(self, ids: Any) -> np.ndarray:
-        """Return the rows of one user id or several, int64; an unknown id is a ``ValueError``."""
+        """Return the row indices of one or several user ids; an unknown id raises a ValueError."""
         _refuse_mask(ids, self.users, "users")
         return find_ids(pd.Index(self.users, tupleize_cols=False), ids, "users")
 
     def locate_users(self, ids: Any) -> tuple[np.ndarray, np.ndarray]:
-        """Return user ids as an array, and their rows, −1 for those that are unknown."""
+        """Return user ids as an array, and the row index of each; −1 for an unknown id."""
         wanted = object_array(as_id_list(ids))
         rows = pd.Index(self.users, tupleize_cols=False).get_indexer(
             pd.Index(wanted, tupleize_cols=False)
@@ -127,9 +129,9 @@ class Factors:
         return wanted.astype(np.int64) if whole else wanted, rows.astype(np.int64)
 
     def find_items(self, ids: Any) -> np.ndarray:
-        """Return the rows of one item id or several, int64; an unknown id is a ``ValueError``.
+        """Return the row indices of one or several item ids; an unknown id raises a ValueError.
 
-        A name stands for the id of the item that it belongs to, unless it is an id itself.
+        A name is taken for the id of the item with that name, unless the name is itself an id.
         """
         _refuse_mask(ids, self.items, "items")
         index = pd.Index(self.items, tupleize_cols=False)
@@ -156,7 +158,7 @@ class FactorModel:
 
     @property
     def state(self) -> Factors:
-        """The fitted state; a :class:`NotFittedError` before the first fit."""
+        """The fitted state; reading it before the first fit raises :class:`NotFittedError`."""
         if self._state is None:
             raise NotFittedError("this model is not fitted yet: call fit(data) first")
         return self._state
@@ -167,7 +169,7 @@ class FactorModel:
 
     @property
     def user_factors(self) -> np.ndarray:
-        """Factors of users, (n_users, k). An array of the same shape may be assigned."""
+        """The users' factors, of shape (n_users, k). An array of this shape may be assigned."""
         return self.state.user_factors
 
     @user_factors.setter
@@ -177,7 +179,7 @@ class FactorModel:
 
     @property
     def item_factors(self) -> np.ndarray:
-        """Factors of items, (n_items, k). An array of the same shape may be assigned."""
+        """The items' factors, of shape (n_items, k). An array of this shape may be assigned."""
         return self.state.item_factors
 
     @item_factors.setter
@@ -187,27 +189,27 @@ class FactorModel:
 
     @property
     def users(self) -> np.ndarray:
-        """User ids, (n_users,), in the order of ``user_factors``."""
+        """The user ids, in the order of ``user_factors``."""
         return self.state.users
 
     @property
     def items(self) -> np.ndarray:
-        """Item ids, (n_items,), in the order of ``item_factors``."""
+        """The item ids, in the order of ``item_factors``."""
         return self.state.items
 
     @property
     def item_names(self) -> np.ndarray | None:
-        """Readable names of the items, (n_items,), or None."""
+        """Readable names of the items, in the order of ``items``, or None."""
         return self.state.item_names
 
     @property
     def train_matrix(self) -> sparse.csr_matrix:
-        """The data that the model was last fitted to, CSR (n_users, n_items)."""
+        """The data that the model was last fitted to, a CSR users × items matrix."""
         return self.state.train_matrix
 
     @property
     def iterations_done(self) -> int:
-        """Iterations since the last fresh start; 0 before the first fit."""
+        """Iterations since the factors were last initialised; 0 before the first fit."""
         return 0 if self._state is None else self._state.iterations_done
 
 

@@ -21,12 +21,13 @@ __all__ = ["Callback", "Trainable", "Trainer"]
 # Called with the model and the number of iterations done; True stops training.
 Callback = Callable[[Any, int], Any]
 
-# A model whose largest factor is below this is on its way to zero.
+# If the largest item factor is not above this, all factors are converging to zero; a warning is
+# given.
 VANISHED = 1e-12
 
 
 class Trainable(Protocol):
-    """What a trainer uses of a model."""
+    """The attributes of a model that a trainer uses."""
 
     state: Factors
     regularization: float | tuple[float, float]
@@ -38,17 +39,17 @@ class Trainable(Protocol):
 
 
 class Trainer:
-    """Trains a model in one run or in several, with its data prepared once for all of them.
+    """Trains a model in one or several runs. The data is prepared once, for all runs.
 
     Several runs give the same factors as one run of as many iterations. Between runs the model's
-    ``solver``, ``cg_steps`` and ``num_threads`` may change and count in the next run; a change of
-    the objective or of the regularization needs a new trainer.
+    ``solver``, ``cg_steps`` and ``num_threads`` may change; the next run uses the new values. A
+    change of the objective or of the regularization requires a new trainer.
 
     Parameters
     ----------
     model : Trainable
-        With a state, whose ``train_matrix`` it is trained on and whose arrays are updated in
-        place.
+        It must have a state. It is trained on ``state.train_matrix``, and the factor arrays of the
+        state are updated in place.
 
     Examples
     --------
@@ -97,7 +98,7 @@ class Trainer:
         model = self.model
         params = model.check_params()
         if model.iterations_done == 0 and params.solve_users_first:
-            # The first items are then solved from users that fit them, not from random ones.
+            # The first items are then solved for users who fit the initial items, not random ones.
             self._solve_users(self._state(), params.sweep)
         disable = None if progress is None else not progress
         for _ in tqdm(range(iterations), desc="WRMF", unit="sweep", disable=disable):
@@ -116,7 +117,7 @@ class Trainer:
             )
 
     def _state(self) -> Factors:
-        """Return the model's state, which must fit the prepared data: kernels do not check it."""
+        """Return the model's state after checking its shape and dtype, which the kernels do not."""
         state = self.model.state
         if (state.train_matrix.shape, state.dtype) != self.prepared:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""The model: its parameters, training, loss and file."""
+"""The model class, with training, loss, explanation, saving and loading."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class WRMF(FoldIn):
     factors : int ≥ 1, default 128
         Dimensions k of the latent space.
     regularization : float ≥ 0, or (user, item), default 30
-        λ. With 0, the solution of least norm is taken if there are many.
+        λ. With 0, the minimum-norm solution is taken if there are many.
     alpha : float ≥ 0, default 30.0
         How much one count adds to the confidence in a pair.
     iterations : int ≥ 1, default 10
@@ -51,23 +51,23 @@ class WRMF(FoldIn):
     regularization_exponent : float, default 0.0
         ν in λ_u = λ (|S_u| + α₀ n_items)^ν; 1 scales λ with the number of interactions.
     objective : {"wrmf", "ials"}, default "wrmf"
-        "ials" sums the α₀ term over all pairs, as Rendle et al. 2021.
+        "ials" sums the α₀ term over all pairs, as in Rendle et al. 2021.
     confidence : {"linear", "log"}, default "linear"
         f(d) = d, or log(1 + d/epsilon).
     solver : {"auto", "exact", "cg"}, default "auto"
-        "exact" minimises each row. "cg" takes ``cg_steps`` conjugate-gradient steps from the
-        previous factors, and minimises rows that are so short that this costs less. "auto" is
-        "exact".
+        "exact" computes the exact minimum of each row. "cg" takes ``cg_steps`` conjugate-gradient
+        steps from the previous factors; rows with so few entries that the exact minimum costs
+        less are solved exactly. "auto" means "exact".
     dtype : {"float32", "float64"}, default "float32"
     num_threads : int ≥ 0, default 0
         0 uses every CPU that this process may use. Results are bitwise the same for any number.
     random_state : None, int, numpy Generator or RandomState
         Seed of the initial factors.
     epsilon : float > 0, default 1.0
-        Unit of counts in the logarithmic confidence.
+        Number by which counts are divided in the logarithmic confidence.
     init_scale : float > 0, optional
-        Standard deviation of the random initial factors of both sides. By default 0.1/√k, as
-        Rendle et al. 2021, and users are solved once more before the first iteration, so that
+        Standard deviation of the random initial factors of both sides. By default it is 0.1/√k, as
+        in Rendle et al. 2021, and users are also solved once before the first iteration, so that
         good rankings are reached some iterations earlier. Rosenthal 2016 starts from 1. If there
         are few users, 2/√k to 6/√k may rank better (docs/tuning.md).
     cg_steps : int ≥ 1, default 2
@@ -145,10 +145,10 @@ class WRMF(FoldIn):
         Parameters
         ----------
         factors : Factors
-            Training on updates its arrays in place.
+            Further training updates its arrays in place.
         **params
-            Parameters by name; by default those of the state, if it has them. ``factors`` and
-            ``dtype`` default to those of the arrays.
+            Parameters by name. By default those that the state was fitted with, if it has them.
+            The defaults of ``factors`` and ``dtype`` are those of the arrays.
 
         Raises
         ------
@@ -230,7 +230,7 @@ class WRMF(FoldIn):
         callback: Callable[[WRMF, int], Any] | None = None,
         progress: bool | None = None,
     ) -> WRMF:
-        """Train on from the present factors, or from new ones if the model is not fitted.
+        """Continue training from the present factors, or from new ones if the model is not fitted.
 
         Ten iterations followed by five give the same factors as fifteen at once. The present
         parameters become those that the model was fitted with.
@@ -269,7 +269,7 @@ class WRMF(FoldIn):
         return self
 
     def trainer(self, data: Any) -> Trainer:
-        """Return a trainer that trains this model on in several runs, preparing ``data`` once.
+        """Return a trainer that continues training in several runs, preparing ``data`` once.
 
         A model that is not fitted starts from new random factors. ``data`` and errors are as in
         ``partial_fit``.
@@ -358,10 +358,11 @@ class WRMF(FoldIn):
         Returns
         -------
         DataFrame
-            item, name (if the model has names) and contribution, largest first, at most n rows.
-            ``attrs["score"]`` is what
-            ``predict`` returns; ``attrs["rest"]`` is the score less the contributions shown: those
-            left out and, with "cg", the distance of the user's factors from the minimum.
+            At most n rows, the largest contribution first. The columns are item, name (if the
+            model has names) and contribution. ``attrs["score"]`` is the score that ``predict``
+            returns. ``attrs["rest"]`` is the score minus the contributions shown: it consists of
+            the contributions left out and, with "cg", of a difference because the user's factors
+            are not exactly the minimum.
 
         Examples
         --------

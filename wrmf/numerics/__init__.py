@@ -1,1 +1,1 @@
-"""The mathematics over arrays: objective, half-sweeps, ranking, threads."""
+"""Computation on arrays: the objective, half-sweeps, ranking, and the number of threads."""

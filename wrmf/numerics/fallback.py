@@ -1,4 +1,4 @@
-"""Solving rows that the kernels cannot resolve: in float64, or by the minimum-norm solution."""
+"""Solves rows whose systems are singular for the kernels: in float64, or with minimum norm."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ __all__ = ["solve_in_double"]
 def solve_in_double(
     side: Side, rows: np.ndarray, fixed: np.ndarray, base: np.ndarray, n_threads: int
 ) -> np.ndarray:
-    """Return the factors of some rows that minimise the loss, (n, k) float64.
+    """Return the float64 factors of some rows that minimise the loss.
 
     Solves the normal equations in float64. If they are singular even then, computes the
-    minimum-norm solution by their eigenvalues.
+    minimum-norm solution from their eigendecomposition.
 
     Parameters
     ----------
     side : Side
     rows : int32 (n,)
     fixed : (n_columns, k), the other side's factors
-    base : float64 (k, k), the common part of all systems without λ
+    base : float64 (k, k), the part that all rows' systems have in common, without λ
     """
     fixed = fixed.astype(np.float64)
     side = dataclasses.replace(

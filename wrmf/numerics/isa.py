@@ -1,4 +1,4 @@
-"""Instruction sets: which ones the kernels can use here, and which one they use."""
+"""The instruction sets that the kernels can use on this CPU, and the one that they use."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["ISAS", "active_isa", "isa_number"]
 
 
 def active_isa() -> str:
-    """Return the instruction set of the kernels: the fastest, or what ``WRMF_ISA`` names.
+    """Return the instruction set of the kernels: the fastest, or the one that ``WRMF_ISA`` names.
 
     Raises
     ------
@@ -24,5 +24,5 @@ def active_isa() -> str:
 
 
 def isa_number() -> int:
-    """Return the number by which the kernels know the active instruction set."""
+    """Return the number of the active instruction set, by which the kernels select it."""
     return int(ISAS.index(active_isa()))

@@ -16,19 +16,24 @@ from wrmf.numerics.threads import kernel_threads, single_threaded_blas
 
 __all__ = ["Objective", "gram", "observed_scores", "squared_errors"]
 
-# A Gram matrix is summed in at most GRAM_PARTS parts, or FEW_PARTS if it is larger than 128 × 128,
-# each of at least GRAM_ROWS rows. The parts depend on the shape of the factors only, so the sum
-# does not depend on the number of threads.
+# A Gram matrix is summed in parts, each over a block of rows, so that threads can share the work.
+# The parts depend only on the shape of the factors, so the result does not depend on the number of
+# threads.
+#
+# GRAM_PARTS is the largest number of parts if k ≤ 128. FEW_PARTS is the largest number for larger
+# k, since each part needs a k × k matrix. GRAM_ROWS is the smallest number of rows of a part, so
+# that adding up the parts costs little.
 GRAM_PARTS, FEW_PARTS, GRAM_ROWS = 16, 4, 2048
 # The fastest instruction set, for results that do not depend on the instruction set.
 BEST_ISA = len(ISAS) - 1
 
 
 def gram(factors: np.ndarray, num_threads: int = 0, isa: int | None = None) -> np.ndarray:
-    """Return factorsᵀ factors, (k, k) float64, summed over fixed blocks of rows in order.
+    """Return the Gram matrix factorsᵀ factors in float64.
 
-    All sums are in float64. With a kernel's ``isa``, a few rows at a time are summed in the
-    factors' own precision, which in float32 keeps about 1e-8 of the norm.
+    The rows are summed in fixed blocks and in a fixed order. Without ``isa``, all sums are in
+    float64. With it, a few rows at a time are summed in the precision of the factors; in float32,
+    the error is about 1e-8 of the norm.
     """
     n, k = factors.shape
     rows = max(GRAM_ROWS, -(-n // (GRAM_PARTS if k <= 128 else FEW_PARTS)))
@@ -47,9 +52,9 @@ def observed_scores(
     column_factors: np.ndarray,
     num_threads: int = 0,
 ) -> np.ndarray:
-    """Return x·y for each stored entry of a CSR matrix, float64, in stored order."""
+    """Return the score x·y of each stored entry of a CSR matrix, in float64 and in stored order."""
     out = np.empty(matrix.nnz)
-    # Every instruction set gives the same bits.
+    # The result is bitwise the same with every instruction set.
     entry_scores(
         BEST_ISA,
         matrix.indptr.astype(np.int64, copy=False),
@@ -68,10 +73,10 @@ def squared_errors(
     column_factors: np.ndarray,
     num_threads: int = 0,
 ) -> list[float]:
-    """Return the sum of (p − x·y)² over all cells of some matrices, p being 1 if stored, else 0.
+    """Return, for each of several matrices, the sum of (p − x·y)² over all its cells.
 
-    Each matrix is given by the ``observed_scores`` of its stored entries. The trace form
-    nnz − 2 Σ_S x·y + ⟨XᵀX, YᵀY⟩ is used, so no other cell is computed.
+    p is 1 for stored entries, otherwise 0. ``scores`` has the ``observed_scores`` of each matrix.
+    The sum is computed as nnz − 2 Σ_S x·y + ⟨XᵀX, YᵀY⟩, without the scores of other cells.
     """
     product = float(np.sum(gram(row_factors, num_threads) * gram(column_factors, num_threads)))
     return [max(0.0, len(entries) - 2.0 * float(entries.sum()) + product) for entries in scores]
@@ -79,15 +84,15 @@ def squared_errors(
 
 @dataclass(frozen=True)
 class Objective:
-    """A loss of the family (S the stored pairs, p = x·y)
+    """The parameters of a loss of the family
 
         L = Σ_S [w p² − 2 b p + b] + α₀ Σ_all p² + Σ_u λ_u ‖x_u‖² + Σ_i λ_i ‖y_i‖²
 
-    with w = α·f(d) and b = w + ``target_shift``.
+    where S are the stored pairs, p = x·y, w = α·f(d) and b = w + ``target_shift``.
 
     ``wrmf`` (Hu, Koren, Volinsky 2008) has b = α₀ + w: confidence α₀ + α·f(d) on stored pairs and
     α₀ elsewhere. ``ials`` (Rendle et al. 2021) has b = w: the α₀ term runs over all pairs.
-    λ_u = λ · (|S_u| + α₀ n_items)^ν, and the mirror image for items.
+    λ_u = λ · (|S_u| + α₀ n_items)^ν, and λ_i likewise, with |S_i| and n_users.
     """
 
     alpha: float
@@ -109,7 +114,7 @@ class Objective:
         return (self.alpha * values).astype(dtype)
 
     def row_regularization(self, base: float, counts: np.ndarray, n_columns: int) -> np.ndarray:
-        """Return λ of each row, (n_rows,) float64, for rows with ``counts`` stored entries."""
+        """Return λ of each row in float64, for rows with ``counts`` stored entries."""
         if self.regularization_exponent == 0:
             return np.full(len(counts), base)
         size = counts + self.unobserved_weight * n_columns

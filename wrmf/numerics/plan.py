@@ -1,7 +1,7 @@
-"""Which rows are solved by which kernel: the solvers, and their batches of rows.
+"""Decides which method solves which rows, and divides the rows into batches.
 
 A solver is one record of ``SOLVERS``. It divides the rows of a side, sorted by decreasing number of
-entries, into ranges that are solved by the same method.
+entries, into ranges; all rows of a range are solved by the same method.
 """
 
 from __future__ import annotations
@@ -20,26 +20,30 @@ __all__ = ["SOLVERS", "Batch", "Parts", "Plan", "Rows", "Solver", "plan_batches"
 DUAL, PRIMAL, CG = METHODS["dual"], METHODS["primal"], METHODS["cg"]
 BLAS = 0
 
-# Ctrl-C is checked after this many flops, which take a fraction of a second on any machine.
+# Ctrl-C is checked after every CHUNK_FLOPS flops, which take a fraction of a second on any machine.
 CHUNK_FLOPS = 4e9
 # Rows with fewer than DUAL_BELOW * k entries are solved in the dual form, which was measured to be
 # faster for them (docs/solver.md).
 DUAL_BELOW = 1.0
-# "cg" solves rows with at most this many entries exactly, since that costs less than its steps.
+# The solver "cg" solves rows with at most CG_ABOVE entries exactly, since that costs less than its
+# conjugate-gradient steps.
 CG_ABOVE = 16
-# Rows with at least PARTS_FROM * lanes entries are cut into parts of PART_ENTRIES entries, so that
-# all threads can sum them.
+# Rows with at least PARTS_FROM * lanes entries are cut into parts, so that several threads can sum
+# the parts of one row.
 PARTS_FROM = 64
+# The number of entries of a part.
 PART_ENTRIES = 8192
 
 
 class Parts(NamedTuple):
-    """Long rows cut into parts: row g of a batch has the parts ``start[g]`` … ``start[g + 1]`` − 1.
+    """Long rows that are cut into parts.
+
+    Row g of a batch has the parts ``start[g]`` … ``start[g + 1]`` − 1.
 
     Attributes
     ----------
     owner : int32 (n_parts,), the row of each part
-    first, last : int64 (n_parts,), its first entry and the one after its last
+    first, last : int64 (n_parts,), the first entry of each part, and the entry after the last
     start : int64 (n_rows + 1,)
     """
 
@@ -75,8 +79,8 @@ class Rows:
 
     Attributes
     ----------
-    order : int32 (n,), the rows
-    counts : int64 (n,), their entries
+    order : int32 (n,), the row indices
+    counts : int64 (n,), the number of entries of each row
     k : int, number of factors
     isa : int, instruction set
     lanes : int, rows that this instruction set solves at once
@@ -89,12 +93,12 @@ class Rows:
     lanes: int
 
     def at_least(self, entries: int) -> int:
-        """Return how many rows have at least so many entries."""
+        """Return how many rows have at least ``entries`` entries."""
         return int(np.searchsorted(-self.counts, -entries, side="right"))
 
 
 class Range(NamedTuple):
-    """Rows ``first`` … ``last`` − 1 of the order, solved by one method.
+    """The rows ``order[first]`` … ``order[last - 1]``, solved by one method.
 
     Attributes
     ----------
@@ -113,7 +117,7 @@ class Range(NamedTuple):
 
 
 def plan_exact(rows: Rows) -> list[Range]:
-    """Return the ranges of "exact": primal for rows with k entries and more, else dual."""
+    """Return the ranges of "exact": primal for rows with at least k entries, otherwise dual."""
     isa = rows.isa if rows.k <= MOST_ORDER else BLAS
     primal = rows.at_least(max(1, math.ceil(DUAL_BELOW * rows.k)))
     in_parts = min(primal, rows.at_least(PARTS_FROM * rows.lanes)) if isa else 0
@@ -127,7 +131,7 @@ def plan_exact(rows: Rows) -> list[Range]:
 
 
 def exact_flops(rows: Rows) -> np.ndarray:
-    """Return the approximate flops of each row by the cheaper of primal and dual."""
+    """Return the approximate flops of each row with the cheaper of the primal and dual methods."""
     order = np.minimum(rows.counts, rows.k).astype(float)
     squares = order * order * np.maximum(rows.counts, rows.k)
     flops: np.ndarray = squares + order**3 / 3 + 10.0 * rows.counts * rows.k
@@ -135,7 +139,7 @@ def exact_flops(rows: Rows) -> np.ndarray:
 
 
 def plan_cg(rows: Rows) -> list[Range]:
-    """Return the ranges of "cg": conjugate gradients, and dual for rows where dual costs less."""
+    """Return the ranges of "cg": conjugate gradients, or dual for rows with few entries."""
     short = rows.at_least(min(CG_ABOVE + 1, rows.k))
     return [
         Range(CG, 0, short, rows.isa, improves=True),
@@ -144,7 +148,7 @@ def plan_cg(rows: Rows) -> list[Range]:
 
 
 def cg_flops(rows: Rows) -> np.ndarray:
-    """Return the approximate flops of each row by conjugate gradients."""
+    """Return the approximate flops of each row with conjugate gradients."""
     return rows.counts * (20.0 * rows.k)
 
 
@@ -154,9 +158,9 @@ class Solver:
 
     Attributes
     ----------
-    ranges : returns the ranges of rows and their methods
-    flops : returns the approximate flops of each row, (n_rows,), from which the sizes of batches
-        follow
+    ranges : function that returns the ranges of rows and their methods
+    flops : function that returns the approximate flops of each row, which determine the sizes of
+        the batches
     """
 
     ranges: Callable[[Rows], Sequence[Range]]
@@ -202,7 +206,7 @@ def plan_batches(
 def _batches(
     indptr: np.ndarray, rows: Rows, ranges: Sequence[Range], flops: np.ndarray
 ) -> Iterator[Batch]:
-    """Yield batches of about ``CHUNK_FLOPS`` that fill all lanes, except the last of a range."""
+    """Yield batches of about ``CHUNK_FLOPS``; all but the last of a range fill all lanes."""
     done = np.concatenate(([0.0], np.cumsum(flops)))
     for part in ranges:
         first = part.first
@@ -217,7 +221,7 @@ def _batches(
 
 
 def _cut(indptr: np.ndarray, rows: np.ndarray) -> Parts:
-    """Return rows cut into parts of ``PART_ENTRIES``."""
+    """Return the parts of rows, of ``PART_ENTRIES`` entries each."""
     begin, end = indptr[rows], indptr[rows + 1]
     counts = -(-(end - begin) // PART_ENTRIES)
     start = np.concatenate(([0], np.cumsum(counts)))

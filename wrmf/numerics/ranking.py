@@ -1,11 +1,11 @@
 """Top-n lists and ranks of held-out items, from arrays of factors.
 
-The score of a pair is the product of its factors, summed in float64 in a fixed order and rounded
-once to the precision of the factors. Equal scores are ranked by item position, the lower first.
-Matrix products compute approximate scores, one tile of users and items at a time. They show for
-which pairs the exact score is needed, and that most tiles need not be computed at all.
-docs/ranking.md has the mathematics. The constants below bound the memory; no result depends on
-them or on the number of threads.
+The score of a user and an item is the dot product of their factors, summed in float64 in a fixed
+order and rounded once to the precision of the factors. Among equal scores, the item at the lower
+position is ranked first. Matrix products compute approximate scores, one tile of users and items at
+a time. The approximate scores show which pairs need the exact score. Upper bounds of the scores
+show that most tiles need not be computed at all. docs/ranking.md has the mathematics. No result
+depends on the constants below or on the number of threads.
 """
 
 from __future__ import annotations
@@ -23,25 +23,26 @@ from wrmf.numerics.tiles import Tiles
 
 __all__ = ["NEVER", "Ranks", "rank_held_out", "top_n", "top_n_of", "unit_rows"]
 
-# A block of users is the unit of work of a thread. It has at most so many users,
+# A thread ranks the items for one block of users at a time. The first three constants limit the
+# size of a block, and so the memory that a thread needs. BLOCK is the largest number of users.
 BLOCK = 512
-# so many bytes of top-n lists,
+# The largest size of the top-n lists of a block, in bytes.
 LIST_BYTES = 2**24
-# and so many masked items.
+# The largest number of masked items of a block, unless a single user has more.
 BLOCK_MASKED = 2**21
-# Ctrl-C is checked after this many flops, which take a fraction of a second.
+# Ctrl-C is checked after every CHUNK_FLOPS flops, which take a fraction of a second.
 CHUNK_FLOPS = 5e10
 
 
 @dataclass(frozen=True)
 class Ranks:
-    """The ranks of held-out items, in the order in which they are stored.
+    """The ranks of held-out items, in the order in which the items are stored.
 
     Attributes
     ----------
     ranks : int32, 0 for the best item; ``NEVER`` if it is beyond the cut-off or masked
-    auc : float64 (m,), only without a cut-off: the share of pairs of a held-out and another
-        unmasked item that are in the right order, equal scores counting half
+    auc : float64 (m,), or None if there is a cut-off: the share of pairs of a held-out and another
+        unmasked item that are ranked correctly; a pair with equal scores counts half
     """
 
     ranks: np.ndarray
@@ -55,7 +56,8 @@ class Masks(NamedTuple):
     ----------
     indptr : int64 (m + 1,)
     indices : int32
-    sides : uint8 (n_sides,), whether a side's ranking leaves them out; the sides that do come last
+    sides : uint8 (n_sides,), whether the ranking of a side leaves the items out; such sides come
+        after all other sides
     """
 
     indptr: np.ndarray
@@ -64,16 +66,17 @@ class Masks(NamedTuple):
 
 
 class HeldOut(NamedTuple):
-    """Held-out items to rank, as CSR with n_sides · m rows, one side after the other.
+    """Held-out items to rank, as CSR with n_sides · m rows: the m users of each side in turn.
 
     Attributes
     ----------
-    indptr : int64, empty if lists are wanted instead
+    indptr : int64, empty if lists are computed instead of ranks
     indices : int32 (n_entries,)
-    scores : (n_entries,), exact scores; become −∞ for items that are masked
-    ranks : int32 (n_entries,), set for items among the first n; without a cut-off, counted up
-    above, equal : int32 (n_entries,), items with higher and equal scores; counted up without a
-        cut-off, else empty
+    scores : (n_entries,), exact scores; the kernels set those of masked items to −∞
+    ranks : int32 (n_entries,); with a cut-off, set for items within it; without one, incremented
+        for each item that is ranked before the held-out item
+    above, equal : int32 (n_entries,), the number of items with a higher score and with an equal
+        score; empty if there is a cut-off
     """
 
     indptr: np.ndarray
@@ -85,7 +88,7 @@ class HeldOut(NamedTuple):
 
     @classmethod
     def none(cls, dtype: np.dtype) -> HeldOut:
-        """Return no held-out items."""
+        """Return a record without held-out items."""
         no_ints = np.empty(0, np.int32)
         return cls(np.empty(0, np.int64), no_ints, np.empty(0, dtype), no_ints, no_ints, no_ints)
 
@@ -95,8 +98,8 @@ class Lists(NamedTuple):
 
     Attributes
     ----------
-    items : int32 (m, n), best first, −1 past the end
-    scores : (m, n), NaN past the end
+    items : int32 (m, n), best first; −1 past the end of a list
+    scores : (m, n); NaN past the end of a list
     counts : int64 (m,)
     """
 
@@ -122,13 +125,13 @@ class Lists(NamedTuple):
 def _cut_into_blocks(
     masked_indptr: np.ndarray, user_bytes: int, threads: int
 ) -> tuple[np.ndarray, int]:
-    """Return where blocks of users begin, int64, and the most users of one.
+    """Return the boundaries between blocks of users, and the largest number of users of a block.
 
-    ``user_bytes`` are those of a user's lists.
+    ``user_bytes`` is the size of one user's lists.
     """
     m = len(masked_indptr) - 1
     most = int(min(BLOCK, max(1, LIST_BYTES // user_bytes)))
-    # Small jobs are shared by all threads, too.
+    # With few users, use smaller blocks, so that there are blocks for all threads.
     most = max(1, min(most, -(-m // (4 * threads))))
     edges = [0]
     while edges[-1] < m:
@@ -141,7 +144,7 @@ def _cut_into_blocks(
 def _rank_blocks(
     tiles: Tiles, n: int, masks: Masks, held_out: HeldOut, lists: Lists, num_threads: int
 ) -> None:
-    """Rank block by block, with a check for Ctrl-C every few blocks."""
+    """Rank the items for all blocks of users, and check for Ctrl-C every few blocks."""
     real = tiles.users.itemsize
     user_bytes = len(masks.sides) * n * (2 * (real + 4) + real) + 1
     threads = kernel_threads(num_threads)
@@ -156,7 +159,7 @@ def _rank_blocks(
 
 
 class _Rows(NamedTuple):
-    """A CSR matrix's structure as the kernels read it: int64 and int32, rows sorted."""
+    """The indices of a CSR matrix, in the dtypes that the kernels read and sorted in each row."""
 
     indptr: np.ndarray
     indices: np.ndarray
@@ -223,7 +226,7 @@ def top_n_of(
     allowed: sparse.csr_matrix,
     num_threads: int = 0,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return what ``top_n`` does, for the items that each user's row of ``allowed`` stores."""
+    """Return the lists of ``top_n``, restricted to the items in each user's row of ``allowed``."""
     n = min(n, len(item_factors))
     tiles = Tiles.of(user_factors, item_factors, np.zeros(len(item_factors), dtype=bool))
     lists = Lists.empty(len(tiles.users), n, tiles.users.dtype)
@@ -239,18 +242,18 @@ def rank_held_out(
     cutoff: int | None,
     num_threads: int = 0,
 ) -> list[Ranks]:
-    """Return the ranks of held-out items, of all sides in one pass.
+    """Return the ranks of the held-out items of each side; all sides are ranked in one pass.
 
     Parameters
     ----------
     user_factors, item_factors : (m, k), (n_items, k)
-    sides : CSR matrices (m, n_items) of held-out items, rows sorted, their ``observed_scores``,
-        and whether ``masked`` items are left out of their ranking
+    sides : for each side, a CSR matrix (m, n_items) of held-out items with sorted rows, its
+        ``observed_scores``, and whether ``masked`` items are left out of the ranking
     masked : CSR (m, n_items)
-    cutoff : int, or None to count to the end
+    cutoff : int, or None to rank all items
     """
     tiles = Tiles.of(user_factors, item_factors)
-    # A mask cannot be taken off a tile of scores again, so the sides without masks go first.
+    # Masking overwrites the scores of a tile, so the sides without masks are ranked first.
     by_mask = sorted(range(len(sides)), key=lambda side: sides[side][2])
     matrices = [sides[side][0] for side in by_mask]
     scores = [sides[side][1] for side in by_mask]
@@ -306,8 +309,8 @@ def _auc(
 ) -> np.ndarray:
     """Return the AUC of each row.
 
-    ``counts`` are the items above and equal to each held-out item, ``ranked`` how many items of
-    each row are not masked.
+    ``counts`` are, for each held-out item, the number of items with a higher and with an equal
+    score. ``ranked`` is the number of items of each row that are not masked.
     """
     above, equal = counts
     m = len(indptr) - 1
@@ -316,7 +319,7 @@ def _auc(
     entries = entries[np.lexsort((scores[entries], rows[entries]))]
     row, score = rows[entries], scores[entries]
     n_held = np.bincount(row, minlength=m)
-    # Held-out items of the same user do not compete: take them out of the counts again.
+    # Pairs of two held-out items do not count, so subtract the user's held-out items.
     starts = np.cumsum(n_held) - n_held
     is_new = np.ones(len(entries), dtype=bool)
     is_new[1:] = (row[1:] != row[:-1]) | (score[1:] != score[:-1])
@@ -334,7 +337,7 @@ def _auc(
 
 
 def unit_rows(factors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return rows scaled to length one, and which have a length."""
+    """Return the rows scaled to length one, and whether each row has a length above zero."""
     lengths = np.linalg.norm(factors, axis=1)
     known = lengths > 0
     return factors / np.where(known, lengths, 1)[:, None], known

@@ -1,4 +1,4 @@
-"""The rows of one side, users or items, as the kernels read them."""
+"""The data of one side, users or items, in the form that the kernels read."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Side:
     """The rows of one side (users or items) as CSR, with weights, λ and the order to solve them in.
 
     ``order`` sorts the rows by decreasing number of entries, so that long rows are not solved last
-    and rows of about the same length are neighbours. ``workspace`` keeps arrays of one sweep for
-    the next, and ``plans`` the plans made so far.
+    and rows of about the same length are neighbours. ``workspace`` holds scratch arrays that every
+    sweep uses again, ``plans`` the plans made so far.
 
     Attributes
     ----------
@@ -75,7 +75,7 @@ class Side:
 
     @cached_property
     def bounds(self) -> tuple[float, float]:
-        """The smallest and the largest λ of a row."""
+        """The smallest and the largest λ of all rows."""
         return (
             float(self.regularization.min(initial=np.inf)),
             float(self.regularization.max(initial=0)),
@@ -89,7 +89,7 @@ class Side:
         return self.plans[key]
 
     def array(self, name: str, shape: tuple[int, int], dtype: DTypeLike) -> np.ndarray:
-        """Return an array of the workspace, its content undefined, on a 64-byte boundary."""
+        """Return an uninitialised array of the workspace that begins on a 64-byte boundary."""
         size = math.prod(shape) * np.dtype(dtype).itemsize
         kept = self.workspace.get(name)
         if kept is None or kept.nbytes < size:

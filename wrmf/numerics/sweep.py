@@ -1,4 +1,4 @@
-"""One half-sweep: every row of one side solved with the other side fixed."""
+"""One half-sweep: solves every row of one side, with the factors of the other side fixed."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ from wrmf.numerics.whitening import Frame
 
 __all__ = ["System", "half_sweep"]
 
-# A half-sweep with fewer operations, which takes about 100 microseconds, uses one thread: starting
-# others would cost more than it saves.
+# A half-sweep with at most LEAST_WORK operations uses one thread. It takes about 100 microseconds,
+# and starting more threads would cost more time than they save.
 LEAST_WORK = 2e6
 
 
 class System(NamedTuple):
-    """The parts of the row systems that are the same for all rows.
+    """The data that the systems of all rows have in common.
 
     Attributes
     ----------
-    fixed : (n_columns, ld), the other side's factors in the basis of ``Frame``, zeros from column k
+    fixed : (n_columns, ld), the other side's factors in the basis of ``Frame``; zeros in columns k
+        to ld − 1
     k : int
     spectrum : float64 (k,) or (0,), as in ``Frame``
     cg_steps : int
@@ -47,7 +48,7 @@ def half_sweep(
     num_threads: int = 0,
     cg_steps: int = 2,
 ) -> None:
-    """Set each row of ``out`` to the minimum of the loss with ``fixed`` held.
+    """Set each row of ``out`` to the minimum of the loss for the given ``fixed`` factors.
 
     Parameters
     ----------
@@ -56,19 +57,21 @@ def half_sweep(
     out : (n_rows, k), same dtype, overwritten; rows without entries become exact zeros.
         Iterative solvers, such as ``"cg"``, start from the present values.
     solver : str, a key of ``plan.SOLVERS``
-    num_threads : int, default 0, all available
+    num_threads : int, default 0, which uses all available threads
     cg_steps : int, default 2
 
     Notes
     -----
-    The rows' systems are whitened by their common part α₀G + λI (``docs/solver.md``), then solved
-    in the order of their entries or of the factors, whichever is smaller. If nothing regularises
-    a row and the fixed factors span fewer than k dimensions, many factors attain the minimum; the
-    one of least norm is taken. A row whose system float32 cannot resolve (large α beside small λ)
-    is solved again in float64, and by its eigenvalues if that fails, too.
+    The rows' systems are whitened by their common part α₀G + λI (``docs/solver.md``). The exact
+    solver then solves a system as large as the number of the row's entries or as k, whichever is
+    smaller. If λ is zero and the fixed factors span fewer than k dimensions, many solutions attain
+    the minimum; the minimum-norm solution is taken. A row whose system is singular in float32 (α is
+    large compared with λ) is solved again in float64, and from its eigendecomposition if it is
+    singular in float64 as well.
 
-    An interrupted half-sweep leaves ``out`` as it was. Extra memory: one copy of each side, columns
-    padded to a multiple of 16, and some 5 MB of scratch a thread.
+    An interrupted half-sweep leaves ``out`` unchanged. A half-sweep needs extra memory for a
+    copy of the factors of each side, with columns padded to a multiple of 16, and about 5 MB for
+    each thread.
     """
     k = fixed.shape[1]
     work = k * (len(side.indices) + k * (len(out) + len(fixed)))
@@ -86,7 +89,8 @@ def half_sweep(
             multiply(isa, out, padded(frame.inverse, out.dtype), solved, threads, plan.started)
         system = System(whitened, k, frame.spectrum, cg_steps)
         for batch in plan.batches:
-            # Python handles signals between two calls: that is when Ctrl-C interrupts.
+            # Ctrl-C interrupts between two of these calls, since Python does not handle it within
+            # one.
             solve_rows(batch, side, system, solved, failed, threads)
         unresolved = np.flatnonzero(failed).astype(np.int32)
         solved[side.order[plan.n_filled :]] = 0

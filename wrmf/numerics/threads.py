@@ -20,12 +20,12 @@ _pool_owner: int | None = None
 
 
 def available_threads(num_threads: int = 0) -> int:
-    """Return the number of threads to run: ``num_threads``, or what this process may use.
+    """Return ``num_threads``, or the number of CPUs that this process may use if it is 0.
 
     Parameters
     ----------
     num_threads : int, default 0
-        0 asks for every CPU that the affinity mask and the control group's quota allow.
+        0 stands for every CPU that the affinity mask and the control group's quota allow.
 
     Examples
     --------
@@ -57,10 +57,10 @@ def _cgroup_cpus() -> int | None:
 
 
 def kernel_threads(num_threads: int = 0) -> int:
-    """Return the threads a compiled kernel may start in this process.
+    """Return the number of threads that a compiled kernel may start in this process.
 
-    An OpenMP pool does not survive a fork: a child of a process that has used one would wait for
-    ever for threads that are not there. Such a child runs on one thread; results are the same.
+    The threads of OpenMP do not exist in a forked child process. If the parent has used them, the
+    child would wait for them forever, so it runs on one thread. The results are the same.
     """
     global _pool_owner
     threads = available_threads(num_threads)
@@ -73,11 +73,11 @@ def kernel_threads(num_threads: int = 0) -> int:
 
 @contextmanager
 def single_threaded_blas() -> Iterator[None]:
-    """Limit BLAS to one thread inside the block and restore it after.
+    """Limit BLAS to one thread inside the block, and restore the previous limit after it.
 
-    Our own threads are over rows and tiles, so BLAS threads would only compete with them, and a
-    product's rounding would depend on their number. Blocks may nest and overlap between Python
-    threads: the limit is lifted by the last one to leave.
+    The kernels have their own threads, which share the rows and tiles. BLAS threads would compete
+    with these, and the rounding of a product would depend on the number of BLAS threads. Blocks may
+    be nested and may overlap between Python threads; the limit is restored at the end of the last.
     """
     global _controller, _limiter, _users
     with _lock:
@@ -97,7 +97,7 @@ def single_threaded_blas() -> Iterator[None]:
 
 
 def _reset_after_fork() -> None:
-    # The lock may have been held, and the limit be active, in a thread that the child lacks.
+    # A thread that does not exist in the child may have held the lock, or set the limit.
     global _lock, _limiter, _users
     _lock = threading.Lock()
     if _users and _limiter is not None:

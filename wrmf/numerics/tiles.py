@@ -1,4 +1,4 @@
-"""Items in decreasing order of norm, cut into tiles for ranking, and bounds of rounding errors."""
+"""Sorts items by decreasing norm, cuts them into tiles, and bounds the errors of their scores."""
 
 from __future__ import annotations
 
@@ -13,12 +13,13 @@ from wrmf.numerics.layout import aligned_bytes
 
 __all__ = ["Tiles", "norm_bounds"]
 
-# Items of one matrix product,
+# The number of items of a tile. A matrix product computes the scores of one group of users and one
+# tile; with these sizes, the scores and the factors fill about half of the level-2 cache.
 TILE = 256
-# and users of one. The product and its factors fill about half of the level-2 cache.
+# The largest number of users of a group.
 GROUP = 256
-# Maximum size of the packed items in bytes. Items with the largest norms are packed first, since
-# they are used most.
+# The maximum size in bytes of the item factors that are packed once, for all users. The items with
+# the largest norms are packed, since their tiles are computed for the most users.
 PACKED_BYTES = 2**26
 
 
@@ -26,16 +27,16 @@ PACKED_BYTES = 2**26
 class Tiles:
     """Items in decreasing order of norm, cut into tiles, and bounds of the scores' rounding errors.
 
-    The score of a tile differs from the exact one by at most relative_error ‖x‖ ‖y‖ +
-    absolute_error.
+    The score that the matrix product gives for a user x and an item y differs from the exact score
+    by at most relative_error ‖x‖ ‖y‖ + absolute_error.
 
     Attributes
     ----------
     users, items : (m, k), (n_items, k), of one dtype
-    order : int32, the items to rank
+    order : int32, the positions of the items to rank
     position : int32 (n_items,), the inverse of ``order``, −1 for items that are not ranked
     user_norms : float64 (m,), upper bounds of the users' norms
-    tile_norms : float64 (n_tiles,), upper bounds of the item norms of each tile
+    tile_norms : float64 (n_tiles,), an upper bound of the item norms of each tile
     packed : the factors of the first tiles, in the layout that the matrix product reads
     isa : int, the instruction set
     width, group : int, items and users of one matrix product
@@ -56,7 +57,7 @@ class Tiles:
 
     @classmethod
     def of(cls, users: np.ndarray, items: np.ndarray, allowed: np.ndarray | None = None) -> Tiles:
-        """Return tiles of the ``allowed`` items, by default of all. ``with_packed`` packs them.
+        """Return tiles of the ``allowed`` items, by default of all items, without packed factors.
 
         Raises
         ------
@@ -77,7 +78,7 @@ class Tiles:
             position=position,
             user_norms=user_norms,
             tile_norms=norms[order[::TILE]],
-            # k roundings of the sum, in whatever order; see docs/ranking.md.
+            # Bounds the k roundings of the sum, in any order of summation; see docs/ranking.md.
             relative_error=1.01 * (k + 8) * float(np.finfo(dtype).eps) / 2,
             absolute_error=(k + 8) * float(np.finfo(dtype).tiny),
             packed=np.empty(0, dtype),
@@ -87,7 +88,7 @@ class Tiles:
         )
 
     def with_packed(self, threads: int) -> Tiles:
-        """Return the tiles with the factors of the first ones packed, on a 64-byte boundary."""
+        """Return the tiles with the factors of the first tiles packed, on a 64-byte boundary."""
         tile = self.width * self.items.shape[1]
         n_tiles = min(len(self.tile_norms), PACKED_BYTES // max(1, tile * self.items.itemsize))
         packed = aligned_bytes(n_tiles * tile * self.items.itemsize).view(self.items.dtype)
@@ -97,25 +98,25 @@ class Tiles:
 
 
 def _ranking_dtype(users: np.ndarray, items: np.ndarray, largest: float) -> np.dtype:
-    """Return the dtype of scores, the largest of which is at most ``largest``."""
+    """Return a dtype for scores whose absolute values are at most ``largest``."""
     if not np.isfinite(largest) or largest > 1e300:
         raise ValueError(
             "the factors hold NaN, infinite or huge values, so nothing can be ranked: "
             "train with more regularization or a smaller alpha"
         )
-    # Sums in float32 could overflow.
+    # Above this limit, sums in float32 could overflow.
     return np.dtype(np.float64) if largest > 1e37 else np.result_type(users, items, np.float32)
 
 
 def norm_bounds(factors: np.ndarray) -> np.ndarray:
-    """Return upper bounds of the rows' norms, float64, that exceed them by rounding errors only."""
+    """Return an upper bound of each row's norm, in float64, that is too large only by rounding."""
     info = np.finfo(np.result_type(factors, np.float32))
     with np.errstate(over="ignore", invalid="ignore"):
         squares = np.einsum("ij,ij->i", factors, factors, dtype=info.dtype)
         if not np.isfinite(squares.max(initial=0)):
             squares = np.einsum("ij,ij->i", factors, factors, dtype=np.float64)
     k = factors.shape[1]
-    # Each of the k products and sums is rounded, or lost if it is below the smallest number.
+    # Each of the k products and sums is rounded; one below the smallest number may become zero.
     error, lost = 1 + (k + 8) * float(info.eps), 2 * k * float(info.tiny)
     bounds: np.ndarray = np.sqrt(squares.astype(np.float64) * error + lost)
     return bounds

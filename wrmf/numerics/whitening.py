@@ -1,4 +1,4 @@
-"""The basis in which the common part of all row systems is the identity, or diagonal."""
+"""The basis in which the part that all rows' systems share is the identity, or diagonal."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from scipy.linalg.lapack import dpotrf, dtrtri
 
 __all__ = ["Frame"]
 
-# A Cholesky factor is used if its smallest pivot is above this share of the largest.
+# A Cholesky factor is used if its smallest pivot is above LEAST_PIVOT times the largest; otherwise
+# it would be too inaccurate.
 LEAST_PIVOT = 1e-12
 
 
@@ -19,9 +20,10 @@ LEAST_PIVOT = 1e-12
 class Frame:
     """The change of basis for a half-sweep.
 
-    ``forward`` T takes a fixed row y to Tᵀy, and a solution t to x = T t; ``inverse`` takes a row
-    of x to that of t, x · inverse. ``spectrum`` is empty if the common part becomes the identity.
-    Otherwise it holds the eigenvalues of α₀G, to which each row adds its own λ.
+    ``forward`` is a matrix T that transforms a fixed row y to Tᵀy, and a solution t to x = T t.
+    ``inverse`` transforms x back: row by row, t = x · inverse. ``spectrum`` is empty if the common
+    part becomes the identity. Otherwise it holds the eigenvalues of α₀G, and each row adds its own
+    λ to them.
 
     Attributes
     ----------
@@ -35,13 +37,13 @@ class Frame:
 
     @classmethod
     def of(cls, base: np.ndarray, bounds: tuple[float, float], dtype: DTypeLike) -> Frame:
-        """Return the frame for a common part ``base`` + λI.
+        """Return the change of basis for the common part ``base`` + λI.
 
         Parameters
         ----------
         base : float64 (k, k), α₀ times the Gram matrix of the fixed factors
-        bounds : the smallest and the largest λ of a row
-        dtype : that of the factors; at λ = 0, eigenvalues within its rounding error count as zero
+        bounds : the smallest and the largest λ of all rows
+        dtype : dtype of the factors; if a λ is 0, eigenvalues within its rounding error count as 0
         """
         smallest, largest = bounds
         if smallest == largest and smallest > 0:

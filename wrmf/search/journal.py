@@ -1,9 +1,9 @@
 """The journal of a search: a file of JSON lines from which an interrupted search resumes.
 
-The first line is the header: what is searched, and a digest of everything that determines the
-curves. Each further line is one of
+The first line is the header. It names what is searched, and has a digest of everything that
+determines the curves. Each further line is one of
 
-- ``{"setting": {…}, "curve": {…}}``: a setting and its curve as far as it was trained; a later
+- ``{"setting": {…}, "curve": {…}}``: a setting and its curve, up to the epoch reached; a later
   line of the same setting replaces an earlier one,
 - ``{"test": […]}``: the scores of the best setting on the test split.
 
@@ -50,17 +50,17 @@ class Journal:
     path : path or None
         A new file, or the journal of the same search to resume. None stores nothing.
     header : dict
-        As :func:`search_header` returns it.
+        The header that :func:`search_header` returns.
 
     Attributes
     ----------
     header : dict
-        The one given, or that of the file where the search resumes; they may differ in the seed.
+        The given header, or, if the search resumes, the header of the file, whose seed may differ.
 
     Raises
     ------
     ValueError
-        For a file that is not a journal, or that of another search; the file is not changed.
+        If the file is not a journal, or the journal of another search. The file is not changed.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None, header: Record) -> None:
@@ -86,14 +86,14 @@ class Journal:
             )
         end_of_last_line = content.rfind(b"\n") + 1
         if end_of_last_line < len(content):
-            # A crash cut the last line off; its setting is run again.
+            # A crash left the last line incomplete. Drop it; its setting is trained again.
             with path.open("r+b") as file:
                 file.truncate(end_of_last_line)
         self.header = header
         self._curves = {setting_key(curve.params): curve for curve in _last_curves(records)}
 
     def curve(self, setting: Setting) -> LearningCurve | None:
-        """Return a copy of the curve that the file held for a setting, None where it held none."""
+        """Return a copy of the curve that the file had for a setting, or None if it had none."""
         stored = self._curves.get(setting_key(setting))
         if stored is None:
             return None
@@ -106,7 +106,8 @@ class Journal:
 
     def add_test(self, test: Evaluation) -> None:
         """Append the scores of the best setting on the test split."""
-        # The fields of an Evaluation in their order; the last ones only if they say anything.
+        # The fields of an Evaluation in their order. The counts of cold users and items come last,
+        # and are left out if both are zero.
         counts = [test.n_cold_users, test.n_cold_items]
         cold = [None, *counts] if any(counts) else []
         self._append({"test": [dict(test), test.n_users, test.n_skipped, test.stderr, *cold]})
@@ -127,7 +128,7 @@ def read_journal(path: str | os.PathLike[str]) -> SearchResult:
     Raises
     ------
     FileNotFoundError, ValueError
-        For a file that is no journal, or has no finished setting.
+        If there is no such file, it is not a journal, or it has no finished setting.
     """
     source = Path(path)
     if not source.is_file():
@@ -156,9 +157,9 @@ def search_header(
     Parameters
     ----------
     method : str
-        "grid" or another way of choosing settings.
+        "grid", or the name of another method of choosing settings.
     model, split, space, options
-        What is searched, validated.
+        The validated arguments of the search.
     """
     return {
         "search": _fingerprint(method, model, split, space, options),
@@ -178,7 +179,7 @@ def search_header(
 def _fingerprint(
     method: str, model: WRMF, split: Split, space: Space, options: SearchOptions
 ) -> str:
-    """Return a digest of everything that determines the curves, beside their settings."""
+    """Return a digest of everything that determines the curves, except their settings."""
     plan = options.plan
     params = model.get_params()
     # Results do not depend on the threads, and the epochs replace the iterations.
@@ -187,7 +188,7 @@ def _fingerprint(
     own_split = isinstance(options.validation, Split)
     determining: Record = {
         "params": params,
-        # A seed that is drawn is in the journal's header instead.
+        # A seed that is not an int is drawn; it is stored in the header instead.
         "seed": int(seed) if isinstance(seed, (int, np.integer)) else None,
         "seeds": options.seeds,
         "epochs": plan.epochs,
@@ -197,7 +198,8 @@ def _fingerprint(
         "validation": "split" if own_split else options.validation,
     }
     if method != "grid":
-        # These determine which settings are tried. A grid may grow from call to call.
+        # These determine which settings are tried. For a grid they are left out: a later call may
+        # add settings.
         determining |= {
             "method": method,
             "metric": plan.metric,
@@ -215,7 +217,7 @@ def _fingerprint(
 
 
 def _arrays(splits: Iterable[Split]) -> Iterable[np.ndarray]:
-    """Yield the arrays that splits consist of: their matrices, then their users."""
+    """Yield the arrays of all matrices of the splits, then the users of each split."""
     for split in splits:
         for part in (split.train, split.test, split.fold_in):
             if part is not None:
@@ -229,13 +231,13 @@ def _stored_fields(curve: LearningCurve) -> Record:
 
 
 def _last_curves(records: Iterable[Mapping[str, Any]]) -> list[LearningCurve]:
-    """Return the last curve of each setting, in the order in which settings first came."""
+    """Return the last curve of each setting, in the order in which the settings first occur."""
     last = {setting_key(record["setting"]): record for record in records if "setting" in record}
     return [LearningCurve(params=record["setting"], **record["curve"]) for record in last.values()]
 
 
 def _parse(path: Path, content: bytes) -> list[Record]:
-    """Return the complete lines of a journal, the header first; one cut off is skipped."""
+    """Return the complete lines of a journal, the header first. An incomplete line is skipped."""
     try:
         lines = [json.loads(line) for line in content[: content.rfind(b"\n") + 1].splitlines()]
     except ValueError:

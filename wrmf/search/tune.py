@@ -1,4 +1,4 @@
-"""Tuning with Optuna (the extra ``tune``), which stops curves that fall behind."""
+"""Tuning with Optuna (the extra ``tune``), which stops training settings that score poorly."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def tune(
         As in :func:`wrmf.grid_search`.
     space : mapping of parameter name to a list of values or a :class:`wrmf.Range`
     n_trials : int ≥ 1, default 30
-        How many settings to propose; a larger number later resumes from the same journal.
+        How many settings to propose. A later call with a larger number resumes from the journal.
     random_state : int, optional
         Seed of the proposals; by default the model's.
     study : optuna.study.Study, optional
-        A study with another sampler, pruner or storage; not together with a journal. By default
-        one with a TPE sampler and a median pruner. A study that has trials is continued if its
-        space is the same; only the ends of a range may differ. Values that Optuna cannot store,
-        such as pairs, are stored as text.
+        A study with another sampler, pruner or storage; not together with a journal. The default
+        is a new study with a TPE sampler and a median pruner. A study that already has trials is
+        continued if its space is the same; only the ends of a range may differ. Values that Optuna
+        cannot store, such as pairs, are stored as text.
     **options
         metrics, exclude_seen, journal, log, progress, patience, seeds, validation, as in
         :func:`wrmf.grid_search`. An interrupted search reports the scores of its journal to Optuna
@@ -63,15 +63,15 @@ def tune(
     Returns
     -------
     SearchResult
-        The curves of pruned settings are shorter.
+        The result. The curves of pruned settings end early.
 
     Raises
     ------
     ImportError
-        Without Optuna: ``pip install "wrmf[tune]"``.
+        If Optuna is not installed: ``pip install "wrmf[tune]"``.
     TypeError, ValueError
-        For an argument that is not valid, and a study of another space, before anything is
-        trained.
+        If an argument is not valid, or the study has another space. This is checked before
+        training.
 
     Examples
     --------
@@ -131,11 +131,11 @@ class Tuning:
         self.curves: dict[str, LearningCurve] = {}
 
     def run(self, n_trials: int) -> list[LearningCurve]:
-        """Return the curves of ``n_trials`` proposals; a setting proposed again has only one."""
+        """Return the curves of ``n_trials`` proposals; a setting proposed twice has one curve."""
         from optuna.trial import TrialState
 
         search, last = self.search, self.search.plan.epochs[-1]
-        # Until its setting is known, a trial is expected to cost what the model's own factors do.
+        # Until its setting is known, a trial is expected to cost as much as the model's setting.
         search.progress.expect(n_trials * search.cost({}, last))
         for _ in range(n_trials):
             trial = self.study.ask()
@@ -162,7 +162,7 @@ class Tuning:
 
         curve = self.curves.get(setting_key(setting)) or search.journal.curve(setting)
         if curve is not None:
-            # Optuna gets the scores measured before again, and so takes the same decisions.
+            # Report the scores of the existing curve again, so that Optuna decides as before.
             pruned = any(prune(curve, place) for place in range(len(curve.epochs)))
             if pruned or search.is_complete(curve, last):
                 search.progress.expect(-search.cost(setting, last))
