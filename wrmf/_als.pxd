@@ -1,4 +1,4 @@
-"""Declarations of als.h, and the kernels of an instruction set for other compiled modules."""
+"""Declarations of als.h, and functions that other compiled modules use."""
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 
@@ -69,8 +69,8 @@ cdef extern from "als.h" nogil:
     size_t als_scratch_bytes(const als_kernels *kernels, int is_double, int ld)
     void als_prefetch(const als_problem *problem, int is_double, const int32_t *rows, int count)
 
-# The kernels of an instruction set that the CPU has, NULL for "blas": other modules have no tables
-# of their own.
+# Return the kernels of an instruction set that the CPU has, or NULL for "blas". Other modules call
+# this, since they are not linked with the tables of kernels.
 cdef const als_kernels *kernels_of(int isa, bint is_double) noexcept nogil
 
 

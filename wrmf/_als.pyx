@@ -2,15 +2,15 @@
 # cython: initializedcheck=False
 """Compiled kernels of alternating least squares, on arrays and numbers.
 
-The callers in ``wrmf.numerics`` have checked every index and shape; the kernels fill the arrays
-that they get. Nothing is raised inside a parallel loop: a row that fails is marked in ``failed``.
+The callers in ``wrmf.numerics`` check every index and shape and allocate the results. No exception
+is raised inside a parallel loop; a row that fails is marked in ``failed``.
 
 Arguments that belong together are passed as one object, whose attributes are
 
 side : the rows of one side, as ``wrmf.numerics.side.Side`` has them
     ``indptr`` int64, ``indices`` int32, ``weights`` and ``regularization`` float32 or float64,
-    ``target_shift`` float: a target b exceeds its weight w by it.
-system : what all row systems share, as ``wrmf.numerics.sweep.System`` has it
+    ``target_shift`` float: the target of an entry is its weight plus ``target_shift``.
+system : data that the systems of all rows share, as ``wrmf.numerics.sweep.System`` has it
     ``fixed`` (n_columns, ld), ld a multiple of 16 and zeros from column k, ``k`` int,
     ``spectrum`` float64 (k,) or empty, ``cg_steps`` int.
 batch : rows that are solved by the same method, as ``wrmf.numerics.plan.Batch`` has them
@@ -27,18 +27,22 @@ from wrmf._blas cimport gemm, potrf_upper, potrs_upper, syrk_transposed_upper, s
 import numpy as np
 
 
-# The instruction sets that this build and this CPU have, in increasing order of speed; the argument
-# ``isa`` is a position in it. "blas" calls BLAS and LAPACK row by row, without kernels of our own.
+# The instruction sets that this build and this CPU have, in increasing order of speed. The argument
+# ``isa`` of functions is a position in this tuple. "blas" calls BLAS and LAPACK for one row at a
+# time instead of the kernels in wrmf/kernels.
 ISAS = tuple(isa_names[isa].decode() for isa in range(isa_best() + 1))
-# The methods of solving a row; a batch's ``method`` is the number of one.
+# The methods of solving a row, and their numbers. The ``method`` of a batch is such a number.
 METHODS = {als_method_names[method].decode(): method for method in range(ALS_METHOD_COUNT)}
-# The largest order of systems that are solved several at a time, one in each lane of a vector.
+# The kernels solve several systems at a time, one in each lane of a vector, up to this order.
 MOST_ORDER = ALS_MOST_ORDER
 
-# Rows gathered before one SYRK: 128 rows of 128 float32 factors are 64 KiB.
 cdef enum:
+    # The number of rows of factors that are gathered for one call of SYRK. With 128 float32 factors
+    # they take 64 KiB.
     GATHER_ROWS = 128
+    # The number of columns of a Gram matrix that the kernels compute at a time.
     GRAM_PANEL = 128
+    # Scratch memory begins at a multiple of this many bytes, the size of a cache line.
     ALIGNMENT = 64
 
 
@@ -58,12 +62,12 @@ cdef class Room:
         self.start = <uint8_t *> ((<size_t> &memory[0] + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT)
 
 
-# ---- One row at a time, by BLAS and LAPACK: the readable form, which also serves compilers without
-# vector types.
+# ---- Solving one row at a time with BLAS and LAPACK: simpler than the kernels, and used if the
+# compiler has no vector types.
 
 
 cdef bint is_singular(int k, int order, const floating *factor, floating largest) noexcept nogil:
-    """Whether a pivot of a Cholesky factor is within rounding error of the largest diagonal."""
+    """Whether a pivot is within rounding error of zero, compared with ``largest`` on the diagonal."""
     cdef int j
     cdef floating tolerance = k * <floating> (1.1920929e-7 if floating is float
                                               else 2.220446049250313e-16)
@@ -77,10 +81,10 @@ cdef bint is_singular(int k, int order, const floating *factor, floating largest
 cdef bint solve_normal_equations(
     const als_problem *problem, int row, const floating *base, floating *scratch
 ) noexcept nogil:
-    """Minimise one row: (base + λI + Σ w yyᵀ) x = Σ b y, by Cholesky.
+    """Solve (base + λI + Σ w yyᵀ) x = Σ b y for one row, by Cholesky.
 
-    ``problem.ld`` is k. Returns False if a pivot is not safely above rounding error; the row of
-    ``out`` is undefined then. ``scratch`` holds k² + GATHER_ROWS·k elements.
+    ``problem.ld`` is k. Returns False if a pivot is within rounding error of zero; the row of
+    ``out`` is then undefined. ``scratch`` holds k² + GATHER_ROWS·k elements.
     """
     cdef int k = problem.k, entry, j, block = 0
     cdef int64_t start = problem.indptr[row]
@@ -116,7 +120,7 @@ cdef bint solve_normal_equations(
 
 
 cdef void load_scales(const als_problem *problem, int row, floating *scale) noexcept nogil:
-    """Set ``scale`` to (spectrum + λ of the row)^(-1/2), 0 where both are 0; to 1 if whitened."""
+    """Set ``scale`` to (spectrum + λ)^(-1/2), to 0 where both are 0, to 1 without a spectrum."""
     cdef int f
     cdef double d
     for f in range(problem.k):
@@ -130,10 +134,11 @@ cdef void load_scales(const als_problem *problem, int row, floating *scale) noex
 cdef bint solve_whitened(
     const als_problem *problem, int method, int row, floating *scratch
 ) noexcept nogil:
-    """Solve (I + SᵀS) t = Σ b v of one row; False if that is singular to working precision.
+    """Solve (I + SᵀS) t = Σ b v for one row; return False if it is singular to working precision.
 
-    Primal in the order of the factors; dual, (I + SSᵀ) h = b/√w and t = Sᵀh, in the order of the
-    row's entries. ``scratch`` holds k + max(k, GATHER_ROWS)·k + k² elements.
+    The primal method solves this system, whose order is the number of factors. The dual method
+    solves (I + SSᵀ) h = b/√w, whose order is the number of the row's entries, and sets t = Sᵀh.
+    ``scratch`` holds k + max(k, GATHER_ROWS)·k + k² elements.
     """
     cdef int k = problem.k, order, e, f, block = 0
     cdef int64_t start = problem.indptr[row]
@@ -157,7 +162,8 @@ cdef bint solve_whitened(
     memset(out, 0, <size_t> problem.ld * sizeof(floating))
     for e in range(d):
         y = fixed + <size_t> problem.indices[start + e] * problem.ld
-        # A weight of zero still has a target: S c = b v needs a root to divide by.
+        # If the weight is 0, the target may be positive: use a tiny weight, so that the quotient is
+        # finite.
         root = sqrt(weights[e] if weights[e] > 1e-30 else <floating> 1e-30)
         entry = gathered + <size_t> block * k
         for f in range(k):
@@ -194,7 +200,7 @@ cdef bint solve_whitened(
 cdef bint store_row(
     const als_problem *problem, floating *out, const floating *scale
 ) noexcept nogil:
-    """Scale a solution in place; False if it is not finite."""
+    """Scale a solution in place; return False if it is not finite."""
     cdef int f
     for f in range(problem.k):
         out[f] *= scale[f]
@@ -204,7 +210,7 @@ cdef bint store_row(
 
 
 cdef bint solve_by_cg(const als_problem *problem, int row, floating *scratch) noexcept nogil:
-    """Conjugate gradients on the whitened system of one row; ``scratch`` holds 5 k elements."""
+    """Solve one row's whitened system by conjugate gradients; ``scratch`` holds 5 k elements."""
     cdef int k = problem.k, f, _step
     cdef int64_t e
     cdef const floating *weights = <const floating *> problem.weights
@@ -246,7 +252,7 @@ cdef bint solve_by_cg(const als_problem *problem, int row, floating *scratch) no
         curvature = 0
         for f in range(k):
             curvature += p[f] * ap[f]
-        # Stop once the residual has vanished: 0/0 is no step.
+        # Stop if the residual is practically zero, before dividing by it.
         if not curvature > 1e-30:
             break
         along = rr / curvature
@@ -289,9 +295,9 @@ def solve_exact(
     side : the rows of one side, of the dtype of ``fixed``
     fixed : (n_columns, k), the other side's factors
     base : (k, k), symmetric: unobserved_weight · fixedᵀ fixed
-    out : (n_rows, k), written in the given rows only; an empty row becomes exact zeros
+    out : (n_rows, k); only the given rows are written; rows without entries become exact zeros
     failed : uint8 (n_rows,), set to 1 if the system was singular to working precision
-    n_threads : int ≥ 1. Rows are independent, so it never changes a result.
+    n_threads : int ≥ 1. Rows are independent, so the result does not depend on it.
     """
     cdef const int64_t[::1] indptr = side.indptr
     cdef const int32_t[::1] indices = side.indices
@@ -332,20 +338,20 @@ def solve_rows(
 ):
     """Set ``out[r]`` to the solution t of (I + SᵀS) t = Σ b v for each row r of a batch.
 
-    v = fixed[j] if ``fixed`` is whitened and ``spectrum`` empty. Otherwise ``fixed`` is rotated
-    into the eigenbasis, v_l = fixed[j, l] (spectrum_l + λ_r)^(-1/2), and ``out`` is in that basis.
-    S = diag(√w) V, b = w + target_shift.
+    If ``spectrum`` is empty, ``fixed`` is whitened, and v = fixed[j] for each entry j. Otherwise
+    ``fixed`` is rotated into the eigenbasis, v_l = fixed[j, l] (spectrum_l + λ_r)^(-1/2), and
+    ``out`` is in this basis. The rows of V are the v, S = diag(√w) V, and b = w + target_shift.
 
     Parameters
     ----------
-    batch : rows with entries; for the exact methods in lanes of order ≤ MOST_ORDER. ``parts``
-        splits long rows, so that one does not occupy a single thread: ``owner``, ``first`` and
-        ``last`` (n_parts,) name each part's row, its first entry and the one after its last;
-        ``start`` (n + 1,): the g-th row has the parts start[g] … start[g + 1] − 1. Or all empty.
-    side, system : as the module says, of the dtype of ``out``
-    out : (n_rows, ld), written in the given rows only; CG starts from the present values
+    batch : rows with entries. With kernels, the systems of the exact methods must have an order of
+        at most MOST_ORDER. ``parts`` is empty, or divides each row into parts that several threads
+        sum: ``owner``, ``first`` and ``last`` are the row of each part, its first entry and the
+        entry after its last; the g-th row has the parts start[g] … start[g + 1] − 1.
+    side, system : described at the top of this module, of the dtype of ``out``
+    out : (n_rows, ld); only the given rows are written; "cg" starts from the present values
     failed : uint8 (n_rows,), set to 1 if the system was singular to working precision
-    n_threads : int ≥ 1, never changes a result
+    n_threads : int ≥ 1; the result does not depend on it
     """
     cdef int isa = batch.isa, method = batch.method
     cdef bint is_double = floating is double
@@ -382,7 +388,7 @@ cdef solve_by_blas(
     const als_problem *problem, int method, const int32_t[::1] rows, floating[:, ::1] out,
     int n_threads
 ):
-    """Solve rows one by one, as the kernels do for several rows at once."""
+    """Solve the rows one by one with BLAS."""
     cdef size_t size = (<size_t> max(problem.k, <int> GATHER_ROWS) + problem.k + 6) * problem.k
     cdef size_t bytes = (size * sizeof(floating) + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
     cdef Room scratch = Room(n_threads * bytes)
@@ -405,7 +411,7 @@ cdef solve_in_lanes(
     const als_kernels *kernels, const als_problem *problem, bint is_double, int method,
     const int32_t[::1] rows, int n_threads
 ):
-    """Solve rows in groups of as many as there are lanes."""
+    """Solve the rows in groups, with one row of a group in each lane."""
     cdef size_t bytes = problem.scratch_bytes
     cdef Room scratch = Room(n_threads * bytes)
     cdef Py_ssize_t n = rows.shape[0], width = kernels.lanes, g, ahead
@@ -415,7 +421,7 @@ cdef solve_in_lanes(
         before = isa_flush_subnormals()
         own = scratch.start + threadid() * bytes
         for g in prange((n + width - 1) // width, schedule="dynamic", chunksize=1):
-            # Threads take groups in turn, so this thread's next group is that many ahead.
+            # Threads take groups in turn, so this thread's next group is about n_threads ahead.
             ahead = (g + n_threads) * width
             if ahead < n:
                 als_prefetch(problem, is_double, &rows[ahead], <int> min(width, n - ahead))
@@ -436,7 +442,7 @@ cdef solve_in_parts(
     const als_kernels *kernels, const als_problem *problem, bint is_double, int method,
     const int32_t[::1] rows, parts, int n_threads
 ):
-    """Sum the parts of long rows, then solve the rows from these sums."""
+    """Compute partial sums over the parts of long rows, then solve the rows from these sums."""
     cdef const int32_t[::1] owner = parts.owner
     cdef const int64_t[::1] first = parts.first, last = parts.last, start = parts.start
     cdef size_t bytes = problem.scratch_bytes
@@ -486,12 +492,14 @@ def multiply(
     int isa, const floating[:, :] a, const floating[:, ::1] b, floating[:, :] out, int n_threads,
     const int32_t[::1] chosen=None
 ):
-    """Set ``out = a @ b``, for the ``chosen`` rows only if they are given.
+    """Set ``out`` to ``a @ b``; if ``chosen`` rows are given, only in these rows.
 
-    Rows are contiguous within. The kernels skip the zeros of a triangular b.
+    Each row of ``a`` and ``out`` must be contiguous. The kernels skip the zeros of a triangular
+    ``b``.
     """
-    # Kernels: 256 rows stay in the level-2 cache from panel to panel. BLAS: with few factors, so
-    # few rows that it does not pack its operands; with many, so many that packing is worth it.
+    # The number of rows of one product. For the kernels, 256 rows stay in the level-2 cache while
+    # all panels are multiplied. For BLAS with few factors, there are so few rows that it does not
+    # pack its operands; with many factors, there are enough rows to make packing worthwhile.
     cdef int block_rows = 256 if isa else 128 if b.shape[0] <= 64 else 1024
     cdef Py_ssize_t n = a.shape[0] if chosen is None else chosen.shape[0], block
     cdef int k = b.shape[0], m = b.shape[1], row, count
@@ -499,7 +507,7 @@ def multiply(
     cdef als_product whole
     cdef int32_t[::1] range_ = np.empty(m + 64, dtype=np.int32)
     cdef Room panels = Room(<size_t> k * (m + 64) * sizeof(floating))
-    # A block of the chosen rows, and their products.
+    # For each thread, a block of the chosen rows, and the products of these rows.
     cdef floating[:, :, ::1] left, right
     cdef uint64_t before
     if n == 0:
@@ -540,10 +548,10 @@ cdef void multiply_rows(
     const als_kernels *kernels, const als_product *whole, int rows, const floating *left,
     floating *result
 ) noexcept nogil:
-    """Multiply some rows; by BLAS if there are no kernels, ``panels`` being the matrix then."""
+    """Multiply some rows by the packed matrix. Without kernels, ``panels`` is not packed."""
     cdef als_product product = whole[0]
     if kernels == NULL:
-        # BLAS is column-major, so the transposes are multiplied.
+        # BLAS is column-major, so it multiplies the transposes, in reverse order.
         gemm(whole.m, rows, whole.k, <const floating *> whole.panels, whole.m, left,
              <int> whole.left_stride, result, <int> whole.result_stride)
         return
@@ -557,9 +565,10 @@ def sum_gram(
 ):
     """Set ``parts[0]`` to the Gram matrix of all factors.
 
-    ``parts`` holds zeros, one matrix for ``rows_of_part`` rows each. Kernels sum ALS_GRAM_ROWS rows
-    in the factors' precision, unless ``in_double``, and those sums in float64; BLAS sums all in
-    float64. Threads share the parts and panels of columns.
+    ``parts`` has one matrix for every ``rows_of_part`` rows, and must be zero at first. The kernels
+    sum ALS_GRAM_ROWS rows at a time in the precision of the factors, or in float64 if
+    ``in_double``, and add up these sums in float64. BLAS sums everything in float64. Each thread
+    computes a panel of columns of a part at a time.
     """
     cdef Py_ssize_t n = factors.shape[0], part, row, last
     cdef const als_kernels *kernels = als_kernels_of(isa, in_double or floating is double)

@@ -1,4 +1,5 @@
-# BLAS and LAPACK by value, for both precisions. Everything is column-major, as there.
+# BLAS and LAPACK functions with arguments passed by value, for both precisions. Matrices are
+# column-major, as in BLAS.
 from cython cimport floating
 from scipy.linalg.cython_blas cimport sgemm, dgemm, ssyrk, dsyrk
 from scipy.linalg.cython_lapack cimport spotrf, dpotrf, spotrs, dpotrs
@@ -61,7 +62,7 @@ cdef inline void gemm_transposed(
 
 
 cdef inline int potrf_upper(int n, floating *a, int lda) noexcept nogil:
-    """A = UᵀU in place, upper triangle only. Zero, or the order of the first bad pivot."""
+    """A = UᵀU in place, upper triangle only. Return 0, or the order of the first pivot ≤ 0."""
     cdef char *uplo = b"U"
     cdef int info
     if floating is float:
@@ -72,7 +73,7 @@ cdef inline int potrf_upper(int n, floating *a, int lda) noexcept nogil:
 
 
 cdef inline int potrs_upper(int n, floating *a, int lda, floating *b) noexcept nogil:
-    """Solve UᵀU x = b in place of b, U as potrf_upper leaves it."""
+    """Solve UᵀU x = b, and overwrite b with x. U is the result of potrf_upper."""
     cdef char *uplo = b"U"
     cdef int one = 1
     cdef int info

@@ -1,12 +1,13 @@
 # cython: language_level=3, boundscheck=False, wraparound=False, cdivision=True
 # cython: initializedcheck=False
-"""Compiled ranking: scores tiles of items by matrix products, and scans them into lists or counts.
+"""Compiled ranking: scores tiles of items by matrix products, and updates lists or counts by them.
 
-``wrmf.numerics.ranking`` has checked every index and shape and allocated every array. One thread
+``wrmf.numerics.ranking`` checks every index and shape and allocates every array. One thread
 scores all tiles of items for a block of users, so no result depends on the number of threads.
 
-Arguments that belong together are passed as one object; ``wrmf.numerics.ranking`` has them as
-``Tiles``, ``Masks``, ``HeldOut`` and ``Lists``, where their arrays are described.
+Arguments that belong together are passed as one object: ``Tiles`` of ``wrmf.numerics.tiles``, and
+``Masks``, ``HeldOut`` and ``Lists`` of ``wrmf.numerics.ranking``. These classes describe the
+arrays.
 """
 from cython cimport floating
 from cython.parallel cimport prange, threadid
@@ -62,25 +63,25 @@ cdef extern from "ranking.h" nogil:
     double rank_lowest(const rank_list *list, int is_double)
 
 
-# Widths of tiles are multiples of this.
+# The width of a tile must be a multiple of RUN.
 RUN = RANK_RUN
-# Factors are prefetched this many entries ahead.
 cdef enum:
+    # When the score of entry e is computed, the factors of entry e + AHEAD are prefetched.
     AHEAD = 8
-# The rank of an item that is masked, or lies beyond the cut-off.
+# NEVER stands for the rank of an item that is masked or beyond the cut-off.
 NEVER = 2**31 - 1
 
 
-# What one call works on: the arrays of Tiles, Masks, HeldOut and Lists.
+# The arguments of one call: the arrays of Tiles, Masks, HeldOut and Lists.
 cdef struct Work:
     const rank_kernels *kernels
-    const als_kernels *products  # NULL: products by BLAS
+    const als_kernels *products  # NULL if products are computed by BLAS
     bint is_double
-    size_t real                  # bytes of a number
+    size_t real                  # size of a floating-point number in bytes
     int k
     int n                        # the cut-off, 0 to count without one
-    int block                    # most users of a block
-    int64_t most_masked          # most masked entries of a block
+    int block                    # largest number of users of a block
+    int64_t most_masked          # largest number of masked items of a block
     # Tiles
     const void *users
     const void *items
@@ -117,7 +118,7 @@ cdef struct Work:
 
 # One thread's scratch for a block of users.
 cdef struct Scratch:
-    uint8_t *scores      # of a group of users and a tile of items
+    uint8_t *scores      # scores of a group of users and a tile of items
     uint8_t *rows        # factors of the users who are still active
     uint8_t *columns     # factors of a tile of items, unless they are packed
     uint8_t *heaps
@@ -125,13 +126,13 @@ cdef struct Scratch:
     rank_list *lists     # one for each user and side
     uint8_t *live        # whether a list can still change
     int32_t *active      # the users who have a live list, by their position in the block
-    int32_t *masked      # positions of masked items that are still to come
+    int32_t *masked      # positions of masked items in tiles not scored yet
     int64_t *masked_start
     int64_t *masked_count
 
 
-# One user on one side: ``slot`` is the user's position in the block, ``row`` the row of their
-# held-out items.
+# One user on one side. ``slot`` is the user's position in the block, and ``row`` is the row of the
+# user's held-out items in HeldOut.
 cdef struct Query:
     int64_t user
     int slot
@@ -140,14 +141,14 @@ cdef struct Query:
 
 
 cdef size_t take(size_t *at, size_t size) noexcept nogil:
-    """Return where the next ``size`` bytes of a scratch begin, on a 64-byte boundary."""
+    """Return the offset of the next ``size`` bytes of the scratch, on a 64-byte boundary."""
     cdef size_t start = at[0]
     at[0] += (size + 63) // 64 * 64
     return start
 
 
 cdef size_t lay_out(const Work *w, uint8_t *start, Scratch *s) noexcept nogil:
-    """Place the scratch at ``start``; return its bytes."""
+    """Set the pointers of the scratch, which begins at ``start``; return its size in bytes."""
     cdef size_t lists = <size_t> w.block * w.n_sides, at = 0
     cdef size_t candidates = (2 * <size_t> w.n + 64) * rank_candidate_size(w.is_double)
     s.scores = start + take(&at, <size_t> w.group * w.width * w.real)
@@ -208,7 +209,7 @@ cdef void mask_held_out(const Work *w, const Query *q, floating *scores) noexcep
 
 
 cdef double largest_score(const Work *w, int64_t user, int tile) noexcept nogil:
-    """Return a bound of the scores in this tile and all later ones, by Cauchy–Schwarz."""
+    """Return an upper bound of the scores in this and all later tiles, by Cauchy–Schwarz."""
     return (w.user_norms[user] * w.tile_norms[tile] * (1 + w.relative_error)
             + w.absolute_error)
 
@@ -216,10 +217,10 @@ cdef double largest_score(const Work *w, int64_t user, int tile) noexcept nogil:
 cdef bint is_live(
     const Work *w, Scratch *s, const Query *q, double largest, const floating *scores
 ) noexcept nogil:
-    """Return whether a score of at most ``largest`` can still change a list or a rank to compute.
+    """Return whether scores of at most ``largest`` can still change the list or ranks of a query.
 
     A held-out item is no longer tracked once n items are certain to have higher scores. The lowest
-    score among the tracked ones is the floor of the list.
+    score of the tracked items is the floor of the list.
     """
     cdef rank_list *entry = list_of(w, s, q)
     cdef int64_t held, first, last
@@ -237,7 +238,7 @@ cdef bint is_live(
         return False
     bar = rank_lowest(entry, w.is_double) - entry.margin
     if entry.floor == -INFINITY:
-        # Before the first tile, only the user's other held-out items are known to compete.
+        # Before the first tile, only the scores of the user's held-out items are known.
         bar = w.kernels.nth_best(entry, scores + first, last - first)
     if entry.floor == -INFINITY or bar > entry.floor:
         for held in range(first, last):
@@ -257,7 +258,7 @@ cdef void count_tile(
     const Work *w, Scratch *s, const Query *q, double largest, const rank_tile *tile,
     const floating *scores
 ) noexcept nogil:
-    """Count a tile's items whose scores are above, or equal to, that of each held-out item."""
+    """For each held-out item, count the items of a tile with a higher and with an equal score."""
     cdef rank_list *entry = list_of(w, s, q)
     cdef int64_t held
     cdef rank_counts counts
@@ -292,7 +293,7 @@ cdef void mask_tile(
 cdef void store_list(
     const Work *w, Scratch *s, const Query *q, floating *list_scores
 ) noexcept nogil:
-    """Write out a finished list, or the ranks of the held-out items that are in it."""
+    """Store a finished list, or the ranks of the held-out items that it contains."""
     cdef rank_list *entry = list_of(w, s, q)
     cdef int32_t item, place, count
     cdef int64_t low, high, middle, end
@@ -326,7 +327,7 @@ cdef void pack_tile(
     const als_kernels *kernels, const floating *items, const int32_t *order, int width, int k,
     floating *to
 ) noexcept nogil:
-    """Copy the factors of a tile's items as its product reads them."""
+    """Copy the factors of a tile's items to the layout that the matrix product reads."""
     cdef int j
     if kernels != NULL:
         kernels.pack_rows(k, width, items, order, to)
@@ -339,7 +340,7 @@ cdef void score_tile(
     const Work *w, const floating *rows, int count, const floating *columns, int width,
     floating *scores
 ) noexcept nogil:
-    """Multiply the factors of some users and of a tile's items."""
+    """Compute the scores of some users and a tile's items, as a matrix product."""
     cdef als_product product
     if w.products == NULL:
         gemm_transposed(width, count, w.k, columns, w.k, rows, w.k, scores, w.width)
@@ -354,7 +355,7 @@ cdef void score_tile(
 cdef int start_block(
     const Work *w, Scratch *s, int64_t first_user, int count, floating *held_scores
 ) noexcept nogil:
-    """Start the lists of a block's users; return how many users are active: all."""
+    """Initialise the lists of a block's users; return the number of active users, which is all."""
     cdef int slot, side
     cdef int64_t entry, masked = 0
     cdef Query q
@@ -382,7 +383,7 @@ cdef int keep_active(
     const Work *w, Scratch *s, int64_t first_user, int n_active, int tile,
     const floating *held_scores
 ) noexcept nogil:
-    """Drop users whose results this and later tiles cannot change; return how many are left."""
+    """Drop users whose results cannot change from this tile on; return how many are left."""
     cdef int i, slot, side, kept = 0
     cdef double largest
     cdef bint live
@@ -474,7 +475,8 @@ def pack(int isa, const floating[:, ::1] items, const int32_t[::1] order, int wi
                             &packed[t * size])
 
 
-# Addresses of arrays, NULL if empty. Their owners outlive the call.
+# These functions return the address of an array, or NULL if it is empty. The caller keeps the
+# arrays alive.
 
 
 cdef const floating *reals(const floating[::1] array) noexcept:
@@ -543,12 +545,12 @@ def rank(
     Parameters
     ----------
     users : (m, k), the users' factors; all factors and scores have their dtype
-    n : int, the cut-off, or 0 to count ``ranks``, ``above`` and ``equal`` without one
+    n : int, the cut-off; 0 means none, and ``ranks``, ``above`` and ``equal`` are counted
     tiles, masks : Tiles, Masks
     held_out : HeldOut, empty to fill ``lists``
     lists : Lists, empty to rank held-out items
-    blocks : int64, block b is the users blocks[b] … blocks[b + 1] − 1
-    n_threads : int ≥ 1, never changes a result
+    blocks : int64; block b consists of the users blocks[b] … blocks[b + 1] − 1
+    n_threads : int ≥ 1; the result does not depend on it
     """
     cdef Work w
     cdef Scratch s
@@ -593,8 +595,8 @@ def rank_listed(
 ):
     """Fill ``lists`` with the n best of the items that each user's row of ``allowed`` stores.
 
-    ``allowed`` has ``indptr`` int64 and ``indices`` int32; the rest is as in ``rank``, but no tile
-    is scored.
+    ``allowed`` has ``indptr`` int64 and ``indices`` int32. The other arguments are as in ``rank``,
+    but exact scores are computed at once, and no tile is scored.
     """
     cdef const int64_t[::1] indptr = allowed.indptr
     cdef const int32_t[::1] indices = allowed.indices
@@ -636,7 +638,7 @@ cdef void list_row(
 
 def exact_scores(int isa, const floating[:, ::1] users, const floating[:, ::1] items,
                  floating[:, ::1] out):
-    """Set ``out`` (m, n_items) to the scores that decide every rank: for tests and small data."""
+    """Set ``out`` to the exact scores of all users and items; for tests and small data."""
     cdef const rank_kernels *kernels = rank_kernels_of(isa, floating is double)
     cdef int k = <int> users.shape[1]
     cdef Py_ssize_t u, i
@@ -656,7 +658,8 @@ def entry_scores(
 ):
     """Set ``out[e] = row_factors[r]·column_factors[indices[e]]`` for each CSR entry e of row r.
 
-    Summed in float64 as every exact score is, and not rounded. ``out`` is (n_entries,).
+    The products are summed in float64, in the same order as every exact score, and not rounded.
+    ``out`` has one element for each entry.
     """
     cdef const rank_kernels *kernels = rank_kernels_of(isa, floating is double)
     cdef Py_ssize_t row, n_rows = row_factors.shape[0]

@@ -1,7 +1,7 @@
-/* The kernels of alternating least squares: what they work on, and the table that finds them.
+/* The kernels of alternating least squares: the structs of their arguments, and their table.
  *
  * A row's whitened system is (I + S'S) t = S'c with S = diag(sqrt w) V and c = b / sqrt w
- * (docs/solver.md). README.md, beside this file, says which header holds which part.
+ * (docs/solver.md). README.md in this directory lists the contents of each header.
  */
 #ifndef WRMF_KERNELS_ALS_H
 #define WRMF_KERNELS_ALS_H
@@ -9,37 +9,38 @@
 #include "isa.h"
 #include "methods.h"
 
-/* The rows of one side. ``void`` pointers are float or double, as the kernels called. */
+/* The rows of one side. ``void`` pointers point to numbers of the precision of the kernels. */
 typedef struct {
     const int64_t *indptr;
     const int32_t *indices;
     const void *weights;
     double target_shift;        /* b = w + target_shift */
-    const void *fixed;          /* (n_columns, ld): whitened, or rotated if spectrum is given */
-    int k, ld;                  /* ld: k rounded up to a multiple of 16, zeros behind k */
+    const void *fixed;          /* (n_columns, ld) whitened, or rotated if spectrum is given */
+    int k, ld;                  /* ld: k rounded up to a multiple of 16; zeros from k on */
     const double *spectrum;     /* (k) eigenvalues, or NULL if fixed is whitened */
-    const void *regularization; /* (n_rows) lambda; read with spectrum only */
-    int steps;                  /* of conjugate gradients */
-    void *out;                  /* (n_rows, ld) solutions; conjugate gradients start from them */
+    const void *regularization; /* (n_rows) lambda; used only if spectrum is given */
+    int steps;                  /* number of conjugate-gradient steps */
+    void *out;                  /* (n_rows, ld) solutions; "cg" starts from the present ones */
     uint8_t *failed;            /* (n_rows) set to 1 if the system was singular to rounding */
-    size_t scratch_bytes;       /* of each thread's scratch */
+    size_t scratch_bytes;       /* size of each thread's scratch */
 } als_problem;
 
 /* Rows that are solved together, one in each lane of a vector. */
 typedef struct {
     const int32_t *rows;
     int count;                 /* at most als_kernels.lanes */
-    const void *sums;          /* sums over parts of the rows' entries, or NULL */
-    const int64_t *part_start; /* row i has the parts part_start[i] .. part_start[i + 1] - 1 */
+    const void *sums;          /* partial sums over the rows' entries, or NULL */
+    const int64_t *part_start; /* row i has the sums part_start[i] .. part_start[i + 1] - 1 */
 } als_batch;
 
-/* A slice of the entries of one row, whose sums are a part of the row's. */
+/* Entries first .. last - 1 of the problem, which are a part of the entries of one row. */
 typedef struct {
     int32_t row;
     int64_t first, last;
 } als_part;
 
-/* Factors to sum a Gram matrix over: (rows, k), float or double whatever the kernels' precision. */
+/* The (count, k) factors whose Gram matrix is computed. They may be float or double, independently
+ * of the precision of the kernels. */
 typedef struct {
     const void *rows;
     int are_floats;
@@ -47,14 +48,14 @@ typedef struct {
     int k, ld;
 } als_factors;
 
-/* result (rows, m) = left (rows, k) times a packed matrix (k, m). */
+/* The product result = left * matrix: left is (rows, k), and the packed matrix is (k, m). */
 typedef struct {
     int64_t rows;
     int k, m;
     const void *left;
     ptrdiff_t left_stride;
-    const void *panels;   /* as ``pack`` or ``pack_rows`` leave them */
-    const int32_t *range; /* as ``pack`` leaves it, or NULL to multiply zeros, too */
+    const void *panels;   /* the packed matrix, from ``pack`` or ``pack_rows`` */
+    const int32_t *range; /* the ranges from ``pack``, or NULL to multiply all rows of the matrix */
     void *result;
     ptrdiff_t result_stride;
 } als_product;
@@ -74,33 +75,37 @@ typedef void (*als_solve)(const als_problem *, const als_batch *, void *scratch)
 typedef struct {
     int lanes;
     als_solve solve[ALS_METHOD_COUNT]; /* indexed by method */
-    /* Return the number of elements of the sums over one part of a row's entries. */
+    /* Return the number of elements that the partial sums over a row's entries take. */
     ptrdiff_t (*part_size)(const als_problem *);
-    /* Sum over one part of a row's entries; ``sums`` is aligned as vectors are. */
+    /* Compute the partial sums over one part of a row's entries. ``sums`` must be aligned to
+     * vectors. */
     void (*sum_part)(const als_problem *, const als_part *, void *sums, void *scratch);
-    /* Add columns first .. last, multiples of 64, of the Gram's lower triangle to sums (k, k). */
+    /* Add columns first .. last - 1 of the lower triangle of the Gram matrix to ``sums``, a (k, k)
+     * matrix. ``first`` is a multiple of 64, and so is ``last`` unless it is k. */
     void (*gram)(const als_factors *, int first, int last, double *sums, void *scratch);
-    /* Pack a matrix (k, m): room for k (m + 64) elements, and two numbers for every 2 columns. */
+    /* Pack a (k, m) matrix. ``panels`` must hold k (m + 64) elements, ``range`` m + 64 numbers. */
     void (*pack)(int k, int m, const void *matrix, void *panels, int32_t *range);
-    /* Pack the transpose of rows[order[0]] .. rows[order[m - 1]], k elements each. */
+    /* Pack the (k, m) matrix whose columns are rows[order[0]] .. rows[order[m - 1]]. */
     void (*pack_rows)(int k, int m, const void *rows, const int32_t *order, void *panels);
     void (*multiply)(const als_product *);
 } als_kernels;
 
-/* Entries whose scaled rows are kept while their products are summed: 32 KB with 128 float32
- * factors, to stay in the level-1 cache. */
+/* The number of entries of a row that the primal solver loads at a time. Their scaled factors take
+ * 32 KB with 128 float32 factors, so they stay in the level-1 cache while their outer products are
+ * summed. */
 #define ALS_ENTRIES 64
-/* Rows of a Gram summed in one precision before they are added up in float64: few enough to keep
- * 1e-8 of its norm in float32, and for a panel of 64 factors to stay in the level-1 cache. */
+/* The number of rows over which a Gram matrix is summed in the kernels' precision, before the sum
+ * is added to a float64 total. With so few rows, the error in float32 is about 1e-8 of the norm,
+ * and a panel of 64 factors stays in the level-1 cache. */
 #define ALS_GRAM_ROWS 128
-/* Most factors for which the dual solver gathers and transposes rows; above, products are summed
- * row by row. */
+/* The largest ``ld`` for which the dual solver gathers and transposes the factors of a batch. With
+ * more factors, it sums products row by row. */
 #define ALS_MOST_GATHERED 80
-/* Order of the largest system solved in lanes; above, LAPACK is as fast. */
+/* The largest order of a system that is solved in a lane. For larger systems LAPACK is as fast. */
 #define ALS_MOST_ORDER 256
 
-/* Length of a packed lower triangle of order n, a multiple of 4: rows in blocks of 4, each as long
- * as the last of its block. */
+/* Return the number of elements of a packed lower triangle of order n, a multiple of 4. Its rows
+ * are stored in blocks of 4; all rows of a block are as long as the last row of the block. */
 static inline ptrdiff_t als_triangle(int n) { return 2 * (ptrdiff_t)(n / 4) * (n / 4 + 1) * 4; }
 
 /* The table of each instruction set, indexed by whether the precision is double. */
@@ -116,15 +121,16 @@ static inline const als_kernels *als_kernels_of(int isa, int is_double) {
     return tables[isa] ? tables[isa] + is_double : NULL;
 }
 
-/* Bytes of scratch that one thread needs: two triangles, vectors over entries and factors, rows. */
+/* Return the bytes of scratch that one thread needs: for two packed triangles, for vectors over
+ * entries and over factors, and for ALS_ENTRIES + 8 rows of factors. */
 static inline size_t als_scratch_bytes(const als_kernels *kernels, int is_double, int ld) {
     size_t vector = (size_t)kernels->lanes * (is_double ? sizeof(double) : sizeof(float));
     return vector * (2 * als_triangle(ALS_MOST_ORDER) + 20 * ALS_MOST_ORDER + 2 * (size_t)ld) +
            (ALS_ENTRIES + 8) * (size_t)ld * sizeof(double);
 }
 
-/* Prefetch the indices and weights of rows that are solved soon, as many as one pass reads at
- * first. Rows are visited by length, so the CPU cannot foresee where they lie. */
+/* Prefetch the indices and weights of about the first ALS_ENTRIES entries of rows that are solved
+ * soon. Rows are solved in the order of their lengths, so the CPU cannot predict the addresses. */
 static inline void als_prefetch(const als_problem *problem, int is_double, const int32_t *rows,
                                 int count) {
 #if ISA_VECTORS

@@ -1,4 +1,4 @@
-/* ALS kernels for AVX-512. Its 32 registers hold a block of 4 × 4 vectors of sums. */
+/* ALS kernels for AVX-512. Its 32 registers are enough for a block of 4 × 4 vectors of sums. */
 #include "als.h"
 
 #if ISA_X86

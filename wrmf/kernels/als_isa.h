@@ -1,7 +1,8 @@
 /* All kernels of one instruction set, in both precisions, and their table.
  *
- * The including file defines ALS_ISA (the name), ALS_VECTOR_BYTES and ALS_BLOCK_COLUMNS: columns of
- * the 4-row register block, 2 for 16 vector registers and 4 for 32.
+ * The including file defines ALS_ISA (the name), ALS_VECTOR_BYTES and ALS_BLOCK_COLUMNS. The last
+ * is the number of columns of the register block, which has 4 rows of vectors: 2 columns for CPUs
+ * with 16 vector registers, 4 for those with 32.
  */
 #ifndef ALS_ISA
 #error "include als_isa.h from the file of an instruction set only"

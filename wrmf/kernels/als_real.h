@@ -1,4 +1,4 @@
-/* The kernels in one precision: ALS_REAL. Included twice by als_isa.h. */
+/* The kernels in one precision, ALS_REAL. als_isa.h includes this file twice. */
 #ifndef ALS_REAL
 #error "include als_real.h from als_isa.h only"
 #endif

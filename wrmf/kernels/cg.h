@@ -9,20 +9,21 @@ ALS_INLINE ALS_REAL ALS_NAME(dot)(int n, const ALS_VEC *a, const ALS_VEC *b) {
     return ALS_NAME(total)(sum);
 }
 
-/* Return a / b, and 0 if b has vanished: 0 / 0 is no step. */
+/* Return a / b, or 0 if b is practically zero, so that no step is taken in this case. */
 ALS_INLINE ALS_REAL ALS_NAME(quotient)(ALS_REAL a, ALS_REAL b) {
     return b > (ALS_REAL)1e-30 ? a / b : 0;
 }
 
-/* Up to ALS_LANES entries of a row: their factors, and w and b with an entry in each lane. */
+/* Up to ALS_LANES entries of a row: pointers to their factors, and the weights w and targets b with
+ * one entry in each lane. */
 #define ALS_CG_ENTRIES ALS_NAME(cg_entries)
 typedef struct {
     const ALS_VEC *y[ALS_LANES];
     ALS_VEC weights, targets;
 } ALS_CG_ENTRIES;
 
-/* Load entries e .. stop - 1 of the problem, at most ALS_LANES. Past the end comes the last entry
- * again, without weight and target. */
+/* Load the ``count`` <= ALS_LANES entries from e on. Lanes from ``count`` on repeat the last entry
+ * with weight and target 0. */
 ALS_INLINE void ALS_NAME(load_cg_entries)(const als_problem *problem, int64_t e, int count,
                                           ALS_CG_ENTRIES *entries) {
     const ALS_REAL *weights = (const ALS_REAL *)problem->weights + e;
@@ -44,8 +45,9 @@ ALS_INLINE void ALS_NAME(load_cg_entries)(const als_problem *problem, int64_t e,
     for (int q = 0; q < ALS_LANES; q++) entries->y[q] = ALS_NAME(fixed_row)(problem, columns[q]);
 }
 
-/* to += sum of y_e (b_e - w_e y_e p) over n entries if ``is_residual``, else sum of y_e w_e y_e p.
- * Eight entries at a time: as many as there are registers for their addresses. */
+/* Add to ``to`` the sum of y_e (b_e - w_e y_e p) over n entries if ``is_residual``, otherwise the
+ * sum of y_e w_e y_e p. Eight entries are summed at a time, since there are registers for eight
+ * addresses. */
 ALS_INLINE void ALS_NAME(apply_entries)(const int n, const int is_residual, int vectors,
                                         const ALS_CG_ENTRIES *entries, const ALS_VEC *p,
                                         ALS_VEC *to) {
@@ -68,7 +70,7 @@ ALS_INLINE void ALS_NAME(apply_entries)(const int n, const int is_residual, int 
         }
 }
 
-/* As apply_entries, over all entries of a row. */
+/* Do the same as apply_entries, for all entries of a row. */
 ALS_INLINE void ALS_NAME(apply_row)(const als_problem *problem, int is_residual, int row,
                                     const ALS_VEC *p, ALS_VEC *to) {
     int vectors = problem->ld / ALS_LANES;
@@ -94,7 +96,7 @@ ALS_INLINE void ALS_NAME(apply_row)(const als_problem *problem, int is_residual,
     }
 }
 
-/* Improve a batch of rows by ``problem->steps`` steps, from what stands in ``problem->out``. */
+/* Improve the solutions of a batch of rows in ``problem->out`` by ``problem->steps`` steps. */
 static void ALS_NAME(cg)(const als_problem *problem, const als_batch *batch, void *scratch) {
     int vectors = problem->ld / ALS_LANES;
     ALS_VEC *next = scratch;

@@ -1,7 +1,7 @@
 /* Cholesky factorisation and substitution of many systems, one in each lane.
  *
- * The algorithms are the textbook's, on vectors in place of numbers. A matrix is a packed lower
- * triangle: row i begins at row_start(i). A lane without a row has zeros, whose system is the
+ * The algorithms are the usual scalar ones, applied to vectors. A matrix is stored as a packed
+ * lower triangle whose row i begins at row_start(i). The system of a lane without a row is the
  * identity.
  */
 #ifndef ALS_REAL
@@ -13,13 +13,14 @@ ALS_INLINE ptrdiff_t ALS_NAME(row_start)(int i) {
     return 8 * q * (q + 1) + (i % 4) * 4 * (q + 1);
 }
 
-/* Place of a register block: below the diagonal all its columns count, on it those up to the
- * row's own. */
+/* The ``place`` of a register block below the diagonal. In row i of a block, columns
+ * j <= i + place are computed: with ALS_BELOW all columns, with 0, on the diagonal, the lower
+ * triangle. */
 #ifndef ALS_BELOW
 #define ALS_BELOW 4
 
-/* Call ``call`` with the shape of the block at rows i and columns j as constants: its rows, at most
- * 4 and none from ``end`` on, and its place. */
+/* Call ``call`` with two compile-time constants that describe the block that begins at row i and
+ * column j: the number of its rows before row ``end``, at most 4, and its place. */
 #define ALS_BY_SHAPE(i, j, end, call)                                                              \
     switch ((end) - (i)) {                                                                         \
     case 1: ALS_BY_PLACE(i, j, 1, call) break;                                                     \
@@ -33,7 +34,7 @@ ALS_INLINE ptrdiff_t ALS_NAME(row_start)(int i) {
     else call(rows, -ALS_BLOCK_COLUMNS);
 #endif
 
-/* sums[i][j] += sum over l < n of a_i[l] b_j[l], for i < rows and j <= i + place. */
+/* Add to sums[i][j] the sum over l < n of a_i[l] b_j[l], for i < rows and j <= i + place. */
 ALS_INLINE void ALS_NAME(add_products)(const int rows, const int place,
                                        ALS_VEC sums[4][ALS_BLOCK_COLUMNS], const ALS_VEC *a,
                                        ptrdiff_t a_stride, const ALS_VEC *b, ptrdiff_t b_stride,
@@ -50,8 +51,9 @@ ALS_INLINE void ALS_NAME(add_products)(const int rows, const int place,
     }
 }
 
-/* Factorise C = L L' in place, a block of rows after the other; inverse[i] = 1 / L[i][i]. Return
- * the smallest pivot of each lane. Exact pivots are at least 1, since C is I plus a Gram matrix. */
+/* Factorise C = L L' in place, one block of rows after the other, and store 1 / L[i][i]
+ * in inverse[i]. Return the smallest pivot of each lane. Without rounding errors, pivots are at
+ * least 1, since C is I plus a Gram matrix. */
 static ALS_VEC ALS_NAME(cholesky)(int n, ALS_VEC *c, ALS_VEC *inverse) {
     ALS_VEC smallest = ALS_NAME(fill)((ALS_REAL)1e30);
     for (int i = 0; i < n; i += 4) {
@@ -124,8 +126,8 @@ static void ALS_NAME(substitute)(int n, const ALS_VEC *c, const ALS_VEC *inverse
     }
 }
 
-/* Factorise and solve in place: x becomes the solution. Mark rows as failed whose smallest pivot is
- * within rounding error of zero. */
+/* Factorise the systems C z = x and overwrite x with the solutions. Mark a row as failed if its
+ * smallest pivot is within rounding error of zero. */
 static void ALS_NAME(solve_systems)(const als_problem *problem, const als_batch *batch, int n,
                                     ALS_VEC *c, ALS_VEC *inverse, ALS_VEC *x) {
     ALS_VEC largest = {0};

@@ -1,22 +1,23 @@
-/* The dual solver: (I + S S') h = c, of the order of a row's entries, and t = S'h.
+/* The dual solver: solves (I + S S') h = c, whose order is the number of the row's entries, and
+ * sets t = S'h.
  *
- * With few factors, the rows of a batch are gathered and transposed first, and products are
- * computed with a row in each lane. With many factors, products are summed row by row, vectorised
- * along the factors. The systems of a batch are solved together, one in each lane.
+ * With few factors, the factors of all entries of a batch are gathered and transposed first, and
+ * products are computed with a row in each lane. With many factors, products are summed row by row,
+ * vectorised along the factors. The systems of a batch are solved together, one in each lane.
  */
 #ifndef ALS_REAL
 #error "include dual.h from als_real.h only"
 #endif
 
-/* Gather the fixed factors of each lane's entries, scaled, s[e ld + l]; past the end of a row its
- * last entry again. */
+/* Gather the scaled fixed factors of the entries of each lane's row: lane i of s[e ld + l] is
+ * factor l of entry e. Past the end of a row, its last entry is repeated. */
 static void ALS_NAME(gather)(const als_problem *problem, const ALS_ROWS *rows,
                              const ALS_VEC *scales, ALS_VEC *s) {
     int vectors = problem->ld / ALS_LANES;
     for (int e = 0; e < rows->longest; e++) {
         const ALS_VEC *y[ALS_LANES];
         for (int lane = 0; lane < ALS_LANES; lane++) {
-            /* A lane without a row gets the entries of the first lane. */
+            /* A lane without a row uses the entries of the first lane. */
             const ALS_ROW *entries = rows->lane + (lane < rows->count ? lane : 0);
             int last = (int)entries->length - 1;
             const int32_t *columns = entries->columns;
@@ -35,7 +36,7 @@ static void ALS_NAME(gather)(const als_problem *problem, const ALS_ROWS *rows,
     }
 }
 
-/* Assemble C = I + S S' from gathered rows of d entries; root[e] = sqrt w. */
+/* Assemble C = I + S S' from the gathered factors of d entries; root[e] is sqrt w. */
 static void ALS_NAME(multiply_gathered)(int d, int k, ptrdiff_t ld, const ALS_VEC *s,
                                         const ALS_VEC *root, ALS_VEC *c) {
     for (int i = 0; i < d; i += 4)
@@ -53,7 +54,7 @@ static void ALS_NAME(multiply_gathered)(int d, int k, ptrdiff_t ld, const ALS_VE
         }
 }
 
-/* Compute t = sum of h_e y_e over n gathered entries, a row's factors side by side again. */
+/* Compute t = sum of h_e y_e over n gathered entries. In t, the factors of a row are contiguous. */
 static void ALS_NAME(combine_gathered)(int n, ptrdiff_t ld, const ALS_VEC *s, const ALS_VEC *h,
                                        ALS_VEC *t) {
     for (int l = 0; l < ld; l += ALS_LANES) {
@@ -66,10 +67,10 @@ static void ALS_NAME(combine_gathered)(int n, ptrdiff_t ld, const ALS_VEC *s, co
     }
 }
 
-/* Compute y_i y_j for the entries i >= j of one row, in blocks of 4 by ALS_BLOCK_COLUMNS, of the
- * scaled y if ``scales`` is given. n: the entries rounded up to a multiple of 4, or more; past its
- * end a row has its last entry. ``scratch`` holds 4 rows. As many of the ``next`` row's factors are
- * prefetched as there are blocks. */
+/* Compute the dot products y_i y_j for the entries i >= j of one row, in blocks of 4 by
+ * ALS_BLOCK_COLUMNS. If ``scales`` is given, y is scaled. n is a multiple of 4 and at least the
+ * number of entries; past the end of the row, its last entry is repeated. ``scratch`` holds 4 rows
+ * of factors. With each block, the factors of one entry of the ``next`` row are prefetched. */
 static void ALS_NAME(multiply_pairs)(const als_problem *problem, const ALS_ROW *entries,
                                      const ALS_ROW *next, int n, const ALS_VEC *scales,
                                      ALS_VEC *scratch, ALS_REAL *sums) {
@@ -110,8 +111,8 @@ static void ALS_NAME(multiply_pairs)(const als_problem *problem, const ALS_ROW *
     }
 }
 
-/* For each lane, assemble C = I + S S' from the products that ``multiply_pairs`` computed for its
- * row; root[e] = sqrt w. */
+/* For each lane, assemble C = I + S S' from the products that ``multiply_pairs`` computed for the
+ * lane's row; root[e] is sqrt w. */
 static void ALS_NAME(assemble_dual)(int n, const ALS_REAL *sums, const ALS_VEC *root, ALS_VEC *c) {
     ptrdiff_t size = als_triangle(n);
     for (int i = 0; i < n; i += 4)
@@ -130,8 +131,8 @@ static void ALS_NAME(assemble_dual)(int n, const ALS_REAL *sums, const ALS_VEC *
             }
 }
 
-/* t[l] += sum of h_e y_e[l] over the entries of one row, for n vectors of factors from l on; h_e is
- * h[e * ALS_LANES]. */
+/* Add to t[l] the sum of h_e y_e[l] over the entries of one row, for n vectors of factors from
+ * vector l on. h_e is h[e * ALS_LANES]. */
 ALS_INLINE void ALS_NAME(combine_block)(const als_problem *problem, const int n,
                                         const ALS_ROW *entries, const ALS_REAL *h, int l,
                                         ALS_VEC *t) {
@@ -153,7 +154,8 @@ ALS_INLINE void ALS_NAME(combine)(const als_problem *problem, const ALS_ROW *ent
     for (; l < vectors; l++) ALS_NAME(combine_block)(problem, 1, entries, h, l, t);
 }
 
-/* Load c = b / sqrt w and sqrt w of each lane's entries; zeros past the end of a row. */
+/* Load c = b / sqrt w and root = sqrt w for the entries of each lane's row, and zeros past the end
+ * of a row. */
 static void ALS_NAME(load_targets)(const als_problem *problem, const ALS_ROWS *rows, int n,
                                    ALS_VEC *c, ALS_VEC *root) {
     ALS_VEC length, weights[ALS_LANES];
@@ -161,7 +163,7 @@ static void ALS_NAME(load_targets)(const als_problem *problem, const ALS_ROWS *r
         length[lane] = (ALS_REAL)(int)rows->lane[lane].length;
     for (int e = 0; e < n; e++) {
         if (e % ALS_LANES == 0) ALS_NAME(load_weights)(rows, e, weights);
-        /* A weight of zero still has a target: S c = b y needs a root to divide by. */
+        /* If w is 0, b may be positive: use a tiny w, so that c is finite and S'c is still b y. */
         ALS_VEC w = weights[e % ALS_LANES];
         ALS_VEC safe = ALS_NAME(square_root)(ALS_NAME(max)(w, ALS_NAME(fill)((ALS_REAL)1e-30)));
         ALS_MASK used = length > ALS_NAME(fill)((ALS_REAL)e);
@@ -170,8 +172,8 @@ static void ALS_NAME(load_targets)(const als_problem *problem, const ALS_ROWS *r
     }
 }
 
-/* The scratch of the dual solver. ``gathered`` holds either the gathered rows, or 4 rows and the
- * products of pairs. */
+/* The scratch of the dual solver. ``gathered`` holds either the gathered factors, or 4 rows of
+ * factors and the products of pairs. */
 #define ALS_DUAL_SCRATCH ALS_NAME(dual_scratch)
 typedef struct {
     ALS_VEC *system, *solution, *root, *inverse, *scales, *scales_by_factor, *combined, *gathered;
@@ -195,8 +197,7 @@ static ALS_DUAL_SCRATCH ALS_NAME(lay_out_dual)(const als_problem *problem, int n
     return s;
 }
 
-/* Compute the products of pairs of entries for one row after the other, and assemble the systems.
- */
+/* Compute the products of pairs of entries, one row after the other, then assemble the systems. */
 static void ALS_NAME(sum_dual)(const als_problem *problem, const ALS_ROWS *rows, int n,
                                const ALS_DUAL_SCRATCH *s) {
     int vectors = problem->ld / ALS_LANES;

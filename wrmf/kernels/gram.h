@@ -3,8 +3,8 @@
 #error "include gram.h from als_real.h only"
 #endif
 
-/* sums[a n + b] += sum over rows r of f[r][i + a] f[r][j + b ALS_LANES ..], for 4 rows of sums of
- * n vectors each. */
+/* Add to sums[a n + b] the sum over rows r of f[r][i + a] times the vector of factors of row r from
+ * j + b ALS_LANES on. ``sums`` has 4 rows (a) of n vectors (b). */
 ALS_INLINE void ALS_NAME(add_outer_products)(const int n, int rows, const ALS_REAL *f,
                                              ptrdiff_t stride, int i, int j, ALS_VEC *sums) {
     ALS_VEC block[4][ALS_BLOCK_COLUMNS];
@@ -22,14 +22,14 @@ ALS_INLINE void ALS_NAME(add_outer_products)(const int n, int rows, const ALS_RE
         ALS_UNROLL(4, int b = 0; b < n; b++) sums[a * n + b] = block[a][b];
 }
 
-/* Return how many vectors of columns, from column j on, a block of rows i .. i + 3 needs to reach
- * the diagonal; a block's at most. */
+/* Return how many vectors of columns, from column j on, rows i .. i + 3 have up to the diagonal,
+ * but at most ALS_BLOCK_COLUMNS. */
 ALS_INLINE int ALS_NAME(block_width)(int i, int j) {
     int n = (i + 4 - j + ALS_LANES - 1) / ALS_LANES;
     return n < ALS_BLOCK_COLUMNS ? n : ALS_BLOCK_COLUMNS;
 }
 
-/* Call ``call`` with a block's width as a constant. */
+/* Call ``call`` with the width of a block, in vectors, as a compile-time constant. */
 #ifndef ALS_BY_WIDTH
 #if ALS_BLOCK_COLUMNS == 4
 #define ALS_BY_WIDTH(n, call)                                                                      \
@@ -49,7 +49,7 @@ ALS_INLINE int ALS_NAME(block_width)(int i, int j) {
 #endif
 #endif
 
-/* Copy the columns from ``first`` on of ``count`` rows of factors, zeros behind column k. */
+/* Copy the columns from ``first`` on of ``count`` rows of factors, and set those from k on to 0. */
 ALS_INLINE void ALS_NAME(copy_factors)(const als_factors *factors, int64_t row, int count,
                                        int first, ALS_REAL *to, ptrdiff_t stride) {
     size_t size = factors->are_floats ? sizeof(float) : sizeof(ALS_REAL);
@@ -63,20 +63,22 @@ ALS_INLINE void ALS_NAME(copy_factors)(const als_factors *factors, int64_t row, 
     }
 }
 
-/* Add columns first .. last - 1 of the lower triangle of the Gram matrix to ``sums`` (k, k): in
- * ALS_REAL over ALS_GRAM_ROWS rows, which ``scratch`` holds, then in float64. */
+/* Add columns first .. last - 1 of the lower triangle of the Gram matrix to ``sums``, a (k, k)
+ * matrix. ALS_GRAM_ROWS rows at a time are copied to ``scratch`` and summed in ALS_REAL; these sums
+ * are added up in float64. */
 static void ALS_NAME(gram)(const als_factors *factors, int first, int last, double *sums,
                            void *scratch) {
     ALS_REAL *f = scratch;
     int k = factors->k;
-    /* A cache line more than the factors: rows that are a power of two apart share cache sets. */
+    /* Padding by 16 elements keeps the rows in different cache sets: rows whose addresses differ by
+     * a power of two would share the same sets. */
     ptrdiff_t stride = factors->ld + 16;
     size_t size = factors->are_floats ? sizeof(float) : sizeof(ALS_REAL);
     for (int64_t row = 0; row < factors->count; row += ALS_GRAM_ROWS) {
         int64_t left = factors->count - row;
         int rows = left < ALS_GRAM_ROWS ? (int)left : ALS_GRAM_ROWS;
         ALS_NAME(copy_factors)(factors, row, rows, first, f, stride);
-        /* Prefetch the next rows meanwhile, an equal share with each block. */
+        /* While these rows are summed, prefetch the next ones, an equal share with each block. */
         int64_t ahead = left - rows, fetched = 0;
         if (ahead > rows) ahead = rows;
         for (int j = first; j < last; j += ALS_BLOCK_COLUMNS * ALS_LANES)

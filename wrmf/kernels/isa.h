@@ -1,4 +1,4 @@
-/* Instruction sets: which ones this compiler can build, and which one this CPU runs best. */
+/* The instruction sets that this compiler supports, and the detection of those that the CPU has. */
 #ifndef WRMF_KERNELS_ISA_H
 #define WRMF_KERNELS_ISA_H
 
@@ -7,8 +7,8 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Vector types with shuffles: GCC from 12 on, and clang. Without them (MSVC) rows are solved by
- * BLAS, one at a time. */
+/* The kernels need vector types with shuffles, which GCC has from version 12 on, and clang. With
+ * other compilers, such as MSVC, rows are solved one at a time by BLAS. */
 #if (defined(__clang__) || (defined(__GNUC__) && __GNUC__ >= 12)) && !defined(WRMF_NO_VECTORS)
 #define ISA_VECTORS 1
 #else
@@ -22,9 +22,9 @@
 #endif
 
 /* The instruction sets that the kernels are compiled for, in increasing order of speed:
- * X(name, whether this CPU has it). A CPU that has one of them has all those before it. Their
- * numbers count from 1: number 0 is ``blas``, no kernels of our own. ``baseline`` is the
- * architecture's: SSE2 or NEON. */
+ * X(name, whether this CPU has it). A CPU that has one of them has all those before it. They
+ * are numbered from 1; number 0 is ``blas``, which uses BLAS instead of these kernels. ``baseline``
+ * is the instruction set that every CPU of the architecture has: SSE2 or NEON. */
 #if ISA_X86
 #define ISA_TABLE(X) X(baseline, 1) X(avx2, ISA_HAS_AVX2) X(avx512, ISA_HAS_AVX512)
 #elif ISA_VECTORS
@@ -60,7 +60,8 @@ static inline int isa_best(void) {
     return best;
 }
 
-/* Compile the functions between ISA_BEGIN and ISA_END for more than the architecture's baseline. */
+/* Functions between ISA_BEGIN and ISA_END are compiled for an instruction set with more features
+ * than the baseline. */
 #define ISA_PRAGMA(...) _Pragma(#__VA_ARGS__)
 #define ISA_PRAGMA_OF(...) ISA_PRAGMA(__VA_ARGS__)
 #if defined(__clang__)
@@ -72,16 +73,16 @@ static inline int isa_best(void) {
 #define ISA_END ISA_PRAGMA_OF(GCC pop_options)
 #endif
 
-/* Tables of functions are seen by the other files of an extension module, and by nobody else. */
+/* The tables of functions are visible only within their extension module. */
 #if defined(__GNUC__)
 #define ISA_HIDDEN __attribute__((visibility("hidden")))
 #else
 #define ISA_HIDDEN
 #endif
 
-/* Arithmetic on subnormal numbers is a hundred times slower on some CPUs, and strong
- * regularisation fills a model with them. Between these two calls they count as zero on the
- * calling thread. */
+/* Arithmetic on subnormal numbers is a hundred times slower on some CPUs, and with strong
+ * regularisation many factors are subnormal. Between calls of these two functions, the calling
+ * thread treats subnormal numbers as zero. */
 #if defined(__SSE2__) || defined(_M_X64)
 #include <xmmintrin.h>
 static inline uint64_t isa_flush_subnormals(void) {

@@ -1,4 +1,4 @@
-/* The methods of solving a row: a header and a row of the table for each. */
+/* The methods of solving a row. Each has a header and a place in the table ALS_METHODS. */
 #ifdef ALS_REAL
 #include "dual.h"
 
@@ -6,6 +6,6 @@
 
 #include "cg.h"
 #else
-/* X(function), in the order of their numbers. */
+/* X(function) for each method. The order determines the numbers of the methods. */
 #define ALS_METHODS(X) X(dual) X(primal) X(cg)
 #endif

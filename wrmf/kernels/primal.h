@@ -1,21 +1,21 @@
-/* The primal solver: (I + S'S) t = S'c, of the order of the factors.
+/* The primal solver: solves (I + S'S) t = S'c, whose order is the number of factors.
  *
  * S'S is summed row by row, vectorised along the factors. The systems of a batch are then solved
- * together, one in each lane. Long rows are summed in parts, by several threads.
+ * together, one in each lane. The sums of long rows are computed in parts, by several threads.
  */
 #ifndef ALS_REAL
 #error "include primal.h from als_real.h only"
 #endif
 
-/* Return the vectors that the sums S'S take: rows in blocks of 4, each up to the vector that holds
- * the diagonal. */
+/* Return how many vectors the lower triangle of S'S takes. Its rows are stored in blocks of 4, each
+ * up to the vector that contains the last diagonal element of the block. */
 static int ALS_NAME(sums_vectors)(int n) {
     int vectors = 0;
     for (int i = 0; i < n; i += 4) vectors += 4 * ((i + 4 + ALS_LANES - 1) / ALS_LANES);
     return vectors;
 }
 
-/* Entries of a row that are loaded at a time, and their targets b and roots of weights. */
+/* Up to ALS_ENTRIES entries of a row: their columns, targets b and square roots of weights. */
 #define ALS_CHUNK ALS_NAME(chunk)
 typedef struct {
     const int32_t *columns;
@@ -39,8 +39,8 @@ ALS_INLINE void ALS_NAME(load_chunk)(const als_problem *problem, const ALS_ROW *
     }
 }
 
-/* target[l] += sum of b_e y_e[l], and panel[e][l] = root_e y_e[l] scale[l], for the entries e of a
- * chunk and n vectors of factors from l on. */
+/* For n vectors of factors from vector l on, add to target[l] the sum of b_e y_e[l] over the
+ * entries e of a chunk, and set panel[e][l] to root_e y_e[l] scale[l]. */
 ALS_INLINE void ALS_NAME(load_panel)(const als_problem *problem, const int n,
                                      const ALS_CHUNK *chunk, const ALS_VEC *scales, int l,
                                      ALS_VEC *target, ALS_VEC *panel) {
@@ -61,17 +61,17 @@ ALS_INLINE void ALS_NAME(load_panel)(const als_problem *problem, const int n,
     for (int q = 0; q < n; q++) target[l + q] = sums[q];
 }
 
-/* The sums over the entries of one row, and the scratch for them. */
+/* The sums over the entries of one row, and the scratch to compute them. */
 #define ALS_SUMS ALS_NAME(sums)
 typedef struct {
-    const ALS_VEC *scales; /* the row's, or NULL */
-    ALS_VEC *panel;        /* ALS_ENTRIES rows of factors */
+    const ALS_VEC *scales; /* scales of the row, or NULL */
+    ALS_VEC *panel;        /* scratch for ALS_ENTRIES rows of factors */
     ALS_VEC *square;       /* S'S */
     ALS_VEC *target;       /* sum of b y */
 } ALS_SUMS;
 
-/* Add the entries of one row to its sums. Prefetch those of the row that comes next, which may be
- * without entries. */
+/* Add the entries of one row to its sums. Prefetch the factors of the entries of the ``next`` row,
+ * which may have no entries. */
 static void ALS_NAME(sum_entries)(const als_problem *problem, const ALS_ROW *entries,
                                   const ALS_ROW *next, int n, const ALS_SUMS *sums) {
     int vectors = problem->ld / ALS_LANES;
@@ -85,7 +85,8 @@ static void ALS_NAME(sum_entries)(const als_problem *problem, const ALS_ROW *ent
         for (; l + 2 <= vectors; l += 2) ALS_LOAD(2);
         for (; l < vectors; l++) ALS_LOAD(1);
 #undef ALS_LOAD
-        /* Prefetch the next entries meanwhile, an equal share with each row of blocks. */
+        /* While these entries are summed, prefetch the next ones, an equal share with each row of
+         * blocks. */
         int64_t left = entries->length - first - chunk.length;
         const int32_t *ahead = left > 0 ? chunk.columns + chunk.length : next->columns;
         int64_t to_fetch = left > 0 ? left : next->length;
@@ -107,8 +108,8 @@ static void ALS_NAME(sum_entries)(const als_problem *problem, const ALS_ROW *ent
     }
 }
 
-/* For each lane, assemble the matrix C = I + S'S and the right-hand side r of its row from the sums
- * over the row's entries. */
+/* For each lane, assemble the matrix C = I + S'S and the right-hand side r from the sums over the
+ * entries of the lane's row. */
 static void ALS_NAME(assemble_primal)(int n, int vectors, const ALS_VEC *sums, ptrdiff_t size,
                                       ALS_VEC *c, ALS_VEC *r) {
     ALS_VEC v[ALS_LANES];
@@ -150,8 +151,8 @@ static ALS_PRIMAL_SCRATCH ALS_NAME(lay_out_primal)(const als_problem *problem, i
     return s;
 }
 
-/* Solve a batch of rows. If the batch brings sums over parts of its rows' entries, add these up
- * instead of summing the entries here. */
+/* Solve a batch of rows. If the batch has partial sums over the entries of its rows, add these up
+ * instead of summing over the entries. */
 static void ALS_NAME(primal)(const als_problem *problem, const als_batch *batch, void *scratch) {
     int n = (problem->k + 3) / 4 * 4, vectors = problem->ld / ALS_LANES;
     ptrdiff_t square = ALS_NAME(sums_vectors)(n), size = square + vectors;
@@ -177,7 +178,7 @@ static void ALS_NAME(primal)(const als_problem *problem, const als_batch *batch,
     ALS_NAME(assemble_primal)(n, vectors, s.sums, size, s.system, s.solution);
     ALS_NAME(solve_systems)(problem, batch, n, s.system, s.inverse, s.solution);
     for (int l = n; l < problem->ld; l++) s.solution[l] = (ALS_VEC){0};
-    /* A row's factors stand side by side again. */
+    /* Transpose the solutions, so that the factors of a row are contiguous again. */
     ALS_VEC *t = s.sums;
     for (int l = 0; l < vectors; l++) {
         ALS_VEC *v = s.solution + l * ALS_LANES;
@@ -194,7 +195,7 @@ static ptrdiff_t ALS_NAME(part_size)(const als_problem *problem) {
     return ALS_NAME(sums_vectors)((problem->k + 3) / 4 * 4) * ALS_LANES + problem->ld;
 }
 
-/* Sum S'S and the target over a slice of the entries of one row. */
+/* Sum S'S and the target over a part of the entries of one row. */
 static void ALS_NAME(sum_part)(const als_problem *problem, const als_part *part, void *sums,
                                void *scratch) {
     int n = (problem->k + 3) / 4 * 4, vectors = problem->ld / ALS_LANES;

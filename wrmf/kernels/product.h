@@ -1,26 +1,26 @@
-/* Products of factors and a packed matrix, vectorised along the columns of the matrix. */
+/* Products of factors and a packed matrix, vectorised along the columns of the packed matrix. */
 #ifndef ALS_REAL
 #error "include product.h from als_real.h only"
 #endif
 
-/* The operands of one register block: rows of the left matrix, a panel of the packed one. */
+/* The operands of one register block: rows of the left matrix, and a panel of the packed matrix. */
 #define ALS_OPERANDS ALS_NAME(operands)
 typedef struct {
     const ALS_REAL *left;
     ptrdiff_t left_stride;
     const ALS_VEC *panel;
-    const int32_t *range; /* vector q of the panel has no zeros but in rows range[2q] .. [2q+1]-1 */
+    const int32_t *range; /* outside rows range[2q] .. range[2q + 1] - 1, vector q is 0 */
 } ALS_OPERANDS;
 
 #define ALS_BLOCK_RESULT ALS_NAME(block_result)
 typedef struct {
     ALS_REAL *out;
     ptrdiff_t stride;
-    int width; /* columns to store */
+    int width; /* number of columns to store */
 } ALS_BLOCK_RESULT;
 
-/* sums[r][q] += sum over l from first to last of left[r][l] panel[l][q], for vectors q of
- * from .. to - 1 of n. */
+/* Add to sums[r][q] the sum over l = first .. last - 1 of left[r][l] panel[l][q], for the vectors
+ * q = from .. to - 1 of the n vectors of a panel. */
 ALS_INLINE void ALS_NAME(add_span)(const int rows, const int n, const int from, const int to,
                                    int first, int last, const ALS_OPERANDS *operands,
                                    ALS_VEC sums[4][ALS_BLOCK_COLUMNS]) {
@@ -32,8 +32,9 @@ ALS_INLINE void ALS_NAME(add_span)(const int rows, const int n, const int from, 
         }
 }
 
-/* Multiply ``rows`` rows by a panel of n vectors of columns. The bounds of the vectors' ranges do
- * not fall from one vector to the next: first the leading ones alone, then all, then the last. */
+/* Multiply ``rows`` rows by a panel of n vectors of columns. From one vector to the next, neither
+ * bound of the range decreases. Rows of the panel are therefore visited in three steps: those in
+ * the ranges of only the leading vectors, of all vectors, and of only the trailing vectors. */
 ALS_INLINE void ALS_NAME(multiply_block)(const int rows, const int n, const ALS_OPERANDS *operands,
                                          const ALS_BLOCK_RESULT *result) {
     const int32_t *range = operands->range;
@@ -52,15 +53,16 @@ ALS_INLINE void ALS_NAME(multiply_block)(const int rows, const int n, const ALS_
         else memcpy(result->out + r * result->stride, sums[r], result->width * sizeof(ALS_REAL));
 }
 
-/* Return how many vectors of columns the next panel has, of the ``left`` columns that are left. */
+/* Return how many vectors of columns the next panel has, if ``left`` columns are not packed yet. */
 ALS_INLINE int ALS_NAME(panel_width)(int left) {
     return left > (ALS_BLOCK_COLUMNS - 1) * ALS_LANES ? ALS_BLOCK_COLUMNS
                                                       : (left + ALS_LANES - 1) / ALS_LANES;
 }
 
-/* Pack a matrix (k, m) in panels of n vectors of columns, one panel after the other. ``range`` gets
- * two numbers for each vector: the rows between which it is not zero, half of them if the matrix is
- * triangular, extended so that neither bound falls within a panel. */
+/* Pack a (k, m) matrix into panels of n vectors of columns, one panel after the other. For each
+ * vector, ``range`` is set to the first row that is not zero and the row after the last one. In a
+ * triangular matrix, such a range contains half of the rows on average. Ranges are extended so that
+ * within a panel neither bound decreases from one vector to the next. */
 static void ALS_NAME(pack)(int k, int m, const void *matrix, void *panels, int32_t *range) {
     const ALS_REAL *from = matrix;
     ALS_REAL *to = panels;
@@ -86,7 +88,8 @@ static void ALS_NAME(pack)(int k, int m, const void *matrix, void *panels, int32
     }
 }
 
-/* Pack the transpose of rows[order[0]] .. rows[order[m - 1]], k elements each, as ``pack`` does. */
+/* Pack the matrix whose columns are rows[order[0]] .. rows[order[m - 1]], of k elements each, in
+ * the layout of ``pack``. */
 static void ALS_NAME(pack_rows)(int k, int m, const void *rows, const int32_t *order,
                                 void *panels) {
     ALS_VEC *to = panels;
@@ -109,17 +112,17 @@ static void ALS_NAME(pack_rows)(int k, int m, const void *rows, const int32_t *o
     }
 }
 
-/* Prefetch four rows of ``width`` elements, to be read or to be written. */
+/* Prefetch four rows of ``width`` elements, for writing if ``to_write``, otherwise for reading. */
 ALS_INLINE void ALS_NAME(prefetch_rows)(const ALS_REAL *a, ptrdiff_t stride, int width,
                                         const int to_write) {
     for (int r = 0; r < 4; r++, a += stride)
         for (int l = 0; l < width; l += 64 / sizeof(ALS_REAL))
-            /* clang accepts only a literal there. */
+            /* clang accepts only a literal as the second argument. */
             if (to_write) __builtin_prefetch(a + l, 1);
             else __builtin_prefetch(a + l, 0);
 }
 
-/* Multiply by a packed matrix, panel by panel, four rows at a time. */
+/* Multiply the left matrix by a packed matrix, one panel and four rows at a time. */
 static void ALS_NAME(multiply)(const als_product *product) {
     int k = product->k, m = product->m;
     int64_t rows = product->rows;
@@ -136,7 +139,7 @@ static void ALS_NAME(multiply)(const als_product *product) {
         ALS_BLOCK_RESULT result = {out, product->result_stride, width};
         int64_t r = 0;
         for (; r + 4 <= rows; r += 4) {
-            /* The CPU foresees neither all of the rows to read nor those to overwrite. */
+            /* The CPU does not prefetch all rows that are read, nor those that are overwritten. */
             if (!j && r + 16 <= rows)
                 ALS_NAME(prefetch_rows)(left + (r + 12) * stride, stride, k, 0);
             if (r + 8 <= rows)

@@ -1,7 +1,8 @@
 /* The ranking kernels of one instruction set, in both precisions, and their table.
  *
- * The including file defines RANK_ISA (the name) and, where there is one, RANK_FUSED: the sum of a
- * vector of four and the product of two others, as one instruction.
+ * The including file defines RANK_ISA (the name). If the instruction set has a fused multiply-add,
+ * the file also defines RANK_FUSED, which adds the product of two vectors of four doubles to a
+ * third.
  */
 #ifndef RANK_ISA
 #error "include rank_isa.h from the file of an instruction set only"
@@ -17,7 +18,8 @@ typedef double rank_four __attribute__((vector_size(32)));
 
 #define RANK_REAL float
 #define RANK_ULPS 1e-6
-/* Products of float32 are exact in float64, so the fused instruction rounds as two do. */
+/* Products of float32 numbers are exact in float64, so a fused multiply-add rounds in the same way
+ * as separate instructions. */
 #ifdef RANK_FUSED
 #define RANK_MULTIPLY_ADD RANK_FUSED
 #else
@@ -30,7 +32,8 @@ typedef double rank_four __attribute__((vector_size(32)));
 
 #define RANK_REAL double
 #define RANK_ULPS 1e-15
-/* A fused instruction would round otherwise than the baseline; see -ffp-contract in setup.py. */
+/* With float64 factors, a fused multiply-add would round differently from the baseline, so it is
+ * not used; see -ffp-contract in setup.py. */
 #define RANK_MULTIPLY_ADD(sum, a, b) ((sum) + (a) * (b))
 #include "topk.h"
 #undef RANK_REAL

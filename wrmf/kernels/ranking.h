@@ -1,7 +1,7 @@
-/* The kernels of ranking: the list of one user, and the table of functions on it.
+/* The kernels of ranking: the list of one user, and the table of functions that update it.
  *
- * A tile's scores are a matrix product and are off by at most ``margin``; what decides is the exact
- * score of topk.h. docs/ranking.md has the mathematics.
+ * The scores of a tile come from a matrix product and differ from the exact scores by at most
+ * ``margin``. Items are ranked by the exact score of topk.h. docs/ranking.md has the mathematics.
  */
 #ifndef WRMF_KERNELS_RANKING_H
 #define WRMF_KERNELS_RANKING_H
@@ -13,15 +13,15 @@ typedef struct {
     const void *user;  /* (k) the user's factors */
     const void *items; /* (n_items, k) the factors of all items */
     int k;
-    int32_t n;        /* items wanted */
-    int32_t capacity; /* of candidates, at least 2 n + 64 */
-    int32_t n_scores; /* in the heap: the best n so far */
+    int32_t n;        /* number of items to find */
+    int32_t capacity; /* largest number of candidates, at least 2 n + 64 */
+    int32_t n_scores; /* number of scores in the heap, at most n */
     int32_t n_candidates;
-    double margin;    /* a tile's score is off by at most this */
-    double floor;     /* exact scores below it do not matter to the caller */
-    double threshold; /* scores of a tile below it do not matter */
-    void *heap;       /* (n) scores, the lowest first */
-    void *candidates; /* (capacity) rank_candidate_float or _double */
+    double margin;    /* largest error of a tile's score */
+    double floor;     /* the caller does not need items with exact scores below it */
+    double threshold; /* tile scores below it cannot change the result */
+    void *heap;       /* (n) the best scores so far, as a heap with the lowest first */
+    void *candidates; /* (capacity) of type rank_candidate_float or rank_candidate_double */
 } rank_list;
 
 typedef struct {
@@ -34,51 +34,54 @@ typedef struct {
     int32_t item;
 } rank_candidate_double;
 
-/* A tile: scores of one user, ``width`` of them, a multiple of RANK_RUN, and the items' numbers. */
+/* One user's scores in a tile, and the indices of the items. ``width``, the number of scores, is a
+ * multiple of RANK_RUN. */
 typedef struct {
     const void *scores;
     const int32_t *items;
     int width;
 } rank_tile;
 
-/* How many items of a tile come before a held-out item. */
+/* The number of items of a tile whose scores are above that of a held-out item, equal to it, and
+ * equal with a lower item index, which ranks the item of the tile first. */
 typedef struct {
     int32_t above, equal, equal_before;
 } rank_counts;
 
-/* Scores are scanned in runs of this many: a short loop that compilers turn into vectors. */
+/* The number of scores that are scanned in one loop. Compilers vectorise such a short loop. */
 #define RANK_RUN 64
 
 /* The kernels of one precision and one instruction set. */
 typedef struct {
-    /* Return x y, summed in float64 in a fixed order: the same on every instruction set. Rounded to
-     * the factors' precision it decides. */
+    /* Return the dot product of x and y, summed in float64 in a fixed order, so that it is the same
+     * with every instruction set. Items are ranked by it, rounded to the factors' precision. */
     double (*exact_score)(const void *x, const void *y, int k);
-    /* Add a tile's scores to a list; -inf never counts. */
+    /* Add the items of a tile to a list; items with score -inf are never added. */
     void (*scan)(rank_list *, const rank_tile *);
     /* Add items to a list by their exact scores. */
     void (*add_items)(rank_list *, const int32_t *items, int64_t count);
-    /* Order the candidates by exact score; return how many of the n there are. */
+    /* Order the candidates by exact score, and return the length of the list, at most n. */
     int32_t (*finish)(rank_list *);
-    /* Return the n-th best of ``count`` scores, -inf if they are fewer; the list is empty before
-     * and after. */
+    /* Return the n-th best of ``count`` scores, or -inf if there are fewer than n. The list must be
+     * empty, and is empty again afterwards. */
     double (*nth_best)(rank_list *, const void *scores, int64_t count);
-    /* Add to ``above`` how many scores of a tile are surely above; return how many are too close
-     * to tell. */
+    /* Add to ``above`` the number of scores of a tile that are certain to be above ``score``.
+     * Return the number of scores that differ from it by no more than the margin. */
     int32_t (*count_above)(const rank_list *, const rank_tile *, double score, int32_t *above);
-    /* Compare the scores that were too close by their exact scores. */
+    /* Compute the exact scores of the items that differ from ``score`` by no more than the margin,
+     * and count them in ``rank_counts``. */
     void (*count_close)(const rank_list *, const rank_tile *, double score, int32_t item,
                         rank_counts *);
 } rank_kernels;
 
-/* The table of each instruction set, indexed by whether the precision is double. The baseline's is
- * there for every compiler. */
+/* The table of each instruction set, indexed by whether the precision is double. The table
+ * of the baseline exists with every compiler. */
 extern ISA_HIDDEN const rank_kernels rank_kernels_baseline[2];
 #define RANK_EXTERN(name, has) extern ISA_HIDDEN const rank_kernels rank_kernels_##name[2];
 ISA_TABLE(RANK_EXTERN)
 #undef RANK_EXTERN
 
-/* Return the kernels of an instruction set; ``blas`` has those of the baseline. */
+/* Return the kernels of an instruction set; for ``blas``, those of the baseline. */
 static inline const rank_kernels *rank_kernels_of(int isa, int is_double) {
 #define RANK_TABLE_OF(name, has) rank_kernels_##name,
     static const rank_kernels *const tables[] = {rank_kernels_baseline, ISA_TABLE(RANK_TABLE_OF)};
@@ -100,7 +103,7 @@ static inline size_t rank_candidate_size(int is_double) {
     return is_double ? sizeof(rank_candidate_double) : sizeof(rank_candidate_float);
 }
 
-/* Return the score at a place of a finished list, and its item. */
+/* Return the score at a place of a finished list, and set ``item`` to the item at this place. */
 static inline double rank_entry(const rank_list *list, int is_double, int32_t place,
                                 int32_t *item) {
     if (is_double) {

@@ -1,9 +1,9 @@
-/* Loading rows into lanes, and storing their solutions. */
+/* Functions that load rows into lanes and store their solutions. */
 #ifndef ALS_REAL
 #error "include rows.h from als_real.h only"
 #endif
 
-/* Entries of one row. */
+/* The entries of one row. */
 #define ALS_ROW ALS_NAME(row)
 typedef struct {
     const int32_t *columns;
@@ -20,10 +20,10 @@ ALS_INLINE ALS_ROW ALS_NAME(row_entries)(const als_problem *problem, int32_t row
     return ALS_NAME(entries_of)(problem, problem->indptr[row], problem->indptr[row + 1]);
 }
 
-/* The rows of a batch. Lanes past ``count`` are without entries. */
+/* The rows of a batch, one in each lane. Lanes from ``count`` on have no entries. */
 #define ALS_ROWS ALS_NAME(rows)
 typedef struct {
-    int count, longest; /* rows; entries of the longest */
+    int count, longest; /* number of rows; entries of the longest row */
     ALS_ROW lane[ALS_LANES];
 } ALS_ROWS;
 
@@ -38,8 +38,8 @@ static void ALS_NAME(load_rows)(const als_problem *problem, const als_batch *bat
     }
 }
 
-/* Load the weights of entries e .. e + ALS_LANES - 1: vector q has entry e + q of each lane's row,
- * zeros past the end of a row. */
+/* Load the weights of entries e .. e + ALS_LANES - 1 of all rows: vector q has entry e + q of each
+ * lane's row, or 0 past the end of the row. */
 ALS_INLINE void ALS_NAME(load_weights)(const ALS_ROWS *rows, int e, ALS_VEC w[ALS_LANES]) {
     for (int lane = 0; lane < ALS_LANES; lane++) {
         int left = (int)rows->lane[lane].length - e;
@@ -50,8 +50,9 @@ ALS_INLINE void ALS_NAME(load_weights)(const ALS_ROWS *rows, int e, ALS_VEC w[AL
     ALS_NAME(transpose)(w);
 }
 
-/* Load (spectrum[l] + lambda of the row)^(-1/2) for each factor l: 0 in directions that have
- * neither, and in the padding. NULL if all scales are 1, since ``fixed`` is whitened. */
+/* Load the scale (spectrum[l] + lambda)^(-1/2) of each factor l of a row. Where both summands are
+ * 0, and in the padding, the scale is 0. Return NULL if ``fixed`` is whitened, since all scales are
+ * then 1. */
 ALS_INLINE const ALS_VEC *ALS_NAME(load_scales)(const als_problem *problem, int row,
                                                 ALS_VEC *scales) {
     if (!problem->spectrum) return NULL;

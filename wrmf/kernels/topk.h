@@ -1,10 +1,11 @@
-/* Top-n lists, and counts of the scores above a given one, in one precision: RANK_REAL. Loops have
- * a fixed length, so that compilers vectorise them. Included twice by rank_isa.h. */
+/* Top-n lists, and counts of the scores above a given one, in one precision, RANK_REAL. The
+ * innermost loops have a fixed length, so that compilers vectorise them. rank_isa.h includes this
+ * file twice. */
 #ifndef RANK_REAL
 #error "include topk.h from rank_isa.h only"
 #endif
 
-/* Strict order of ranks: the higher score first, and among equal scores the lower item index. */
+/* Whether a is ranked before b: it has a higher score, or an equal one and a lower item index. */
 #ifndef RANK_BETTER
 #define RANK_BETTER(a, b) ((a).score > (b).score || ((a).score == (b).score && (a).item < (b).item))
 #define RANK_CANDIDATE RANK_NAME(rank_candidate)
@@ -13,7 +14,7 @@
 /* ---- The exact score: 16 interleaved float64 sums that are added pairwise. ---- */
 
 #if defined(__GNUC__)
-/* Vectors of four: as an array, the sums would be kept in memory. */
+/* With vectors of four, compilers keep the sums in registers; arrays would be kept in memory. */
 typedef RANK_REAL RANK_NAME(four) __attribute__((vector_size(4 * sizeof(RANK_REAL))));
 
 static inline void RANK_NAME(load_four)(rank_four *wide, const RANK_REAL *x) {
@@ -98,7 +99,8 @@ static void RANK_NAME(push_score)(rank_list *list, RANK_REAL score) {
         heap[at] = score;
         if (list->n_scores < list->n) return;
     }
-    /* The n-th exact score is at least heap[0] - margin, and off by as much in its tile. */
+    /* The n-th best exact score is at least heap[0] - margin. An item with this exact score may
+     * have a tile score that is lower by another margin. */
     if ((double)heap[0] - 2 * list->margin > list->threshold)
         list->threshold = (double)heap[0] - 2 * list->margin;
 }
@@ -135,7 +137,7 @@ static void RANK_NAME(sort_candidates)(RANK_CANDIDATE *c, int32_t count) {
     }
 }
 
-/* Drop the candidates below the threshold, then order the rest by exact score; keep n at most. */
+/* Drop the candidates below the threshold, order the rest by exact score, and keep at most n. */
 static int32_t RANK_NAME(finish)(rank_list *list) {
     RANK_CANDIDATE *c = list->candidates;
     int32_t kept = 0;
@@ -172,7 +174,7 @@ static void RANK_NAME(add_candidate)(rank_list *list, RANK_REAL score, int32_t i
     RANK_NAME(push_score)(list, score);
 }
 
-/* Return a RANK_REAL that is not above ``value``, and close to it. */
+/* Return a RANK_REAL that is at most ``value`` and close to it. */
 static RANK_REAL RANK_NAME(round_down)(double value) {
     RANK_REAL rounded = (RANK_REAL)value;
     return (double)rounded <= value ? rounded : (RANK_REAL)(rounded - fabs(rounded) * RANK_ULPS);
@@ -186,7 +188,8 @@ static void RANK_NAME(scan)(rank_list *list, const rank_tile *tile) {
         int found = 0, places[RANK_RUN];
         for (int j = 0; j < RANK_RUN; j++) found |= run[j] >= threshold;
         if (!found) continue;
-        /* Without branches: a place is overwritten unless its score counts. */
+        /* To avoid branches, every place is written; the next one overwrites it unless its score
+         * reaches the threshold. */
         found = 0;
         for (int j = 0; j < RANK_RUN; j++) places[found] = j, found += run[j] >= threshold;
         for (int at = 0; at < found; at++) {

@@ -1,4 +1,4 @@
-/* The vector type: ALS_LANES numbers of ALS_REAL, elementwise functions, transposition, sums. */
+/* The type of vectors of ALS_LANES numbers, and functions: elementwise, transposition, sums. */
 #ifndef ALS_REAL
 #error "include vector.h from als_real.h only"
 #endif
@@ -14,15 +14,16 @@
 /* A loop that is unrolled n times: ALS_UNROLL(4, int i = 0; i < n; i++). */
 #define ALS_UNROLL(n, ...) ISA_PRAGMA_OF(GCC unroll n) for (__VA_ARGS__)
 
-/* Lists of lane numbers, as the shuffle builtin wants them: f(0, h), f(1, h), ... */
+/* Lists of lane numbers f(0, h), f(1, h), ..., which are the arguments of the shuffle builtin. */
 #define ALS_LIST2(f, h, o) f(o, h), f(o + 1, h)
 #define ALS_LIST4(f, h, o) ALS_LIST2(f, h, o), ALS_LIST2(f, h, o + 2)
 #define ALS_LIST8(f, h, o) ALS_LIST4(f, h, o), ALS_LIST4(f, h, o + 4)
 #define ALS_LIST16(f, h, o) ALS_LIST8(f, h, o), ALS_LIST8(f, h, o + 8)
 
-/* Lane p of the even pieces of a and b, or of the odd ones: pieces of one number within each 16
- * bytes while h is smaller than those, then pieces of 16 bytes among all lanes. CPUs have an
- * instruction for both. */
+/* ALS_EVEN and ALS_ODD give the source of lane p in a shuffle that selects the even or the odd
+ * pieces of two vectors a and b. While h is smaller than ALS_PIECE, a piece is one number, and
+ * pieces are selected within each 16 bytes. From then on a piece has 16 bytes, and pieces are
+ * selected among all lanes. CPUs have an instruction for either shuffle. */
 #define ALS_PIECE (16 / ALS_REAL_BYTES)
 #define ALS_PICK(p, part, all, odd)                                                                \
     ((p) / (all) * (all) + (p) % ((all) / 2) / (part) * 2 * (part) + (p) % (part) +                \
@@ -60,7 +61,7 @@
 #endif
 
 typedef ALS_REAL ALS_VEC __attribute__((vector_size(ALS_VECTOR_BYTES)));
-/* The result of a comparison: all bits of a lane, or none. */
+/* The result of a comparison: all bits of a lane are 1 if it holds, otherwise 0. */
 typedef __typeof__((ALS_VEC){0} > (ALS_VEC){0}) ALS_MASK;
 
 ALS_INLINE ALS_VEC ALS_NAME(fill)(ALS_REAL value) { return value - (ALS_VEC){0}; }
@@ -91,7 +92,7 @@ ALS_INLINE void ALS_NAME(transpose)(ALS_VEC v[ALS_LANES]) {
 #endif
 }
 
-/* Return the sum over the lanes of v[q] in lane q. */
+/* Return a vector whose lane q is the sum over the lanes of v[q]. */
 ALS_INLINE ALS_VEC ALS_NAME(fold)(ALS_VEC v[ALS_LANES]) {
     ALS_FOLD_STAGE(1)
 #if ALS_LANES >= 4
@@ -121,14 +122,14 @@ ALS_INLINE ALS_REAL ALS_NAME(total)(ALS_VEC v) {
     return v[0];
 }
 
-/* Take the next ``count`` vectors of a scratch. */
+/* Return the start of the next ``count`` vectors of the scratch memory, and move ``next`` on. */
 ALS_INLINE ALS_VEC *ALS_NAME(take)(ALS_VEC **next, ptrdiff_t count) {
     ALS_VEC *start = *next;
     *next += count;
     return start;
 }
 
-/* With WRMF_DEBUG, stop the process if a solver's scratch is larger than what was allocated. */
+/* With WRMF_DEBUG, abort the process if a solver uses more scratch than was allocated. */
 #ifdef WRMF_DEBUG
 #include <stdio.h>
 #include <stdlib.h>
