@@ -67,7 +67,7 @@ cdef class Room:
 
 
 cdef bint is_singular(int k, int order, const floating *factor, floating largest) noexcept nogil:
-    """Whether a pivot is within rounding error of zero, compared with ``largest`` on the diagonal."""
+    """Whether a pivot is zero up to rounding errors; ``largest`` is the largest of the diagonal."""
     cdef int j
     cdef floating tolerance = k * <floating> (1.1920929e-7 if floating is float
                                               else 2.220446049250313e-16)

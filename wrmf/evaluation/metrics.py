@@ -1,9 +1,8 @@
-"""The metrics. Each is a function and one row of the table ``METRICS``, and nothing else.
+"""The metrics. Each consists of a function and a row of the table ``METRICS``.
 
-Ranking metrics are computed for each user, from the ranks of the user's held-out items; items with
-equal scores are ranked by their order. Error metrics are computed over all cells of the users' rows
-at once. To add a
-metric, write its function and add its row.
+Ranking metrics are computed for each user, from the ranks of the user's held-out items among all
+items. Items with equal scores are ranked by their order. Error metrics are computed over all cells
+of the users' rows at once. To add a metric, write its function and add its row.
 """
 
 from __future__ import annotations

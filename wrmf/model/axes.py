@@ -1,4 +1,4 @@
-"""Reorder data to the users and items of a fitted model.
+"""Reorders data to the users and items of a fitted model.
 
 Interactions are matched by id, matrices without ids by position.
 """

@@ -113,7 +113,7 @@ class FoldIn(Parametrized, Recommender):
             Folded in as by ``fold_in_users``. Users are named by their ids, or 0, 1, 2, … for a
             matrix.
         n, exclude_seen, exclude, items, fallback : as in ``recommend``
-            The items seen are those of ``interactions``.
+            The items that a user has seen are those in ``interactions``.
 
         Examples
         --------

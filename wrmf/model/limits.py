@@ -46,7 +46,7 @@ def check_weights(matrix: sparse.csr_matrix, params: Parameters) -> None:
 
 def _check_unobserved_weight(n_rows: int, params: Parameters) -> None:
     """Raise a ValueError if α₀ times a sum over all rows may be infinite."""
-    # Assumes that the square of a factor is at most a million, which seldom fails.
+    # Assumes that squares of factors are at most a million, which nearly always holds.
     limit = float(np.finfo(params.dtype).max) / 1e6 / n_rows
     if params.objective.unobserved_weight > limit:
         raise ValueError(

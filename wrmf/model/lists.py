@@ -26,7 +26,7 @@ class ItemFilter:
     ----------
     exclude, items : ids, or mapping of user id to ids, or None
         ``exclude`` are items never to recommend; ``items`` are the only ones to choose from. Ids
-        hold for all users, a mapping for each user that it names.
+        apply to all users, a mapping only to the users that it names.
     """
 
     exclude: Any = None
@@ -110,7 +110,7 @@ def _ranked(
         query.factors, item_factors, n, blocked, allowed, num_threads
     )
     if isinstance(filters.items, Mapping):
-        # Users with a list of their own are ranked again, over that list alone.
+        # For users who have their own list of items, rank only the items of this list.
         named = np.flatnonzero([user in filters.items for user in query.users.tolist()])
         lists = _lists_as_matrix(state, query.users, filters.items)[named]
         if blocked is not None:

@@ -73,7 +73,7 @@ def validate_parameters(params: Mapping[str, Any]) -> Parameters:
     Raises
     ------
     TypeError, ValueError
-        With the parameter's name, its value and what was expected.
+        The message names the parameter, its value and the values that are allowed.
 
     Examples
     --------

@@ -76,7 +76,7 @@ class Fallback:
 
 
 def nothing_known(counts: np.ndarray, factors: np.ndarray) -> np.ndarray:
-    """Return, for each user, whether the model knows nothing of them.
+    """Return, for each user, whether the model knows nothing about the user.
 
     That is so for users without interactions (``counts`` of 0) whose factors are all zero. Training
     gives such users zeros, but other factors may have been assigned.

@@ -40,8 +40,8 @@ def _timestamp(parts: list[Any]) -> Any:
     try:
         return stamp if zone is None else stamp.tz_convert(zone)
     except (KeyError, ValueError, TypeError, OSError):
-        # If this machine does not know the time zone, keep the offset: the instant is the same, and
-        # so the id is equal.
+        # If this machine does not know the time zone, use the UTC offset instead. The instant is
+        # the same, so the id is equal.
         return stamp
 
 

@@ -220,7 +220,7 @@ def _refuse_mask(ids: Any, axis_ids: np.ndarray, axis: str) -> None:
 
 
 def _as_replacement(factors: Any, current: np.ndarray, name: str) -> np.ndarray:
-    """Return ``factors`` as an array that the kernels can take in place of ``current``."""
+    """Return ``factors`` as an array with the dtype and layout that the kernels require."""
     # The next training run writes to the array, so a read-only one is copied.
     array: np.ndarray = np.require(factors, current.dtype, ["C_CONTIGUOUS", "WRITEABLE"])
     if array.shape != current.shape:

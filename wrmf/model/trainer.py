@@ -21,8 +21,8 @@ __all__ = ["Callback", "Trainable", "Trainer"]
 # Called with the model and the number of iterations done; True stops training.
 Callback = Callable[[Any, int], Any]
 
-# If the largest item factor is not above this, all factors are converging to zero; a warning is
-# given.
+# If no item factor is larger than VANISHED in absolute value, all factors are converging to zero,
+# and a warning is given.
 VANISHED = 1e-12
 
 

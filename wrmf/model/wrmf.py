@@ -42,7 +42,7 @@ class WRMF(FoldIn):
     factors : int ≥ 1, default 128
         Dimensions k of the latent space.
     regularization : float ≥ 0, or (user, item), default 30
-        λ. With 0, the minimum-norm solution is taken if there are many.
+        λ. With 0, the minimum may not be unique; the minimum-norm solution is then taken.
     alpha : float ≥ 0, default 30.0
         How much one count adds to the confidence in a pair.
     iterations : int ≥ 1, default 10

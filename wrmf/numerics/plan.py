@@ -64,7 +64,7 @@ class Batch(NamedTuple):
     isa : int, the instruction set; 0 solves row by row with BLAS
     method : int, one of ``wrmf._als.METHODS``
     rows : int32, the rows in the order in which threads take them
-    parts : Parts, empty unless the rows are so long that they are summed in parts
+    parts : Parts of the rows, if they are so long that they are summed in parts; otherwise empty
     """
 
     isa: int
@@ -167,7 +167,7 @@ class Solver:
     flops: Callable[[Rows], np.ndarray]
 
 
-# The solvers by the name that users give.
+# The solvers, by the value of the parameter ``solver``.
 SOLVERS = {
     "exact": Solver(plan_exact, exact_flops),
     "cg": Solver(plan_cg, cg_flops),
@@ -181,7 +181,7 @@ class Plan:
     Attributes
     ----------
     n_filled : int, rows with entries; they come first in the side's order
-    started : int32, rows whose solution starts from the present factors
+    started : int32, the rows whose solution starts from their present factors
     batches : list of Batch
     """
 
