@@ -53,9 +53,9 @@ class TestPart:
         users = split.users
         known = (split.train if split.fold_in is None else split.fold_in).matrix[users]
         held_out = split.test.matrix[users]
-        cold_items = split.cold_items
-        if len(cold_items):
-            cold_items = np.intersect1d(cold_items, held_out.indices)
+        is_cold = np.zeros(split.train.n_items, dtype=bool)
+        is_cold[split.cold_items] = True
+        cold_items = np.unique(held_out.indices[is_cold[held_out.indices]])
         counts = len(split.cold_users), len(cold_items)
         if cold == "error" and any(counts):
             ids = split.train.users[split.cold_users], split.train.items[cold_items]

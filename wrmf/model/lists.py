@@ -34,6 +34,8 @@ class ItemFilter:
 
     def check_users(self, users: np.ndarray) -> None:
         """Raise a ValueError if a mapping names a user who is not among ``users``."""
+        if not any(isinstance(lists, Mapping) for lists in (self.exclude, self.items)):
+            return
         asked = set(users.tolist())
         for name, lists in (("exclude", self.exclude), ("items", self.items)):
             others = (

@@ -81,20 +81,26 @@ def nothing_known(counts: np.ndarray, factors: np.ndarray) -> np.ndarray:
     That is so for users without interactions (``counts`` of 0) whose factors are all zero. Training
     gives such users zeros, but other factors may have been assigned.
     """
-    return np.asarray((counts == 0) & ~factors.any(axis=1))
+    nothing: np.ndarray = counts == 0
+    nothing[nothing] = ~factors[nothing].any(axis=1)
+    return nothing
 
 
 def users_query(state: Factors, users: Any, exclude_seen: bool, fallback: Fallback) -> Query:
     """Return the query for users of a model by their ids, or for all of them (None)."""
-    if users is not None and fallback.unknown != "raise":
-        ids, rows = state.locate_users(users)
+    if users is None:
+        ids, factors, history = state.users, state.user_factors, state.train_matrix
+        known = np.ones(len(ids), dtype=bool)
     else:
-        rows = np.arange(len(state.users)) if users is None else state.find_users(users)
-        ids = state.users[rows]
-    known = rows >= 0
-    factors = state.user_factors[rows]
-    factors[~known] = 0
-    history = _rows_of(state.train_matrix, rows)
+        if fallback.unknown == "raise":
+            rows = state.find_users(users)
+            ids = state.users[rows]
+        else:
+            ids, rows = state.locate_users(users)
+        known = rows >= 0
+        factors = state.user_factors[rows]
+        factors[~known] = 0
+        history = _rows_of(state.train_matrix, rows)
     unknown = nothing_known(np.diff(history.indptr), factors)
     seen = history if exclude_seen else None
     return Query(ids, factors, seen, unknown, fallback.popular(known))
