@@ -1,4 +1,4 @@
-"""Writing files in one step, and the folder of downloads."""
+"""Write files atomically, and find the folder of downloads."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import IO
 
 __all__ = ["cache_folder", "replacing", "write_atomically"]
 
-# Windows translates line ends unless a file is opened as binary.
+# The flag that opens files as binary on Windows, which would otherwise translate line ends.
 BINARY = getattr(os, "O_BINARY", 0)
 
 
@@ -20,9 +20,9 @@ BINARY = getattr(os, "O_BINARY", 0)
 def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """Open a binary file that takes the place of ``path`` when the block ends.
 
-    The file is written beside its target, flushed to disk and renamed, so a reader sees the old
-    content or the new one. If the block raises, the target stays as it was and nothing is left
-    behind. The file gets the permissions that the process gives to new files.
+    The content is written to a temporary file in the same folder, flushed to disk and renamed, so
+    a reader sees either the old or the new content. If the block raises, the target stays as it
+    was and the temporary file is removed. The file gets the permissions that the process gives to new files.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""The ids of an axis: validated, looked up, and matched with those of another axis."""
+"""Validate the ids of an axis, look them up, and match them with the ids of another axis."""
 
 from __future__ import annotations
 
@@ -23,13 +23,14 @@ __all__ = [
     "same_ids",
 ]
 
-# What to do with ids that are not on a given axis.
+# The values of the parameter ``unknown``: what to do with ids that are not on a given axis.
 UNKNOWN = ("error", "drop", "extend")
 
 
 def same_ids(a: np.ndarray, b: np.ndarray) -> bool:
     """Return whether two arrays hold the same ids in the same order."""
-    # Objects made from one another share their arrays, which saves the comparison.
+    # Interactions that were made from one another share their arrays of ids, so that the
+    # comparison of all elements is often unnecessary.
     return a is b or np.array_equal(a, b)
 
 
@@ -41,8 +42,8 @@ def object_array(values: Sequence[Any]) -> np.ndarray:
 
 
 def lookup_table(ids: np.ndarray) -> pd.Index:
-    """Return an index from ids to their positions."""
-    # Without the argument, ids that are tuples would become levels of a MultiIndex.
+    """Return a pandas index that looks up the positions of ids."""
+    # By default, pandas would convert ids that are tuples to a MultiIndex.
     index: pd.Index = pd.Index(ids, tupleize_cols=False)
     return index
 
@@ -83,7 +84,7 @@ def _described(unknown: np.ndarray, axis: str) -> str:
 
 
 def as_ids(ids: Iterable[Any] | None, n: int | None, name: str) -> np.ndarray:
-    """Return ids as an int64 or object array of n distinct, non-null values, each exactly.
+    """Return ids as an int64 or object array of n distinct, non-null ids, none of them rounded.
 
     Parameters
     ----------
@@ -96,7 +97,7 @@ def as_ids(ids: Iterable[Any] | None, n: int | None, name: str) -> np.ndarray:
     if isinstance(ids, (str, bytes)) or not isinstance(ids, Iterable):
         raise TypeError(f"{name} must be a sequence of ids, got the single {ids!r}")
     if isinstance(ids, (Mapping, Set, pd.DataFrame)):
-        # The order of its keys need not be that of the positions.
+        # The keys of a dict or the elements of a set need not be in the order of the positions.
         raise TypeError(
             f"{name} must be a sequence of ids in the order of the axis, got a "
             f"{type(ids).__name__}; of a dict from id to position pass sorted(d, key=d.get)"
@@ -104,7 +105,7 @@ def as_ids(ids: Iterable[Any] | None, n: int | None, name: str) -> np.ndarray:
     column = _as_column(ids)
     if n is not None and len(column) != n:
         raise ValueError(f"{name} must hold {n} ids, got {len(column)}")
-    # Every text is an id here, as no file says what its nulls look like.
+    # Texts such as "NULL" mark missing ids in files only; here, every text is an id.
     codes, distinct = encode_ids(column, name, null_texts=())
     if (codes < 0).any():
         raise ValueError(f"{name} holds a null id at position {int((codes < 0).argmax())}")
@@ -112,7 +113,7 @@ def as_ids(ids: Iterable[Any] | None, n: int | None, name: str) -> np.ndarray:
         twice = distinct[np.bincount(codes) > 1].tolist()[0]
         raise ValueError(f"{name} holds the id {twice!r} twice")
     if distinct.dtype == object and not (lookup := lookup_table(distinct)).is_unique:
-        # Values of different types may be equal, as 1, True and Decimal(1).
+        # Values of different types may be equal, such as 1, True and Decimal(1).
         twice = distinct[lookup.duplicated()].tolist()[0]
         raise ValueError(f"{name} holds {twice!r} and another id that is equal to it")
     return distinct
@@ -137,21 +138,24 @@ def check_unknown(unknown: str) -> None:
 
 @dataclass(frozen=True)
 class AxisMap:
-    """Where the positions of one axis are on another.
+    """A mapping from the positions of an old axis to the positions of a new axis.
 
     Attributes
     ----------
     ids : int64 or object (n_new,)
-        The ids of the other axis, with those that extend it at the end.
+        The ids of the new axis. Ids that were added to extend it are at the end.
     positions : int64 (n_old,)
-        -1 for an id that is not on it.
+        The position on the new axis of each id of the old axis; -1 if it is not there.
     """
 
     ids: np.ndarray
     positions: np.ndarray
 
     def rearrange(self, names: np.ndarray | None) -> np.ndarray | None:
-        """Return the names of the positions in their new order; ids without one are their own."""
+        """Return the names of the old axis in the order of the new axis.
+
+        Ids of the new axis that have no name are named by their text.
+        """
         if names is None:
             return None
         renamed = object_array([str(name) for name in self.ids.tolist()])
@@ -161,11 +165,12 @@ class AxisMap:
 
 
 def map_axis(ids: np.ndarray, onto: np.ndarray | None, unknown: str, name: str) -> AxisMap:
-    """Match the ids of an axis with those of another.
+    """Match the ids of an axis with the ids of another axis.
 
     Parameters
     ----------
-    ids, onto : int64 or object arrays of distinct ids; ``onto`` None leaves the axis as it is
+    ids, onto : int64 or object arrays of distinct ids
+        The ids of the two axes. If ``onto`` is None, the axis stays as it is.
     unknown : {"error", "drop", "extend"}
         What to do with ids that are not in ``onto``.
     name : {"users", "items"}, what error messages call the axis
@@ -192,7 +197,10 @@ def map_axis(ids: np.ndarray, onto: np.ndarray | None, unknown: str, name: str) 
 
 
 def _joined(first: np.ndarray, second: np.ndarray, name: str) -> np.ndarray:
-    """Return the ids of both; numbers beside text are an error, as 7 and "7" may be one id."""
+    """Return the ids of ``first``, followed by those of ``second``.
+
+    It is an error if one holds numbers and the other text, as 7 and "7" may mean the same id.
+    """
     if first.dtype == second.dtype == np.int64:
         return np.concatenate([first, second])
     joined = object_array([*first.tolist(), *second.tolist()])

@@ -27,17 +27,17 @@ __all__ = [
 MatrixLike: TypeAlias = "sparse.spmatrix | sparse.sparray | np.ndarray"
 RandomStateLike: TypeAlias = int | np.integer | np.random.Generator | np.random.RandomState | None
 
-# Column indices are int32 in the kernels.
+# The largest number of rows or columns of a matrix: the kernels hold column indices as int32.
 MAX_LENGTH = 2**31 - 1
 
 
 def is_number(value: object) -> TypeGuard[float]:
-    """Return whether ``value`` is a real number; bools are not."""
+    """Return whether ``value`` is a real number other than a bool."""
     return isinstance(value, numbers.Real) and not isinstance(value, (bool, np.bool_))
 
 
 def is_integer(value: object) -> TypeGuard[int]:
-    """Return whether ``value`` is a whole number of an integer type; bools are not."""
+    """Return whether ``value`` is a whole number of an integer type other than bool."""
     return isinstance(value, numbers.Integral) and not isinstance(value, (bool, np.bool_))
 
 
@@ -47,7 +47,7 @@ def _described(value: object) -> str:
 
 
 def as_positive_int(value: object, name: str, minimum: int = 1) -> int:
-    """Return ``value`` as an int ≥ ``minimum``; bools, floats and strings are a TypeError."""
+    """Return ``value`` as an int ≥ ``minimum``; bools, floats and strings raise a TypeError."""
     if not is_integer(value):
         raise TypeError(f"{name} must be a whole number, got {_described(value)}")
     if value < minimum:
@@ -127,11 +127,11 @@ def as_csr(
     Raises
     ------
     TypeError
-        If it is not a matrix of real numbers.
+        If ``matrix`` is not a matrix of real numbers.
     ValueError
-        For broken or out-of-range indices, for NaN, infinite or negative values (also where the
-        values of a pair would add up to a positive one), for values beyond the range of float32,
-        and for an empty matrix.
+        For broken or out-of-range indices, for NaN, infinite or negative values (even if the values
+        of a repeated pair have a positive sum), for values beyond the range of float32, and for an
+        empty matrix.
 
     Examples
     --------
@@ -139,7 +139,7 @@ def as_csr(
     >>> as_csr(sparse.coo_array(([1, 2], ([0, 0], [1, 1])), shape=(1, 2))).toarray()
     array([[0., 3.]], dtype=float32)
     """
-    # SciPy's compiled conversions trust the indices, so all is validated before any of them.
+    # SciPy's compiled conversions do not check indices, so the matrix is validated first.
     exact = _as_exact_csr(_as_sparse(matrix, name), name)
     if not _is_sorted(exact):
         exact.sum_duplicates()
@@ -183,16 +183,17 @@ def _as_sparse(matrix: Any, name: str) -> Any:
         return matrix
     if isinstance(matrix, np.ma.MaskedArray):
         matrix = matrix.filled(0)
-    # SciPy has no sparse float16.
+    # SciPy has no sparse matrices of float16.
     matrix = matrix.astype(np.float32) if matrix.dtype == np.float16 else _as_native(matrix)
     return sparse.csr_matrix(matrix)
 
 
 def _as_exact_csr(matrix: Any, name: str) -> sparse.csr_matrix:
-    """Return a validated copy as CSR of float64; pairs may be repeated and values be zero.
+    """Return a validated copy of a matrix in CSR format, with float64 values.
 
-    Values are converted before SciPy adds up repeated pairs: in their own type, small integers
-    would overflow, and each sum would be rounded.
+    It may still hold repeated pairs and stored zeros. Values are converted to float64 before SciPy
+    adds up repeated pairs: in their original type, small integers could overflow, and each sum
+    would be rounded.
     """
     if matrix.format in ("csr", "csc", "bsr"):
         n_rows, n_columns = matrix.shape
@@ -212,7 +213,7 @@ def _as_exact_csr(matrix: Any, name: str) -> sparse.csr_matrix:
 
 
 def _as_exact_coo(matrix: Any, name: str) -> sparse.coo_matrix:
-    """Return a matrix of any format as validated COO of float64."""
+    """Validate a matrix of any other format, and return it in COO format with float64 values."""
     if matrix.format != "coo":
         if matrix.format == "lil" and list(map(len, matrix.rows)) != list(map(len, matrix.data)):
             raise ValueError(f"{name} is broken: a row has not one value for each column")
@@ -233,7 +234,10 @@ def _as_exact_coo(matrix: Any, name: str) -> sparse.coo_matrix:
 
 
 def _as_coordinates(coordinates: np.ndarray, name: str) -> np.ndarray:
-    """Return the row or column numbers of COO as integers; whole floats are accepted."""
+    """Return the row or column indices of a COO matrix as integers.
+
+    Floats are accepted if they are whole numbers.
+    """
     if coordinates.dtype.kind == "f" and not (coordinates % 1).any():
         return coordinates.astype(np.int64)
     if coordinates.ndim != 1 or coordinates.dtype.kind not in "iu":
@@ -257,7 +261,8 @@ def _as_float64(values: np.ndarray) -> np.ndarray:
 def _check_compressed(matrix: Any, name: str, n_outer: int, n_inner: int) -> int:
     """Return the number of stored entries after validating ``indptr`` and ``indices``.
 
-    ``n_outer`` is the number of rows (in CSC of columns), ``n_inner`` that of the other axis.
+    ``n_outer`` is the length of the axis that ``indptr`` runs over: rows in CSR, blocks of rows in
+    BSR, columns in CSC. ``n_inner`` is the length of the other axis.
     """
     indptr, indices, values = matrix.indptr, matrix.indices, matrix.data
     for array, part in ((indptr, "indptr"), (indices, "indices")):
@@ -303,19 +308,19 @@ def _check_values(values: np.ndarray, name: str) -> None:
 
 
 def _is_sorted(matrix: sparse.csr_matrix) -> bool:
-    """Return whether columns strictly rise within each row, so that no pair is stored twice."""
+    """Return whether column indices strictly increase in each row, so that no pair is repeated."""
     if matrix.nnz < 2:
         return True
     rises = np.diff(matrix.indices) > 0
     row_ends = matrix.indptr[1:-1]
     row_ends = row_ends[(row_ends > 0) & (row_ends < matrix.nnz)]
-    # From the last column of a row to the first of the next one, any step is right.
+    # From the last entry of a row to the first entry of the next row, the index may decrease.
     rises[row_ends - 1] = True
     return bool(rises.all())
 
 
 def _as_float32(values: np.ndarray, name: str) -> np.ndarray:
-    """Return positive float64 values as float32 values, all of them finite and above zero."""
+    """Convert positive float64 values to float32 values that are all finite and above zero."""
     with np.errstate(over="ignore"):
         single: np.ndarray = values.astype(np.float32)
     if not np.isfinite(single).all():

@@ -1,4 +1,4 @@
-"""What became of the rows of a source, and how many users, items and interactions there are."""
+"""Count rows that were kept, dropped or merged, and count users, items and interactions."""
 
 from __future__ import annotations
 
@@ -9,23 +9,31 @@ __all__ = ["RowCounts", "Summary"]
 
 @dataclass(frozen=True)
 class RowCounts:
-    """How many rows a source had, and how many were dropped or merged for what reason.
+    """The number of rows of a source, and how many were dropped or merged for each reason.
 
-    The rows read are those of all other counts together. ``str()`` has a line for each that is not
-    zero, or none if every row is an interaction of its own.
+    After merging, ``read`` is the sum of all other counts. ``str()`` has a line for each count that
+    is not zero; it is empty if every row became an interaction of its own.
 
     Attributes
     ----------
     read : int
         Rows of the source.
-    null, negative, zero, unknown, small, seen : int
-        Rows dropped for a null id, value or time, a negative value, a value of zero, an id that is
-        on neither of the given axes, a value below the smallest asked for, and a pair that the
-        training part has, too.
+    null : int
+        Rows dropped because an id, the value or the time is null.
+    negative : int
+        Rows dropped because their value is negative.
+    zero : int
+        Rows dropped because their value is 0, and pairs dropped because their merged value is 0.
+    unknown : int
+        Rows dropped because an id is not on the given axes.
+    small : int
+        Rows dropped because their value is below the given minimum.
+    seen : int
+        Test rows dropped because the training set has the same pair.
     repeated : int
         Rows that repeat the pair of another row and were merged with it.
     kept : int
-        Rows that became an interaction each.
+        Rows that are left after merging, each of which is an interaction.
 
     Examples
     --------
@@ -68,7 +76,7 @@ class RowCounts:
 
 @dataclass(frozen=True)
 class Summary:
-    """Counts of a set of interactions; ``str()`` of it has a line for each.
+    """The size and density of a set of interactions; ``str()`` has a line for each figure.
 
     Attributes
     ----------
@@ -76,7 +84,7 @@ class Summary:
     density : float in [0, 1]
         The share of all (user, item) pairs that are interactions.
     rows : RowCounts
-        What became of the rows of the source.
+        How many rows of the source were kept, dropped or merged.
     """
 
     users: int

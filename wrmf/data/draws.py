@@ -1,4 +1,4 @@
-"""Turn shares into counts and draw random entries."""
+"""Convert shares to counts, and draw random entries."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ __all__ = ["as_count", "draw_mask"]
 
 
 def as_count(size: object, n: int, name: str, *, include_all: bool = False) -> int:
-    """Return a share of ``n`` (a float) or a count (an int), up to ``n`` if ``include_all``.
+    """Return ``size`` as a count: an int is the count itself, a float is a share of ``n``.
 
-    Shares are rounded down, so that the count may be 0.
+    Shares are rounded down, so that the count may be 0. A count of ``n`` and a share of 1 are
+    accepted only if ``include_all``.
     """
     if is_integer(size):
         largest = n if include_all else n - 1
@@ -23,12 +24,13 @@ def as_count(size: object, n: int, name: str, *, include_all: bool = False) -> i
         return int(size)
     if not is_number(size):
         raise TypeError(f"{name} must be a share or a whole number, got {size!r}")
-    # Round down, as Rosenthal 2016 does; 1e-9 corrects the rounding of products as 0.29 * 100.
+    # Round down, as Rosenthal 2016 does. Adding 1e-9 corrects products such as 0.29 * 100, which
+    # in floating point is slightly less than 29.
     return math.floor(as_share(size, name, include_one=include_all) * n + 1e-9)
 
 
 def draw_mask(n: int, size: int, generator: np.random.Generator) -> np.ndarray:
-    """Return a bool mask that chooses ``size`` random ones of n."""
+    """Return a bool mask of length ``n`` in which ``size`` random elements are True."""
     mask = np.zeros(n, dtype=bool)
     mask[generator.choice(n, size=size, replace=False)] = True
     return mask

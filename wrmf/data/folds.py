@@ -27,7 +27,7 @@ def k_folds(
     random_state: RandomStateLike = None,
     fold_in: float = 0.8,
 ) -> Iterator[Split]:
-    """Return n splits, one after the other, in which each part of the data is tested once.
+    """Return an iterator over n splits; each fold of the data is the test set of one split.
 
     Parameters
     ----------
@@ -35,8 +35,9 @@ def k_folds(
     n : int ≥ 2, default 5
         Number of folds, whose sizes differ by at most one.
     by : {"interactions", "users"}, default "interactions"
-        Whether folds are random interactions, or whole users (strong generalisation, as
-        :func:`wrmf.split_users`); users with one interaction only are always in ``train``.
+        "interactions": folds are random interactions. "users": folds are whole users (strong
+        generalisation, as in :func:`wrmf.split_users`), and users with only one interaction are
+        always in ``train``.
     random_state : None, int, Generator or RandomState
     fold_in : float in (0, 1), default 0.8
         With "users": share of a held-out user's interactions that is known at test time.
@@ -48,7 +49,8 @@ def k_folds(
     Raises
     ------
     TypeError, ValueError
-        If there are fewer than n interactions, or users with at least two.
+        If there are fewer than n interactions or, with "users", fewer than n users with at least
+        two interactions.
 
     Examples
     --------
@@ -71,7 +73,10 @@ def k_folds(
 
 
 def _draw_folds(n_units: int, n: int, what: str, generator: np.random.Generator) -> np.ndarray:
-    """Return a random fold for each unit."""
+    """Return the number of a random fold for each of ``n_units`` interactions or users.
+
+    Error messages call the units ``what``.
+    """
     if n_units < n:
         raise ValueError(f"{n} folds need at least {n} {what}, there are {n_units}: lower n")
     return generator.permutation(np.arange(n_units) % n)

@@ -1,4 +1,4 @@
-"""Turn a column of ids into codes and the distinct ids, each exactly what it was."""
+"""Encode a column of ids as integer codes and an array of distinct ids, none of them rounded."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ if TYPE_CHECKING:
 
 __all__ = ["NULL_NUMBERS", "NULL_TEXTS", "encode_ids", "is_arrow", "own_form_ints"]
 
-# What programs write for "no value".
+# Texts by which programs mark a missing value, in columns of any kind.
 NULL_TEXTS = ("", r"\N", "NULL", "null", "None", "nan", "NaN", "<NA>", "<null>", "NaT")
-# Among numbers and times, these stand for it, too.
+# Texts that mark a missing value in columns of numbers and times. As ids, the texts "NA", "N/A",
+# "n/a" and "#N/A" are valid.
 NULL_NUMBERS = (*NULL_TEXTS, "NA", "N/A", "n/a", "#N/A")
-# Above it, floats skip whole numbers, so that different ids may have become the same.
+# From this number on, floats cannot hold every whole number, so that different ids may have been
+# rounded to the same float.
 EXACT_FLOATS = 2**53
-# Codes looked at a time.
+# The number of codes that are checked at a time, so that they fit into the cache of the CPU.
 PART = 1 << 16
 INT64 = np.iinfo(np.int64)
 
@@ -29,7 +31,7 @@ INT64 = np.iinfo(np.int64)
 def encode_ids(
     column: Any, name: str, *, typed: bool = True, null_texts: Sequence[str] = NULL_TEXTS
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the code of each row's id, and the distinct ids by code.
+    """Return an integer code for the id of each row, and the distinct ids, indexed by code.
 
     Parameters
     ----------
@@ -37,23 +39,23 @@ def encode_ids(
     name : str
         What error messages call the column.
     typed : bool, default True
-        Whether the source has types. Where it has not, as in a text file, ids become ints if each
-        of them is the text of its int.
+        Whether the source stores types. If not, as in a text file, ids become ints if each of them
+        is the usual text of its int, such as "7" but not "07".
     null_texts : sequence of str
-        Texts that are no ids.
+        Texts that mark a missing id.
 
     Returns
     -------
     codes : int32 or int64 (n_rows,)
-        From 0 in the order of first appearance; -1 for null.
+        The codes count from 0 in the order in which the ids first appear; -1 is null.
     ids : int64 or object (n_ids,)
-        int64 where all ids are ints of that range.
+        int64 if all ids are ints within the range of int64.
 
     Raises
     ------
     TypeError, ValueError
         For ids that cannot be hashed, floats that are not whole or so large that they may have
-        been rounded, and a column that holds a number and its text.
+        been rounded, and a column that holds both a number and its text, such as 7 and "7".
 
     Examples
     --------
@@ -69,12 +71,12 @@ def encode_ids(
 
 
 def is_arrow(column: Any) -> bool:
-    """Return whether a column is an arrow array; pyarrow is not imported to find out."""
+    """Return whether a column is an arrow array, without importing pyarrow."""
     return type(column).__module__.partition(".")[0] == "pyarrow"
 
 
 def own_form_ints(texts: pa.Array) -> np.ndarray | None:
-    """Return texts as int64 if each is the text of its int, as "7" and not "07", else None."""
+    """Return texts as int64, or None unless each is the usual text of its int ("7", not "07")."""
     import pyarrow as pa
 
     try:
@@ -86,13 +88,16 @@ def own_form_ints(texts: pa.Array) -> np.ndarray | None:
 
 @dataclass(frozen=True)
 class _Encoded:
-    """Codes of rows, -1 for null, and distinct ids: an arrow array of texts, or an ndarray."""
+    """The code of the id of each row, and the distinct ids, indexed by code.
+
+    The code -1 is null. ``ids`` is an arrow array of texts, or an ndarray.
+    """
 
     codes: np.ndarray
     ids: Any
 
     def without(self, null_texts: Sequence[str]) -> _Encoded:
-        """Return the codes with -1 for ids that are one of these texts."""
+        """Drop ids that are one of ``null_texts``; their rows get the code -1."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -105,13 +110,13 @@ class _Encoded:
         return self._keep(~null) if null.any() else self
 
     def _keep(self, kept: np.ndarray) -> _Encoded:
-        """Return the codes with -1 for all but some ids."""
+        """Keep the ids that the bool mask ``kept`` chooses; rows of other ids get the code -1."""
         new_codes = np.append(np.where(kept, np.cumsum(kept) - 1, -1), -1)
         ids = self.ids[kept] if isinstance(self.ids, np.ndarray) else self.ids.filter(kept)
         return _Encoded(new_codes[self.codes], ids)
 
     def in_order(self) -> _Encoded:
-        """Return ids numbered by their first appearance, without those of no row."""
+        """Renumber the ids by their first appearance, and drop ids that no row has."""
         if self._is_in_order():
             return self
         codes, order = pd.factorize(np.asarray(self.codes, dtype=np.int64))
@@ -124,7 +129,7 @@ class _Encoded:
 
     def _is_in_order(self) -> bool:
         n_seen = 0
-        # Parts fit into the cache.
+        # Parts of this length fit into the cache.
         for start in range(0, len(self.codes), PART):
             seen = np.maximum.accumulate(self.codes[start : start + PART])
             np.maximum(seen, n_seen - 1, out=seen)
@@ -174,7 +179,7 @@ def _encode_arrow(column: Any, name: str) -> _Encoded:
 
 
 def _share_dictionary(chunks: Sequence[pa.DictionaryArray]) -> bool:
-    """Return whether all chunks have one dictionary, so that it need not be unified again."""
+    """Return whether all chunks share one dictionary in memory, so that it is already unified."""
     places = [
         (ids.offset, len(ids), [buffer and buffer.address for buffer in ids.buffers()])
         for ids in (chunk.dictionary for chunk in chunks)
@@ -191,7 +196,7 @@ def _dictionary_codes(indices: pa.Array) -> np.ndarray:
 
 
 def _through(codes: np.ndarray, inner: _Encoded) -> _Encoded:
-    """Return codes of ids that are encoded themselves."""
+    """Combine two encodings: ``codes`` are positions of values that ``inner`` has encoded."""
     return _Encoded(np.append(inner.codes, -1)[codes], inner.ids)
 
 
@@ -217,7 +222,7 @@ def _encode_pandas(series: pd.Series, name: str) -> _Encoded:
 
 
 def _encode_objects(series: pd.Series, name: str) -> _Encoded:
-    """Encode ids of any types: a text is another id than its number, a bool than 0 or 1."""
+    """Encode ids of any types; True and False are other ids than 1 and 0."""
     kind = pd.api.types.infer_dtype(series, skipna=True)
     if kind == "string":
         import pyarrow as pa
@@ -244,13 +249,13 @@ def _encode_objects(series: pd.Series, name: str) -> _Encoded:
 
 
 def _ints_or_objects(ids: np.ndarray) -> np.ndarray:
-    """Return ids as int64 where all are ints of that range, else as they are."""
+    """Return ids as int64 if all are ints within the range of int64, else unchanged."""
     ints = len(ids) and all(type(i) is int and INT64.min <= i <= INT64.max for i in ids.tolist())
     return ids.astype(np.int64) if ints else ids
 
 
 def _plain(value: Any, name: str) -> Any:
-    """Return an id as a plain Python value: a whole float as its int, a NumPy scalar unpacked."""
+    """Convert an id to a plain Python value: NumPy scalars are unpacked, floats become ints."""
     if isinstance(value, (str, int)):
         return value
     if isinstance(value, np.generic) and not isinstance(value, (np.datetime64, np.timedelta64)):
@@ -259,7 +264,7 @@ def _plain(value: Any, name: str) -> Any:
         _check_floats(np.array([value]), name)
         return int(value)
     if isinstance(value, Decimal) and value == value.to_integral_value():
-        # Decimals that are equal may be written differently.
+        # Equal decimals may be written differently, such as 1 and 1.0.
         return Decimal(int(value))
     return value
 
@@ -282,7 +287,7 @@ def _check_floats(values: np.ndarray, name: str) -> None:
 
 
 def _check_texts_of_numbers(values: Sequence[Any], name: str) -> None:
-    """Raise an error if ids are both a number and its text, which are one id in most sources."""
+    """Raise an error if the ids hold a number and its text, which most sources mean as one id."""
     texts = {value for value in values if isinstance(value, str)}
     if not texts or len(texts) == len(values):
         return

@@ -63,25 +63,25 @@ class IndexedMatrix:
         return lookup_table(self.items)
 
     def user_index(self, ids: Any) -> np.ndarray:
-        """Return the rows of a user id or of a sequence of them, int64.
+        """Return the row index of a user id, or of each of several user ids, as an int64 array.
 
-        An unknown id is a ValueError.
+        An unknown id raises a ValueError.
         """
         return find_ids(self._user_lookup, ids, "users")
 
     def item_index(self, ids: Any) -> np.ndarray:
-        """Return the columns of an item id or of a sequence of them, int64.
+        """Return the column index of an item id, or of each of several, as an int64 array.
 
-        An unknown id is a ValueError.
+        An unknown id raises a ValueError.
         """
         return find_ids(self._item_lookup, ids, "items")
 
     def names_of(self, columns: ArrayLike) -> list[str]:
-        """Return readable names of the given columns: ``item_names``, or else the ids as text."""
+        """Return the names of the items at the given column indices, or their ids as text."""
         names = self.items if self.item_names is None else self.item_names
         return [str(names[column]) for column in np.atleast_1d(columns)]
 
 
 def entry_rows(matrix: sparse.csr_matrix) -> np.ndarray:
-    """Return the row of each stored entry of a CSR matrix, int64, in stored order."""
+    """Return the row index of each stored entry of a CSR matrix, int64, in stored order."""
     return np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))

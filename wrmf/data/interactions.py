@@ -56,9 +56,9 @@ class Interactions(MergedRows):
     item_names : ndarray (n_items,) of str, or None
         Readable names of the items.
     rows : Rows or None
-        Where there are times, the rows that ``matrix`` is made of.
+        The rows that ``matrix`` was computed from, if they have times.
     counts : RowCounts
-        What became of the rows of the source.
+        How many rows of the source were kept, dropped or merged.
 
     Raises
     ------
@@ -109,7 +109,7 @@ class Interactions(MergedRows):
         Raises
         ------
         ValueError
-            With "error" for repeated pairs, and if no interaction is left.
+            For repeated pairs if ``duplicates`` is "error", and if no interaction is left.
         """
         data = cls.of_merged(rows.parsed(), duplicates)
         if not data.n_interactions:
@@ -143,7 +143,7 @@ class Interactions(MergedRows):
         names : dict or pandas Series from id to name, or a table
             The first two columns of a table are ids and names. Other ids are ignored.
         missing : {"error", "id"}, default "error"
-            What items without a name get: an error, or their id as text.
+            Whether items without a name raise an error, or are named by their id as text.
 
         Examples
         --------
@@ -169,7 +169,7 @@ class Interactions(MergedRows):
         Returns
         -------
         Interactions
-            The largest subset in which both hold. Users and items without any interaction left
+            The largest subset that meets both thresholds. Users and items without interactions
             are taken off the axes.
 
         Raises
@@ -206,7 +206,7 @@ class Interactions(MergedRows):
     def filter(
         self, users: Any = None, items: Any = None, since: Any = None, until: Any = None
     ) -> Interactions:
-        """Return the interactions of some users and items, and of some time.
+        """Return the interactions of some users and items, within a range of time.
 
         Parameters
         ----------
@@ -214,7 +214,7 @@ class Interactions(MergedRows):
             By default all.
         since, until : number, date, datetime or ISO text, optional
             Rows at or after ``since`` and before ``until`` are kept. They are merged again, so that
-            a pair that was met before, too, keeps only what lies within.
+            a pair with rows outside this range keeps only the value of its rows within.
 
         Returns
         -------
@@ -225,7 +225,8 @@ class Interactions(MergedRows):
         Raises
         ------
         TypeError, ValueError
-            For unknown ids, a time where there are none, and if no interaction is left.
+            For unknown ids, for ``since`` or ``until`` without times in the data, and if no
+            interaction is left.
 
         Examples
         --------
@@ -263,7 +264,7 @@ class Interactions(MergedRows):
         Parameters
         ----------
         size : float in (0, 1], or int ≥ 1
-            Share, rounded down, or number of the interactions, users or items to keep.
+            Number of interactions, users or items to keep, or their share, rounded down.
         by : {"interactions", "users", "items"}, default "interactions"
             Users and items are drawn from those with interactions.
         random_state : None, int, Generator or RandomState
@@ -294,7 +295,7 @@ class Interactions(MergedRows):
         return self.keep_entries(drawn[units]).on_used_axes()
 
     def decay(self, half_life: Any, now: Any = None) -> Interactions:
-        """Weigh old interactions down: a row's value is halved for each half-life of its age.
+        """Reduce the weight of old interactions: each half-life of a row's age halves its value.
 
         Parameters
         ----------
@@ -305,12 +306,12 @@ class Interactions(MergedRows):
         Returns
         -------
         Interactions
-            On the same axes. Rows of the same pair are weighed apart and then merged again.
+            On the same axes. Rows of the same pair are weighted separately and then merged again.
 
         Raises
         ------
         TypeError, ValueError
-            Without times, and for a half-life of the wrong kind.
+            If there are no times, and for a half-life of the wrong kind.
 
         Examples
         --------
@@ -346,13 +347,13 @@ class Interactions(MergedRows):
         duplicates : default "sum"
             What to do with pairs that repeat, as in :func:`wrmf.read_interactions`.
         keep_times : bool, default True
-            Whether times are kept, which then all parts must have, or none.
+            Whether to keep times; then either all parts must have times, or none of them.
 
         Returns
         -------
         Interactions
-            Its axes have the ids of all parts, in the order of first appearance, and the names
-            that any part has, the first one of each item.
+            Its axes have the ids of all parts, in the order of first appearance. Each item has
+            the first name that a part gives it.
 
         Raises
         ------
@@ -388,7 +389,7 @@ def align(
     users, items : sequences of distinct ids, optional
         The ids of the axes, such as those of a model; by default those of ``data``.
     unknown : {"error", "drop", "extend"}, default "error"
-        What to do with ids of ``data`` that are not among them: raise an error, drop their
+        What to do with ids of ``data`` that are not on these axes: raise an error, drop their
         interactions, which ``summary()`` counts, or put them at the end of the axis.
 
     Raises
@@ -430,7 +431,7 @@ def _membership(positions: np.ndarray, n: int) -> np.ndarray:
 
 
 def _check_order(matrix: MatrixLike, canonical: sparse.csr_matrix) -> None:
-    """Raise an error if times in the order of ``matrix`` are not in that of the canonical one."""
+    """Raise an error unless ``matrix`` and its canonical form store entries in the same order."""
     given = sparse.csr_matrix(matrix) if isinstance(matrix, np.ndarray) else matrix
     if given.format != "csr" or not np.array_equal(given.indices, canonical.indices):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Rows that were merged to a matrix, and parts of them."""
+"""A users × items matrix together with the rows that were merged into it."""
 
 from __future__ import annotations
 
@@ -23,16 +23,18 @@ __all__ = ["MergedRows"]
 
 
 class MergedRows(IndexedMatrix):
-    """A users × items matrix and the rows that it is made of; :class:`Interactions` is public.
+    """A users × items matrix and the rows that were merged into it.
+
+    This is the base class of :class:`Interactions`, which is public.
 
     Attributes
     ----------
     rows : Rows or None
-        Where there are times, the rows that ``matrix`` is made of.
+        The rows that ``matrix`` was computed from, if they have times.
     counts : RowCounts
-        What became of the rows of the source.
+        How many rows of the source were kept, dropped or merged.
     duplicates : str
-        How rows of the same pair are merged again where some of the rows are taken.
+        The rule by which rows of the same pair are merged again when a part of the rows is taken.
     """
 
     rows: Rows | None
@@ -55,19 +57,20 @@ class MergedRows(IndexedMatrix):
         self.item_names = item_names
         self.rows = rows
         self.counts = RowCounts() if counts is None else counts
-        # Without rows, each entry stands for one, whose value is already merged.
+        # Without rows, each entry of the matrix serves as a row. Its value is already merged, and
+        # "sum" keeps it.
         self.duplicates = "sum" if rows is None else duplicates
 
     @classmethod
     def _unchecked(cls, *args: Any, **kwargs: Any) -> Self:
-        """Return interactions from the valid arguments of ``_fill``, which are not copied."""
+        """Return interactions with the arguments of ``_fill``, neither validated nor copied."""
         data = cls.__new__(cls)
         data._fill(*args, **kwargs)
         return data
 
     @classmethod
     def of_merged(cls, rows: Rows, duplicates: str) -> Self:
-        """Return the interactions that rows are merged to, which may be none."""
+        """Merge rows into interactions; the result may be empty."""
         merged = (rows if rows.times is None else rows.compact()).merge(duplicates)
         return cls._unchecked(
             merged.matrix,
@@ -80,7 +83,10 @@ class MergedRows(IndexedMatrix):
         )
 
     def with_matrix(self, matrix: MatrixLike) -> Self:
-        """Return other interactions on the same axes, without times; there may be none."""
+        """Return the interactions of another matrix, which may be all zero, on the same axes.
+
+        They have no times.
+        """
         csr = as_csr(matrix, allow_empty=True)
         if csr.shape != self.shape:
             raise ValueError(f"matrix must be {self.shape} users × items, got {csr.shape}")
@@ -88,9 +94,9 @@ class MergedRows(IndexedMatrix):
 
     @functools.cached_property
     def times(self) -> np.ndarray | None:
-        """The time of each stored entry, in the order of ``matrix``; of a repeated pair the latest.
+        """The time of each stored entry, in the order of ``matrix``; None if there are no times.
 
-        datetime64[us] in UTC, or numbers.
+        Times are datetime64[us] in UTC, or numbers. A repeated pair has its latest time.
         """
         if self.rows is None or self.rows.times is None:
             return None
@@ -108,7 +114,7 @@ class MergedRows(IndexedMatrix):
         return self.rows.times
 
     def as_rows(self) -> Rows:
-        """Return ``rows``, or else a row for each entry of ``matrix``."""
+        """Return ``rows``; if these are None, a row for each entry of ``matrix``."""
         return self._entries_as_rows() if self.rows is None else self.rows
 
     def _entries_as_rows(self, times: np.ndarray | None = None) -> Rows:
@@ -123,7 +129,7 @@ class MergedRows(IndexedMatrix):
         )
 
     def with_times(self, times: Any) -> Self:
-        """Return the same interactions at other times.
+        """Return the same interactions with other times.
 
         Parameters
         ----------
@@ -139,9 +145,9 @@ class MergedRows(IndexedMatrix):
         return self._unchecked(self.matrix, self.users, self.items, self.item_names, rows)
 
     def keep_entries(self, chosen: np.ndarray) -> Self:
-        """Return the interactions that a bool mask over the stored entries chooses, on these axes.
+        """Choose interactions by a bool mask over the stored entries; the axes stay the same.
 
-        The rows of each are kept, too.
+        The rows of the chosen interactions are kept, too.
         """
         matrix = self.matrix
         indptr = np.concatenate(([0], np.cumsum(chosen)))[matrix.indptr]
@@ -152,7 +158,7 @@ class MergedRows(IndexedMatrix):
         return self._with_part(part, rows)
 
     def keep_rows(self, chosen: np.ndarray) -> Self:
-        """Return what a bool mask over :meth:`as_rows` chooses, merged again, on these axes."""
+        """Choose rows by a bool mask over :meth:`as_rows`, and merge them on the same axes."""
         return self.of_merged(self.as_rows().select(chosen), self.duplicates)
 
     def _with_part(self, matrix: sparse.csr_matrix, rows: Rows | None) -> Self:
@@ -165,7 +171,7 @@ class MergedRows(IndexedMatrix):
         )
 
     def on_used_axes(self) -> Self:
-        """Take users and items without interactions off the axes."""
+        """Remove users and items without interactions from the axes."""
         matrix = self.matrix
         used_rows = np.flatnonzero(np.diff(matrix.indptr))
         used_columns = np.flatnonzero(np.bincount(matrix.indices, minlength=self.n_items))
@@ -189,7 +195,7 @@ class MergedRows(IndexedMatrix):
         return self._unchecked(part, users, items, names, rows, self.counts, self.duplicates)
 
     def summary(self) -> Summary:
-        """Return counts and density; printed, they look like the summary in Rosenthal 2016.
+        """Return counts and density, which are printed in the form used by Rosenthal 2016.
 
         References
         ----------
@@ -225,7 +231,7 @@ class MergedRows(IndexedMatrix):
 def _canonical(
     values: np.ndarray, indices: np.ndarray, indptr: np.ndarray, shape: tuple[int, int]
 ) -> sparse.csr_matrix:
-    """Return a CSR matrix of sorted, distinct entries, with indices of the usual types."""
+    """Return a CSR matrix of entries that are sorted and distinct, with the usual index types."""
     indptr_type = np.int32 if len(values) < 2**31 else np.int64
     matrix = sparse.csr_matrix(
         (values, indices.astype(np.int32), indptr.astype(indptr_type)), shape=shape

@@ -18,11 +18,12 @@ class PairGroups:
     Attributes
     ----------
     order : int array (n_rows,)
-        The rows, those of one pair beside each other in the order of the table.
+        Row numbers, in which rows of the same pair are adjacent: in the order of the table, or
+        sorted by time.
     starts : int array (n_pairs,)
-        Where each pair begins in ``order``.
+        The position in ``order`` of the first row of each pair.
     indptr, indices : int arrays (n_users + 1,), (n_pairs,)
-        Of a CSR matrix that stores each pair once.
+        The index arrays of a CSR matrix that stores each pair once.
     """
 
     order: np.ndarray
@@ -38,18 +39,22 @@ class PairGroups:
         shape: tuple[int, int],
         times: np.ndarray | None = None,
     ) -> PairGroups:
-        """Group rows by the codes of their users and items; those of one pair by time if given."""
+        """Group rows by the codes of their users and items.
+
+        If times are given, rows of the same pair are sorted by time.
+        """
         n_rows = len(user_codes)
         rows = np.arange(n_rows, dtype=np.int32 if n_rows < 2**31 else np.int64)
         if times is not None:
             rows = rows[np.argsort(times, kind="stable")]
             user_codes, item_codes = user_codes[rows], item_codes[rows]
-        # SciPy's conversions are counting sorts, in linear time and stable: by item, then by user.
+        # SciPy converts between formats by stable counting sorts, in linear time: the conversion
+        # to CSC sorts the rows by item, the one to CSR then sorts them by user.
         coordinates = sparse.coo_matrix((rows, (user_codes, item_codes)), shape=shape)
-        # Otherwise the numbers of rows of the same pair would be added up.
+        # Without this flag, SciPy would add up the row numbers of the same pair.
         coordinates.has_canonical_format = True
         by_item = coordinates.tocsc()
-        # Of many rows, each copy is large.
+        # Copies of many rows are large, so each is freed as early as possible.
         del coordinates, rows
         by_pair = by_item.tocsr()
         del by_item
@@ -70,20 +75,20 @@ class PairGroups:
 
     @property
     def firsts(self) -> np.ndarray:
-        """The first row of each pair."""
+        """The number of the first row of each pair."""
         first: np.ndarray = self.order[self.starts]
         return first
 
     @property
     def lasts(self) -> np.ndarray:
-        """The last row of each pair."""
+        """The number of the last row of each pair."""
         last: np.ndarray = self.order[self.starts + self.sizes - 1]
         return last
 
     def reduce(self, function: np.ufunc, values: np.ndarray) -> np.ndarray:
-        """Return a reduction, such as ``np.add``, of the values of each pair's rows."""
+        """Reduce the values of each pair's rows to one value, by a ufunc such as ``np.add``."""
         reduced: np.ndarray = values[self.order]
-        # Sums of small integers would overflow.
+        # In a small integer type, sums could overflow.
         if reduced.dtype.kind in "iu" and function is np.add:
             reduced = reduced.astype(np.float64)
         if len(self) < len(self.order):
@@ -91,7 +96,7 @@ class PairGroups:
         return reduced
 
     def entries(self) -> np.ndarray:
-        """Return the number of each row's pair, int64 (n_rows,)."""
+        """Return the number of the pair to which each row belongs, int64 (n_rows,)."""
         entries = np.empty(len(self.order), dtype=np.int64)
         entries[self.order] = np.repeat(np.arange(len(self)), self.sizes)
         return entries
@@ -103,11 +108,15 @@ class MergeRule:
 
     Attributes
     ----------
-    merge : function of (PairGroups, values of all rows or None) to the values of the pairs, float64
-    pick : function of PairGroups to the one row of each pair that decides, or None if all do
+    merge : function of (PairGroups, ndarray or None)
+        Returns the float64 value of each pair, from the values of all rows. None stands for rows
+        that count 1 each.
+    pick : function of PairGroups, optional
+        Returns the number of the row of each pair that alone decides the value. None if all rows
+        of a pair contribute to the value.
     counts_zeros : bool
-        Whether rows of value 0 take part: the pair is dropped if the merged value is 0. Otherwise
-        they are dropped before.
+        Whether rows of value 0 take part in merging; a pair whose merged value is 0 is then
+        dropped. Otherwise, rows of value 0 are dropped before merging.
     """
 
     merge: Callable[[PairGroups, np.ndarray | None], np.ndarray]
@@ -140,7 +149,8 @@ def _last(pairs: PairGroups, values: np.ndarray | None) -> np.ndarray:
     return np.ones(len(pairs)) if values is None else values[pairs.lasts].astype(np.float64)
 
 
-# By the value of ``duplicates``. With "error", there is nothing to merge.
+# The rule for each value of ``duplicates``. With "error", repeated pairs raise an error before the
+# rule is applied, so that each pair has only one row.
 RULES = {
     "sum": MergeRule(_sum),
     "drop": MergeRule(_first, lambda pairs: pairs.firsts, counts_zeros=True),

@@ -1,4 +1,4 @@
-"""Read readable names of items from a second table."""
+"""Match readable names of items, such as those of a second table, with their ids."""
 
 from __future__ import annotations
 
@@ -33,10 +33,11 @@ def match_names(names: Any, items: np.ndarray, missing: str) -> np.ndarray:
 
     Parameters
     ----------
-    names : dict or pandas Series from id to name, or a table whose first two columns these are
-    items : ids
+    names : dict or pandas Series from id to name, or a table
+        The first two columns of a table are ids and names.
+    items : ndarray of ids
     missing : {"error", "id"}
-        What items without a name get: an error, or their id as text.
+        Whether items without a name raise an error, or are named by their id as text.
     """
     if missing not in ("error", "id"):
         raise ValueError(f'missing must be "error" or "id", got {missing!r}')

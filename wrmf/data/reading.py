@@ -47,57 +47,60 @@ def read_interactions(
     Parameters
     ----------
     source : path, data frame, connection, or a sequence of them
-        A text file (csv, tsv, psv or any other; packed by gzip, bzip2, xz, zstd or zip), a parquet
-        file or another format of ``wrmf.data.formats``; or a frame of pandas, polars or arrow.
+        A text file (csv, tsv, psv or any other; also compressed by gzip, bzip2, xz, zstd or zip),
+        a parquet file or another format of ``wrmf.data.formats``; or a frame of pandas, polars or
+        arrow.
     user, item : str or int, default "user", "item"
         Columns of the ids. In text, ids become ints if each is the text of its int ("7", not "07"),
         else all stay text. In frames, floats must be whole and below 2**53. The axes of the result
         are in the order of first appearance.
     value : str or int, or mapping, optional
         Column of counts or weights, finite and ≥ 0; rows of value 0 are no interactions. By
-        default each row counts 1. A mapping is the weight of each event of the column ``event``:
-        ``value={"view": 1, "cart": 3}``.
+        default each row counts 1. A mapping gives the weight of each event in the column ``event``,
+        as in ``value={"view": 1, "cart": 3}``.
     sep : str, optional
         Separator of the fields of text, of one or more characters; ``r"\s+"`` is any run of
-        spaces and tabs. By default the one of the file's ending, or what its lines show.
+        spaces and tabs. By default, it is chosen by the ending of the file and by its lines.
     duplicates : {"sum", "drop", "last", "max", "mean", "count", "error"}, default "sum"
-        What becomes of rows that repeat a (user, item) pair: "drop" keeps the first.
+        How to merge rows that repeat a (user, item) pair; "drop" keeps the first row.
     item_name : str or int, optional
-        Column of readable item names; the first of an item is taken.
+        Column of readable item names; each item gets the first of its names.
     time : str or int, optional
         Column of times: dates, datetimes (with a time zone, they become UTC), ISO 8601 text, or
-        numbers, which stay numbers unless ``time_format`` says more.
+        numbers, which stay numbers unless ``time_format`` says how to read them.
     time_format : str, optional
-        Unit of epochs, "s", "ms", "us" or "ns", or a pattern of ``strptime``.
+        Unit of times counted from 1970, "s", "ms", "us" or "ns", or a pattern of ``strptime``.
     header : bool, default True
-        Whether the first line of text names the columns. Where it does not, columns are positions
-        from 0, and those of users and items are 0 and 1 by default.
+        Whether the first line of text names the columns. If not, columns are given by position,
+        from 0; by default, users are in column 0 and items in column 1.
     encoding : str, optional
-        Of text; by default UTF-8, or UTF-16 where the file begins with a byte order mark.
+        Encoding of text; by default UTF-8, or UTF-16 or UTF-32 if a byte order mark says so.
     decimal : str, default "."
         Decimal mark of text.
     comment : str, optional
         Lines of text that begin with it are skipped.
     quote : str, optional
-        The character around fields of text, which then may hold line breaks; or "none". By default
-        quotes and escapes are what gives every line its row: quotes doubled in quotes, backslashes,
-        or none.
+        The character that encloses fields of text, or "none". If it is given, enclosed fields may
+        hold line breaks. By default, the reader chooses quotes and escapes such that every line is
+        a row with the same number of fields: doubled quotes, backslashes, or none of these.
     nulls : {"error", "drop", "keep"}, default "error"
-        What becomes of rows without an id, value or time. Empty texts are null, also the texts
-        NULL, None, nan and ``\N``, which "keep" takes for ids.
+        How to treat rows without an id, value or time. Empty texts are null, and so are texts such
+        as NULL, None, nan and ``\N``; "keep" treats the latter as ids.
     negative : {"error", "drop"}, default "error"
-        What becomes of rows of a negative value.
+        How to treat rows with a negative value.
     min_value : float, optional
-        Rows of a smaller value are dropped.
+        Rows with a smaller value are dropped.
     users, items : sequence of ids, optional
         The axes of the result.
     like : WRMF model or Interactions, optional
-        Whose axes the result gets: for a test file those of the train file.
+        The result gets its axes; for a test file, pass the interactions of the training file.
     unknown : {"error", "drop", "extend"}, default "error"
-        What becomes of rows with ids that are on neither axis of ``users``, ``items`` or ``like``.
+        How to treat rows with an id that is not on the axes given by ``users``, ``items`` or
+        ``like``.
     layout : {"pairs", "user-items", "baskets", "wide"}, default "pairs"
-        A row for each pair; for each user, with all items behind; for each basket of items, whose
-        number is the user; or for each user, with a column for each item.
+        "pairs": a row for each interaction. "user-items": a row for each user, followed by all
+        items of the user. "baskets": a row for each basket of items, whose number is the user.
+        "wide": a row for each user, with a column for each item.
     event : str or int, default "event"
         Column of events, if ``value`` is a mapping.
 
@@ -106,8 +109,8 @@ def read_interactions(
     FileNotFoundError
         If there is no such file.
     TypeError, ValueError
-        For a source that cannot be read or has no rows, for missing columns, and for ids, values
-        and times that are none. Lines of files are counted as editors count them.
+        For a source that cannot be read or has no rows, for missing columns, and for invalid ids,
+        values and times. Errors count the lines of files as editors do.
 
     Examples
     --------
@@ -131,6 +134,6 @@ def read_interactions(
     table = RowTable.load(source, options, layout)
     rows = filters.rows(table, wanted.unfolded() if table.is_unfolded else wanted, time_format)
     rows = axes.place(rows, table.is_untyped)
-    # Its memory is needed to merge the rows.
+    # The memory of the table is needed for merging the rows.
     del table
     return Interactions.from_rows(rows, duplicates)

@@ -1,4 +1,4 @@
-"""Make rows of a table: what is null, negative, too small or on no axis is dropped and counted."""
+"""Convert a table to rows; drop and count null, negative, small and unknown ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from wrmf.data.values import null_rows, parse_values, weigh_events
 
 __all__ = ["Axes", "RowFilters"]
 
-# The text of an int that int64 holds for certain.
+# Matches the usual text of an int of up to 18 digits, all of which int64 can hold.
 OWN_FORM = re.compile(r"0|-?[1-9]\d{0,17}")
 NULLS = ("error", "drop", "keep")
 NEGATIVE = ("error", "drop")
@@ -32,8 +32,11 @@ class RowFilters:
     Attributes
     ----------
     nulls : {"error", "drop", "keep"}
+        How to treat rows without an id, value or time. "keep" treats texts such as NULL as ids.
     negative : {"error", "drop"}
+        How to treat rows with a negative value.
     min_value : float, optional
+        Rows with a smaller value are dropped.
     """
 
     nulls: str = "error"
@@ -49,12 +52,15 @@ class RowFilters:
             raise TypeError(f"min_value must be a number, got {self.min_value!r}")
 
     def rows(self, table: RowTable, wanted: WantedColumns, time_format: str | None) -> Rows:
-        """Return the rows of a table that are kept, with parsed times and the first names.
+        """Return the rows of a table that are not dropped.
+
+        Their times are parsed, and each item has the first of its names.
 
         Raises
         ------
         TypeError, ValueError
-            For what is no id, value or time, and for rows that may neither be dropped nor kept.
+            For invalid ids, values and times, and for null or negative rows if the filter is
+            "error".
         """
         try:
             return self._rows(table, wanted, time_format)
@@ -104,7 +110,7 @@ class RowFilters:
         )
 
     def _drop_nulls(self, kept: np.ndarray, nulls: list[tuple[Column, str, np.ndarray]]) -> int:
-        """Unmark rows with a null; return how many."""
+        """Set ``kept`` to False for rows with a null; return the number of these rows."""
         for column, kind, is_null in nulls:
             if not is_null.any():
                 continue
@@ -121,7 +127,7 @@ class RowFilters:
     def _drop_values(
         self, kept: np.ndarray, values: np.ndarray, counts: RowCounts, column: Column | None
     ) -> RowCounts:
-        """Unmark rows of negative or too small values; count them."""
+        """Set ``kept`` to False for rows with negative or too small values, and count them."""
         is_negative = kept & (values < 0)
         if is_negative.any() and self.negative != "drop":
             row = int(is_negative.argmax())
@@ -149,7 +155,7 @@ def _values_of(table: RowTable, wanted: WantedColumns) -> np.ndarray | None:
 
 
 def _used(codes: np.ndarray, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return codes of the ids that rows have, and these ids."""
+    """Drop ids that no row has; return the renumbered codes and the remaining ids."""
     is_used = np.bincount(codes, minlength=len(ids)) > 0
     if is_used.all():
         return codes, ids
@@ -187,7 +193,7 @@ def _names_of(
     column = _taken(table.column(name), chosen)
     rows = np.flatnonzero(~null_rows(column))
     first = np.full(len(items), -1, dtype=np.int64)
-    # Of several rows of an item, the last assignment counts.
+    # The rows are assigned in reverse order, so that the first row of each item remains.
     first[item_codes[rows[::-1]]] = rows[::-1]
     has_name = first >= 0
     named = _taken(column, first[has_name])
@@ -210,7 +216,7 @@ class Axes:
     item_names : ndarray, optional
         The names of ``items``.
     unknown : {"error", "drop", "extend"}
-        What becomes of rows with other ids.
+        How to treat rows with other ids.
     """
 
     users: np.ndarray | None = None
@@ -222,12 +228,12 @@ class Axes:
     def of(
         cls, users: Iterable[Any] | None, items: Iterable[Any] | None, like: Any, unknown: str
     ) -> Axes:
-        """Return the given axes, or else those of a model or of interactions.
+        """Return the axes of the given ids, or the axes of ``like``, a model or interactions.
 
         Raises
         ------
         TypeError, ValueError
-            For repeated or null ids, and for ``like`` that has no axes.
+            For repeated or null ids, and if ``like`` has no axes.
         """
         check_unknown(unknown)
         names = None
@@ -254,7 +260,7 @@ class Axes:
         Raises
         ------
         ValueError
-            For ids that are not on the axes, if they are neither dropped nor extend them.
+            For ids that are not on the axes, if ``unknown`` is "error".
         """
         if self.users is None and self.items is None:
             return rows
@@ -280,7 +286,11 @@ class Axes:
 
 
 def _alike(ids: np.ndarray, onto: np.ndarray) -> np.ndarray:
-    """Return ids of a text file in the type of an axis, which other ids of its file decided."""
+    """Convert ids of a text file to the type of the ids of an axis.
+
+    All ids of a file together decide whether they are read as numbers or as text. An axis that
+    comes from another file may therefore hold the same ids in the other type.
+    """
     if ids.dtype == onto.dtype:
         return ids
     if ids.dtype == np.int64 and all(isinstance(other, str) for other in onto):

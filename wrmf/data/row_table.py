@@ -1,4 +1,4 @@
-"""The wanted columns of a source, and where its rows stand."""
+"""The wanted columns of a source, and the file and line of each of its rows."""
 
 from __future__ import annotations
 
@@ -49,14 +49,14 @@ class WantedColumns:
 
     @property
     def columns(self) -> tuple[Column, ...]:
-        """All wanted columns, once."""
+        """All wanted columns, each of them once."""
         wanted = (self.user, self.item, self.value, self.item_name, self.time)
         return tuple(dict.fromkeys(column for column in wanted if column is not None))
 
     def typed(self, time_format: str | None) -> tuple[Column, ...]:
-        """Return the columns whose text is parsed as it is read: counts, and times as numbers."""
+        """Return the columns that the reader of text parses: values, and times without pattern."""
         value = self.value if self.weights is None else None
-        # A pattern wants the text of each time.
+        # A pattern of ``strptime`` is applied to text, so such times must not be parsed before.
         time = self.time if time_format is None or "%" not in time_format else None
         texts = (self.user, self.item, self.item_name)
         return tuple(
@@ -64,7 +64,7 @@ class WantedColumns:
         )
 
     def without_header(self) -> WantedColumns:
-        """Return the same columns with the first two as default of users and items."""
+        """Replace the default names of the columns of users and items by the positions 0 and 1."""
         return replace(
             self,
             user=0 if self.user == "user" else self.user,
@@ -72,7 +72,7 @@ class WantedColumns:
         )
 
     def unfolded(self) -> WantedColumns:
-        """Return the columns of a table that had another layout than pairs."""
+        """Return the columns of a table made from a matrix or a layout other than "pairs"."""
         if self.item_name is not None or self.time is not None or self.weights is not None:
             raise ValueError(
                 "item_name=, time= and weights of events need a table with a row for each "
@@ -83,18 +83,18 @@ class WantedColumns:
 
 @dataclass(frozen=True)
 class RowTable:
-    """A table of a source.
+    """A table that was loaded from a source.
 
     Attributes
     ----------
     table : pandas.DataFrame or pyarrow.Table
     source : object
-        Where it comes from.
+        What the table was loaded from.
     options : SourceOptions
-        How it was read.
+        How the source was read.
     is_unfolded : bool
-        Whether its rows are the entries of a matrix or of another layout than pairs, and its
-        columns ``UNFOLDED``.
+        Whether the table was made from a matrix or from a layout other than "pairs". Its columns
+        are then ``UNFOLDED``.
     """
 
     table: Any
@@ -121,7 +121,7 @@ class RowTable:
 
     @property
     def is_untyped(self) -> bool:
-        """Whether the texts of the source may be numbers."""
+        """Whether the source stores no types, so that its texts may stand for numbers."""
         return is_untyped(self.table)
 
     def column(self, column: Column) -> Any:
@@ -144,7 +144,7 @@ class RowTable:
         return f"row {row}"
 
     def _lines(self) -> Iterator[tuple[Path, int]]:
-        """Yield the file and the line of each row, if these are rows of text files."""
+        """Yield the file and the line of each row; nothing if the source is not text files."""
         if not self.is_untyped or self.is_unfolded:
             return
         sources = self.source if isinstance(self.source, (list, tuple)) else [self.source]
@@ -156,9 +156,9 @@ class RowTable:
                     yield path, line
 
     def placed(self, error: ValueError, kept: np.ndarray | None = None) -> ValueError:
-        """Return an error about a row, counted from 0, as one about its line.
+        """Replace the row number in an error message, from 0, by the file and line of the row.
 
-        ``kept`` are the numbers of the rows that were counted, if not all.
+        If the error counts only some of the rows, ``kept`` holds their numbers in the table.
         """
         message = str(error)
         match = ROW.search(message)

@@ -34,7 +34,7 @@ class Rows:
         As :func:`wrmf.data.times.parse_times` returns them.
     item_names : object (n_items,), or None
     counts : RowCounts
-        What was dropped before these rows were made.
+        How many rows of the source were dropped before these rows were made.
 
     Raises
     ------
@@ -84,7 +84,7 @@ class Rows:
         return replace(self, times=parse_times(self.times))
 
     def compact(self) -> Rows:
-        """Return the rows with codes of half the size, as rows with times are kept."""
+        """Return the rows with int32 codes, which saves memory if the rows are kept."""
         return replace(
             self,
             user_codes=self.user_codes.astype(np.int32, copy=False),
@@ -103,7 +103,7 @@ class Rows:
         )
 
     def on_axes(self, users: AxisMap, items: AxisMap) -> Rows:
-        """Return the rows on other axes; rows with ids that are on neither are dropped, counted."""
+        """Return the rows on other axes; rows with an id not on them are dropped and counted."""
         user_codes, item_codes = users.positions[self.user_codes], items.positions[self.item_codes]
         is_known = (user_codes >= 0) & (item_codes >= 0)
         chosen = self if is_known.all() else self.select(is_known)
@@ -121,20 +121,20 @@ class Rows:
     def decayed(self, half_life: Any, now: Any) -> Rows:
         """Return the rows with values halved for each half-life of their age at ``now``."""
         counted = self.filled_values()
-        # However old, an interaction does not become none.
+        # However old a row is, its value stays above 0, so that no interaction is lost.
         values = np.maximum(
             counted * np.exp2(-((now - self.times) / half_life)), np.finfo(np.float64).tiny
         )
         return replace(self, values=np.where(counted > 0, values, 0.0), counts=RowCounts())
 
     def filled_values(self) -> np.ndarray:
-        """Return the value of each row, float64."""
+        """Return the value of each row as float64; it is 1 if the rows have no values."""
         if self.values is None:
             return np.ones(len(self))
         return self.values.astype(np.float64, copy=False)
 
     def pairs(self, by_time: bool = False) -> PairGroups:
-        """Group the rows by their pair, those of one pair in the order of the rows or of times."""
+        """Group the rows by their pair; rows of one pair stay in order, or are sorted by time."""
         times = self.times if by_time else None
         return PairGroups.of(self.user_codes, self.item_codes, self.shape, times)
 
@@ -177,7 +177,7 @@ class Rows:
         )
 
     def _count(self, n_zero: int, n_merged: int, values: np.ndarray) -> RowCounts:
-        """Return the counts after ``n_merged`` rows became pairs of ``values``."""
+        """Return the counts after ``n_merged`` rows were merged into pairs with these values."""
         n_kept = int(np.count_nonzero(values))
         return replace(
             self.counts,
@@ -188,7 +188,7 @@ class Rows:
         )
 
     def _deciding(self, rule: MergeRule, pairs: PairGroups, values: np.ndarray) -> Rows:
-        """Return the rows that a rule merged to ``values`` above 0, in their order."""
+        """Return the rows that decide the merged values above 0, in their order."""
         if rule.pick is None and values.all():
             return replace(self, counts=RowCounts())
         is_kept = np.zeros(len(self), dtype=bool)
@@ -226,7 +226,7 @@ class Merged:
 
 
 def join_rows(parts: Sequence[Rows], keep_times: bool = True) -> Rows:
-    """Return the rows of all parts, matched by their ids.
+    """Concatenate the rows of all parts, whose ids are matched.
 
     Parameters
     ----------
@@ -237,7 +237,7 @@ def join_rows(parts: Sequence[Rows], keep_times: bool = True) -> Rows:
     Raises
     ------
     ValueError
-        If only some of the parts have times, or some dates and others numbers.
+        If only some of the parts have times, or if times are dates in some and numbers in others.
     """
     users, items = parts[0].users, parts[0].items
     for part in parts[1:]:
@@ -293,7 +293,7 @@ def _check_codes(codes: np.ndarray, n_ids: int, name: str) -> None:
 def _check_values(values: np.ndarray) -> None:
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "iuf":
         raise TypeError(f"values must be numbers, got {getattr(values, 'dtype', values)}")
-    # NaN compares as neither.
+    # Comparisons with NaN are False, so this form of the condition finds NaN, too.
     if len(values) and not (values.min() >= 0 and values.max() < np.inf):
         wrong = int((~((values >= 0) & (values < np.inf))).argmax())
         raise ValueError(f"values must be finite numbers ≥ 0, row {wrong} holds {values[wrong]}")

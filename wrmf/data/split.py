@@ -27,13 +27,13 @@ class Split:
         Interactions are matched by their ids, in any order; matrices must have the shape of
         ``train``. Only ``test`` may be without any entry.
     users : int array, optional
-        Rows of the users to test on; by default those with test interactions.
+        Row indices of the users to test on; by default, users with test interactions.
     fold_in : Interactions or matrix, optional
-        What is known at test time of held-out users, whose rows in ``train`` are empty (strong
-        generalisation).
+        Interactions of held-out users that are known at test time. The rows of these users in
+        ``train`` are empty (strong generalisation).
     unknown : {"error", "drop", "extend"}, default "error"
-        What to do with ids of ``test`` and ``fold_in`` that ``train`` has not: raise an error, drop
-        their interactions, which ``test.summary()`` counts, or put them at the end of all axes.
+        What to do with ids of ``test`` and ``fold_in`` that are not in ``train``: raise an error,
+        drop their interactions, which ``test.summary()`` counts, or add the ids to all axes.
 
     Attributes
     ----------
@@ -87,7 +87,7 @@ class Split:
 
     @cached_property
     def cold_users(self) -> np.ndarray:
-        """Rows of the test users with test interactions of whom nothing else is known, int64."""
+        """Row indices (int64) of test users whose only interactions are test interactions."""
         known = self.train if self.fold_in is None else self.fold_in
         n_known, n_test = (np.diff(part.matrix.indptr)[self.users] for part in (known, self.test))
         cold: np.ndarray = self.users[(n_known == 0) & (n_test > 0)]
@@ -95,7 +95,7 @@ class Split:
 
     @cached_property
     def cold_items(self) -> np.ndarray:
-        """Columns of the items with test interactions but without any in training, int64."""
+        """Column indices (int64) of items with test interactions but none in training."""
         n_train, n_test = (
             np.bincount(part.matrix.indices, minlength=part.n_items)
             for part in (self.train, self.test)
@@ -104,7 +104,7 @@ class Split:
 
 
 def _as_part(train: Interactions, part: Interactions | MatrixLike, name: str) -> Interactions:
-    """Return a part of a split as Interactions, a matrix on the axes of ``train``."""
+    """Return a part of a split as Interactions; a matrix gets the axes of ``train``."""
     if isinstance(part, Interactions):
         return part
     matrix = as_csr(part, name, allow_empty=True)
@@ -116,7 +116,7 @@ def _as_part(train: Interactions, part: Interactions | MatrixLike, name: str) ->
 def _joint_axes(
     axes: tuple[np.ndarray, np.ndarray], part: Interactions, unknown: str, name: str
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return the axes, which with "extend" also have the ids of ``part``."""
+    """Check the ids of ``part``, and return the axes; "extend" adds the ids to them."""
     users, items = axes
     try:
         side = "users"

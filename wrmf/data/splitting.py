@@ -1,10 +1,10 @@
 """Split interactions into a training and a test set.
 
 Every ``split_*`` function and ``leave_k_out`` takes Interactions, or a users × items matrix that
-is wrapped with ids 0, 1, 2, …, and returns a :class:`Split`. Users and items without interactions
-in a part keep their rows and columns there, and all rows of an interaction go with it, with their
-times. ``random_state`` is None, an int, a Generator or a
-RandomState, and the same int gives the same split.
+is wrapped with ids 0, 1, 2, …, and returns a :class:`Split`. Both parts have all users and items,
+even those without interactions there. The rows and times of an interaction go to the same part as
+the interaction. ``random_state`` is None, an int, a Generator or a RandomState, and the same int
+gives the same split.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ __all__ = [
 
 
 def keep_entries(data: Interactions, chosen: np.ndarray) -> Interactions:
-    """Return the interactions that a bool mask over the stored entries chooses, on these axes."""
+    """Choose interactions by a bool mask over the stored entries; the axes stay the same."""
     return data.keep_entries(chosen)
 
 
 def random_places(matrix: sparse.csr_matrix, generator: np.random.Generator) -> np.ndarray:
-    """Return the place of each stored entry, from 0, in a random order of its row's entries.
+    """Shuffle the entries of each row, and return the place of each stored entry in it, from 0.
 
-    Entries with a place below k are therefore k random ones of each row.
+    Entries with a place below k are therefore k random entries of each row.
     """
     order = np.lexsort((generator.random(matrix.nnz), entry_rows(matrix)))
     places = np.empty(matrix.nnz, dtype=np.int64)
@@ -56,7 +56,7 @@ def random_places(matrix: sparse.csr_matrix, generator: np.random.Generator) -> 
 
 
 def split_at(data: Interactions, is_test: np.ndarray, users: np.ndarray | None = None) -> Split:
-    """Return a split by a bool mask over the stored entries."""
+    """Split the stored entries by a bool mask, which is True for test entries."""
     return Split(data.keep_entries(~is_test), data.keep_entries(is_test), users)
 
 
@@ -146,10 +146,11 @@ def split_interactions(
     ----------
     data : Interactions, or a users × items matrix
     test_size : float in (0, 1), or int ≥ 1, default 0.2
-        Share, rounded down, or number of the interactions that go to test.
+        Number of interactions that go to the test set, or their share, rounded down.
     random_state : None, int, Generator or RandomState
     by : {"interactions", "user"}, default "interactions"
-        Whether the share is one of all interactions or, rounded down, one of each user's.
+        "interactions" draws from all interactions together; "user" draws the share, rounded down,
+        from the interactions of each user.
 
     Raises
     ------
@@ -180,7 +181,7 @@ def split_interactions(
 def _share_of_users(
     matrix: sparse.csr_matrix, share: float, generator: np.random.Generator
 ) -> np.ndarray:
-    """Return a bool mask over the stored entries: a random share of each user's."""
+    """Return a bool mask that chooses a random share of each user's stored entries."""
     if is_integer(share):
         raise TypeError(
             f'test_size must be a share with by="user", got {share}: leave_k_out takes a number'
@@ -202,7 +203,7 @@ def split_users(
     fold_in: float = 0.8,
     random_state: RandomStateLike = None,
 ) -> Split:
-    """Hold out whole users (strong generalisation, as Liang et al. 2018).
+    """Hold out whole users (strong generalisation, as in Liang et al. 2018).
 
     Parameters
     ----------
@@ -253,7 +254,7 @@ def split_users(
 def hold_out_users(
     data: Interactions, users: np.ndarray, fold_in: float, generator: np.random.Generator
 ) -> Split:
-    """Return a split that holds out the given users, in rising order, as ``split_users`` does."""
+    """Hold out the given users, in increasing order of rows, in the way of ``split_users``."""
     counts = np.diff(data.matrix.indptr)
     is_held_out = _entries_of(users, data.matrix)
     n_known = np.clip(np.round(counts * fold_in).astype(np.int64), 1, np.maximum(counts - 1, 1))
@@ -267,20 +268,21 @@ def hold_out_users(
 
 
 def as_validation(split: Split, validation: float | Split, random_state: int) -> Split:
-    """Return a split of ``split.train`` on which settings are compared.
+    """Split ``split.train`` into a training and a validation set, to compare settings.
 
     Parameters
     ----------
     split : Split
     validation : float in (0, 1), or a Split of ``split.train`` made elsewhere
-        Share to hold out: of the interactions, or, where ``split`` holds out whole users, of the
-        users.
+        A share to hold out is one of the interactions or, if ``split`` holds out whole users, one
+        of the users. A Split is returned as it is.
     random_state : int
 
     Raises
     ------
     TypeError, ValueError
-        If ``validation`` is neither, or a Split with interactions that are not in ``split.train``.
+        If ``validation`` is neither a share nor a Split, or if it is a Split with interactions
+        that are not in ``split.train``.
     """
     if isinstance(validation, Split):
         _check_is_within(validation, split.train)

@@ -1,8 +1,8 @@
-"""Split interactions by time: at one moment, or at the last ones of each user.
+"""Split interactions by time: at one moment, or before the last interactions of each user.
 
-Both work on the rows of the source, before rows of the same (user, item) pair are merged, so that
-what happened before the cut is in the training set whatever happened later. A pair may thus be in
-both sets: with its early rows in ``train``, with its late ones in ``test``. There
+Both functions split the rows of the source, before rows of the same (user, item) pair are merged.
+Every early row is in the training set, even if its pair occurs again later. A pair may thus be in
+both sets: its early rows in ``train``, its late rows in ``test``. For such a pair,
 ``wrmf.evaluate(exclude_seen=True)`` counts the item as never found; evaluate such splits with
 ``exclude_seen=False``, or make them with ``seen="drop"``.
 """
@@ -40,8 +40,8 @@ def split_by_time(
         Dates, datetimes, ISO text or numbers in the order of ``data.to_frame()``; by default the
         times that ``data`` was read with.
     test_size : float in (0, 1), or int ≥ 1, optional
-        Share, rounded down, or number of the rows that go to test. Rows at the same time as the
-        earliest of them go to test, too.
+        Number of rows that go to the test set, or their share, rounded down. Rows at the same time
+        as the earliest of them go to the test set, too.
     cutoff : number, date, datetime or ISO text, optional
         Instead of ``test_size``: rows at or after this time go to test. Without a time zone, it is
         in UTC.
@@ -58,7 +58,7 @@ def split_by_time(
     Raises
     ------
     TypeError, ValueError
-        Without times, for missing ones, or if train or test would be empty.
+        If there are no times, if some are missing, or if train or test would be empty.
 
     Examples
     --------
@@ -105,16 +105,16 @@ def split_last(
     ----------
     data : Interactions, or a users × items matrix
     k : int ≥ 1, or float in (0, 1), default 1
-        Number, or share, rounded down, of each user's rows that go to test.
+        Number of each user's rows that go to the test set, or their share, rounded down.
     min_interactions : int, optional
-        Users with fewer rows stay whole in ``train``; by default k + 1, or all whose share is at
-        least one row.
+        Users with fewer rows stay whole in ``train``. The default is k + 1 if k is a number, and 2
+        if it is a share; users whose share is less than one row stay in ``train``, too.
     time, seen : as in :func:`split_by_time`
 
     Raises
     ------
     TypeError, ValueError
-        Without times, for missing ones, or if no user has enough rows.
+        If there are no times, if some are missing, or if no user has enough rows.
 
     Examples
     --------
@@ -145,7 +145,7 @@ def split_last(
             f"no user has at least {least} rows of which {k} can be tested; the most of a user "
             f"are {counts.max()}: lower k or min_interactions"
         )
-    # The rows of each user from the last one back: 0 is the last.
+    # Number the rows of each user backwards: 0 is the last row.
     order = np.lexsort((times, users))
     ends = np.cumsum(counts)
     places = np.empty(len(users), dtype=np.int64)
@@ -154,7 +154,7 @@ def split_last(
 
 
 def _split_rows(data: Interactions, is_test: np.ndarray, seen: str) -> Split:
-    """Return a split by a bool mask over the rows."""
+    """Split the rows by a bool mask, which is True for test rows."""
     if seen not in ("keep", "drop"):
         raise ValueError(f'seen must be "keep" or "drop", got {seen!r}')
     train, test = data.keep_rows(~is_test), data.keep_rows(is_test)
@@ -170,9 +170,9 @@ def _split_rows(data: Interactions, is_test: np.ndarray, seen: str) -> Split:
 
 
 def _without_pairs_of(test: Interactions, train: Interactions) -> Interactions:
-    """Return the test interactions of pairs that ``train`` has not."""
+    """Return the test interactions whose pairs are not in ``train``, and count the dropped rows."""
     is_seen = np.zeros(test.n_interactions, dtype=bool)
-    # Numbered from 1: a stored 0 would vanish.
+    # Entries are numbered from 1, as a stored 0 would vanish in the product.
     numbers = test.matrix.astype(np.float64)
     numbers.data = np.arange(1.0, test.n_interactions + 1)
     is_seen[numbers.multiply(train.matrix > 0).tocsr().data.astype(np.int64) - 1] = True

@@ -1,4 +1,4 @@
-"""Turn times of any form into datetime64[us] in UTC, or leave plain numbers as they are."""
+"""Convert times of any form to datetime64[us] in UTC; plain numbers stay numbers."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from wrmf.data.checks import is_number
 
 __all__ = ["EPOCH_UNITS", "is_parsed", "parse_cutoff", "parse_duration", "parse_times"]
 
-# Microseconds, or a fraction of one, in each unit of epochs that ``time_format`` may name.
+# The number of microseconds in each unit of times since 1970 that ``time_format`` may name.
 EPOCH_UNITS = {"s": 1e6, "ms": 1e3, "us": 1.0, "ns": 1e-3}
 MICROSECONDS = np.dtype("datetime64[us]")
-# The years that Python's own datetime knows; times beyond them come from a wrong unit.
+# FIRST and LAST limit the range of Python's datetime, in microseconds since 1970. Times outside of
+# it probably come from a wrong unit.
 FIRST, LAST = (
     int(np.datetime64(day, "us").astype(np.int64))
     for day in ("0001-01-01", "9999-12-31T23:59:59.999999")
 )
-# The end of a text that names a time zone, after a time of day.
+# ZONE matches a time zone at the end of a text. TIME_OF_DAY_WITH_ZONE requires a time of day before
+# the zone, because the end of a date such as 2024-01-31 looks like a zone.
 ZONE = r"(Z|z|[+-]\d{2}(:?\d{2})?)$"
 TIME_OF_DAY_WITH_ZONE = r"[T ]\d{2}.*" + ZONE
 
@@ -91,7 +93,7 @@ def parse_cutoff(cutoff: Any, times: np.ndarray, name: str = "cutoff") -> Any:
     Raises
     ------
     TypeError, ValueError
-        If it is none of these, or a number where the times are dates, or the other way round.
+        If ``cutoff`` is none of these, or a number while the times are dates, or vice versa.
 
     Examples
     --------
@@ -147,7 +149,7 @@ def parse_duration(duration: Any, times: np.ndarray, name: str) -> Any:
         parsed = pd.Timedelta(duration)
     except (ValueError, TypeError) as error:
         raise ValueError(f"{name} must be a duration as '30 days', got {duration!r}") from error
-    # A missing duration is not above 0, either.
+    # This form of the condition also finds a missing duration, which compares as False.
     if not parsed > pd.Timedelta(0):
         raise ValueError(f"{name} must be a duration above 0, got {duration!r}")
     return np.timedelta64(parsed.to_pytimedelta(), "us")
@@ -167,7 +169,7 @@ def _as_numpy_or_text(column: Any, name: str) -> Any:
     if type(column).__module__.partition(".")[0] == "pyarrow":
         return _from_arrow(column, name)
     if isinstance(column, np.ndarray) and column.dtype.kind in "Miuf":
-        # Not through pandas, which until its version 3 held datetimes in nanoseconds only.
+        # Arrays are not converted by pandas, versions of which hold datetimes in nanoseconds only.
         return _from_numpy(column, name)
     if not isinstance(column, (pd.Series, pd.Index)) and hasattr(column, "__arrow_c_stream__"):
         import pyarrow as pa
@@ -216,7 +218,7 @@ def _from_arrow(column: Any, name: str) -> Any:
     if pa.types.is_string_view(kind):
         return column.cast(pa.large_string())
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        # Arrow holds times with a zone in UTC, too.
+        # Arrow stores times with a zone in UTC, so the zone can be dropped.
         if pa.types.is_timestamp(kind):
             column = column.cast(pa.timestamp(kind.unit))
         return _from_numpy(column.to_numpy(zero_copy_only=False), name)
@@ -253,7 +255,7 @@ def _from_pandas(series: pd.Series, name: str) -> Any:
 
 
 def _from_objects(values: np.ndarray, name: str) -> Any:
-    """Return what a column of Python objects holds, none of them missing."""
+    """Convert a column of Python objects, none of them missing, to times, numbers or text."""
     kind = pd.api.types.infer_dtype(values)
     if kind in ("string", "empty"):
         return _as_arrow_text(values)
@@ -297,7 +299,7 @@ def _as_microseconds(values: np.ndarray, name: str) -> np.ndarray:
 
 
 def _from_epoch(values: np.ndarray, name: str, unit: str) -> np.ndarray:
-    """Return numbers of seconds or parts of them since 1970 as datetime64[us]."""
+    """Convert numbers of a unit of time since 1970 to datetime64[us]."""
     scale = EPOCH_UNITS[unit]
     for row in (int(values.argmin()), int(values.argmax())) if len(values) else ():
         if not FIRST <= float(values[row]) * scale <= LAST:
@@ -355,9 +357,10 @@ def _parse_numbers(text: Any, name: str) -> np.ndarray | None:
 
 
 def _parse_iso(text: Any, name: str) -> np.ndarray:
-    """Return ISO 8601 text as datetimes: all with a zone, which are turned to UTC, or all without.
+    """Convert ISO 8601 text to datetimes: all with a time zone, or all without one.
 
-    Arrow parses the usual forms, fast; pandas knows the rarer ones.
+    Times with a zone are converted to UTC. Arrow parses the usual forms quickly, pandas parses the
+    rarer forms.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -379,7 +382,7 @@ def _parse_iso(text: Any, name: str) -> np.ndarray:
 
 
 def _parse_pattern(text: Any, name: str, pattern: str) -> np.ndarray:
-    """Return text in a pattern of ``strptime`` as datetimes, those with a zone in UTC."""
+    """Parse text by a pattern of ``strptime``; times with a zone are converted to UTC."""
     series = pd.Series(text.to_pylist(), dtype=object)
     parsed = pd.to_datetime(series, format=pattern, errors="coerce", utc=True)
     _check_parsed(parsed, text, name, f"not in the time_format {pattern!r}")

@@ -1,4 +1,4 @@
-"""Turn columns of counts, weights or events into the value of each row."""
+"""Convert columns of counts, weights or events to the value of each row."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from wrmf.data.ids import NULL_NUMBERS, encode_ids, is_arrow
 
 __all__ = ["null_rows", "parse_values", "weigh_events"]
 
-# What pandas would turn into nanoseconds.
+# Types that are no numbers, although pandas may convert them to numbers of nanoseconds.
 NO_NUMBERS = (datetime.date, datetime.time, datetime.timedelta, np.datetime64, np.timedelta64)
-# Three digits behind a comma may be thousands.
+# Matches a number with a decimal comma. Three digits after a comma do not match, as the comma may
+# then separate thousands.
 COMMA = re.compile(r"\s*[-+]?[\d.]*\d,(\d{1,2}|\d{4,})\s*")
 
 
@@ -54,8 +55,8 @@ def parse_values(column: Any, name: str | int) -> np.ndarray:
     Raises
     ------
     ValueError
-        For what is no number: text, dates, durations; and for infinite numbers. The row is
-        counted from 0.
+        For values that are not numbers, such as text, dates and durations, and for infinite
+        numbers. The error names the row, counted from 0.
     """
     values = _arrow_numbers(column, name) if is_arrow(column) else _pandas_numbers(column, name)
     infinite = np.isinf(values)
@@ -126,7 +127,7 @@ def weigh_events(column: Any, name: str | int, weights: Mapping[Any, float]) -> 
     Raises
     ------
     TypeError, ValueError
-        For weights that are not finite numbers ≥ 0, and for events that have none.
+        For weights that are not finite numbers ≥ 0, and for events without a weight.
     """
     if not weights:
         raise ValueError(

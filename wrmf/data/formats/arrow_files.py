@@ -1,4 +1,4 @@
-"""Read files in arrow's formats: that of files, which is feather's, and that of streams."""
+"""Read files in arrow's two formats: the file format, also called feather, and the stream."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def read_arrow(source: Path, options: SourceOptions) -> pa.Table:
     try:
         with pa.OSFile(str(source)) as file:
             schema = _open(file).schema
-            # Arrow decodes names when they are asked for.
+            # Only now does arrow decode the names of columns, which may be damaged.
             positions = [path.position for path in column_paths(schema, wanted)]
     except (pa.ArrowException, OSError, UnicodeDecodeError, SystemError) as error:
         raise _damaged(source, error) from None
     if wanted:
         fields = sorted(set(positions))
-        # Positions are those among the fields that are read.
+        # Convert positions in the file to positions among the fields that are read.
         wanted = tuple(
             fields.index(position) if isinstance(column, int) else column
             for column, position in zip(wanted, positions, strict=True)
@@ -45,7 +45,7 @@ def read_arrow(source: Path, options: SourceOptions) -> pa.Table:
     try:
         with pa.OSFile(str(source)) as file:
             table = _open(file, fields).read_all()
-        # Damaged offsets end the process where they are used, unless they are checked before.
+        # Damaged offsets would crash the process when they are used, so they are checked first.
         table.validate(full=True)
     except (pa.ArrowException, OSError) as error:
         raise _damaged(source, error) from None

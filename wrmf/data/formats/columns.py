@@ -24,7 +24,7 @@ Table: TypeAlias = "pd.DataFrame | pa.Table"
 
 
 def positions_of(names: Sequence[Any], wanted: Sequence[str | int]) -> list[int]:
-    """Return the positions of the wanted columns; all positions where none is wanted.
+    """Return the positions of the wanted columns, or all positions if ``wanted`` is empty.
 
     Parameters
     ----------
@@ -36,7 +36,7 @@ def positions_of(names: Sequence[Any], wanted: Sequence[str | int]) -> list[int]
     Raises
     ------
     ValueError
-        For a name that is missing or there twice, and a position outside the table.
+        For a name that is missing or occurs twice, and a position outside the table.
     """
     if not wanted:
         return list(range(len(names)))
@@ -69,7 +69,7 @@ class ColumnPath:
     position : int
         The position of the column.
     parts : tuple of str
-        Its name, then the names of the fields within it.
+        The name of the column, followed by the names of the nested fields within it.
     """
 
     position: int
@@ -90,7 +90,7 @@ def column_paths(schema: pa.Schema, wanted: Sequence[str | int]) -> list[ColumnP
     Raises
     ------
     ValueError
-        For a column that is missing or there twice.
+        For a column that is missing or occurs twice.
     """
     paths = []
     for column in wanted:
@@ -106,7 +106,7 @@ def column_paths(schema: pa.Schema, wanted: Sequence[str | int]) -> list[ColumnP
 
 
 def _check_fields(kind: pa.DataType, parts: tuple[str, ...]) -> None:
-    """Raise an error where a nested column of a type has not the fields of a path."""
+    """Raise an error if a column of type ``kind`` lacks the nested fields named in ``parts``."""
     import pyarrow as pa
 
     for depth, part in enumerate(parts[1:], 1):
@@ -120,9 +120,9 @@ def _check_fields(kind: pa.DataType, parts: tuple[str, ...]) -> None:
 
 
 def choose_columns(table: Table, wanted: Sequence[str | int]) -> Table:
-    """Return a table of the wanted columns, in their order; of all where none is wanted.
+    """Return a table of the wanted columns in that order, or of all if ``wanted`` is empty.
 
-    Fields of nested columns of an arrow table are wanted by dotted names, and get these as names.
+    Nested fields of an arrow table are requested by dotted names, which become column names.
     """
     if isinstance(table, pd.DataFrame):
         return table.iloc[:, positions_of(list(table.columns), wanted)] if wanted else table
@@ -142,10 +142,10 @@ def choose_columns(table: Table, wanted: Sequence[str | int]) -> Table:
 
 
 def tidy_arrow(table: pa.Table) -> pa.Table:
-    """Return an arrow table whose texts are string or large_string, with one dictionary a column.
+    """Convert the columns of an arrow table to the few types that the package reads.
 
-    Views of strings, which the latest arrow libraries hand over, are cast; run-end encoded columns
-    are decoded.
+    Texts become string or large_string, also where recent arrow libraries pass string views.
+    Run-end encoded columns are decoded. A dictionary-encoded column gets a single dictionary.
     """
     for position, field in enumerate(table.schema):
         column = table.column(position)
@@ -178,7 +178,8 @@ def _tidied(column: pa.ChunkedArray) -> pa.ChunkedArray:
 def _with_fewer_chunks(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """Return a dictionary-encoded column with consecutive chunks of the same dictionary joined.
 
-    Readers share a dictionary between many chunks; each would be hashed when all become one.
+    Readers share a dictionary between many chunks. Without joining, unifying the dictionaries would
+    hash it once for each chunk.
     """
     import pyarrow as pa
 

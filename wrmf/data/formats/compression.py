@@ -1,4 +1,4 @@
-"""Open files as the bytes that they hold unpacked, whatever their names end in."""
+"""Open files and decompress them where necessary, judged by their bytes and not by their names."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from typing import Any, BinaryIO, cast
 
 __all__ = ["format_ending", "is_packed", "open_unpacked", "unpacking"]
 
+# Endings of the names of compressed files.
 ENDINGS = (".gz", ".bz2", ".xz", ".zst", ".zip")
-# What a tar archive holds at TAR_OFFSET.
+# A tar archive holds the bytes TAR_MAGIC at the position TAR_OFFSET.
 TAR_MAGIC, TAR_OFFSET = b"ustar", 257
 
 
@@ -33,7 +34,7 @@ def _open_zst(path: Path) -> BinaryIO:
 
 
 def _open_zip(path: Path) -> BinaryIO:
-    """Open the only file in a zip archive; folders and what macOS adds do not count."""
+    """Open the only file in a zip archive; folders and files added by macOS do not count."""
     archive = zipfile.ZipFile(path)
     members = [
         info
@@ -48,7 +49,7 @@ def _open_zip(path: Path) -> BinaryIO:
     return cast(BinaryIO, archive.open(members[0]))
 
 
-# By the first bytes of a file: how it is opened.
+# The function that opens a compressed file, by the first bytes of the file.
 OPENERS: dict[bytes, Callable[[Path], Any]] = {
     b"\x1f\x8b": gzip.GzipFile,
     b"BZh": bz2.BZ2File,
@@ -71,9 +72,9 @@ def is_packed(path: Path) -> bool:
 
 
 def open_unpacked(path: Path) -> BinaryIO:
-    """Open a file for reading bytes, which are unpacked on the way.
+    """Open a file for reading its bytes, which are decompressed if the file is compressed.
 
-    Whether it is packed, and how, is decided by its first bytes.
+    The first bytes of the file tell whether and how it is compressed.
 
     Raises
     ------
@@ -93,7 +94,7 @@ def open_unpacked(path: Path) -> BinaryIO:
 
 @contextlib.contextmanager
 def unpacking(path: Path) -> Iterator[None]:
-    """Turn the errors of unpacking a damaged file into a ValueError of one line."""
+    """Convert the errors of decompressing a damaged file to a ValueError with one line of text."""
     try:
         yield
     except (EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, gzip.BadGzipFile) as error:
@@ -101,7 +102,7 @@ def unpacking(path: Path) -> Iterator[None]:
     except NotImplementedError as error:
         raise ValueError(f"{path} cannot be unpacked: {error}; unpack it first") from None
     except OSError as error:
-        # bz2 and zstd report damage so; errors of the operating system have a number.
+        # bz2 and zstd report damage by an OSError without errno; the operating system sets errno.
         if error.errno is not None:
             raise
         raise _damaged(path, error) from None

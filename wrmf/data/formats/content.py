@@ -1,4 +1,4 @@
-"""Which format a file has, by its first bytes; its ending decides only between formats of text."""
+"""Detect the format of a file by its first bytes; its ending only tells JSON from other text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from wrmf.data.formats.compression import open_unpacked, unpacking
 
 __all__ = ["sniff_format"]
 
-# By the first bytes of a file. "text" is anything else.
+# The format of a file by its first bytes; ``sniff_format`` recognises further formats.
 MAGIC = {
     b"PAR1": "parquet",
     b"ARROW1": "arrow",
@@ -17,7 +17,7 @@ MAGIC = {
     b"SQLite format 3\0": "sqlite",
     b"%%MatrixMarket": "matrix-market",
 }
-# Known formats that are not read, and what to do about them.
+# The first bytes of formats that are not supported, and the end of the error message.
 REFUSED = {
     b"FEA1": "is a feather file of version 1: read it with an old pyarrow, and write it as parquet",
     b"ORC": "is an ORC file: pass pyarrow.orc.read_table(…) of it",
@@ -28,6 +28,7 @@ REFUSED = {
     b"\x80\x04\x95": "is a pickle, which may run code: save the table as csv or parquet",
     b"\x80\x05\x95": "is a pickle, which may run code: save the table as csv or parquet",
 }
+# The number of bytes at the beginning of a file by which its format is recognised.
 LONGEST = 4096
 JSON_ENDINGS = (".json", ".jsonl", ".ndjson")
 
@@ -38,7 +39,7 @@ def sniff_format(path: Path) -> str:
     Raises
     ------
     ValueError
-        For a format that is known, but not read.
+        For a known format that is not supported.
     """
     with path.open("rb") as file:
         start = file.read(LONGEST)
@@ -67,7 +68,10 @@ def _by_magic(path: Path, start: bytes) -> str | None:
 
 
 def _is_json(path: Path, start: bytes) -> bool:
-    """Return whether text holds JSON objects, by its ending or, where that allows it, by a look."""
+    """Return whether text holds JSON objects, judged by the file's endings or its first bytes.
+
+    The first bytes do not count if the file is named like csv, tsv or psv.
+    """
     endings = [ending.lower() for ending in path.suffixes]
     if any(ending in JSON_ENDINGS for ending in endings):
         return True

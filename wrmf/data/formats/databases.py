@@ -28,12 +28,12 @@ HOW = (
 
 
 def is_connection(source: object) -> bool:
-    """Return whether a source is an open connection of DBAPI or ADBC, or SQLAlchemy's."""
+    """Return whether a source is an open connection of DBAPI, ADBC or SQLAlchemy."""
     return callable(getattr(source, "cursor", None)) or _is_sqlalchemy(source)
 
 
 def is_database(source: object) -> bool:
-    """Return whether :func:`read_database` takes a source."""
+    """Return whether :func:`read_database` accepts a source."""
     if isinstance(source, tuple):
         return len(source) == 2 and is_database(source[0])
     if isinstance(source, str):
@@ -49,8 +49,9 @@ def read_database(source: Any, options: SourceOptions) -> Table:
     source : str, connection, or pair of either with a str
         An address such as ``"postgresql://user@host/shop#likes"``, where a table or a query follows
         the ``#``; or the pair of an address or an open connection (DBAPI, ADBC, SQLAlchemy) and a
-        table or a query. Without either, the database must have one table only. Connections stay
-        open. SQLite needs no other package, other addresses need SQLAlchemy.
+        table or a query. If neither a table nor a query is named, the database must have only one
+        table. Connections stay open. SQLite needs no other package, other addresses need
+        SQLAlchemy.
     options : SourceOptions
 
     Raises
@@ -70,7 +71,7 @@ def _read_address(address: str, wanted: str | None, options: SourceOptions) -> T
     address, _, fragment = address.partition("#")
     wanted = wanted or fragment or None
     if scheme_of(address) == "sqlite":
-        # As SQLAlchemy writes them: three slashes before a relative path, four before an absolute.
+        # As in SQLAlchemy: three slashes precede a relative path, four an absolute path.
         path = Path(unquote(address.partition("://")[2].partition("?")[0][1:]))
         return read_sqlite(path, options, wanted)
     try:
@@ -83,7 +84,7 @@ def _read_address(address: str, wanted: str | None, options: SourceOptions) -> T
     try:
         engine = sqlalchemy.create_engine(address)
     except (sqlalchemy.exc.ArgumentError, ImportError) as error:
-        # SQLAlchemy knows which driver is missing.
+        # The ImportError of SQLAlchemy names the missing driver.
         kind = ImportError if isinstance(error, ImportError) else ValueError
         hint = ": install this package" if kind is ImportError else ""
         raise kind(f"{_without_password(address)} cannot be opened: {error}{hint}") from None
@@ -94,9 +95,9 @@ def _read_address(address: str, wanted: str | None, options: SourceOptions) -> T
 
 
 def read_sqlite(path: Path, options: SourceOptions, wanted: str | None = None) -> Table:
-    """Return the wanted columns of a table or a query of an SQLite file, which is only read."""
+    """Return the wanted columns of a table or a query; the SQLite file is opened read-only."""
     if not path.is_file():
-        # SQLite would create it.
+        # The error of SQLite about a missing file is less clear.
         raise FileNotFoundError(f"no such file: {path}")
     address = f"{path.absolute().as_uri()}?mode=ro"
     with closing(sqlite3.connect(address, uri=True)) as connection:
@@ -113,9 +114,9 @@ def _read_connection(connection: Any, wanted: str | None, options: SourceOptions
         return _read_table(connection, wanted, options.columns)
     except Exception as error:
         if isinstance(error, ValueError) and not isinstance(error, UnicodeError):
-            # Missing columns, for instance.
+            # The message is clear already, such as one about a missing column.
             raise
-        # Each driver has errors of its own.
+        # Each driver raises exceptions of its own types.
         reason = str(error).strip().partition("\n")[0]
         raise ValueError(
             f"the database cannot read {wanted or 'its tables'!r}: {reason}; {HOW}"
@@ -132,16 +133,16 @@ def _run(connection: Any, query: str) -> Table:
     with closing(connection.cursor()) as cursor:
         cursor.execute(query)
         if hasattr(cursor, "fetch_arrow_table"):
-            # ADBC.
+            # Only cursors of ADBC have this method.
             table: Table = cursor.fetch_arrow_table()
             return table
         return _table_of_rows([column[0] for column in cursor.description], cursor.fetchall())
 
 
 def _table_of_rows(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table:
-    """Return rows of Python objects as a table in which each value is what it was.
+    """Return rows of Python objects as a table that holds every value exactly.
 
-    The readers of pandas round large ints beside nulls, and turn bytes into texts.
+    The readers of pandas would round large ints in a column with nulls, and convert bytes to text.
     """
     import pyarrow as pa
 
@@ -149,7 +150,7 @@ def _table_of_rows(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table
     try:
         return pa.table([pa.array(list(column)) for column in columns], names=list(names))
     except (pa.ArrowException, OverflowError):
-        # Mixed types and ints of more than 64 bits.
+        # Arrow holds neither columns of mixed types nor ints of more than 64 bits.
         objects = [pd.Series(list(column), dtype=object) for column in columns]
         frame: pd.DataFrame = pd.concat(objects, axis=1)
         frame.columns = pd.Index(names)
@@ -160,9 +161,10 @@ def _read_table(connection: Any, table: str, wanted: Sequence[str | int]) -> Tab
     """Return the wanted columns of a table; in SQLite only these are read."""
     name = ".".join(_quoted(part) for part in table.split("."))
     if not isinstance(connection, sqlite3.Connection) or not wanted:
-        # How names are quoted differs, and unquoted "user" is a function of PostgreSQL.
+        # All columns are selected, as databases differ in how names of columns are quoted, and an
+        # unquoted ``user`` is a function in PostgreSQL.
         return choose_columns(_run(connection, f"SELECT * FROM {name}"), wanted)
-    # SQLite takes the quoted name of a missing column for a text.
+    # SQLite treats the quoted name of a missing column as a text, so names are looked up first.
     with closing(connection.cursor()) as cursor:
         cursor.execute(f"SELECT * FROM {name} WHERE 1 = 0")
         names = [column[0] for column in cursor.description]
@@ -172,7 +174,7 @@ def _read_table(connection: Any, table: str, wanted: Sequence[str | int]) -> Tab
 
 
 def _quoted(name: str) -> str:
-    """Return the name of a table in quotes where it needs these."""
+    """Return the name of a table, in quotes if it needs quotes."""
     return name if re.fullmatch(r"[A-Za-z_]\w*", name) else _quoted_always(name)
 
 

@@ -1,4 +1,4 @@
-"""Take tables from pandas, polars, arrow, DuckDB and whatever exports itself to arrow."""
+"""Read data frames of pandas, polars, arrow, DuckDB and other libraries that export to arrow."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["is_frame", "read_frame"]
 
 
 def is_frame(source: object) -> bool:
-    """Return whether :func:`read_frame` takes a source."""
+    """Return whether :func:`read_frame` accepts a source."""
     return (
         isinstance(source, (pd.DataFrame, pd.Series, np.ndarray, dict))
         or hasattr(source, "__arrow_c_stream__")
@@ -30,9 +30,9 @@ def read_frame(source: Any, options: SourceOptions) -> Table:
     Parameters
     ----------
     source : data frame
-        Of pandas, which stays as it is (named levels of its index are columns, too); lazy or not of
-        any library that narwhals knows, such as polars, DuckDB, modin or dask; any object with
-        ``__arrow_c_stream__`` or ``to_pandas()``; a 2-d array; a dict of columns.
+        A frame of pandas, in which named levels of the index count as columns; an eager or lazy
+        frame of any library that narwhals supports, such as polars, DuckDB, modin or dask; any
+        object with ``__arrow_c_stream__`` or ``to_pandas()``; a 2-d array; or a dict of columns.
     options : SourceOptions
 
     Raises
@@ -40,7 +40,7 @@ def read_frame(source: Any, options: SourceOptions) -> Table:
     TypeError
         For an array that is no table.
     ValueError
-        For a column that is missing or there twice.
+        For a column that is missing or occurs twice.
     """
     if isinstance(source, pd.Series):
         source = source.to_frame(source.name if source.name is not None else "value")
@@ -72,7 +72,7 @@ def _frame_of_array(array: np.ndarray) -> pd.DataFrame:
 
 
 def _with_index(frame: pd.DataFrame, options: SourceOptions) -> pd.DataFrame:
-    """Return a frame with the named levels of its index as columns, where they are wanted."""
+    """Return a frame; if a named level of its index is wanted, named levels become columns."""
     levels = [name for name in frame.index.names if name is not None and name not in frame.columns]
     if any(name in options.columns for name in levels):
         others = [name for name in frame.index.names if name not in levels]
@@ -89,7 +89,7 @@ def _is_narwhals(source: object) -> bool:
     try:
         frame = nw.from_native(source, pass_through=True)
     except ImportError:
-        # A release of narwhals that does not know the latest one of a library.
+        # This release of narwhals does not support the installed release of a library.
         return False
     return isinstance(frame, (nw.DataFrame, nw.LazyFrame))
 

@@ -79,19 +79,19 @@ def _check_same_names(columns: Sequence[list[Any]], names: Sequence[str]) -> Non
 
 
 def common_type(column: str, types: Sequence[tuple[str, pa.DataType]]) -> pa.DataType:
-    """Return the type that holds a column of several sources exactly.
+    """Return a type that can hold the values of a column from several sources exactly.
 
     Parameters
     ----------
     column : str
-        Its name, for error messages.
+        The name of the column, for error messages.
     types : sequence of (str, DataType)
         The name and the type of the column for each source.
 
     Raises
     ------
     ValueError
-        Where no type holds all values as they are, such as numbers and texts.
+        If no type can hold all values unchanged, as for numbers and texts.
     """
     import pyarrow as pa
 
@@ -115,7 +115,7 @@ def common_type(column: str, types: Sequence[tuple[str, pa.DataType]]) -> pa.Dat
 
 
 def _widened(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
-    """Return the type that holds the values of two different types as they are, or None."""
+    """Return a type that can hold the values of two different types unchanged, or None."""
     import pyarrow as pa
 
     a, b = _plain(a), _plain(b)
@@ -144,7 +144,7 @@ def _widened(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
 
 
 def _plain(kind: pa.DataType) -> pa.DataType:
-    """Return the type of the values of a dictionary, which is a way of storing them."""
+    """Return the type of the values of a dictionary type; other types are returned unchanged."""
     import pyarrow as pa
 
     return kind.value_type if pa.types.is_dictionary(kind) else kind

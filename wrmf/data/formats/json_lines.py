@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 __all__ = ["read_json"]
 
 BLOCK_BYTES = 16 * 2**20
-# Above it, doubles skip whole numbers.
+# From this number on, doubles cannot hold every whole number.
 EXACT_DOUBLES = 2.0**53
 
 
 def read_json(source: Path, options: SourceOptions) -> Table:
-    """Return the wanted fields of the objects in a file of JSON, also packed.
+    """Return the wanted fields of the objects in a file of JSON, which may be compressed.
 
-    Texts stay texts, also where they look like dates, and whole numbers stay exact. Fields of
-    objects within objects are wanted by dotted names, such as ``"user.id"``. A field that an object
-    lacks is null.
+    Texts stay texts, even if they look like dates, and whole numbers stay exact. Fields of nested
+    objects are requested by dotted names, such as ``"user.id"``. If an object lacks a field, its
+    value is null.
 
     Raises
     ------
@@ -67,11 +67,11 @@ def _read_by_arrow(source: Path) -> pa.Table | None:
 
     try:
         table = read(None)
-        # Arrow takes texts that look like dates for times.
+        # Arrow converts texts that look like dates to times; then they are read again as texts.
         exact = pa.schema([field.with_type(_with_texts(field.type)) for field in table.schema])
         if exact != table.schema:
             table = read(exact)
-        # Arrow does not look whether texts are UTF-8.
+        # While reading, arrow does not check that texts are UTF-8.
         table.validate(full=True)
     except pa.ArrowException:
         return None
@@ -79,7 +79,7 @@ def _read_by_arrow(source: Path) -> pa.Table | None:
 
 
 def _with_texts(kind: pa.DataType) -> pa.DataType:
-    """Return a type with texts in the place of times."""
+    """Replace the types of times within a type by the type of texts."""
     import pyarrow as pa
 
     if pa.types.is_timestamp(kind):
@@ -90,7 +90,7 @@ def _with_texts(kind: pa.DataType) -> pa.DataType:
 
 
 def _may_be_rounded(column: pa.ChunkedArray) -> bool:
-    """Return whether whole numbers were read as doubles that cannot hold all of them."""
+    """Return whether a column holds doubles so large that whole numbers may have been rounded."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -148,7 +148,7 @@ def _checked(record: Any, place: str) -> dict[str, Any]:
 
 
 def _frame_of_records(records: list[dict[str, Any]], options: SourceOptions) -> pd.DataFrame:
-    """Return the wanted fields as Python objects, so that every number is what it was."""
+    """Return the wanted fields as Python objects, which hold every number exactly."""
     names = list(dict.fromkeys(name for record in records for name in record))
     columns = options.columns or tuple(names)
     paths = [_path_of(column, names) for column in columns]

@@ -1,4 +1,4 @@
-"""Turn lists of items and wide tables into tables with a row for each interaction."""
+"""Convert lists of items and wide tables to tables with a row for each interaction."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["LAYOUTS", "unfold"]
 
 LAYOUTS = ("pairs", "user-items", "baskets", "wide")
-# The column of users where the caller names none.
+# The name of the column of users if the caller names none.
 DEFAULT_USER = "user"
 
 
@@ -32,18 +32,19 @@ def unfold(table: Table, layout: str, options: SourceOptions) -> pa.Table:
     Parameters
     ----------
     table : Table
-        For the layouts of lists, a table of lines, or with a column of lists of items; else a wide
-        table.
+        For "user-items" and "baskets", a result of ``read_lines``, or a table with a column of
+        lists of items. For "wide", a table with a column for each item.
     layout : {"user-items", "baskets", "wide"}
-        The first id of each list is the user; the number of the line or row is the user, from 1;
-        the first column is the user, or the named one, and every other one is an item.
+        "user-items": the first id of each line is the user, or the column of users names it.
+        "baskets": the number of the line or row, from 1, is the user. "wide": the first column or
+        the named one holds the users, and every other column is an item.
     options : SourceOptions
-        Its first two columns are those of users and of items.
+        The first two of ``options.columns`` are the columns of users and of items.
 
     Raises
     ------
     ValueError
-        For a table that has not this layout, or holds no interaction.
+        For a table that does not have this layout, or holds no interaction.
     """
     if layout == "wide":
         entries = _unfold_wide(table, options)
@@ -51,7 +52,7 @@ def unfold(table: Table, layout: str, options: SourceOptions) -> pa.Table:
         entries = _unfold_lists(table, layout, options)
     if not len(entries.items):
         raise ValueError(f"layout={layout!r}: there are no items to read")
-    # Texts of files may be numbers, those of typed tables not.
+    # The metadata tell whether texts may stand for numbers, as in files without types.
     metadata = None if isinstance(table, pd.DataFrame) else table.schema.metadata
     return entries.table(metadata)
 
@@ -117,7 +118,7 @@ def _unfold_wide(table: Table, options: SourceOptions) -> Entries:
     if isinstance(table, pd.DataFrame) and (
         table.index.name is not None or table.index.inferred_type != "integer"
     ):
-        # As crosstab and pivot_table return it.
+        # In the frames that crosstab and pivot_table return, the users are the index.
         index = table.index.rename(table.index.name or DEFAULT_USER)
         table = table.set_axis(index, axis="index").reset_index()
     names = list(table.columns if isinstance(table, pd.DataFrame) else table.schema.names)
@@ -160,7 +161,7 @@ def _column_at(table: Table, position: int) -> Any:
 
 
 def _numbers(column: pa.Array, name: object, decimal: str) -> np.ndarray:
-    """Return the cells of a wide table as float64; empty ones are 0."""
+    """Return the cells of a column of a wide table as float64; empty cells are 0."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -184,7 +185,7 @@ def _numbers(column: pa.Array, name: object, decimal: str) -> np.ndarray:
 
 
 def _array_of(names: Sequence[Any]) -> pa.Array:
-    """Return the names of columns as an array, as texts where they have several types."""
+    """Return the names of columns as an arrow array; names of several types become texts."""
     import pyarrow as pa
 
     try:
@@ -194,7 +195,7 @@ def _array_of(names: Sequence[Any]) -> pa.Array:
 
 
 def _whole(column: pa.ChunkedArray) -> pa.Array:
-    """Return a column as one array."""
+    """Return a column as an array that is not divided into chunks."""
     import pyarrow as pa
 
     whole = column.combine_chunks()
@@ -202,7 +203,7 @@ def _whole(column: pa.ChunkedArray) -> pa.Array:
 
 
 def _encoded(ids: pa.Array) -> pa.DictionaryArray:
-    """Return ids as codes and distinct ids, of which null may be one."""
+    """Dictionary-encode ids; null becomes an entry of the dictionary."""
     import pyarrow as pa
     import pyarrow.compute as pc
 

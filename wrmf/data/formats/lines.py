@@ -16,27 +16,31 @@ if TYPE_CHECKING:
 
 __all__ = ["LINE", "read_lines"]
 
-# The only column of the result.
+# The name of the only column that ``read_lines`` returns.
 LINE = "line"
+# The separators that are looked for if the caller names none.
 SEPARATORS = "\t,;|"
+# The number of first lines in which separators are looked for.
 SAMPLE = 1000
 
 
 def read_lines(source: Path, options: SourceOptions) -> pa.Table:
-    """Return one column of lists: the ids in each line, none for blank lines and comments.
+    """Return a table with one column of lists: the ids in each line.
+
+    The lists of blank lines and comments are empty.
 
     Parameters
     ----------
     source : Path
     options : SourceOptions
-        Without ``sep``, the ids are separated by the one of tabs, commas, semicolons and pipes that
-        the lines hold, else by spaces. Ids in double quotes may hold the separator.
+        Without ``sep``, the separator is the tab, comma, semicolon or pipe, whichever occurs in the
+        first lines, or spaces if none does. Ids in double quotes may hold the separator.
 
     Raises
     ------
     ValueError
-        For an empty file, for one that is no text in the encoding, and for lines that hold several
-        separators.
+        For an empty file, for a file that is not text in the encoding, and for lines that hold
+        several of these separators.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -56,7 +60,7 @@ def read_lines(source: Path, options: SourceOptions) -> pa.Table:
 
 
 def _all_lines(source: Path, options: SourceOptions) -> pa.ChunkedArray:
-    """Return the lines of a text, also the blank ones."""
+    """Return all lines of a text, including blank lines."""
     import pyarrow as pa
     from pyarrow import csv as arrow_csv
 
@@ -113,7 +117,7 @@ def _split_quoted(lines: pa.ChunkedArray, sep: str, source: Path) -> pa.Array:
 
 
 def _without_blanks(lists: pa.Array) -> pa.Array:
-    """Return lists of texts without spaces around them, and without those that are blank."""
+    """Trim spaces around the texts in lists, and drop blank texts."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.compute as pc

@@ -1,4 +1,4 @@
-"""Take sparse matrices, in memory or in files, as a table with a row for each entry."""
+"""Convert sparse matrices, in memory or in files, to tables with a row for each entry."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from wrmf.data.formats.unfolded import UNFOLDED, Entries
 if TYPE_CHECKING:
     import pyarrow as pa
 
-# An axis as long as this must have entries.
+# A longer axis is an error unless there is an entry for every 100 of its positions, because the
+# shape is then probably wrong and a table of all ids would be very large.
 LONG_AXIS = 10**7
 
 __all__ = ["read_matrix", "read_matrix_market", "read_npz"]
@@ -31,12 +32,12 @@ def read_npz(source: Path, options: SourceOptions) -> pa.Table:
     Raises
     ------
     ValueError
-        For a damaged file, and one that holds other arrays.
+        For a damaged file, and a file that holds other arrays.
     """
     try:
         matrix = sparse.load_npz(source)
     except Exception as error:
-        # SciPy raises whatever its constructors and zipfile raise.
+        # SciPy passes on any exception of its constructors and of zipfile.
         reason = str(error).partition("\n")[0]
         raise ValueError(
             f"{source} holds no sparse matrix of scipy.sparse.save_npz, or is damaged: {reason}"
@@ -45,15 +46,15 @@ def read_npz(source: Path, options: SourceOptions) -> pa.Table:
 
 
 def read_matrix_market(source: Path, options: SourceOptions) -> pa.Table:
-    """Return a row for each entry of a Matrix Market file, also packed.
+    """Return a row for each entry of a Matrix Market file, which may be compressed.
 
-    See :func:`read_matrix`; positions count from 0, those in the file from 1. SciPy's own reader
-    ends the process at damaged files.
+    See :func:`read_matrix`. Ids count from 0, although positions in the file count from 1. SciPy's
+    own reader is not used, as damaged files crash the process there.
 
     Raises
     ------
     ValueError
-        For a damaged file, and one of complex numbers.
+        For a damaged file, and a file of complex numbers.
     """
     try:
         with unpacking(source), open_unpacked(source) as file:
@@ -86,7 +87,7 @@ def _parse_matrix_market(file: BinaryIO) -> sparse.coo_array:
     rows, columns = cells["row"].to_numpy() - 1, cells["column"].to_numpy() - 1
     values = cells["value"].to_numpy() if "value" in cells else np.ones(len(cells))
     if symmetry != "general":
-        # Only one half is stored.
+        # The file stores only one triangle of the matrix.
         mirrored = rows != columns
         sign = -1.0 if symmetry == "skew-symmetric" else 1.0
         values = np.concatenate([values, sign * values[mirrored]])
@@ -109,7 +110,7 @@ def _size_of(file: BinaryIO, n_numbers: int) -> tuple[int, ...]:
 
 
 def _columns_of(file: BinaryIO, types: dict[str, type], n_rows: int) -> pd.DataFrame:
-    """Return the columns of all further lines, of which there must be ``n_rows``."""
+    """Return the columns of the remaining lines, of which there must be ``n_rows``."""
     if not n_rows:
         empty: pd.DataFrame = pd.DataFrame(
             {name: np.zeros(0, kind) for name, kind in types.items()}
@@ -121,7 +122,7 @@ def _columns_of(file: BinaryIO, types: dict[str, type], n_rows: int) -> pd.DataF
         )
     except pd.errors.EmptyDataError:
         raise ValueError(f"it says that it has {n_rows} entries, but has none") from None
-    # pandas takes surplus fields for an index.
+    # pandas treats surplus fields as an index.
     if len(cells) != n_rows or not isinstance(cells.index, pd.RangeIndex):
         raise ValueError(
             f"it says that it has {n_rows} entries of {len(types)} numbers, but has "
@@ -131,14 +132,16 @@ def _columns_of(file: BinaryIO, types: dict[str, type], n_rows: int) -> pd.DataF
 
 
 def read_matrix(matrix: Any, options: SourceOptions, name: str = "the matrix") -> pa.Table:
-    """Return a row for each stored entry of a users × items matrix; its ids are positions.
+    """Return a row for each stored entry of a users × items matrix.
+
+    The ids are row and column indices.
 
     Parameters
     ----------
     matrix : scipy.sparse matrix or array, or ndarray, 2-d
-        Of a dense one, the entries that are not zero.
+        A dense matrix has a row for each entry that is not zero.
     options : SourceOptions
-        Its columns are ignored: those of the table are user, item and value.
+        Ignored, as the columns of the result are always user, item and value.
     name : str
         What error messages call the matrix.
 

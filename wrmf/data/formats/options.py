@@ -1,4 +1,4 @@
-"""What a reader of any format gets to know from the caller."""
+"""The options of the caller that are passed to the reader of each format."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["SourceOptions"]
 
 @dataclass(frozen=True)
 class SourceOptions:
-    """How to read a source; what does not apply to a format is ignored by its reader.
+    """How to read a source; a reader ignores options that do not apply to its format.
 
     Attributes
     ----------
@@ -29,8 +29,8 @@ class SourceOptions:
         The character that encloses fields of text, or "none"; by default what the lines show.
         Only fields enclosed by a character named here may hold line breaks.
     typed : tuple of str or int
-        Those of ``columns`` whose numbers and dates are parsed while text is read; all others stay
-        the text that they are, as ids must.
+        The subset of ``columns`` whose numbers and dates are parsed while text is read. All other
+        columns stay text, so that ids are not changed.
     """
 
     columns: tuple[str | int, ...] = ()

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["partition_keys", "read_parquet"]
 
-# What folders of a hive table are called whose key is null.
+# The text that stands for a null key in the names of the folders of a hive table.
 NULL_KEY = "__HIVE_DEFAULT_PARTITION__"
-# Of the length that precedes each text.
+# The number of bytes of the length that precedes each text that is not dictionary-encoded.
 PLAIN_BYTES = 4
 
 
@@ -44,7 +44,7 @@ def read_parquet(source: Path | Sequence[Path], options: SourceOptions) -> pa.Ta
     wanted = options.columns or tuple(schemas[0].names)
     encoded = _encoded_columns(paths[0])
     fields = _wanted_fields(paths, schemas, wanted, encoded)
-    # A column of the file goes before a key of its folder.
+    # A column of the file takes precedence over a key of its folder.
     keys = {path: _lacking(path, schema) for path, schema in zip(paths, schemas, strict=True)}
     scan = _Scan(fields, keys)
     try:
@@ -67,7 +67,7 @@ def partition_keys(path: Path) -> dict[str, str | None]:
 
 @dataclass(frozen=True)
 class _WantedField:
-    """A wanted column: where it is in the files, and the field that holds it in all of them."""
+    """A wanted column: its path in the files, and a field whose type fits all files."""
 
     path: ColumnPath
     field: pa.Field
@@ -75,7 +75,7 @@ class _WantedField:
 
 @dataclass(frozen=True)
 class _Scan:
-    """Reads wanted columns; ``keys`` are those of the files' folders."""
+    """Reads wanted columns; ``keys`` holds the keys of each file's folders."""
 
     fields: Sequence[_WantedField]
     keys: Mapping[Path, dict[str, str | None]]
@@ -85,7 +85,7 @@ class _Scan:
         import pyarrow.dataset as ds
         from pyarrow import fs
 
-        # Several fields of one nested column are wanted by the same field.
+        # Several wanted columns may lie in the same nested column, whose field is listed once.
         schema = pa.schema(
             list({wanted.field.name: wanted.field for wanted in self.fields}.values())
         )
@@ -99,7 +99,7 @@ class _Scan:
         table = dataset.to_table(
             columns={wanted.path.name: ds.field(*wanted.path.parts) for wanted in self.fields}
         )
-        # Arrow does not look whether texts are UTF-8.
+        # While reading, arrow does not check that texts are UTF-8.
         table.validate(full=True)
         return table
 
@@ -119,7 +119,7 @@ def _wanted_fields(
     wanted: Sequence[str | int],
     encoded: set[str],
 ) -> list[_WantedField]:
-    """Return where the wanted columns are, with types that hold them in all files.
+    """Return the path of each wanted column, with a type that can hold it in all files.
 
     Texts of the columns in ``encoded`` are read as dictionaries.
     """
@@ -149,10 +149,11 @@ def _wanted_fields(
 
 
 def _encoded_columns(path: Path) -> set[str]:
-    """Return the columns whose pages in a parquet file are dictionaries.
+    """Return the columns of a parquet file that are dictionary-encoded in all of their pages.
 
-    Read as such, no text is hashed for each row. Where there are many different texts, writers give
-    up dictionaries after some pages; texts without take more than 4 bytes each.
+    Reading them as dictionaries avoids hashing the text of each row. In a column of many different
+    texts, writers stop using the dictionary after some pages. Such a column is recognised by its
+    size: each text that is not dictionary-encoded takes more than 4 bytes.
     """
     from pyarrow import parquet
 
@@ -170,7 +171,7 @@ def _encoded_columns(path: Path) -> set[str]:
 
 
 def _lacking(path: Path, schema: pa.Schema) -> dict[str, str | None]:
-    """Return the keys of a file's folders that are no columns of the file."""
+    """Return the keys of a file's folders that are not columns of the file."""
     return {name: key for name, key in partition_keys(path).items() if name not in schema.names}
 
 
@@ -179,7 +180,7 @@ def _format_of(schema: pa.Schema) -> ds.FileFormat:
     import pyarrow as pa
     import pyarrow.dataset as ds
 
-    # Pages of parquet hold dictionaries already, so that no text is hashed again for each row.
+    # The pages of these columns hold dictionaries already, so the text of each row is not hashed.
     encoded = [field.name for field in schema if pa.types.is_dictionary(field.type)]
     return ds.ParquetFileFormat(
         read_options=ds.ParquetReadOptions(dictionary_columns=encoded),
@@ -189,7 +190,7 @@ def _format_of(schema: pa.Schema) -> ds.FileFormat:
 
 
 def _partition(keys: dict[str, str | None], schema: pa.Schema) -> ds.Expression:
-    """Return what holds for all rows of a file: the keys of its folders that are wanted."""
+    """Return an expression by which all rows of a file get the wanted keys of its folders."""
     import pyarrow.compute as pc
     import pyarrow.dataset as ds
 
@@ -215,7 +216,7 @@ def _schema_of(path: Path) -> pa.Schema:
 def _errors_of_files() -> tuple[type[Exception], ...]:
     import pyarrow as pa
 
-    # Arrow's Python layer raises the latter two for damaged names.
+    # pyarrow raises UnicodeDecodeError and SystemError for damaged names of columns.
     return pa.ArrowException, OSError, UnicodeDecodeError, SystemError
 
 

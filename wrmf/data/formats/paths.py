@@ -9,7 +9,8 @@ from urllib.parse import unquote, urlsplit
 
 __all__ = ["expand_path", "is_remote", "scheme_of"]
 
-# Tables of many files whose folder alone does not say which of them count.
+# Files that are found in the folders of Delta, Hudi and Iceberg tables, and the end of the error
+# message. Such folders may hold outdated data files, so they are not read as plain folders.
 TABLE_LOGS = {
     "_delta_log": "a Delta table: pass deltalake.DeltaTable(…).to_pyarrow_table()",
     ".hoodie": "a Hudi table: pass a frame of its latest snapshot",
@@ -21,7 +22,7 @@ PATTERN = frozenset("*?[")
 def scheme_of(text: str) -> str | None:
     """Return the scheme of a URL such as ``postgresql://…`` in lower case; None for a path."""
     scheme, colon, _ = text.partition("://")
-    # Drives of Windows have one letter.
+    # A scheme of one letter is a drive of Windows.
     return scheme.lower() if colon and len(scheme) > 1 and "/" not in scheme else None
 
 
@@ -42,7 +43,7 @@ def is_remote(text: str) -> bool:
 
 
 def expand_path(source: str | Path) -> list[Path]:
-    """Return the files of a path: itself, all files below a folder, or those of a pattern.
+    """Return the files of a path: the file itself, all files below a folder, or all matches.
 
     Files and folders whose names begin with a dot or an underscore, such as ``_SUCCESS``, are left
     out, unless they are named. Files are in the order of their names.
@@ -50,8 +51,8 @@ def expand_path(source: str | Path) -> list[Path]:
     Parameters
     ----------
     source : str or Path
-        A leading ``~`` is the home folder; ``file://`` is left away; ``*``, ``?``, ``[…]`` and
-        ``**`` are patterns where no file has this very name.
+        A leading ``~`` is the home folder, and a leading ``file://`` is removed. ``*``, ``?``,
+        ``[…]`` and ``**`` form a pattern, unless a file has exactly this name.
 
     Raises
     ------
@@ -66,7 +67,7 @@ def expand_path(source: str | Path) -> list[Path]:
     path = Path(text).expanduser()
     if path.is_dir():
         return _files_below(path)
-    # Not is_file(): pipes are files, too.
+    # exists() and not is_file(), which is False for pipes.
     if path.exists():
         return [path]
     if not PATTERN & set(text):
@@ -81,14 +82,14 @@ def expand_path(source: str | Path) -> list[Path]:
         raise FileNotFoundError(f"no file matches {path}")
     files = [match for match in matches if match.is_file()]
     for folder in (match for match in matches if match.is_dir()):
-        # Patterns with ** match folders beside the files in them.
+        # A pattern with ** matches a folder as well as the files in it, which are not added twice.
         if not any(folder in file.parents for file in files):
             files += _files_below(folder)
     return sorted(set(files))
 
 
 def _is_left_out(parts: Sequence[str]) -> bool:
-    """Return whether a file was left by a program, from the names below a folder."""
+    """Return whether a name in ``parts`` begins with a dot or an underscore."""
     return any(part.startswith((".", "_")) for part in parts)
 
 

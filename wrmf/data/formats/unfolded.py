@@ -1,4 +1,4 @@
-"""Tables with the columns user, item and value, which were matrices, lists or wide tables."""
+"""Tables with the columns user, item and value, made from matrices, lists or wide tables."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 __all__ = ["UNFOLDED", "Entries", "is_unfolded"]
 
 UNFOLDED = ("user", "item", "value")
-# How a table says that its columns are these, whatever was wanted.
+# Metadata of a table whose columns are ``UNFOLDED``, whatever columns the caller wanted.
 MARK = {b"wrmf.unfolded": b"yes"}
 
 
@@ -26,7 +26,7 @@ class Entries:
     users, items : pyarrow.Array
         The distinct ids.
     user_codes, item_codes : int64 (n_entries,)
-        Positions of each entry's ids in them.
+        Positions of each entry's ids in ``users`` and ``items``.
     values : float64 (n_entries,)
     """
 
@@ -62,7 +62,7 @@ class Entries:
 
 
 def is_unfolded(table: Any) -> bool:
-    """Return whether a table has the columns of ``UNFOLDED``, whatever was wanted."""
+    """Return whether the columns of a table are ``UNFOLDED``, whatever the caller wanted."""
     metadata = getattr(getattr(table, "schema", None), "metadata", None) or {}
     return bool(MARK.items() <= metadata.items())
 
