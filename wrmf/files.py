@@ -22,7 +22,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
 
     The content is written to a temporary file in the same folder, flushed to disk and renamed, so
     a reader sees either the old or the new content. If the block raises, the target stays as it
-    was and the temporary file is removed. The file gets the permissions that the process gives to new files.
+    was and the temporary file is removed. The file gets the permissions that the process gives to
+    new files.
 
     Raises
     ------

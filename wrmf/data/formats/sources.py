@@ -42,14 +42,14 @@ STANDARD_INPUT = "-"
 
 @dataclass(frozen=True)
 class Format:
-    """A format of files.
+    """A file format.
 
     Attributes
     ----------
     read : function of (Path, SourceOptions)
         Returns the wanted columns of a file, as a pandas frame or an arrow table.
     unpacks : bool
-        Whether it reads packed files itself.
+        Whether ``read`` accepts compressed files.
     read_many : function of (sequence of Path, SourceOptions), optional
         Reads several files at a time.
     """
@@ -59,7 +59,7 @@ class Format:
     read_many: Callable[[Sequence[Path], SourceOptions], Table] | None = None
 
 
-# By the names that ``sniff_format`` gives.
+# The file formats, by the names that ``sniff_format`` returns.
 FORMATS: dict[str, Format] = {
     "text": Format(read_text, unpacks=True),
     "json": Format(read_json, unpacks=True),
@@ -78,13 +78,13 @@ def load_source(source: Any, options: SourceOptions, layout: str = "pairs") -> T
     Parameters
     ----------
     source : path, frame, matrix, database, or sequence of these
-        A path or pattern of files, or a folder, whose formats their content tells; ``"-"``, the
+        A path or pattern of files, or a folder, whose formats are detected by content; ``"-"``, the
         standard input; a frame (:func:`read_frame`); a scipy.sparse matrix; an address or an open
-        connection of a database (:func:`read_database`); several of these, whose rows follow one
-        another; or a list of tuples or dicts.
+        connection of a database (:func:`read_database`); several of these, whose rows are
+        concatenated; or a list of tuples or dicts.
     options : SourceOptions
-        Matrices and the layouts but "pairs" have the columns user, item and value, whatever is
-        wanted.
+        The tables of matrices and of layouts other than "pairs" have the columns user, item and
+        value, whatever ``options.columns`` says.
     layout : {"pairs", "user-items", "baskets", "wide"}, default "pairs"
         One row for each interaction, or as :func:`unfold` describes.
 
@@ -93,16 +93,16 @@ def load_source(source: Any, options: SourceOptions, layout: str = "pairs") -> T
     FileNotFoundError
         If there is no such file.
     ImportError
-        Where a package is missing that a format or a database needs.
+        If a package that a format or a database needs is missing.
     TypeError, ValueError
-        For a source that cannot be read, and a column that is missing or there twice.
+        For a source that cannot be read, and a column that is missing or occurs twice.
     """
     if layout not in LAYOUTS:
         raise ValueError(f"layout must be one of {LAYOUTS}, got {layout!r}")
     if layout == "pairs":
         return _Loader(options).load(source)
     wide = replace(options, columns=()) if layout == "wide" else options
-    # Lists of items are columns of typed tables, but lines of text.
+    # A list of items is a cell of a column in typed tables, but a line in text files.
     text = FORMATS["text"] if layout == "wide" else LINES
     return unfold(_Loader(wide, text).load(source), layout, options)
 
@@ -171,9 +171,9 @@ class _Loader:
         return _joined(tables, [str(path) for path in paths])
 
     def load_file(self, path: Path, reader: Format, of_many: bool = False) -> Table:
-        """Return the rows of one file; of many, errors name it."""
+        """Return the rows of one file; if it is one of many, errors name it."""
         try:
-            # Archives of SciPy are zip archives themselves.
+            # The npz files of SciPy are zip archives, which SciPy opens itself.
             if reader.unpacks or reader is FORMATS["npz"] or not is_packed(path):
                 return self.load_with_keys(path, reader)
             with unpacking(path), open_unpacked(path) as file, _spooled(file, str(path)) as plain:
@@ -184,7 +184,7 @@ class _Loader:
             raise ValueError(f"{path}: {error}") from None
 
     def load_with_keys(self, path: Path, reader: Format) -> Table:
-        """Return the rows of a file; columns that it lacks may be keys of its folders."""
+        """Return the rows of a file; a missing column may be a key in the names of its folders."""
         keys = partition_keys(path)
         own = tuple(column for column in self.options.columns if column not in keys)
         if len(own) == len(self.options.columns) or reader is LINES:

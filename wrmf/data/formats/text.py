@@ -1,4 +1,4 @@
-"""Read text with one line for each row: csv and its kin, in any dialect, encoding or archive."""
+"""Read text with a line for each row, such as csv: in any dialect and encoding, or compressed."""
 
 from __future__ import annotations
 
@@ -31,22 +31,23 @@ if TYPE_CHECKING:
 
 __all__ = ["SEPARATORS", "UNTYPED", "is_untyped", "lines_of_rows", "read_text"]
 
-# By the file name's ending; of other files the lines tell.
+# The separator by the ending of the file's name. For other files, it is chosen by their lines.
 SEPARATORS = {".csv": ",", ".tsv": "\t", ".psv": "|", ".inter": "\t"}
-# As Excel names the separator in the first line.
+# Matches a first line such as ``sep=;``, by which Excel names the separator.
 SEPARATOR_LINE = re.compile(r'"?sep=(.+?)"?')
-# Bytes that arrow parses at a time; a line must fit, so that long ones need larger blocks.
+# PARSED_BLOCK is the number of bytes that arrow parses at a time. LARGEST_BLOCK is used instead if
+# a line is longer than that.
 PARSED_BLOCK, LARGEST_BLOCK = 1 << 22, 1 << 29
-# How a table says that its texts may be numbers, as those of a file without types may.
+# Metadata of a table from a file without types, whose texts may therefore stand for numbers.
 UNTYPED = {b"wrmf.untyped": b"yes"}
 
 
 def read_text(source: Path | bytes, options: SourceOptions) -> pa.Table:
     """Return the wanted columns of a text file, or all of them, named as they were asked for.
 
-    Columns are dictionary-encoded text, with nulls as they are written, apart from those that
-    ``options.typed`` names. Separator, quotes and escapes are those that give every line its row,
-    unless the options name them.
+    Columns are dictionary-encoded text, in which nulls stay as they are written; the columns in
+    ``options.typed`` are parsed. Unless the options name them, separator, quotes and escapes are
+    chosen such that every line is a row with the same number of fields.
 
     Parameters
     ----------
@@ -75,7 +76,7 @@ def lines_of_rows(source: Path | bytes, options: SourceOptions) -> Iterator[int]
 
 
 def is_untyped(table: object) -> bool:
-    """Return whether the texts of a table are those of a file without types."""
+    """Return whether a table comes from a file without types."""
     metadata = getattr(getattr(table, "schema", None), "metadata", None) or {}
     return bool(UNTYPED.items() <= metadata.items())
 
@@ -135,8 +136,8 @@ class _TextFile:
             table = self._parse(texts, typed, options.decimal)
         except pa.ArrowInvalid as error:
             self._explain(error, options)
-            # A line of spaces is blank, as it looks in an editor. The parser is told only now, for
-            # it prints errors about lines in another encoding.
+            # Lines of only spaces are skipped as blank, but only in this second attempt: with a
+            # handler of invalid rows, the parser prints errors about lines in another encoding.
             try:
                 table = self._parse(texts, typed, options.decimal, skips_spaces=True)
             except pa.ArrowInvalid as other:
@@ -147,7 +148,7 @@ class _TextFile:
         return pa.table(columns, names=[str(column) for column in wanted], metadata=UNTYPED)
 
     def _explain(self, error: ValueError, options: SourceOptions) -> None:
-        """Raise an error of the parser as one that names the line, if a line is the reason."""
+        """Raise an error that names the line, if a line is the reason for the parser's error."""
         if "UTF8" in str(error):
             raise _wrong_encoding(self.stream) from None
         misfit = first_misfit(self.stream, self.dialect, options.quote is None)
@@ -155,7 +156,7 @@ class _TextFile:
             raise _no_dialect(self.stream, self.dialect.sep, misfit) from None
 
     def _restored(self, column: pa.ChunkedArray) -> pa.ChunkedArray:
-        """Return a column of text with separators within quotes as they were."""
+        """Put the separators within quoted fields back, where ``UNIT`` replaced them."""
         import pyarrow as pa
         import pyarrow.compute as pc
 
@@ -214,12 +215,12 @@ class _TextFile:
 
     @property
     def _n_lines_above(self) -> int:
-        """How many lines there are above the first row."""
+        """The number of lines above the first row."""
         return self.header.last_line if self.header.is_present else self.stream.n_skipped
 
     @contextlib.contextmanager
     def _parser_input(self) -> Iterator[Any]:
-        """Open the text for the parser: the file itself where its bytes may stay as they are."""
+        """Open the text for the parser: the file itself if its bytes need no conversion."""
         import pyarrow as pa
 
         if self.stream.is_plain and self.dialect.delimiter == self.dialect.sep:
@@ -232,7 +233,7 @@ class _TextFile:
 
 
 class _BlockFile(io.RawIOBase):
-    """A file of blocks of bytes."""
+    """A readable file whose content is blocks of bytes."""
 
     def __init__(self, blocks: Iterator[bytes]) -> None:
         self._blocks = blocks

@@ -1,4 +1,4 @@
-"""Decide how the fields of text are separated and quoted: as gives every line its row."""
+"""Choose how the fields of text are separated and quoted, such that every line is a row."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ __all__ = [
     "first_misfit",
 ]
 
-# What ``quote`` says where quotes are characters like others.
+# The value of ``quote`` by which quotes are ordinary characters.
 NO_QUOTE = "none"
-# Tried in this order on a file whose ending names no separator, or another one than it has.
+# The separators to try, in this order, if the ending of a file names none or a wrong one.
 SEPARATORS = (",", "\t", ";", "|", "::", " ", SPACES)
 BLANKS = (" ", SPACES)
-# Without these, lines read the same in all dialects.
+# A line without these characters has the same fields in all dialects.
 MARKS = (b'"', b"\\")
-# Enough to tell separators apart.
+# The number of first lines by which the separator is chosen.
 SAMPLE = 100
 
 
@@ -46,16 +46,16 @@ class LineError(Exception):
 
 @dataclass(frozen=True)
 class Dialect:
-    r"""How fields are separated, and how one is written that holds the separator.
+    r"""How fields are separated, and how a field that holds the separator is written.
 
     Attributes
     ----------
     sep : str
         The separator: a character, a longer text or ``SPACES``.
     quote : str, optional
-        The character around fields, which within them is doubled.
+        The character that encloses fields; within a field, it is doubled.
     escape : str, optional
-        The character before one that is meant literally.
+        The character that makes the next character literal.
     line_breaks : bool
         Whether fields in quotes may hold line breaks.
     """
@@ -74,17 +74,17 @@ class Dialect:
 
     @property
     def _is_short(self) -> bool:
-        """Whether parsers know the separator."""
+        """Whether the separator is a single byte, as parsers require."""
         return len(self.sep.encode()) == 1
 
     def plain(self, line: str) -> str:
-        """Return a line with one character between fields."""
+        """Return a line in which ``delimiter`` separates the fields."""
         if self.sep == SPACES:
             return " ".join(line.split())
         return line if self._is_short else line.replace(self.sep, UNIT)
 
     def plain_bytes(self, block: bytes) -> bytes:
-        """Return a block of lines with one character between fields."""
+        """Return a block of lines in which ``delimiter`` separates the fields."""
         if self.sep != SPACES:
             return block if self._is_short else block.replace(self.sep.encode(), UNIT.encode())
         block = block.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\t", b" ")
@@ -135,7 +135,7 @@ class Dialect:
         return row if self._escapes_are_needed(line) else None
 
     def has_width(self, lines: Sequence[str], width: int) -> bool:
-        """Return whether all lines are well-formed rows of a number of fields."""
+        """Return whether all lines are well-formed rows of ``width`` fields."""
         rows = csv.reader(map(self.plain, lines), **self._options)
         try:
             widths = [len(row) for row in rows]
@@ -146,7 +146,7 @@ class Dialect:
         return self.escape is None or all(map(self._escapes_are_needed, lines))
 
     def misfit(self, lines: Iterable[tuple[int, str]]) -> LineError | None:
-        """Return the first of numbered lines that is no row as wide as the first, or None."""
+        """Return an error about the first line that is no row as wide as the first, or None."""
         width, first = None, 0
         try:
             for number, row in self.rows(lines) if self.line_breaks else self._single_rows(lines):
@@ -168,12 +168,12 @@ class Dialect:
             yield number, row
 
     def is_used(self, lines: Iterable[str]) -> bool:
-        """Return whether a line would read otherwise without quotes and escapes."""
+        """Return whether any line has other fields if quotes and escapes are ordinary characters."""
         literal = Dialect(self.sep)
         return any(self.fields(line) != literal.fields(line) for line in lines)
 
     def _escapes_are_needed(self, line: str) -> bool:
-        """Return whether escapes stand only where they must; elsewhere they are characters."""
+        """Return whether every escape precedes a character that needs it."""
         if self.escape is None or self.escape not in line:
             return True
         line = self.plain(line).replace(self.escape * 2, "")
@@ -184,7 +184,7 @@ class Dialect:
 def _dialects(sep: str) -> list[Dialect]:
     """Return the dialects to try on a file, the likely ones first."""
     doubled = Dialect(sep, '"')
-    # As Spark writes quotes in quotes.
+    # Spark escapes quotes within quoted fields by backslashes.
     escaped = Dialect(sep, '"', "\\")
     literal = Dialect(sep)
     # Texts separated by pipes often escape by backslashes, and those of Rosenthal 2016 ("Intro to
@@ -211,15 +211,15 @@ def explicit_dialect(sep: str, quote: str) -> Dialect:
 
 
 def choose_separator(lines: Sequence[str], preferred: str | None, decimal: str = ".") -> str:
-    """Return the separator that gives the first lines equally many fields, of two at least.
+    """Return the separator by which all lines have the same number of fields, at least two.
 
     Parameters
     ----------
     lines : sequence of str
     preferred : str, optional
-        What the ending of the file says; it is taken where it fits, or where none does.
+        The separator by the ending of the file. It is chosen if it fits, or if no other one fits.
     decimal : str
-        The decimal mark is no separator.
+        The decimal mark, which is not considered as separator.
     """
     if preferred == decimal:
         preferred = None
@@ -228,7 +228,8 @@ def choose_separator(lines: Sequence[str], preferred: str | None, decimal: str =
         candidates = [preferred, *(sep for sep in candidates if sep not in BLANKS)]
     rows_by_sep = {sep: rows for sep in candidates if (rows := _sample_rows(lines, sep))}
     for sep, rows in rows_by_sep.items():
-        # Decimal commas, too, give all lines equally many fields: then the first one is too long.
+        # Decimal commas may also give all lines the same number of fields. The first field of each
+        # line then holds the true separator, which is chosen instead.
         longer = (
             other
             for other in rows_by_sep
@@ -239,7 +240,7 @@ def choose_separator(lines: Sequence[str], preferred: str | None, decimal: str =
 
 
 def _sample_rows(lines: Sequence[str], sep: str) -> list[list[str]]:
-    """Return lines as rows of equally many fields, of two at least; none if they are not."""
+    """Return lines as rows with the same number of fields, at least two, or [] if they differ."""
     for dialect in _dialects(sep):
         rows = [row for line in lines if (row := dialect.fields(line)) is not None]
         widths = {len(row) for row in rows}
@@ -249,7 +250,10 @@ def _sample_rows(lines: Sequence[str], sep: str) -> list[list[str]]:
 
 
 def first_misfit(stream: TextStream, dialect: Dialect, is_chosen: bool) -> LineError | None:
-    """Return the first line that is no row; of a chosen dialect, in the one that fits longest."""
+    """Return an error about the first line that is no row of a dialect, or None.
+
+    If the dialect was chosen by the reader, the error is that of the dialect that fits longest.
+    """
     misfits = [
         candidate.misfit(stream.lines())
         for candidate in (_dialects(dialect.sep) if is_chosen else [dialect])
@@ -260,10 +264,10 @@ def first_misfit(stream: TextStream, dialect: Dialect, is_chosen: bool) -> LineE
 def choose_dialect(stream: TextStream, sep: str) -> Dialect:
     """Return the first dialect in which each line of a file is a row, all of the same width.
 
-    Only lines with a quote or a backslash read differently in different dialects. The parser counts
-    the fields of all others.
+    Only lines with a quote or a backslash depend on the dialect, so only these are checked here.
+    The parser counts the fields of all other lines.
 
-    Where none fits, the parser finds the line: the dialect is that without quotes then.
+    If no dialect fits, the one without quotes is returned, and the parser reports the line.
     """
     literal = Dialect(sep)
     if not stream.holds_any(MARKS):
@@ -276,7 +280,10 @@ def choose_dialect(stream: TextStream, sep: str) -> Dialect:
 
 
 def _fits(dialect: Dialect, head: Sequence[str], stream: TextStream) -> bool:
-    """Return whether all lines are rows of the dialect, and need it where it is a rare one."""
+    """Return whether all lines are rows of the dialect.
+
+    A dialect with backslashes fits only if some line has other fields without it.
+    """
     width = len(dialect.fields(head[0]) or ())
     if not dialect.has_width(head, width):
         return False
@@ -293,7 +300,7 @@ def _fits(dialect: Dialect, head: Sequence[str], stream: TextStream) -> bool:
 
 
 def _is_cleanly_quoted(block: bytes, delimiter: str) -> bool:
-    """Return whether quotes stand only at both ends of fields, which is quick to see."""
+    """Return whether quotes are only at both ends of fields, by a fast check of the bytes."""
     data = np.frombuffer(block, dtype=np.uint8)
     quotes = np.flatnonzero(data == ord('"'))
     if not len(quotes):
@@ -303,7 +310,7 @@ def _is_cleanly_quoted(block: bytes, delimiter: str) -> bool:
     opening, closing = quotes[::2], quotes[1::2]
     ends = np.zeros(256, dtype=bool)
     ends[[ord(delimiter), *b"\r\n"]] = True
-    # Before the first field, and behind the last one, the block may end.
+    # The first quote may begin the block, and the last quote may end it.
     before = ends[data[np.maximum(opening - 1, 0)]] | (opening == 0)
     after = ends[data[np.minimum(closing + 1, len(data) - 1)]] | (closing == len(data) - 1)
     line_ends = np.flatnonzero((data == ord("\n")) | (data == ord("\r")))

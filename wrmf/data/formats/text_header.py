@@ -8,7 +8,7 @@ from dataclasses import dataclass
 __all__ = ["Header"]
 
 NUMBER_OR_DATE = re.compile(r"\s*([-+]?[\d.,]*\d([eE][-+]?\d+)?|\d{4}-\d\d?-\d\d?([T ].*)?)\s*")
-# RecBole writes the type of a column behind its name.
+# RecBole writes the type of a column after its name, as in ``user_id:token``.
 WITH_TYPE = re.compile(r"(.+):(token|float)(_seq)?")
 
 
@@ -57,7 +57,7 @@ class Header:
         Parameters
         ----------
         column : str or int
-            Its name, also without the type that RecBole adds; or its position from 0.
+            The name, with or without the type that RecBole adds, or the position from 0.
 
         Raises
         ------
@@ -95,7 +95,7 @@ class Header:
         )
 
     def _spellings(self) -> list[list[str]]:
-        """Return the names of the columns, then shorter ones that they may be called by."""
+        """Return the names of the columns, followed by lists of their accepted shorter names."""
         typed = [WITH_TYPE.fullmatch(cell) for cell in self.cells]
         if not all(typed):
             return [list(self.cells)]

@@ -18,7 +18,8 @@ __all__ = ["SPACES", "UNIT", "TextStream"]
 
 BLOCK = 1 << 23
 UTF8 = "utf-8"
-# By the mark at the beginning of a file; the longer ones first.
+# The encoding by the byte order mark at the beginning of a file. UTF-32 precedes UTF-16, as one of
+# its marks begins with a mark of UTF-16.
 BYTE_ORDER_MARKS = {
     codecs.BOM_UTF32_LE: "utf-32",
     codecs.BOM_UTF32_BE: "utf-32",
@@ -27,7 +28,7 @@ BYTE_ORDER_MARKS = {
 }
 # The separator that stands for any run of spaces and tabs, as in pandas.
 SPACES = r"\s+"
-# Parsers know separators of one character: this control character stands for longer ones.
+# Parsers accept only separators of one character, so this control character replaces longer ones.
 UNIT = "\x1f"
 
 
@@ -43,7 +44,7 @@ class TextStream:
     comment : str, optional
         Lines that begin with it count as blank.
     n_skipped : int
-        So many lines at the beginning count as blank.
+        The number of lines at the beginning that count as blank.
     """
 
     source: Path | bytes
@@ -53,7 +54,7 @@ class TextStream:
 
     @classmethod
     def of(cls, source: Path | bytes, options: SourceOptions) -> TextStream:
-        """Return the lines of a source; a byte order mark tells UTF-16 and UTF-32.
+        """Return the lines of a source; UTF-16 and UTF-32 are recognised by a byte order mark.
 
         Raises
         ------
@@ -74,7 +75,7 @@ class TextStream:
                 f'unknown encoding {encoding!r}; pass encoding="latin-1", "cp1252" or "utf-16"'
             ) from None
         if b"\0" in start and not encoding.startswith(("utf-16", "utf-32")):
-            # A damaged archive may begin so: reading on finds the damage.
+            # A damaged archive may begin with zero bytes; reading all of it raises its own error.
             with stream.open() as file:
                 while file.read(BLOCK):
                     pass
@@ -91,13 +92,13 @@ class TextStream:
 
     @property
     def is_plain(self) -> bool:
-        """Whether the bytes of the file are those of :meth:`blocks`."""
+        """Whether a parser can read the file itself: uncompressed UTF-8 without comments."""
         is_utf8 = self.encoding == UTF8 and self.comment is None
         return is_utf8 and isinstance(self.source, Path) and not is_packed(self.source)
 
     @contextlib.contextmanager
     def open(self) -> Iterator[BinaryIO]:
-        """Open the unpacked bytes; a damaged archive is a ValueError."""
+        """Open the decompressed bytes; a damaged archive raises a ValueError."""
         if isinstance(self.source, bytes):
             yield io.BytesIO(self.source)
             return
@@ -119,7 +120,9 @@ class TextStream:
                     yield number, line.removesuffix("\n")
 
     def blocks(self) -> Iterator[bytes]:
-        """Yield the text as UTF-8 in blocks of whole lines, as many as the file has.
+        """Yield the text as UTF-8 in blocks of whole lines.
+
+        Comments and skipped lines become blank, so that the number of lines stays the same.
 
         Raises
         ------
@@ -161,7 +164,7 @@ class TextStream:
         rest = b""
         for chunk in chunks:
             data = rest + chunk
-            # A line feed may follow a carriage return at the very end.
+            # The next chunk may begin with the line feed of a final carriage return.
             end = 1 + max(data.rfind(b"\n"), data.rfind(b"\r", 0, -1))
             if end:
                 yield data[:end]
@@ -171,7 +174,7 @@ class TextStream:
 
     def line_of_bad_bytes(self) -> int | None:
         """Return the number of the first line that cannot be decoded."""
-        # Surrogates stand for undecodable bytes.
+        # This error handler decodes invalid bytes to surrogates.
         with self.open() as file:
             text = io.TextIOWrapper(file, self.encoding, errors="surrogateescape", newline=None)
             try:
