@@ -1,4 +1,4 @@
-"""The interactions that a verb works on: where they come from and what is kept of them."""
+"""The interactions that a verb works on: their source, and how they are filtered."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from wrmf.datasets import DATASETS
 __all__ = ["add_data_options", "load_data", "load_like"]
 
 SYNTHETIC = "synthetic"
-# Parameters of reading that hold for the table of names, too.
+# Parameters of ``read_interactions`` that also apply to the table of names.
 SHARED_WITH_NAMES = ("sep", "header", "encoding", "comment", "quote", "nulls")
 
 
@@ -53,7 +53,7 @@ def add_data_options(command: argparse.ArgumentParser) -> None:
 def load_data(options: argparse.Namespace) -> Interactions:
     """Return the interactions that the options of :func:`add_data_options` name.
 
-    What was read, and what of it was dropped, is reported on standard error.
+    A summary of the rows that were read and dropped is printed to standard error.
     """
     if options.data == [SYNTHETIC] and not Path(SYNTHETIC).exists():
         data = DATASETS[SYNTHETIC].load(random_state=options.seed)
@@ -77,7 +77,10 @@ def load_like(source: str, train: Interactions, options: argparse.Namespace) -> 
 
 
 def _arguments(options: argparse.Namespace) -> dict[str, Any]:
-    """Return the arguments of reading; names are in the table of names where there is one."""
+    """Return the arguments of ``read_interactions`` for the data.
+
+    If there is a table of names, ``--item-name`` is a column of that table, not of the data.
+    """
     arguments = reading_arguments(options)
     if options.names is not None:
         arguments.pop("item_name", None)
@@ -85,14 +88,14 @@ def _arguments(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _read_names(data: Interactions, options: argparse.Namespace) -> dict[Any, str]:
-    """Return the names in the table of names, by item; items without one have their id."""
+    """Return the name of each item in the table of names; items without a name have their id."""
     given = reading_arguments(options)
     arguments = {name: given[name] for name in SHARED_WITH_NAMES if name in given}
     first, second = ("0", "1") if options.header is False else ("item", "name")
     item = as_column(options.names_item or options.item or first, options)
     name = as_column(options.item_name or second, options)
-    # It is read as interactions of each item with itself, so every format of data is one of names,
-    # and on the axis of the items, so that their ids are matched by the same rules.
+    # The table is read as interactions of each item with itself, so that names can have every
+    # format of data. Its axes are the items of the data, so that ids are matched by the same rules.
     arguments.update(user=item, item=item, item_name=name, duplicates="drop")
     arguments.update(users=data.items, items=data.items, unknown="drop")
     table = read_interactions(options.names, **arguments)

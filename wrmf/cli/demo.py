@@ -30,7 +30,7 @@ from wrmf.search.result import SearchResult
 
 __all__ = ["DEMO", "run_demo"]
 
-# The best setting of the 180 in Rosenthal 2016, with its neighbours. All λ up to 100 score alike.
+# The best of the 180 settings in Rosenthal 2016, and values near it. All λ up to 100 score alike.
 GRID: dict[str, list[Any]] = {
     "factors": [40, 80, 120],
     "regularization": [0.1, 10.0, 100.0],
@@ -73,11 +73,11 @@ def run_demo(
         Receives the likes, the journal of the search, the plots (where matplotlib is installed),
         the model and the page. An interrupted search resumes from its journal.
     num_threads : int, default 0
-        Number of threads; 0 is one on each CPU.
+        Number of threads; 0 is one for each CPU.
     random_state : int, default 0
         Seed of the likes, the split and the initial factors.
     epochs : sequence of int, default 2, 4, … 20
-        Epochs to measure after.
+        Numbers of epochs after which scores are measured.
     progress : bool, optional
         Whether to show progress bars; by default where standard error is a terminal.
 
@@ -107,7 +107,7 @@ def run_demo(
         f"Grid search: {n_settings} settings × {len(epochs)} checkpoints; precision@5 as in "
         "Rosenthal 2016, with training items kept in the ranking"
     )
-    # With a smaller start than that of Rosenthal 2016, the curves have another shape.
+    # With smaller initial factors than those of Rosenthal 2016, the curves have another shape.
     base = WRMF(random_state=random_state, num_threads=num_threads, init_scale=ROSENTHAL_INIT_SCALE)
     with _print_seconds():
         result = _search(base, split, epochs, journal, progress)
@@ -145,7 +145,7 @@ def _load_likes(path: Path, journal: Path, random_state: int) -> Interactions:
     old_content = path.read_bytes() if path.exists() else b""
     write_likes_file(synthetic_raw_likes(random_state=random_state), path)
     if path.read_bytes() != old_content:
-        # The search in the journal was of other likes, from another version of the package.
+        # The journal records a search on other likes, made by another version of the package.
         journal.unlink(missing_ok=True)
     likes = read_interactions(path, "uid", "mid", item_name="modelname", duplicates="drop")
     print(f"Repeated rows: {likes.n_duplicates}, dropped")

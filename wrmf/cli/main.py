@@ -20,7 +20,7 @@ from wrmf.versions import __version__
 
 __all__ = ["REPORTED_ERRORS", "VERBS", "main"]
 
-# The order is that of the help.
+# The verbs, in the order in which the help lists them.
 VERBS: tuple[Verb, ...] = (
     DEMO,
     SEARCH,

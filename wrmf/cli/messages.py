@@ -48,7 +48,7 @@ def translate(message: str, options: argparse.Namespace) -> str:
     ----------
     message : str
     options : argparse.Namespace
-        The parsed options of the verb; parameters that it has no option for are left as they are.
+        The parsed options of the verb; parameters without an option are left as they are.
 
     Examples
     --------
@@ -64,7 +64,7 @@ def translate(message: str, options: argparse.Namespace) -> str:
         if option is None or not {name, _attribute(option)} & offered:
             return part[0]
         if name == "value" and not part["value"] and getattr(options, "event_weights", None):
-            # The weights of events are the only other thing that the parameter takes.
+            # The parameter is a column or weights of events, and here the user gave weights.
             return EVENT_WEIGHT
         if part["argument"]:
             return _as_typed(name, option, part["value"]) + _bare(part["others"])

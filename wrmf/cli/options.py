@@ -1,4 +1,4 @@
-"""Options of the model, its seed and threads, and of tables that are written."""
+"""Options for the model, its seed and threads, and for output tables."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = [
     "write_table",
 ]
 
-# Option, type and help of the numeric parameters of WRMF that the command line offers.
+# Name, type and help of each numeric parameter of WRMF that the command line offers.
 MODEL_NUMBERS = (
     ("factors", int, "number of factors of each user and item"),
     ("regularization", float, "λ, the penalty on the size of the factors"),
@@ -52,7 +52,10 @@ def add_model_options(command: argparse.ArgumentParser) -> None:
 
 
 def add_init_scale_option(add: Callable[..., argparse.Action]) -> None:
-    """Add the standard deviation of the initial factors, by ``add_argument`` of a parser."""
+    """Add the standard deviation of the initial factors.
+
+    ``add`` is the ``add_argument`` of a parser or of a group of its options.
+    """
     add(
         "--init-scale",
         type=float,
@@ -62,7 +65,7 @@ def add_init_scale_option(add: Callable[..., argparse.Action]) -> None:
 
 
 def build_model(options: argparse.Namespace) -> WRMF:
-    """Return an unfitted model; parameters without an option, or not given, have their default."""
+    """Return an unfitted model; parameters that are not given have their default."""
     given = vars(options)
     params = {name: given[name] for name in MODEL_PARAMETERS if given.get(name) is not None}
     return WRMF(**params, num_threads=options.threads, random_state=options.seed)

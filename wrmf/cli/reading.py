@@ -23,7 +23,7 @@ EVENT_WEIGHT = "--event-weight"
 
 
 def as_column(text: str, options: argparse.Namespace) -> str | int:
-    """Return a column as the library takes it: its name, or its position where none has a name."""
+    """Return a column as the library expects it: its name, or its position with --no-header."""
     if options.header is not False:
         return text
     if not text.isdecimal():
@@ -38,7 +38,7 @@ def _as_model(path: Path, options: argparse.Namespace) -> object:
 
 
 def _as_axis(path: Path, options: argparse.Namespace) -> np.ndarray:
-    """Return the ids in a file of one id in each line."""
+    """Return the ids in a file that has one id in each line."""
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {path}")
     try:
@@ -64,15 +64,16 @@ class ReadingOption:
     Attributes
     ----------
     parameter : str
-        Also the attribute of the parsed options, which is None where the option is not given.
+        The name of the parameter and of the attribute of the parsed options. The attribute is None
+        if the option is not given.
     option : str
-        As it is typed.
+        The option as it is typed, such as ``--user``.
     help : str
-        Its help, without the default.
+        The help of the option, without the default.
     settings : dict
         Further arguments of ``ArgumentParser.add_argument``.
     convert : callable(value, options)
-        Returns the argument of the library for what was typed.
+        Returns the argument of :func:`wrmf.read_interactions` for the value that was typed.
     """
 
     parameter: str
@@ -82,6 +83,7 @@ class ReadingOption:
     convert: Callable[[Any, argparse.Namespace], Any] = _unchanged
 
 
+# Settings that several options share.
 COLUMN = {"metavar": "COLUMN"}
 FILE = {"metavar": "FILE", "type": Path}
 MARK = {"metavar": "MARK"}
@@ -111,7 +113,7 @@ READING: tuple[ReadingOption, ...] = (
         as_column,
     ),
     ReadingOption(
-        "time", "--time", "column of times, for splits by time and of the last", COLUMN, as_column
+        "time", "--time", "column of times, for --split time and last", COLUMN, as_column
     ),
     ReadingOption(
         "time_format",

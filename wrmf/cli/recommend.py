@@ -70,13 +70,13 @@ def run_similar(options: argparse.Namespace) -> None:
 
 
 def parse_ids(texts: Sequence[str], model_ids: np.ndarray) -> list[Any]:
-    """Return the ids of a model that are written as typed, other texts as they are.
+    """Return the ids of a model whose texts were typed; other texts are returned unchanged.
 
-    Another text may be the name of an item; if it is not, the model reports it as unknown.
+    Such a text may be the name of an item; if it is not, the model reports it as unknown.
     """
     ids = model_ids.tolist()
     by_text = {str(model_id): model_id for model_id in ids}
-    # Where 7 and "7" are both ids, the text is the one that was typed.
+    # If 7 and "7" are both ids, a typed 7 means the text.
     by_text.update((model_id, model_id) for model_id in ids if isinstance(model_id, str))
     return [by_text.get(text, text) for text in texts]
 

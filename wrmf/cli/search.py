@@ -36,7 +36,7 @@ __all__ = ["PRESETS", "SEARCH", "GridPart", "ranked_table", "summarise"]
 
 @dataclass(frozen=True)
 class GridPart:
-    """The content of one ``--grid``.
+    """The content of one option ``--grid``.
 
     Attributes
     ----------
@@ -50,7 +50,7 @@ class GridPart:
 
 
 PRESETS = {
-    # Its curves depend on the start of training, so the start is part of the preset.
+    # The published curves depend on the initial factors, so the preset includes their scale.
     "rosenthal2016": GridPart(ROSENTHAL_GRID, ROSENTHAL_INIT_SCALE),
     "small": GridPart({"factors": [32, 64, 128], "alpha": [10.0, 40.0]}),
 }
@@ -95,7 +95,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "--epochs",
         type=parse_epochs,
         default="2:40:2",
-        help="epochs to measure after, as start:stop:step (without stop) or a,b,c",
+        help="epochs after which to measure, as start:stop:step (without stop) or a,b,c",
     )
     add("--metric", default="precision@5", help="metric that ranks the settings")
     add(
@@ -146,7 +146,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def search(model: WRMF, split: Split, options: argparse.Namespace) -> SearchResult:
-    """Run the method that the options name over the settings that they describe."""
+    """Search the settings that the options describe by the method that they name."""
     parts = options.grid or [PRESETS[DEFAULT_PRESET]]
     space = {name: values for part in parts for name, values in part.space.items()}
     for part in parts:
@@ -180,7 +180,7 @@ def ranked_table(result: SearchResult) -> pd.DataFrame:
 
 
 def summarise(result: SearchResult) -> str:
-    """Return the best setting, its scores, and parameters that are best at the edge of the grid."""
+    """Describe the best setting, and list parameters whose best value is at the grid's edge."""
     error = "" if math.isnan(result.best_stderr) else f" ± {result.best_stderr:.5f}"
     lines = [
         f"best: {describe(result.best_params)}, epoch {result.best_epoch}, {result.scored_on} "
@@ -234,7 +234,7 @@ def parse_epochs(text: str) -> Sequence[int]:
 
 
 def parse_jobs(text: str) -> int | str:
-    """Return a number of settings at a time, or "auto"."""
+    """Return the number of settings that are trained at the same time, or "auto"."""
     try:
         return text if text == "auto" else int(text)
     except ValueError:

@@ -15,7 +15,7 @@ from wrmf.data.time_splits import split_by_time, split_last
 
 __all__ = ["SPLITS", "SPLIT_PARAMETERS", "SplitKind", "add_split_options", "load_split"]
 
-# Option of each parameter of the functions that split.
+# The option for each parameter of the functions that split data.
 SPLIT_PARAMETERS = {
     "k": "--leave-out",
     "fraction": "--fraction",
@@ -47,7 +47,7 @@ class SplitKind:
     ----------
     function : callable(Interactions, ...) that returns a Split
     parameters : tuple of str
-        Those that have an option, by ``SPLIT_PARAMETERS``.
+        The parameters of the function that have an option in ``SPLIT_PARAMETERS``.
     is_random : bool
         Whether the function takes a ``random_state``.
     """
@@ -80,14 +80,14 @@ def add_split_options(command: argparse.ArgumentParser) -> None:
     add(
         "--test",
         metavar="FILE",
-        help="a file, read as the data, whose interactions are the test set; nothing is split",
+        help="file whose interactions are the test set, read like the data; nothing is split",
     )
     add(
         "--leave-out",
         type=_parse_size,
         metavar="K",
-        help="number of interactions held out from each user: for leave-out 5 by default; for last "
-        "1, or a share of them",
+        help="number of interactions held out from each user, by default 5 for leave-out and 1 for "
+        "last; for last, also a share of the user's interactions",
     )
     add(
         "--fraction",
@@ -106,14 +106,15 @@ def add_split_options(command: argparse.ArgumentParser) -> None:
         "--test-size",
         type=_parse_size,
         metavar="SIZE",
-        help="for random and time, share or number of the interactions, for users that of the "
-        "users; by default 0.2",
+        help="share or number of test interactions for random and time, of test users for users; "
+        "by default 0.2",
     )
     add("--cutoff", metavar="TIME", help="for time, the first time that belongs to the test set")
     add(
         "--by",
         metavar="NAME",
-        help="for random, interactions: of any users; user: the same share of each user's",
+        help="for random, interactions: drawn from all interactions together; user: the same share "
+        "of each user's interactions",
     )
     add(
         "--seen",
@@ -134,7 +135,7 @@ def add_split_options(command: argparse.ArgumentParser) -> None:
 
 
 def _parse_size(text: str) -> int | float:
-    """Return a whole number as a number of rows, any other number as a share."""
+    """Return a whole number as an int, which is a count, and any other as a float, a share."""
     try:
         return int(text) if text.isdecimal() else float(text)
     except ValueError:
@@ -157,7 +158,7 @@ def load_split(options: argparse.Namespace) -> Split:
 
 
 def _typed(parameter: str, options: argparse.Namespace) -> Any:
-    """Return what was typed for a parameter, None where nothing was."""
+    """Return the value typed for the option of a parameter, or None if it was not typed."""
     return getattr(options, SPLIT_PARAMETERS[parameter].removeprefix("--").replace("-", "_"))
 
 

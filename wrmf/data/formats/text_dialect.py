@@ -168,7 +168,7 @@ class Dialect:
             yield number, row
 
     def is_used(self, lines: Iterable[str]) -> bool:
-        """Return whether any line has other fields if quotes and escapes are ordinary characters."""
+        """Return whether any line would have other fields without quotes and escapes."""
         literal = Dialect(self.sep)
         return any(self.fields(line) != literal.fields(line) for line in lines)
 
