@@ -12,7 +12,7 @@ from wrmf.data.checks import as_csr, as_generator, as_share, is_integer, is_numb
 BROKEN = {
     "index too large": ([1.0], [9], [0, 1, 1], "indices run from 9 to 9"),
     "negative index": ([1.0], [-1], [0, 1, 1], "indices run from -1 to -1"),
-    "falling indptr": ([1.0], [0], [0, 1, 0], "never fall"),
+    "falling indptr": ([1.0], [0], [0, 1, 0], "never decrease"),
     "indptr past the end": ([1.0], [0], [0, 1, 5], "indptr ends at 5"),
     "indptr too short": ([1.0], [0], [0, 1], "indptr has 2 entries"),
     "indptr from 1": ([1.0], [0], [1, 1, 1], "must start at 0"),

@@ -160,7 +160,7 @@ def test_wide_text_is_read_with_its_blanks_and_decimals():
 @pytest.mark.parametrize(
     ("frame", "columns", "error"),
     [
-        (WIDE.assign(x="yes"), ("user", "item"), "column 'x' holds others: .*'yes'"),
+        (WIDE.assign(x="yes"), ("user", "item"), "column 'x' holds other values: .*'yes'"),
         (WIDE, ("uid", "item"), "no column 'uid'"),
         (WIDE.rename(columns={"x": "y"}), ("user", "item"), "two columns are called 'y'"),
         (WIDE[["user"]], ("user", "item"), "there are no items to read"),

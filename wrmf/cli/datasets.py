@@ -11,7 +11,7 @@ from wrmf.datasets import DATASETS, synthetic_raw_likes, write_likes_file
 
 __all__ = ["DATASETS_VERB"]
 
-# A data set that is a file with repeated rows. It is not in DATASETS, which load as interactions.
+# A data set in the form of a file with repeated rows. The data sets in DATASETS have no repeats.
 RAW = "synthetic-raw"
 RAW_DESCRIPTION = "Generated likes in the file format of Rosenthal 2016, with repeated rows"
 

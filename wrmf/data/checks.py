@@ -216,7 +216,7 @@ def _as_exact_coo(matrix: Any, name: str) -> sparse.coo_matrix:
     """Validate a matrix of any other format, and return it in COO format with float64 values."""
     if matrix.format != "coo":
         if matrix.format == "lil" and list(map(len, matrix.rows)) != list(map(len, matrix.data)):
-            raise ValueError(f"{name} is broken: a row has not one value for each column")
+            raise ValueError(f"{name} is broken: a row does not have one value for each column")
         try:
             matrix = matrix.tocoo()
         except (IndexError, TypeError, ValueError) as error:
@@ -274,7 +274,7 @@ def _check_compressed(matrix: Any, name: str, n_outer: int, n_inner: int) -> int
             f"needs {n_outer + 1}"
         )
     if indptr[0] != 0 or np.any(indptr[1:] < indptr[:-1]):
-        raise ValueError(f"{name} is broken: indptr must start at 0 and never fall")
+        raise ValueError(f"{name} is broken: indptr must start at 0 and never decrease")
     n_entries = int(indptr[-1])
     if n_entries > len(indices) or n_entries > len(values):
         raise ValueError(

@@ -107,7 +107,7 @@ def _lists_and_users(
     lists = _whole(arrow.column(len(names) - 1))
     if not (pa.types.is_list(lists.type) or pa.types.is_large_list(lists.type)):
         raise ValueError(
-            f"layout={layout!r} wants a list of items in each row of column {item!r}, which holds "
+            f"layout={layout!r} needs a list of items in each row of column {item!r}, which holds "
             f'{lists.type}; a table with an item in each row is layout="pairs"'
         )
     return lists, numbers if layout == "baskets" else _whole(arrow.column(0))
@@ -178,8 +178,8 @@ def _numbers(column: pa.Array, name: object, decimal: str) -> np.ndarray:
     except pa.ArrowException as error:
         reason = str(error).partition("\n")[0]
         raise ValueError(
-            f'layout="wide" wants numbers in every column but that of users, column {name!r} '
-            f"holds others: {reason}"
+            f'layout="wide" needs numbers in every column except that of users, but column '
+            f"{name!r} holds other values: {reason}"
         ) from None
     return np.asarray(pc.fill_null(cells, 0.0))
 

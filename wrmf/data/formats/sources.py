@@ -201,8 +201,8 @@ def _joined(tables: Sequence[Table], names: Sequence[str]) -> Table:
     """Return the rows of several sources, in order."""
     if len(tables) > 1 and any(map(is_unfolded, tables)):
         raise ValueError(
-            f"{len(tables)} sources, of which one is a matrix: whether its rows are the users of "
-            "the others cannot be told; read them one by one, with users= and items="
+            f"{len(tables)} sources, of which one is a matrix: it is unknown whether its rows are "
+            "the users of the other sources; read them one by one, with users= and items="
         )
     return join_tables(tables, names)
 
