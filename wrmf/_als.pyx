@@ -283,7 +283,7 @@ def solve_exact(
     uint8_t[::1] failed,
     int n_threads,
 ):
-    """Set ``out[r]`` to the minimum of the loss over row r, for each r in ``rows``.
+    """Set ``out[r]`` to the factors that minimise the loss of row r, for each r in ``rows``.
 
     With y_j = fixed[j], w the row's weights and b = w + target_shift, that is the solution of
 

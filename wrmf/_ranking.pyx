@@ -658,8 +658,9 @@ def entry_scores(
 ):
     """Set ``out[e] = row_factors[r]·column_factors[indices[e]]`` for each CSR entry e of row r.
 
-    The products are summed in float64, in the same order as every exact score, and not rounded.
-    ``out`` has one element for each entry.
+    The terms of each dot product are summed in float64, in the order in which all exact scores of
+    this module are summed. The result is not rounded to the precision of the factors. ``out`` has
+    one element for each entry.
     """
     cdef const rank_kernels *kernels = rank_kernels_of(isa, floating is double)
     cdef Py_ssize_t row, n_rows = row_factors.shape[0]

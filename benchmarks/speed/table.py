@@ -182,7 +182,7 @@ def summary(results: dict[str, Any]) -> str:
 
 @dataclass(frozen=True)
 class GroupSummary:
-    """A group, and the values that the rows of its table are compared with."""
+    """A group of measurements, and the reference values that its table compares them with."""
 
     cells: Cells
     group: Group

@@ -1,4 +1,4 @@
-"""Lists of items, baskets and wide tables become a row for each interaction."""
+"""Item lists, baskets and wide tables are converted to one row for each interaction."""
 
 import gzip
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The number of threads, and the limit on the threads of BLAS while they run."""
+"""The number of kernel threads, and the limit of one BLAS thread while kernels run."""
 
 import os
 

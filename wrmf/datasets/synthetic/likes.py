@@ -144,7 +144,7 @@ def _fill_users(likes: Pairs, degrees: np.ndarray, taste: Taste) -> None:
             break
         items = taste.draw_items(users)
         if attempt > USER_ROUNDS_BY_TASTE:
-            # The user already likes most items of the user's cells, so take any item.
+            # These users already like most items in the cells of their taste: draw from all items.
             items = taste.generator.integers(likes.n_items, size=len(users))
         likes.add(users, items)
 
