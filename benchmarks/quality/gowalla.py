@@ -25,7 +25,7 @@ import wrmf
 from benchmarks import data, record
 from benchmarks.machine import peak_memory
 from benchmarks.quality.tuner import Budget, Plan, Trial, search
-from wrmf.data.splitting import keep_entries, random_places
+from wrmf.data.splitting import random_places
 
 METRICS = ("recall@20", "ndcg@20")
 # Epochs after which a setting is scored.
@@ -158,7 +158,7 @@ def validation(
     n_held_out = np.maximum(1, np.rint(share * counts))
     held_out = random_places(train.matrix, generator) < np.repeat(n_held_out, counts)
     users = np.sort(generator.permutation(len(counts))[:n_users])
-    return wrmf.Split(keep_entries(train, ~held_out), keep_entries(train, held_out), users)
+    return wrmf.Split(train.keep_entries(~held_out), train.keep_entries(held_out), users)
 
 
 def run(study: Study) -> dict[str, Any]:

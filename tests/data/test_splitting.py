@@ -16,7 +16,7 @@ from wrmf import (
     split_interactions,
     split_users,
 )
-from wrmf.data.splitting import keep_entries, random_places
+from wrmf.data.splitting import random_places
 
 
 def assert_parts_add_up(data, *parts):
@@ -180,7 +180,7 @@ def test_kept_entries_stay_in_their_rows_and_columns(likes):
     chosen = np.random.default_rng(0).random(likes.nnz) < 0.3
     expected = likes.copy()
     expected.data[~chosen] = 0
-    assert (keep_entries(data, chosen).matrix != expected).nnz == 0
+    assert (data.keep_entries(chosen).matrix != expected).nnz == 0
 
 
 def test_files_of_a_split_are_matched_by_their_ids():

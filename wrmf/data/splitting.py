@@ -23,25 +23,17 @@ from wrmf.data.checks import (
 )
 from wrmf.data.draws import as_count, draw_mask
 from wrmf.data.interactions import Interactions, as_interactions, entry_rows
-from wrmf.data.split import Split, check_split
+from wrmf.data.split import Split
 
 __all__ = [
-    "Split",
     "as_validation",
-    "check_split",
     "hold_out_users",
-    "keep_entries",
     "leave_k_out",
     "random_places",
     "split_at",
     "split_interactions",
     "split_users",
 ]
-
-
-def keep_entries(data: Interactions, chosen: np.ndarray) -> Interactions:
-    """Choose interactions by a bool mask over the stored entries; the axes stay the same."""
-    return data.keep_entries(chosen)
 
 
 def random_places(matrix: sparse.csr_matrix, generator: np.random.Generator) -> np.ndarray:

@@ -20,7 +20,6 @@ from wrmf.data.formats.paths import scheme_of
 __all__ = ["is_connection", "is_database", "read_database"]
 
 QUERY = re.compile(r"\s*(?:--[^\n]*\n\s*)*(select|with|from|values|show|call|exec|execute)\s", re.I)
-SQLITE_MAGIC = b"SQLite format 3\0"
 HOW = (
     'pass (connection, "likes") or (connection, "select … from likes"), or write the table after '
     "the address, as in sqlite:///shop.db#likes"
