@@ -19,7 +19,7 @@ from scipy import sparse
 
 from wrmf._ranking import NEVER, rank, rank_listed
 from wrmf.numerics.threads import kernel_threads, single_threaded_blas
-from wrmf.numerics.tiles import Tiles
+from wrmf.numerics.tiles import SortedItems, Tiles
 
 __all__ = ["NEVER", "Ranks", "rank_held_out", "top_n", "top_n_of", "unit_rows"]
 
@@ -183,7 +183,7 @@ def _masks(blocked: sparse.csr_matrix | None, m: int, sides: Sequence[bool]) -> 
 
 def top_n(
     user_factors: np.ndarray,
-    item_factors: np.ndarray,
+    item_factors: np.ndarray | SortedItems,
     n: int,
     blocked: sparse.csr_matrix | None = None,
     allowed: np.ndarray | None = None,
@@ -194,6 +194,7 @@ def top_n(
     Parameters
     ----------
     user_factors, item_factors : (m, k), (n_items, k)
+        Items that are ranked repeatedly may be sorted once, as ``SortedItems``.
     n : int ≥ 1
     blocked : CSR (m, n_items), optional: stored entries are never returned
     allowed : bool (n_items,), optional: the only items to return
@@ -221,7 +222,7 @@ def top_n(
 
 def top_n_of(
     user_factors: np.ndarray,
-    item_factors: np.ndarray,
+    item_factors: np.ndarray | SortedItems,
     n: int,
     allowed: sparse.csr_matrix,
     num_threads: int = 0,

@@ -11,7 +11,7 @@ from wrmf._ranking import pack
 from wrmf.numerics.isa import isa_number
 from wrmf.numerics.layout import aligned_bytes
 
-__all__ = ["Tiles", "norm_bounds"]
+__all__ = ["SortedItems", "Tiles", "norm_bounds"]
 
 # The number of items of a tile. A matrix product computes the scores of one group of users and one
 # tile; with these sizes, the scores and the factors fill about half of the level-2 cache.
@@ -21,6 +21,40 @@ GROUP = 256
 # The maximum size in bytes of the item factors that are packed once, for all users. The items with
 # the largest norms are packed, since their tiles are computed for the most users.
 PACKED_BYTES = 2**26
+
+
+@dataclass(frozen=True)
+class SortedItems:
+    """Items in decreasing order of norm.
+
+    Attributes
+    ----------
+    items : (n_items, k)
+    norms : float64 (n_items,), upper bounds of the items' norms
+    order : int32 (n_items,), the positions of the items, the largest norm first
+    """
+
+    items: np.ndarray
+    norms: np.ndarray
+    order: np.ndarray
+
+    @classmethod
+    def of(cls, items: np.ndarray) -> SortedItems:
+        """Return the items of an array; ``Tiles`` refuses NaN and infinite factors."""
+        norms = norm_bounds(items)
+        return cls(items, norms, np.argsort(-norms).astype(np.int32))
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @property
+    def nbytes(self) -> int:
+        """The size of the arrays in bytes, without the items."""
+        return self.norms.nbytes + self.order.nbytes
+
+    def order_of(self, allowed: np.ndarray | None) -> np.ndarray:
+        """Return the part of ``order`` whose items are allowed."""
+        return self.order if allowed is None else self.order[allowed[self.order]]
 
 
 @dataclass(frozen=True)
@@ -56,7 +90,12 @@ class Tiles:
     group: int
 
     @classmethod
-    def of(cls, users: np.ndarray, items: np.ndarray, allowed: np.ndarray | None = None) -> Tiles:
+    def of(
+        cls,
+        users: np.ndarray,
+        items: np.ndarray | SortedItems,
+        allowed: np.ndarray | None = None,
+    ) -> Tiles:
         """Return tiles of the ``allowed`` items, by default of all items, without packed factors.
 
         Raises
@@ -64,10 +103,10 @@ class Tiles:
         ValueError
             If the factors are not finite, or so large that scores overflow.
         """
-        norms, user_norms = norm_bounds(items), norm_bounds(users)
+        catalogue = items if isinstance(items, SortedItems) else SortedItems.of(items)
+        items, norms, user_norms = catalogue.items, catalogue.norms, norm_bounds(users)
         dtype = _ranking_dtype(users, items, norms.max(initial=0) * user_norms.max(initial=0))
-        candidates = np.arange(len(items)) if allowed is None else np.flatnonzero(allowed)
-        order = candidates[np.argsort(-norms[candidates])].astype(np.int32)
+        order = catalogue.order_of(allowed)
         position = np.full(len(items), -1, dtype=np.int32)
         position[order] = np.arange(len(order), dtype=np.int32)
         k = users.shape[1]
