@@ -167,6 +167,8 @@ def _decode(
         for axis in ("users", "items")
     }
     factors = Factors(
+        users=ids["users"],
+        items=ids["items"],
         user_factors=arrays["user_factors"],
         item_factors=arrays["item_factors"],
         train_matrix=as_csr(sparse.csr_matrix(compressed, shape=tuple(header["shape"]))),
@@ -174,7 +176,6 @@ def _decode(
         item_names=None if names is None else object_array(names),
         params=_params_from_json(header["params"]),
         numbered=bool(header.get("numbered", False)),
-        **ids,
     )
     return _params_from_json(header.get("changed_params", {})), factors
 
