@@ -46,7 +46,7 @@ def test_the_state_is_frozen_and_follows_training(likes, fitted):
         before.iterations_done = 0
     fitted.partial_fit(likes, iterations=1)
     assert (before.iterations_done, fitted.iterations_done) == (4, 5)
-    assert fitted.user_factors is before.user_factors
+    assert np.shares_memory(fitted.user_factors, before.user_factors)
 
 
 def test_factors_of_the_same_shape_can_be_assigned(likes, fitted, small):

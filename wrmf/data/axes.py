@@ -1,14 +1,15 @@
-"""Validate the ids of an axis, look them up, and match them with the ids of another axis."""
+"""Validate the ids of an axis, and match them with the ids of another axis."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from wrmf.data.id_index import describe_unknown, object_array
 from wrmf.data.ids import encode_ids, is_arrow
 
 __all__ = [
@@ -16,7 +17,6 @@ __all__ = [
     "AxisMap",
     "as_ids",
     "check_unknown",
-    "find_ids",
     "lookup_table",
     "map_axis",
     "object_array",
@@ -34,53 +34,11 @@ def same_ids(a: np.ndarray, b: np.ndarray) -> bool:
     return a is b or np.array_equal(a, b)
 
 
-def object_array(values: Sequence[Any]) -> np.ndarray:
-    """Return ``values`` as a 1-d object array, in which a tuple is one element."""
-    array = np.empty(len(values), dtype=object)
-    array[:] = values
-    return array
-
-
 def lookup_table(ids: np.ndarray) -> pd.Index:
     """Return a pandas index that looks up the positions of ids."""
     # By default, pandas would convert ids that are tuples to a MultiIndex.
     index: pd.Index = pd.Index(ids, tupleize_cols=False)
     return index
-
-
-def find_ids(index: pd.Index, ids: Any, axis: str) -> np.ndarray:
-    """Return the positions of ids on an axis, int64.
-
-    Parameters
-    ----------
-    index : pandas.Index, the ids of the axis
-    ids : an id (also a str, bytes or tuple), or an iterable of ids
-    axis : {"users", "items"}, what error messages call the axis
-
-    Raises
-    ------
-    TypeError, ValueError
-        For an id that is not hashable or not on the axis.
-    """
-    if isinstance(ids, (str, bytes, tuple)) or not isinstance(ids, Iterable):
-        ids = [ids]
-    wanted = object_array(list(ids))
-    try:
-        positions = index.get_indexer(lookup_table(wanted))
-    except TypeError as error:
-        raise TypeError(f"ids of {axis} must be hashable: {error}") from None
-    if (positions < 0).any():
-        example = index[:1].tolist()[0] if len(index) else None
-        raise ValueError(
-            f"unknown {_described(wanted[positions < 0], axis)}; there are {len(index)}, such as "
-            f"{example!r}"
-        )
-    return positions.astype(np.int64)
-
-
-def _described(unknown: np.ndarray, axis: str) -> str:
-    more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
-    return f"id among {axis}: {unknown.tolist()[0]!r}{more}"
 
 
 def as_ids(ids: Iterable[Any] | None, n: int | None, name: str) -> np.ndarray:
@@ -189,7 +147,7 @@ def map_axis(ids: np.ndarray, onto: np.ndarray | None, unknown: str, name: str) 
         return AxisMap(onto, positions)
     if unknown == "error":
         raise ValueError(
-            f"unknown {_described(ids[is_unknown], name)}; the axis has {len(onto)}, such as "
+            f"unknown {describe_unknown(ids[is_unknown], name)}; the axis has {len(onto)}, such as "
             f'{onto[:1].tolist()[0]!r}: pass unknown="drop" or "extend"'
         )
     positions[is_unknown] = len(onto) + np.arange(is_unknown.sum())

@@ -6,11 +6,10 @@ import functools
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import ArrayLike
 from scipy import sparse
 
-from wrmf.data.axes import find_ids, lookup_table
+from wrmf.data.id_index import IdIndex
 
 __all__ = ["IndexedMatrix", "entry_rows"]
 
@@ -55,26 +54,26 @@ class IndexedMatrix:
         return f"{name}({self.n_users} users × {self.n_items} items, {self.n_interactions})"
 
     @functools.cached_property
-    def _user_lookup(self) -> pd.Index:
-        return lookup_table(self.users)
+    def _user_lookup(self) -> IdIndex:
+        return IdIndex(self.users, "users")
 
     @functools.cached_property
-    def _item_lookup(self) -> pd.Index:
-        return lookup_table(self.items)
+    def _item_lookup(self) -> IdIndex:
+        return IdIndex(self.items, "items")
 
     def user_index(self, ids: Any) -> np.ndarray:
         """Return the row index of a user id, or of each of several user ids, as an int64 array.
 
         An unknown id raises a ValueError.
         """
-        return find_ids(self._user_lookup, ids, "users")
+        return self._user_lookup.find(ids)
 
     def item_index(self, ids: Any) -> np.ndarray:
         """Return the column index of an item id, or of each of several, as an int64 array.
 
         An unknown id raises a ValueError.
         """
-        return find_ids(self._item_lookup, ids, "items")
+        return self._item_lookup.find(ids)
 
     def names_of(self, columns: ArrayLike) -> list[str]:
         """Return the names of the items at the given column indices, or their ids as text."""

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from wrmf.data.axes import as_ids, find_ids, map_axis, object_array, same_ids
+from wrmf.data.axes import as_ids, map_axis, object_array, same_ids
 from wrmf.data.checks import MatrixLike, RandomStateLike, as_csr, as_generator, as_positive_int
 from wrmf.data.counts import Summary
 from wrmf.data.draws import as_count, draw_mask
@@ -25,7 +25,6 @@ __all__ = [
     "align",
     "as_interactions",
     "entry_rows",
-    "find_ids",
     "object_array",
     "same_ids",
 ]

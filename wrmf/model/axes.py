@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypeAlias
 
-import pandas as pd
 from scipy import sparse
 
 from wrmf.data.checks import as_csr
-from wrmf.data.interactions import Interactions, align, find_ids, same_ids
+from wrmf.data.interactions import Interactions, align, same_ids
 from wrmf.model.state import Factors
 
 __all__ = ["on_item_axis", "on_own_axes", "on_user_axis"]
@@ -99,4 +98,6 @@ def _check_known(data: Interactions, state: Factors, axis: Axis) -> None:
     """Raise a ValueError for an id of the data that the model does not have."""
     own, ids = getattr(state, axis), getattr(data, axis)
     if not same_ids(own, ids):
-        find_ids(pd.Index(own, tupleize_cols=False), ids, axis)
+        prepared = state.prepared
+        index = (prepared.user_ids if axis == "users" else prepared.item_ids).index
+        index.find(ids)

@@ -14,6 +14,7 @@ from wrmf.model.queries import Query
 from wrmf.model.recommendations import Recommendations
 from wrmf.model.state import Factors
 from wrmf.numerics import ranking
+from wrmf.numerics.tiles import SortedItems
 
 __all__ = ["ItemFilter", "nearest_neighbours", "ranked_items"]
 
@@ -78,15 +79,14 @@ def ranked_items(
     """
     n = as_positive_int(n, "n")
     filters.check_users(query.users)
-    lists = _ranked(state, query, state.item_factors, n, filters, num_threads)
+    lists = _ranked(state, query, state.prepared.items.by_norm, n, filters, num_threads)
     rows, scores, counts = lists
     unknown = query.unknown
     rows[unknown], scores[unknown], counts[unknown] = -1, np.nan, 0
     fallback = np.flatnonzero(unknown & query.popular)
     if len(fallback):
-        popularity = np.bincount(state.train_matrix.indices, minlength=len(state.items))
         part = replace(query.at(fallback), factors=np.ones((len(fallback), 1)))
-        column = popularity.astype(np.float64)[:, None]
+        column = SortedItems.of(state.prepared.train.popularity.astype(np.float64)[:, None])
         rows[fallback], scored, counts[fallback] = _ranked(
             state, part, column, n, filters, num_threads
         )
@@ -100,7 +100,7 @@ def ranked_items(
 def _ranked(
     state: Factors,
     query: Query,
-    item_factors: np.ndarray,
+    items: SortedItems,
     n: int,
     filters: ItemFilter,
     num_threads: int,
@@ -108,9 +108,7 @@ def _ranked(
     """Return rows, scores and counts of the n best items of each user that the filters allow."""
     allowed = filters.allowed(state)
     blocked = filters.blocked(state, query)
-    rows, scores, counts = ranking.top_n(
-        query.factors, item_factors, n, blocked, allowed, num_threads
-    )
+    rows, scores, counts = ranking.top_n(query.factors, items, n, blocked, allowed, num_threads)
     if isinstance(filters.items, Mapping):
         # For users who have their own list of items, rank only the items of this list.
         named = np.flatnonzero([user in filters.items for user in query.users.tolist()])
@@ -120,7 +118,7 @@ def _ranked(
         lists = sparse.csr_matrix(lists.multiply(allowed))
         lists.eliminate_zeros()
         rows[named], scores[named], counts[named] = ranking.top_n_of(
-            query.factors[named], item_factors, n, lists, num_threads
+            query.factors[named], items, n, lists, num_threads
         )
     return rows, scores, counts
 

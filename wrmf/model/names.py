@@ -1,50 +1,53 @@
-"""Reads ids from arguments, and replaces names of items by their ids."""
+"""Replaces names of items by their ids."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-__all__ = ["as_id_list", "ids_of_names"]
+__all__ = ["NameIndex"]
 
 
-def ids_of_names(ids: Any, index: pd.Index, names: np.ndarray) -> list[Any]:
-    """Return ids in which names of items are replaced by the ids of these items.
+class NameIndex:
+    """A hash table from the names of items to their positions.
 
     Parameters
     ----------
-    ids : an id or a name, or an iterable of them
-        Ids are returned unchanged, and so is text that is neither an id nor a name.
-    index : pandas.Index (n_items,)
-        The ids.
-    names : object (n_items,)
-
-    Raises
-    ------
-    ValueError
-        For a name that several items have.
+    ids : ndarray (n_items,)
+    names : sequence of n_items str
     """
-    listed = as_id_list(ids)
-    texts = {text for text in listed if isinstance(text, str) and text not in index}
-    if not texts:
-        return listed
-    places = np.flatnonzero(pd.Index(names).isin(list(texts)))
-    id_of: dict[str, Any] = {}
-    for name, item in zip(names[places], index[places].tolist(), strict=True):
-        if name in id_of:
+
+    def __init__(self, ids: np.ndarray, names: Sequence[str]) -> None:
+        self._ids = ids
+        # The first item of each name, and another item of each name that several items have.
+        self._positions = dict(zip(reversed(names), reversed(range(len(names))), strict=True))
+        self._others = (
+            {name: place for place, name in enumerate(names) if self._positions[name] != place}
+            if len(self._positions) < len(names)
+            else {}
+        )
+
+    def position(self, name: Any) -> int:
+        """Return the position of the item with a name, −1 if there is none.
+
+        Raises
+        ------
+        ValueError
+            For a name that several items have.
+        """
+        if not isinstance(name, str) or (place := self._positions.get(name)) is None:
+            return -1
+        if name in self._others:
+            first, other = self._ids[[place, self._others[name]]].tolist()
             raise ValueError(
-                f"{name!r} is the name of several items, such as {id_of[name]!r} and {item!r}: "
+                f"{name!r} is the name of several items, such as {first!r} and {other!r}: "
                 "pass the id"
             )
-        id_of[name] = item
-    return [id_of.get(entry, entry) if isinstance(entry, str) else entry for entry in listed]
+        return place
 
-
-def as_id_list(ids: Any) -> list[Any]:
-    """Return an argument as a list of ids. A str, bytes or tuple is one id."""
-    if isinstance(ids, (str, bytes, tuple)) or not isinstance(ids, Iterable):
-        return [ids]
-    return ids.tolist() if isinstance(ids, np.ndarray) else list(ids)
+    @property
+    def nbytes(self) -> int:
+        """The approximate size of the table in bytes, without the names."""
+        return 100 * len(self._positions)

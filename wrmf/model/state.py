@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from scipy import sparse
 
-from wrmf.data.checks import is_integer
-from wrmf.data.interactions import find_ids, object_array
-from wrmf.model.names import as_id_list, ids_of_names
+from wrmf.model.prepared import Prepared
 
 __all__ = ["FactorModel", "Factors", "NotFittedError"]
 
@@ -30,7 +27,8 @@ class NotFittedError(ValueError, AttributeError):
 class Factors:
     """The result of training.
 
-    The record is frozen, but further training overwrites the content of the factor arrays.
+    The record is frozen, but further training overwrites the content of the factor arrays, and then
+    puts a record in its place that :meth:`after_training` returns.
 
     Parameters
     ----------
@@ -47,6 +45,9 @@ class Factors:
         The parameters that the model was fitted with, as ``get_params`` returned them.
     numbered : bool, default False
         Whether the ids are only positions, since the data was a matrix without ids.
+    prepared : Prepared, optional
+        What requests need beside the arrays. ``dataclasses.replace`` passes on what the changes
+        leave valid.
 
     Raises
     ------
@@ -70,6 +71,7 @@ class Factors:
     item_names: np.ndarray | None = None
     params: Mapping[str, Any] | None = None
     numbered: bool = False
+    prepared: Prepared = field(default=None, compare=False)  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         if not sparse.issparse(self.train_matrix) or self.train_matrix.format != "csr":
@@ -97,6 +99,16 @@ class Factors:
                 f"{self.user_factors.shape[1]} factors of {self.user_factors.dtype} for users and "
                 f"{self.k} of {self.dtype} for items"
             )
+        object.__setattr__(self, "prepared", Prepared.of(self, self.prepared))
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {entry.name: getattr(self, entry.name) for entry in fields(self)} | {
+            "prepared": None
+        }
+
+    def __setstate__(self, values: dict[str, Any]) -> None:
+        vars(self).update(values)
+        object.__setattr__(self, "prepared", Prepared.of(self))
 
     def __repr__(self) -> str:
         return (
@@ -116,28 +128,23 @@ class Factors:
 
     def find_users(self, ids: Any) -> np.ndarray:
         """Return the row indices of one or several user ids; an unknown id raises a ValueError."""
-        _refuse_mask(ids, self.users, "users")
-        return find_ids(pd.Index(self.users, tupleize_cols=False), ids, "users")
+        return self.prepared.user_ids.find(ids)
 
     def locate_users(self, ids: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return user ids as an array, and the row index of each; −1 for an unknown id."""
-        wanted = object_array(as_id_list(ids))
-        rows = pd.Index(self.users, tupleize_cols=False).get_indexer(
-            pd.Index(wanted, tupleize_cols=False)
-        )
-        whole = self.users.dtype != object and all(map(is_integer, wanted))
-        return wanted.astype(np.int64) if whole else wanted, rows.astype(np.int64)
+        return self.prepared.user_ids.locate(ids)
 
     def find_items(self, ids: Any) -> np.ndarray:
         """Return the row indices of one or several item ids; an unknown id raises a ValueError.
 
         A name is taken for the id of the item with that name, unless the name is itself an id.
         """
-        _refuse_mask(ids, self.items, "items")
-        index = pd.Index(self.items, tupleize_cols=False)
-        if self.item_names is not None:
-            ids = ids_of_names(ids, index, self.item_names)
-        return find_ids(index, ids, "items")
+        return self.prepared.item_ids.find(ids)
+
+    def after_training(self, iterations_done: int) -> Factors:
+        """Return a record of the same arrays, whose content training has changed."""
+        prepared = self.prepared.without_factors()
+        return replace(self, iterations_done=iterations_done, prepared=prepared)
 
     def check_finite(self) -> None:
         """Raise a ``ValueError`` if a factor is NaN or infinite."""
@@ -169,8 +176,8 @@ class FactorModel:
 
     @property
     def user_factors(self) -> np.ndarray:
-        """The users' factors, of shape (n_users, k). An array of this shape may be assigned."""
-        return self.state.user_factors
+        """The users' factors, (n_users, k), read-only. To change them, assign a new array."""
+        return _read_only(self.state.user_factors)
 
     @user_factors.setter
     def user_factors(self, factors: Any) -> None:
@@ -179,8 +186,8 @@ class FactorModel:
 
     @property
     def item_factors(self) -> np.ndarray:
-        """The items' factors, of shape (n_items, k). An array of this shape may be assigned."""
-        return self.state.item_factors
+        """The items' factors, (n_items, k), read-only. To change them, assign a new array."""
+        return _read_only(self.state.item_factors)
 
     @item_factors.setter
     def item_factors(self, factors: Any) -> None:
@@ -213,16 +220,20 @@ class FactorModel:
         return 0 if self._state is None else self._state.iterations_done
 
 
-def _refuse_mask(ids: Any, axis_ids: np.ndarray, axis: str) -> None:
-    """Raise a TypeError for a boolean mask, which would be taken for the ids 0 and 1."""
-    if axis_ids.dtype != object and str(getattr(ids, "dtype", "")) == "bool":
-        raise TypeError(f"{axis} must be ids, got booleans: pass model.{axis}[mask]")
+def _read_only(factors: np.ndarray) -> np.ndarray:
+    """Return a view of factors that cannot be written to.
+
+    What is prepared for requests would not follow if elements were changed one by one.
+    """
+    view: np.ndarray = factors.view()
+    view.flags.writeable = False
+    return view
 
 
 def _as_replacement(factors: Any, current: np.ndarray, name: str) -> np.ndarray:
-    """Return ``factors`` as an array with the dtype and layout that the kernels require."""
-    # The next training run writes to the array, so a read-only one is copied.
-    array: np.ndarray = np.require(factors, current.dtype, ["C_CONTIGUOUS", "WRITEABLE"])
+    """Return a copy of ``factors`` with the dtype and layout that the kernels require."""
+    # The next training run writes to the copy, and later changes of the original have no effect.
+    array: np.ndarray = np.array(factors, dtype=current.dtype, order="C", copy=True)
     if array.shape != current.shape:
         raise ValueError(
             f"{name} must keep the shape {current.shape}, got {array.shape}: for other users or "

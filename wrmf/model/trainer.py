@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any, Protocol
 
 import numpy as np
@@ -97,17 +97,23 @@ class Trainer:
         """
         model = self.model
         params = model.check_params()
-        if model.iterations_done == 0 and params.solve_users_first:
-            # The first items are then solved for users who fit the initial items, not random ones.
-            self._solve_users(self._state(), params.sweep)
         disable = None if progress is None else not progress
-        for _ in tqdm(range(iterations), desc="WRMF", unit="sweep", disable=disable):
-            with single_threaded_blas():
-                self._solve_items(self._state(), params.sweep)
+        try:
+            if model.iterations_done == 0 and params.solve_users_first:
+                # The first items are then solved for users who fit the initial items, not random
+                # ones.
                 self._solve_users(self._state(), params.sweep)
-            model.state = replace(model.state, iterations_done=model.iterations_done + 1)
-            if callback is not None and callback(model, model.iterations_done):
-                break
+            for _ in tqdm(range(iterations), desc="WRMF", unit="sweep", disable=disable):
+                with single_threaded_blas():
+                    self._solve_items(self._state(), params.sweep)
+                    self._solve_users(self._state(), params.sweep)
+                model.state = model.state.after_training(model.iterations_done + 1)
+                if callback is not None and callback(model, model.iterations_done):
+                    break
+        except BaseException:
+            # An interrupted iteration may have changed the factors of one side.
+            model.state = model.state.after_training(model.iterations_done)
+            raise
         state = model.state
         if state.train_matrix.nnz and not np.abs(state.item_factors).max() > VANISHED:
             warnings.warn(

@@ -1,0 +1,83 @@
+"""The index of ids against a plain search."""
+
+import datetime as dt
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from wrmf.data.id_index import FEW, IdIndex, object_array
+
+AXES = {
+    "int": np.array([5, -3, 2**53 + 1], dtype=np.int64),
+    "str": object_array(["5", "a", "ä", "a b"]),
+    "tuple": object_array([(1, 2), ("1", 2)]),
+    "mixed": object_array([5, "7", (1, 2), b"x", 2**70, Decimal("2.5")]),
+    "date": object_array([dt.date(2020, 1, 1), dt.date(2021, 1, 1)]),
+    "time": object_array([pd.Timestamp("2020-01-01"), pd.Timestamp("2021-01-01")]),
+    "empty": object_array([]),
+}
+WANTED = st.one_of(
+    st.integers(-4, 8),
+    st.sampled_from([5.0, 2.5, 5j, float("nan"), float("inf"), None, 2**53 + 1, 2.0**53, 2**70]),
+    st.sampled_from(["5", "7", "a", "", b"x", (1, 2), ("1", 2), True, Decimal(5), np.int8(5)]),
+    st.sampled_from([np.float32(5), np.str_("a"), np.True_, 2**64 + 5]),
+)
+
+
+def position_of(ids, wanted):
+    """Return the position of the id that is equal to ``wanted``; True and False equal no int."""
+    if isinstance(wanted, (bool, np.bool_)):
+        return -1
+    equal = [
+        place
+        for place, id_ in enumerate(ids.tolist())
+        if hash(id_) == hash(wanted) and id_ == wanted
+    ]
+    return equal[0] if equal else -1
+
+
+@pytest.mark.parametrize("axis", ["int", "str", "tuple", "mixed", "empty"])
+@given(wanted=st.lists(WANTED, max_size=6), times=st.sampled_from([1, FEW]))
+def test_an_id_is_found_where_a_plain_search_finds_it(axis, wanted, times):
+    ids = AXES[axis]
+    expected = [position_of(ids, value) for value in wanted] * times
+    assert IdIndex(ids, "items").positions(wanted * times).tolist() == expected
+
+
+@pytest.mark.parametrize("axis", AXES)
+@pytest.mark.parametrize("copies", [1, FEW + 1])
+def test_every_id_of_an_axis_is_found(axis, copies):
+    ids = AXES[axis]
+    index = IdIndex(ids, "items")
+    expected = np.arange(len(ids))
+    for wanted in (ids, ids.tolist(), pd.Series(ids), iter(ids)):
+        assert index.find(wanted).tolist() == expected.tolist()
+    assert index.find(ids.tolist() * copies).tolist() == expected.tolist() * copies
+    for place, id_ in enumerate(ids.tolist()):
+        assert index.find([id_]).tolist() == [place]
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint64, np.int64, ">i4"])
+@pytest.mark.parametrize("copies", [1, FEW + 1])
+def test_arrays_of_any_whole_type_are_looked_up(dtype, copies):
+    index = IdIndex(AXES["int"], "users")
+    assert index.find(np.array([5] * copies, dtype=dtype)).tolist() == [0] * copies
+
+
+@pytest.mark.parametrize("copies", [1, FEW + 1])
+def test_unknown_ids_are_named_and_counted(copies):
+    index = IdIndex(AXES["str"], "items")
+    with pytest.raises(ValueError, match=r"unknown id among items: 7.*; there are 4, such as '5'"):
+        index.find([7] * copies + ["a"])
+    with pytest.raises(ValueError, match=r"unknown id among users: 9 and 1 more"):
+        IdIndex(AXES["int"], "users").find(np.array([9, 5, 8]))
+    with pytest.raises(TypeError, match="ids of items must be hashable"):
+        index.find([["a"]] * copies)
+
+
+def test_the_size_of_the_table_is_stated():
+    assert 16 * 10**6 < IdIndex(np.arange(10**6), "users").nbytes < 64 * 10**6

@@ -1,0 +1,221 @@
+"""What requests need beside the factors: computed once from them, and kept until they change.
+
+Each part is computed when it is first needed, and then published by one assignment. Threads that
+need the same part at the same time may compute it twice, with the same result; none waits for
+another. Nothing here is compared, copied, pickled or saved.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Generic, Protocol, TypeVar, overload
+
+import numpy as np
+from scipy import sparse
+
+from wrmf.data.checks import is_integer
+from wrmf.data.id_index import IdIndex, as_id_list, object_array
+from wrmf.model.names import NameIndex
+from wrmf.numerics.tiles import SortedItems
+
+__all__ = ["AxisFactors", "AxisIds", "Prepared"]
+
+Value = TypeVar("Value")
+Holder = TypeVar("Holder", bound="Parts")
+
+
+class part(Generic[Value]):
+    """A property that is computed at its first use.
+
+    ``functools.cached_property`` holds a lock before Python 3.12, which a forked process could
+    inherit from a thread that it does not have.
+    """
+
+    def __init__(self, compute: Callable[[Any], Value]) -> None:
+        self.compute = compute
+        self.__doc__ = compute.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> part[Value]: ...
+
+    @overload
+    def __get__(self, instance: object, owner: type) -> Value: ...
+
+    def __get__(self, instance: object | None, owner: type) -> part[Value] | Value:
+        if instance is None:
+            return self
+        value = self.compute(instance)
+        # An entry of the instance's dictionary takes precedence over this method.
+        vars(instance)[self.name] = value
+        return value
+
+
+class Parts:
+    """Parts that are computed from some arrays, which are the attributes of ``sources``."""
+
+    sources: tuple[str, ...]
+
+    def unless(self: Holder, other: Holder) -> Holder:
+        """Return this holder if it has the same arrays as another one, otherwise the other."""
+        same = all(getattr(self, name) is getattr(other, name) for name in self.sources)
+        return self if same else other
+
+    @property
+    def nbytes(self) -> int:
+        """The size of the parts that have been computed so far, in bytes."""
+        parts = [
+            value
+            for name, value in vars(self).items()
+            if isinstance(vars(type(self)).get(name), part)
+        ]
+        return sum(value.nbytes for value in parts)
+
+
+class AxisIds(Parts):
+    """The ids of an axis, and names that stand for them.
+
+    Parameters
+    ----------
+    axis : {"users", "items"}
+    ids : int64 or object (n,)
+    names : object (n,), or None
+    """
+
+    sources = ("ids", "names")
+
+    def __init__(self, axis: str, ids: np.ndarray, names: np.ndarray | None = None) -> None:
+        self.axis, self.ids, self.names = axis, ids, names
+
+    @part
+    def index(self) -> IdIndex:
+        """The positions of the ids."""
+        return IdIndex(self.ids, self.axis)
+
+    @part
+    def name_index(self) -> NameIndex:
+        """The positions of the names."""
+        return NameIndex(self.ids, [] if self.names is None else self.names.tolist())
+
+    def find(self, ids: Any) -> np.ndarray:
+        """Return the positions of one or several ids; an unknown id raises a ValueError.
+
+        A name is taken for the id of the item with that name, unless the name is itself an id.
+        """
+        if self.ids.dtype != object and str(getattr(ids, "dtype", "")) == "bool":
+            # A mask would be taken for the ids 0 and 1.
+            raise TypeError(f"{self.axis} must be ids, got booleans: pass model.{self.axis}[mask]")
+        if self.names is None:
+            return self.index.find(ids)
+        wanted = as_id_list(ids)
+        positions = self.index.positions(wanted)
+        for place in np.flatnonzero(positions < 0):
+            positions[place] = self.name_index.position(wanted[place])
+        self.index.refuse_unknown(wanted, positions)
+        return positions
+
+    def locate(self, ids: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Return ids as an array, and the position of each; −1 for an unknown id."""
+        wanted = as_id_list(ids)
+        positions = self.index.positions(wanted)
+        whole = self.ids.dtype != object and all(map(is_integer, wanted))
+        return np.array(wanted, np.int64) if whole else object_array(wanted), positions
+
+
+class AxisFactors(Parts):
+    """What is computed from the factors of one axis.
+
+    Parameters
+    ----------
+    factors : ndarray (n, k)
+    """
+
+    sources = ("factors",)
+
+    def __init__(self, factors: np.ndarray) -> None:
+        self.factors = factors
+
+    @part
+    def by_norm(self) -> SortedItems:
+        """The rows in decreasing order of norm."""
+        return SortedItems.of(self.factors)
+
+
+class Train(Parts):
+    """What is computed from the training data.
+
+    Parameters
+    ----------
+    matrix : CSR (n_users, n_items)
+    """
+
+    sources = ("matrix",)
+
+    def __init__(self, matrix: sparse.csr_matrix) -> None:
+        self.matrix = matrix
+
+    @part
+    def popularity(self) -> np.ndarray:
+        """The number of users of each item, int64."""
+        counts = np.bincount(self.matrix.indices, minlength=self.matrix.shape[1])
+        return counts.astype(np.int64, copy=False)
+
+
+class Arrays(Protocol):
+    """The arrays of a fitted model, as :class:`wrmf.model.state.Factors` has them."""
+
+    @property
+    def user_factors(self) -> np.ndarray: ...
+    @property
+    def item_factors(self) -> np.ndarray: ...
+    @property
+    def users(self) -> np.ndarray: ...
+    @property
+    def items(self) -> np.ndarray: ...
+    @property
+    def item_names(self) -> np.ndarray | None: ...
+    @property
+    def train_matrix(self) -> sparse.csr_matrix: ...
+
+
+class Prepared:
+    """What is computed from the arrays of one :class:`wrmf.model.state.Factors`.
+
+    Attributes
+    ----------
+    user_ids, item_ids : AxisIds
+    users, items : AxisFactors
+    """
+
+    def __init__(
+        self, ids: tuple[AxisIds, AxisIds], factors: tuple[AxisFactors, AxisFactors], train: Train
+    ) -> None:
+        self.user_ids, self.item_ids = ids
+        self.users, self.items = factors
+        self.train = train
+
+    @classmethod
+    def of(cls, arrays: Arrays, earlier: Prepared | None = None) -> Prepared:
+        """Return what belongs to some arrays, and of an earlier record what it has in common."""
+        users = AxisIds("users", arrays.users)
+        items = AxisIds("items", arrays.items, arrays.item_names)
+        of_users, of_items = AxisFactors(arrays.user_factors), AxisFactors(arrays.item_factors)
+        train = Train(arrays.train_matrix)
+        if earlier is not None:
+            users, items = earlier.user_ids.unless(users), earlier.item_ids.unless(items)
+            of_users, of_items = earlier.users.unless(of_users), earlier.items.unless(of_items)
+            train = earlier.train.unless(train)
+        return cls((users, items), (of_users, of_items), train)
+
+    def without_factors(self) -> Prepared:
+        """Return what stays valid once the content of the factor arrays has changed."""
+        factors = AxisFactors(self.users.factors), AxisFactors(self.items.factors)
+        return Prepared((self.user_ids, self.item_ids), factors, self.train)
+
+    @property
+    def nbytes(self) -> int:
+        """The size of all parts that have been computed so far, in bytes."""
+        holders = (self.user_ids, self.item_ids, self.users, self.items, self.train)
+        return sum(holder.nbytes for holder in holders)
