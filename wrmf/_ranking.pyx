@@ -19,48 +19,8 @@ from wrmf._als cimport Room, als_kernels, als_product, kernels_of
 from wrmf._blas cimport gemm_transposed
 
 
-cdef extern from "ranking.h" nogil:
-    ctypedef struct rank_list:
-        const void *user
-        const void *items
-        int k
-        int32_t n
-        int32_t capacity
-        int32_t n_scores
-        int32_t n_candidates
-        double margin
-        double floor
-        double threshold
-        void *heap
-        void *candidates
-
-    ctypedef struct rank_tile:
-        const void *scores
-        const int32_t *items
-        int width
-
-    ctypedef struct rank_counts:
-        int32_t above
-        int32_t equal
-        int32_t equal_before
-
-    ctypedef struct rank_kernels:
-        double (*exact_score)(const void *, const void *, int) noexcept nogil
-        void (*scan)(rank_list *, const rank_tile *) noexcept nogil
-        void (*add_items)(rank_list *, const int32_t *, int64_t) noexcept nogil
-        int32_t (*finish)(rank_list *) noexcept nogil
-        double (*nth_best)(rank_list *, const void *, int64_t) noexcept nogil
-        int32_t (*count_above)(
-            const rank_list *, const rank_tile *, double, int32_t *) noexcept nogil
-        void (*count_close)(
-            const rank_list *, const rank_tile *, double, int32_t, rank_counts *) noexcept nogil
-
-    const int RANK_RUN
-    const rank_kernels *rank_kernels_of(int isa, int is_double)
-    void rank_prefetch(const void *items, size_t row_bytes, int32_t item)
-    size_t rank_candidate_size(int is_double)
-    double rank_entry(const rank_list *list, int is_double, int32_t place, int32_t *item)
-    double rank_lowest(const rank_list *list, int is_double)
+cdef const rank_kernels *ranking_kernels(int isa, bint is_double) noexcept nogil:
+    return rank_kernels_of(isa, is_double)
 
 
 # The width of a tile must be a multiple of RUN.
@@ -583,57 +543,6 @@ cdef void run_block(
     cdef Scratch s
     lay_out(w, scratch, &s)
     rank_block[floating](w, &s, first, last, held_scores)
-
-
-def rank_listed(
-    const floating[:, ::1] users,
-    int n,
-    tiles,
-    allowed,
-    lists,
-    int n_threads,
-):
-    """Fill ``lists`` with the n best of the items that each user's row of ``allowed`` stores.
-
-    ``allowed`` has ``indptr`` int64 and ``indices`` int32. The other arguments are as in ``rank``,
-    but exact scores are computed at once, and no tile is scored.
-    """
-    cdef const int64_t[::1] indptr = allowed.indptr
-    cdef const int32_t[::1] indices = allowed.indices
-    cdef Work w
-    cdef Scratch s
-    cdef Room scratch
-    cdef int64_t user
-    cdef size_t bytes
-    if users.shape[0] == 0 or indices.shape[0] == 0:
-        return
-    set_tiles[floating](&w, users, tiles)
-    set_lists[floating](&w, users, lists)
-    # Every score is exact here, so no error bounds and no norms are needed.
-    w.relative_error = w.absolute_error = 0
-    w.tile_norms = w.user_norms
-    w.n, w.width, w.group, w.block, w.most_masked, w.n_sides = n, 0, 0, 1, 0, 1
-    w.held_indptr = NULL
-    bytes = lay_out(&w, NULL, &s)
-    scratch = Room(n_threads * bytes)
-    for user in prange(users.shape[0], nogil=True, schedule="dynamic", chunksize=16,
-                       num_threads=n_threads):
-        if indptr[user + 1] > indptr[user]:
-            list_row[floating](&w, scratch.start + threadid() * bytes, user,
-                               &indices[indptr[user]], indptr[user + 1] - indptr[user],
-                               <floating *> w.list_scores)
-
-
-cdef void list_row(
-    const Work *w, uint8_t *scratch, int64_t user, const int32_t *items, int64_t count,
-    floating *list_scores
-) noexcept nogil:
-    cdef Scratch s
-    cdef Query q = query_of(w, user, 0, 0)
-    lay_out(w, scratch, &s)
-    start_list(w, &s, &q)
-    w.kernels.add_items(s.lists, items, count)
-    store_list[floating](w, &s, &q, list_scores)
 
 
 def exact_scores(int isa, const floating[:, ::1] users, const floating[:, ::1] items,

@@ -15,6 +15,7 @@ from wrmf import Split, evaluate
 from wrmf.evaluation.evaluate import evaluate_both, evaluate_sides
 from wrmf.evaluation.metrics import METRICS
 from wrmf.numerics import ranking
+from wrmf.numerics.item_lists import ItemLists
 
 # A new metric needs its definition in tests/reference_ranking.py.
 WITH_CUTOFF = [name for name, metric in METRICS.items() if metric.cutoff != "refused"]
@@ -105,7 +106,7 @@ def test_top_n_is_a_plain_sort_with_ties_by_position(shape, n, seed):
     blocked = generator.random(shape) < 0.3
     allowed = generator.random(shape[1]) < 0.7
     rows, scores, counts = ranking.top_n(
-        model.user_factors, model.item_factors, n, sparse.csr_matrix(blocked), allowed
+        model.user_factors, model.item_factors, n, ItemLists.of(sparse.csr_matrix(blocked)), allowed
     )
     dense = model.user_factors @ model.item_factors.T
     for user in range(shape[0]):

@@ -12,8 +12,11 @@ from scipy import sparse
 import wrmf
 from wrmf import _ranking
 from wrmf.numerics import ranking, tiles
+from wrmf.numerics.codes import Codes
 from wrmf.numerics.isa import ISAS
+from wrmf.numerics.item_lists import ItemLists
 from wrmf.numerics.objective import observed_scores
+from wrmf.numerics.tiles import SortedItems
 
 
 def exact_scores(x, y, isa=0):
@@ -47,6 +50,11 @@ def factors(draw, max_users=40, max_items=600):
     return np.ascontiguousarray(x, dtype), np.ascontiguousarray(y, dtype), generator
 
 
+def lists_of(mask):
+    """Return the items of which a mask is True, for each user."""
+    return ItemLists.of(sparse.csr_matrix(mask))
+
+
 def assert_lists(lists, scores, n, masked):
     """Assert that lists have the n best items of each user by ``scores``, without ``masked``."""
     rows, listed_scores, counts = lists
@@ -62,7 +70,7 @@ def test_pruned_lists_equal_the_plain_order_of_exact_scores(drawn, n, share):
     scores = exact_scores(x, y)
     blocked = generator.random(scores.shape) < share
     allowed = generator.random(len(y)) < generator.choice([0.1, 0.9, 1.1])
-    lists = ranking.top_n(x, y, n, sparse.csr_matrix(blocked), allowed)
+    lists = ranking.top_n(x, y, n, lists_of(blocked), allowed)
     assert_lists(lists, scores, n, masked=blocked | ~allowed)
 
 
@@ -71,8 +79,61 @@ def test_lists_of_each_users_own_items_equal_the_plain_order_of_exact_scores(dra
     x, y, generator = drawn
     scores = exact_scores(x, y)
     allowed = generator.random(scores.shape) < 0.1
-    lists = ranking.top_n_of(x, y, n, sparse.csr_matrix(allowed))
+    lists = ranking.top_n_of(x, y, n, lists_of(allowed))
     assert_lists(lists, scores, n, masked=~allowed)
+
+
+def codes_of(y):
+    return Codes.of(SortedItems.of(y), ranking.row_lengths(y))
+
+
+@pytest.mark.parametrize("isa", ISAS)
+@given(drawn=factors(max_users=8), n=st.sampled_from([1, 2, 10, 300, 700]), data=st.data())
+def test_a_scan_for_each_user_gives_the_lists_of_all_users(isa, drawn, n, data):
+    x, y, generator = drawn
+    blocked = generator.random((len(x), len(y))) < data.draw(st.sampled_from([0.0, 0.2, 0.9]))
+    allowed = generator.random(len(y)) < 0.7 if data.draw(st.booleans()) else None
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WRMF_ISA", isa)
+        scanner = codes_of(y).scores
+        lists = ranking.top_n_of_few(x, scanner, n, lists_of(blocked), allowed)
+    zero = ~x.any(axis=1)
+    assert (lists[2] < 0).tolist() == (zero | ~y.any()).tolist()
+    masked = blocked if allowed is None else blocked | ~allowed
+    for user in np.flatnonzero(lists[2] >= 0):
+        of_user = [part[[user]] for part in lists]
+        assert_lists(of_user, exact_scores(x[[user]], y), n, masked[[user]])
+
+
+@given(drawn=factors(max_users=8), n=st.sampled_from([1, 10, 300]))
+def test_a_scan_for_cosines_gives_the_lists_of_unit_rows(drawn, n):
+    _, y, generator = drawn
+    y[generator.random(len(y)) < 0.1] = 0
+    unit, has_length = ranking.unit_rows(y)
+    queries = np.flatnonzero(has_length)[:8]
+    blocked = lists_of(np.arange(len(y)) == queries[:, None])
+    lists = ranking.top_n_of_few(unit[queries], codes_of(y).cosines, n, blocked)
+    expected = ranking.top_n(unit[queries], unit, n, blocked, has_length)
+    for part, of_all in zip(lists, expected, strict=True):
+        np.testing.assert_array_equal(part, of_all)
+
+
+@pytest.mark.parametrize("scale", [1e-36, 1e36, np.inf, np.nan])
+def test_a_scan_refuses_users_whose_scores_are_out_of_range(scale):
+    x, y = random_factors()
+    of_items = ranking.top_n_of_few(x[:3], codes_of(y).scores, 5, ItemLists.none(3))
+    x[1] *= np.float32(scale)
+    lists = ranking.top_n_of_few(x[:3], codes_of(y).scores, 5, ItemLists.none(3))
+    assert lists[2].tolist() == [5, -1, 5]
+    assert lists[0][[0, 2]].tolist() == of_items[0][[0, 2]].tolist()
+
+
+@pytest.mark.parametrize("scale", [1e-37, 1e-30, 1e-10, 1e15])
+def test_items_of_any_scale_are_scanned(scale):
+    x, y = random_factors()
+    y *= np.float32(scale)
+    lists = ranking.top_n_of_few(x[:8], codes_of(y).scores, 5, ItemLists.none(8))
+    assert_lists(lists, exact_scores(x[:8], y), 5, np.zeros((8, len(y)), dtype=bool))
 
 
 def with_scores(x, y, sides):
@@ -139,7 +200,7 @@ def test_neither_tiles_nor_isas_nor_threads_change_a_result(constants, isa, monk
     held_out = sparse.random(len(x), len(y), 0.01, "csr", random_state=1)
 
     def lists_and_ranks(num_threads):
-        results = [*ranking.top_n(x, y, 15, seen, num_threads=num_threads)]
+        results = [*ranking.top_n(x, y, 15, ItemLists.of(seen), num_threads=num_threads)]
         for cutoff in (15, None):
             sides = with_scores(x, y, [(held_out, True), (seen, False)])
             ranks = ranking.rank_held_out(x, y, sides, seen, cutoff, num_threads)
@@ -162,7 +223,7 @@ def test_memory_does_not_grow_with_users_times_items():
     ranking.top_n(x[:2], y[:1000], 20)
     tracemalloc.start()
     try:
-        ranking.top_n(x, y, 20, seen, num_threads=2)
+        ranking.top_n(x, y, 20, ItemLists.of(seen), num_threads=2)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()

@@ -2,4 +2,5 @@
 #include "ranking.h"
 
 #define RANK_ISA baseline
+#define RANK_LANES 4
 #include "rank_isa.h"

@@ -48,6 +48,42 @@ typedef struct {
     int32_t above, equal, equal_before;
 } rank_counts;
 
+/* An item whose factors are rounded to bytes: the value of a byte, the norm of the rounding error,
+ * and the norm of the rounded factors. */
+typedef struct {
+    double step, error, size;
+} rank_code;
+
+/* Items in decreasing order of norm, in groups of RANK_RUN, and their rounded factors (codes.h). */
+typedef struct {
+    const void *items;    /* (n_items, k) the exact factors */
+    const int32_t *order; /* (n_items) the items */
+    const int32_t *words; /* (n_groups, n_words, RANK_RUN) */
+    int64_t n_items;
+    int k, n_words;
+} rank_codes;
+
+/* A request for the best items of one user, or for the items nearest to one item.
+ *
+ * Scaled scores are the products of ``unit_user`` and the rounded factors, times ``scales``. They
+ * differ by at most ``slack`` from the exact scores divided by ``length``. */
+typedef struct {
+    const void *user;       /* (k) exact factors */
+    const float *unit_user; /* (4 n_words) the factors scaled to length one, padded with zeros */
+    double length;
+    const float *scales;    /* (n_groups RANK_RUN) 0 past the last item */
+    const double *slack;    /* (n_groups) */
+    const double *norms;    /* (n_groups) bounds of the scaled scores of this and all later groups,
+                             * or NULL if there are none */
+    const void *lengths;    /* (n_items) divides the factors of items, or NULL */
+    void *unit_item;        /* (k) scratch for an item's divided factors */
+    const uint8_t *allowed; /* (n_items) the items that may be returned, or NULL for all */
+    const int32_t *masked;  /* (n_masked) other items that are left out, sorted */
+    int64_t n_masked;
+    int32_t n;
+    void *heap; /* (n) of type rank_candidate_float or rank_candidate_double */
+} rank_request;
+
 /* The number of scores that are scanned in one loop. Compilers vectorise such a short loop. */
 #define RANK_RUN 64
 
@@ -72,6 +108,12 @@ typedef struct {
      * and count them in ``rank_counts``. */
     void (*count_close)(const rank_list *, const rank_tile *, double score, int32_t item,
                         rank_counts *);
+    /* Round the k factors of an item to bytes, in the words of its group from its place on. */
+    void (*encode)(const void *factors, int k, int32_t *words, rank_code *);
+    /* Fill the heap with the best items, the best first, and return how many there are. */
+    int32_t (*best_items)(rank_request *, const rank_codes *);
+    /* Do the same for some items only, without rounded factors. */
+    int32_t (*best_of)(rank_request *, const rank_codes *, const int32_t *items, int64_t count);
 } rank_kernels;
 
 /* The table of each instruction set, indexed by whether the precision is double. The table

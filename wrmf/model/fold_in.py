@@ -9,12 +9,14 @@ from scipy import sparse
 
 from wrmf.data.interactions import Interactions
 from wrmf.model.axes import on_item_axis, on_user_axis
+from wrmf.model.filters import ItemFilter
 from wrmf.model.limits import check_regularization, check_weights
-from wrmf.model.lists import ItemFilter, ranked_items
+from wrmf.model.lists import ranked_items
 from wrmf.model.parameters import Parameters, Parametrized, validate_parameters
 from wrmf.model.queries import Fallback, Query, nothing_known
 from wrmf.model.recommendations import Recommendations
 from wrmf.model.recommender import Recommender
+from wrmf.numerics.item_lists import ItemLists
 from wrmf.numerics.side import Side
 from wrmf.numerics.sweep import half_sweep
 
@@ -129,8 +131,9 @@ class FoldIn(Parametrized, Recommender):
         users = interactions.users if named else np.arange(matrix.shape[0])
         popular = Fallback(fallback=fallback).popular(np.ones(len(users), dtype=bool))
         factors = self.fold_in_users(matrix)
-        unknown = nothing_known(np.diff(matrix.indptr), factors)
-        query = Query(users, factors, matrix if exclude_seen else None, unknown, popular)
+        seen = ItemLists.of(matrix)
+        unknown = nothing_known(seen.counts, factors)
+        query = Query(users, factors, seen if exclude_seen else None, unknown, popular)
         return ranked_items(state, query, n, ItemFilter(exclude, items), self.num_threads)
 
 

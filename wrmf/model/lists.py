@@ -2,72 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
-from scipy import sparse
 
 from wrmf.data.checks import as_positive_int
+from wrmf.model.filters import Choice, ItemFilter
+from wrmf.model.prepared import AxisFactors, AxisIds
 from wrmf.model.queries import Query
 from wrmf.model.recommendations import Recommendations
 from wrmf.model.state import Factors
 from wrmf.numerics import ranking
-from wrmf.numerics.tiles import SortedItems
+from wrmf.numerics.item_lists import ItemLists
 
-__all__ = ["ItemFilter", "nearest_neighbours", "ranked_items"]
+__all__ = ["nearest_neighbours", "ranked_items"]
 
+# Up to FEW users, items are scanned for each user. The products that rank many users at a time need
+# factors in another layout, which takes longer to make than some scans.
+FEW = 8
 
-@dataclass(frozen=True)
-class ItemFilter:
-    """Which items may be recommended.
-
-    Attributes
-    ----------
-    exclude, items : ids, or mapping of user id to ids, or None
-        ``exclude`` are items never to recommend; ``items`` are the only ones to choose from. Ids
-        apply to all users, a mapping only to the users that it names.
-    """
-
-    exclude: Any = None
-    items: Any = None
-
-    def check_users(self, users: np.ndarray) -> None:
-        """Raise a ValueError if a mapping names a user who is not among ``users``."""
-        if not any(isinstance(lists, Mapping) for lists in (self.exclude, self.items)):
-            return
-        asked = set(users.tolist())
-        for name, lists in (("exclude", self.exclude), ("items", self.items)):
-            others = (
-                [user for user in lists if user not in asked] if isinstance(lists, Mapping) else []
-            )
-            if others:
-                more = f" and {len(others) - 1} more" if len(others) > 1 else ""
-                example = f", such as {users.tolist()[0]!r}" if len(users) else ""
-                raise ValueError(
-                    f"{name} names {others[0]!r}{more}, but this call is for {len(users)} other "
-                    f"users{example}: name only users of the call"
-                )
-
-    def allowed(self, state: Factors) -> np.ndarray:
-        """Return a mask over the items: those that no filter for all users leaves out."""
-        if self.items is None or isinstance(self.items, Mapping):
-            allowed = np.ones(len(state.items), dtype=bool)
-        else:
-            allowed = np.zeros(len(state.items), dtype=bool)
-            allowed[state.find_items(self.items)] = True
-        if self.exclude is not None and not isinstance(self.exclude, Mapping):
-            allowed[state.find_items(self.exclude)] = False
-        return allowed
-
-    def blocked(self, state: Factors, query: Query) -> sparse.csr_matrix | None:
-        """Return a bool CSR users × items matrix: items that are seen by a user or excluded."""
-        blocked = None if query.seen is None else query.seen.astype(bool)
-        if isinstance(self.exclude, Mapping):
-            excluded = _lists_as_matrix(state, query.users, self.exclude)
-            blocked = excluded if blocked is None else (blocked + excluded).tocsr()
-        return blocked
+# Rows, scores and counts of lists.
+Ranked = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 def ranked_items(
@@ -77,95 +32,119 @@ def ranked_items(
 
     Users without interactions get an empty list, or the most popular items without scores.
     """
-    n = as_positive_int(n, "n")
-    filters.check_users(query.users)
-    lists = _ranked(state, query, state.prepared.items.by_norm, n, filters, num_threads)
-    rows, scores, counts = lists
+    n = min(as_positive_int(n, "n"), len(state.items))
+    choice = filters.resolve(state, query, len(query.users) <= FEW)
     unknown = query.unknown
-    rows[unknown], scores[unknown], counts[unknown] = -1, np.nan, 0
-    fallback = np.flatnonzero(unknown & query.popular)
-    if len(fallback):
-        part = replace(query.at(fallback), factors=np.ones((len(fallback), 1)))
-        column = SortedItems.of(state.prepared.train.popularity.astype(np.float64)[:, None])
-        rows[fallback], scored, counts[fallback] = _ranked(
-            state, part, column, n, filters, num_threads
-        )
-        # Leave out items that no user has interacted with.
-        nobody = ~(scored > 0)
-        rows[fallback] = np.where(nobody, -1, rows[fallback])
-        counts[fallback] = (~nobody).sum(axis=1)
-    return Recommendations.of(query.users, state.items, rows, scores, counts, state.item_names)
+    if not unknown.any():
+        rows, scores, counts = _ranked(state, query.factors, n, choice, num_threads)
+    else:
+        known = np.flatnonzero(~unknown)
+        lists = _ranked(state, query.factors[known], n, choice.at(known), num_threads)
+        rows, scores, counts = _joined([(known, lists)], len(unknown))
+        fallback = np.flatnonzero(unknown & query.popular)
+        rows[fallback], counts[fallback] = _popular(state, n, choice.at(fallback))
+    ids = state.prepared.item_ids
+    return Recommendations.of(query.users, ids.ids, rows, scores, counts, ids.names)
 
 
 def _ranked(
-    state: Factors,
-    query: Query,
-    items: SortedItems,
-    n: int,
-    filters: ItemFilter,
-    num_threads: int,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return rows, scores and counts of the n best items of each user that the filters allow."""
-    allowed = filters.allowed(state)
-    blocked = filters.blocked(state, query)
-    rows, scores, counts = ranking.top_n(query.factors, items, n, blocked, allowed, num_threads)
-    if isinstance(filters.items, Mapping):
-        # For users who have their own list of items, rank only the items of this list.
-        named = np.flatnonzero([user in filters.items for user in query.users.tolist()])
-        lists = _lists_as_matrix(state, query.users, filters.items)[named]
-        if blocked is not None:
-            lists = lists > lists.multiply(blocked[named])
-        lists = sparse.csr_matrix(lists.multiply(allowed))
-        lists.eliminate_zeros()
-        rows[named], scores[named], counts[named] = ranking.top_n_of(
-            query.factors[named], items, n, lists, num_threads
-        )
+    state: Factors, factors: np.ndarray, n: int, choice: Choice, num_threads: int
+) -> Ranked:
+    """Return the n best items of each user."""
+    items = state.prepared.items
+    if choice.listed is None:
+        return _best(items, factors, n, choice.blocked, choice.allowed, num_threads)
+    # For users who have their own list of items, rank only the items of this list.
+    listed = np.flatnonzero(choice.has_list)
+    of_lists = ranking.top_n_of(
+        factors[listed], items.by_norm, n, choice.at(listed).lists(), num_threads
+    )
+    others = np.flatnonzero(~choice.has_list)
+    if not len(others):
+        return of_lists
+    rest = choice.at(others)
+    of_others = _best(items, factors[others], n, rest.blocked, rest.allowed, num_threads)
+    return _joined([(listed, of_lists), (others, of_others)], len(factors))
+
+
+def _joined(parts: Sequence[tuple[np.ndarray, Ranked]], m: int) -> Ranked:
+    """Return the lists of m users from the lists of some of them; those of the others are empty."""
+    like = parts[0][1][1]
+    n = like.shape[1]
+    rows, counts = np.full((m, n), -1, dtype=np.int64), np.zeros(m, dtype=np.int64)
+    scores = np.full((m, n), np.nan, dtype=like.dtype)
+    for users, lists in parts:
+        rows[users], scores[users], counts[users] = lists
     return rows, scores, counts
 
 
-def _lists_as_matrix(
-    state: Factors, users: np.ndarray, lists: Mapping[Any, Any]
-) -> sparse.csr_matrix:
-    """Return a mapping of user id to item ids as a bool CSR users × items matrix."""
-    user_ids = users.tolist()
-    columns_of = {user: state.find_items(lists[user]) for user in set(user_ids) if user in lists}
-    no_items = np.empty(0, dtype=np.int64)
-    columns = [columns_of.get(user, no_items) for user in user_ids]
-    indptr = np.concatenate(([0], np.cumsum([len(row) for row in columns])))
-    indices = np.concatenate([*columns, no_items])
-    matrix = sparse.csr_matrix(
-        (np.ones(len(indices), dtype=bool), indices, indptr),
-        shape=(len(users), len(state.items)),
-    )
-    matrix.sum_duplicates()
-    return matrix
+def _best(
+    items: AxisFactors,
+    factors: np.ndarray,
+    n: int,
+    blocked: ItemLists,
+    allowed: np.ndarray | None,
+    num_threads: int,
+) -> Ranked:
+    """Return the n best of all items; few users are answered by a scan of rounded factors."""
+    if 0 < len(factors) <= FEW:
+        lists = ranking.top_n_of_few(factors, items.codes.scores, n, blocked, allowed)
+        if lists[2].min() >= 0:
+            return lists
+    return ranking.top_n(factors, items.by_norm, n, blocked, allowed, num_threads)
+
+
+def _popular(state: Factors, n: int, choice: Choice) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rows and counts of the n items with the most users that each user may get."""
+    train = state.prepared.train
+    order = train.most_popular
+    if choice.allowed is not None:
+        order = order[choice.allowed[order]]
+    m = len(choice.has_list)
+    rows, counts = np.full((m, n), -1, dtype=np.int64), np.zeros(m, dtype=np.int64)
+    has_rules = choice.has_list | (choice.blocked.counts > 0)
+    best = order[:n]
+    rows[~has_rules, : len(best)], counts[~has_rules] = best, len(best)
+    lists = None if choice.listed is None else choice.lists()
+    for row in np.flatnonzero(has_rules).tolist():
+        blocked = choice.blocked.of_user(row)
+        if lists is not None and choice.has_list[row]:
+            own = lists.of_user(row)
+            best = own[np.lexsort((own, -train.popularity[own]))]
+            best = best[train.popularity[best] > 0][:n]
+        else:
+            best = order[: n + len(blocked)]
+            best = best[~np.isin(best, blocked)][:n]
+        rows[row, : len(best)], counts[row] = best, len(best)
+    return rows, counts
 
 
 def nearest_neighbours(
-    axis: tuple[np.ndarray, np.ndarray | None],
-    factors: np.ndarray,
-    rows: np.ndarray,
-    n: int,
-    num_threads: int = 0,
+    axis: AxisIds, factors: AxisFactors, rows: np.ndarray, n: int, num_threads: int = 0
 ) -> Recommendations:
     """Return the n other rows of ``factors`` with the highest cosine to each of ``rows``.
 
+    Rows of zeros have no neighbours and are nobody's neighbour.
+
     Parameters
     ----------
-    axis : (ndarray (m,), ndarray (m,) or None)
+    axis : AxisIds
         The ids and the names of the rows of ``factors``.
-    factors : ndarray (m, k)
-        Rows of zeros have no neighbours and are nobody's neighbour.
+    factors : AxisFactors
     rows : int64 (n_queries,)
     n : int ≥ 1
     """
-    ids, names = axis
-    unit, has_length = ranking.unit_rows(factors)
-    itself = sparse.csr_matrix(
-        (np.ones(len(rows), dtype=bool), (np.arange(len(rows)), rows)),
-        shape=(len(rows), len(ids)),
-    )
-    neighbours, scores, counts = ranking.top_n(unit[rows], unit, n, itself, has_length, num_threads)
-    no_length = ~has_length[rows]
-    neighbours[no_length], scores[no_length], counts[no_length] = -1, np.nan, 0
-    return Recommendations.of(ids[rows], ids, neighbours, scores, counts, names)
+    lengths = factors.lengths
+    itself = ItemLists(np.arange(len(rows) + 1), rows.astype(np.int32))
+    has_length = lengths[rows] > 0
+    unit = factors.factors[rows] / np.where(has_length, lengths[rows], 1)[:, None]
+    n = min(n, len(lengths))
+    if 0 < len(rows) <= FEW:
+        lists = ranking.top_n_of_few(unit, factors.codes.cosines, n, itself)
+        out_of_range = has_length & (lists[2] < 0)
+    if not 0 < len(rows) <= FEW or out_of_range.any():
+        every, all_have_length = ranking.unit_rows(factors.factors)
+        lists = ranking.top_n(unit, every, n, itself, all_have_length, num_threads)
+    neighbours, scores, counts = lists
+    neighbours[~has_length], scores[~has_length], counts[~has_length] = -1, np.nan, 0
+    return Recommendations.of(axis.ids[rows], axis.ids, neighbours, scores, counts, axis.names)

@@ -16,6 +16,9 @@ from scipy import sparse
 from wrmf.data.checks import is_integer
 from wrmf.data.id_index import IdIndex, as_id_list, object_array
 from wrmf.model.names import NameIndex
+from wrmf.numerics.codes import Codes
+from wrmf.numerics.ranking import row_lengths
+from wrmf.numerics.threads import kernel_threads
 from wrmf.numerics.tiles import SortedItems
 
 __all__ = ["AxisFactors", "AxisIds", "Prepared"]
@@ -99,14 +102,18 @@ class AxisIds(Parts):
         """The positions of the names."""
         return NameIndex(self.ids, [] if self.names is None else self.names.tolist())
 
+    def refuse_mask(self, ids: Any) -> Any:
+        """Return ids; raise a TypeError for a mask, which could be taken for the ids 0 and 1."""
+        if self.ids.dtype != object and str(getattr(ids, "dtype", "")) == "bool":
+            raise TypeError(f"{self.axis} must be ids, got booleans: pass model.{self.axis}[mask]")
+        return ids
+
     def find(self, ids: Any) -> np.ndarray:
         """Return the positions of one or several ids; an unknown id raises a ValueError.
 
         A name is taken for the id of the item with that name, unless the name is itself an id.
         """
-        if self.ids.dtype != object and str(getattr(ids, "dtype", "")) == "bool":
-            # A mask would be taken for the ids 0 and 1.
-            raise TypeError(f"{self.axis} must be ids, got booleans: pass model.{self.axis}[mask]")
+        ids = self.refuse_mask(ids)
         if self.names is None:
             return self.index.find(ids)
         wanted = as_id_list(ids)
@@ -138,6 +145,16 @@ class AxisFactors(Parts):
         self.factors = factors
 
     @part
+    def lengths(self) -> np.ndarray:
+        """The norm of each row, of the dtype of the factors."""
+        return row_lengths(self.factors)
+
+    @part
+    def codes(self) -> Codes:
+        """The rows rounded to bytes, for requests of few users."""
+        return Codes.of(self.by_norm, self.lengths, kernel_threads())
+
+    @part
     def by_norm(self) -> SortedItems:
         """The rows in decreasing order of norm."""
         return SortedItems.of(self.factors)
@@ -161,6 +178,12 @@ class Train(Parts):
         """The number of users of each item, int64."""
         counts = np.bincount(self.matrix.indices, minlength=self.matrix.shape[1])
         return counts.astype(np.int64, copy=False)
+
+    @part
+    def most_popular(self) -> np.ndarray:
+        """The items that have users, those with the most first, and by position among equals."""
+        order = np.argsort(-self.popularity, kind="stable")
+        return order[: int(np.count_nonzero(self.popularity))]
 
 
 class Arrays(Protocol):

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from wrmf.model.state import Factors
+from wrmf.numerics.item_lists import ItemLists
 
 __all__ = ["Fallback", "Query", "nothing_known", "users_query"]
 
@@ -22,7 +22,7 @@ class Query:
     users : ndarray (n,)
         Their ids.
     factors : ndarray (n, k)
-    seen : CSR (n, n_items), or None
+    seen : ItemLists of n users, or None
         The items that each user has seen, which are left out of the ranking.
     unknown, popular : bool (n,)
         ``unknown``: whether nothing is known of a user. ``popular``: whether such a user gets the
@@ -31,16 +31,9 @@ class Query:
 
     users: np.ndarray
     factors: np.ndarray
-    seen: sparse.csr_matrix | None
+    seen: ItemLists | None
     unknown: np.ndarray
     popular: np.ndarray
-
-    def at(self, rows: np.ndarray) -> Query:
-        """Return the query for a part of its users."""
-        seen = None if self.seen is None else self.seen[rows]
-        return Query(
-            self.users[rows], self.factors[rows], seen, self.unknown[rows], self.popular[rows]
-        )
 
 
 @dataclass(frozen=True)
@@ -82,14 +75,16 @@ def nothing_known(counts: np.ndarray, factors: np.ndarray) -> np.ndarray:
     gives such users zeros, but other factors may have been assigned.
     """
     nothing: np.ndarray = counts == 0
-    nothing[nothing] = ~factors[nothing].any(axis=1)
+    if nothing.any():
+        nothing[nothing] = ~factors[nothing].any(axis=1)
     return nothing
 
 
 def users_query(state: Factors, users: Any, exclude_seen: bool, fallback: Fallback) -> Query:
     """Return the query for users of a model by their ids, or for all of them (None)."""
+    matrix = state.train_matrix
     if users is None:
-        ids, factors, history = state.users, state.user_factors, state.train_matrix
+        ids, factors, seen = state.users, state.user_factors, ItemLists.of(matrix)
         known = np.ones(len(ids), dtype=bool)
     else:
         if fallback.unknown == "raise":
@@ -100,21 +95,6 @@ def users_query(state: Factors, users: Any, exclude_seen: bool, fallback: Fallba
         known = rows >= 0
         factors = state.user_factors[rows]
         factors[~known] = 0
-        history = _rows_of(state.train_matrix, rows)
-    unknown = nothing_known(np.diff(history.indptr), factors)
-    seen = history if exclude_seen else None
-    return Query(ids, factors, seen, unknown, fallback.popular(known))
-
-
-def _rows_of(matrix: sparse.csr_matrix, rows: np.ndarray) -> sparse.csr_matrix:
-    """Return the given rows of a CSR matrix; −1 stands for an empty row."""
-    known = rows >= 0
-    picked = matrix[rows[known]]
-    if known.all():
-        return picked
-    counts = np.zeros(len(rows), dtype=np.int64)
-    counts[known] = np.diff(picked.indptr)
-    indptr = np.concatenate(([0], np.cumsum(counts)))
-    return sparse.csr_matrix(
-        (picked.data, picked.indices, indptr), shape=(len(rows), matrix.shape[1])
-    )
+        seen = ItemLists.of_rows(matrix, rows)
+    unknown = nothing_known(seen.counts, factors)
+    return Query(ids, factors, seen if exclude_seen else None, unknown, fallback.popular(known))

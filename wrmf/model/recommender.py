@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from wrmf.data.checks import as_positive_int
-from wrmf.model.lists import ItemFilter, nearest_neighbours, ranked_items
+from wrmf.model.filters import ItemFilter
+from wrmf.model.lists import nearest_neighbours, ranked_items
 from wrmf.model.queries import Fallback, users_query
 from wrmf.model.recommendations import Recommendations
 from wrmf.model.state import FactorModel
@@ -142,8 +143,8 @@ class Recommender(FactorModel):
         """
         state, n = self.state, as_positive_int(n, "n")
         rows = state.find_items(items)
-        axis = state.items, state.item_names
-        return nearest_neighbours(axis, state.item_factors, rows, n, self.num_threads)
+        prepared = state.prepared
+        return nearest_neighbours(prepared.item_ids, prepared.items, rows, n, self.num_threads)
 
     def similar_users(self, users: Any, n: int = 10) -> Recommendations:
         """Return the n nearest other users of each given user by cosine, best first.
@@ -152,8 +153,8 @@ class Recommender(FactorModel):
         """
         state, n = self.state, as_positive_int(n, "n")
         rows = state.find_users(users)
-        axis = state.users, None
-        return nearest_neighbours(axis, state.user_factors, rows, n, self.num_threads)
+        prepared = state.prepared
+        return nearest_neighbours(prepared.user_ids, prepared.users, rows, n, self.num_threads)
 
     def item_similarity(self, max_bytes: int = 4 * 2**30) -> np.ndarray:
         """Return the cosine of every pair of items.

@@ -17,11 +17,23 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-from wrmf._ranking import NEVER, rank, rank_listed
+from wrmf._ranking import NEVER, rank
+from wrmf._serving import Scanner, rank_listed
+from wrmf.numerics.isa import isa_number
+from wrmf.numerics.item_lists import ItemLists
 from wrmf.numerics.threads import kernel_threads, single_threaded_blas
-from wrmf.numerics.tiles import SortedItems, Tiles
+from wrmf.numerics.tiles import SortedItems, Tiles, ranking_dtype
 
-__all__ = ["NEVER", "Ranks", "rank_held_out", "top_n", "top_n_of", "unit_rows"]
+__all__ = [
+    "NEVER",
+    "Ranks",
+    "rank_held_out",
+    "row_lengths",
+    "top_n",
+    "top_n_of",
+    "top_n_of_few",
+    "unit_rows",
+]
 
 # A thread ranks the items for one block of users at a time. The first three constants limit the
 # size of a block, and so the memory that a thread needs. BLOCK is the largest number of users.
@@ -32,6 +44,10 @@ LIST_BYTES = 2**24
 BLOCK_MASKED = 2**21
 # Ctrl-C is checked after every CHUNK_FLOPS flops, which take a fraction of a second.
 CHUNK_FLOPS = 5e10
+# Up to LEAST_LISTED scores of listed items are computed by one thread.
+LEAST_LISTED = 10_000
+# The number of rows whose lengths are computed at a time.
+LENGTH_ROWS = 2**14
 
 
 @dataclass(frozen=True)
@@ -158,34 +174,15 @@ def _rank_blocks(
             rank(tiles.users, n, tiles, masks, held_out, lists, blocks, threads)
 
 
-class _Rows(NamedTuple):
-    """The indices of a CSR matrix, in the dtypes that the kernels read and sorted in each row."""
-
-    indptr: np.ndarray
-    indices: np.ndarray
-
-    @classmethod
-    def of(cls, matrix: sparse.csr_matrix) -> _Rows:
-        if not matrix.has_sorted_indices:
-            matrix = matrix.sorted_indices()
-        return cls(
-            matrix.indptr.astype(np.int64, copy=False),
-            matrix.indices.astype(np.int32, copy=False),
-        )
-
-
-def _masks(blocked: sparse.csr_matrix | None, m: int, sides: Sequence[bool]) -> Masks:
-    leaves_out = np.array(sides, dtype=np.uint8)
-    if blocked is None:
-        return Masks(np.zeros(m + 1, np.int64), np.empty(0, np.int32), leaves_out)
-    return Masks(*_Rows.of(blocked), leaves_out)
+def _masks(blocked: ItemLists | None, m: int, sides: Sequence[bool]) -> Masks:
+    return Masks(*(ItemLists.none(m) if blocked is None else blocked), np.array(sides, np.uint8))
 
 
 def top_n(
     user_factors: np.ndarray,
     item_factors: np.ndarray | SortedItems,
     n: int,
-    blocked: sparse.csr_matrix | None = None,
+    blocked: ItemLists | None = None,
     allowed: np.ndarray | None = None,
     num_threads: int = 0,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -196,7 +193,7 @@ def top_n(
     user_factors, item_factors : (m, k), (n_items, k)
         Items that are ranked repeatedly may be sorted once, as ``SortedItems``.
     n : int ≥ 1
-    blocked : CSR (m, n_items), optional: stored entries are never returned
+    blocked : ItemLists of m users, optional: items that are never returned
     allowed : bool (n_items,), optional: the only items to return
 
     Returns
@@ -224,14 +221,19 @@ def top_n_of(
     user_factors: np.ndarray,
     item_factors: np.ndarray | SortedItems,
     n: int,
-    allowed: sparse.csr_matrix,
+    listed: ItemLists,
     num_threads: int = 0,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return the lists of ``top_n``, restricted to the items in each user's row of ``allowed``."""
-    n = min(n, len(item_factors))
-    tiles = Tiles.of(user_factors, item_factors, np.zeros(len(item_factors), dtype=bool))
-    lists = Lists.empty(len(tiles.users), n, tiles.users.dtype)
-    rank_listed(tiles.users, n, tiles, _Rows.of(allowed), lists, kernel_threads(num_threads))
+    """Return the lists of ``top_n``, restricted to the items that are listed for each user."""
+    catalogue = SortedItems.as_sorted(item_factors)
+    dtype = ranking_dtype(user_factors, catalogue)
+    users = np.ascontiguousarray(user_factors, dtype=dtype)
+    items = np.ascontiguousarray(catalogue.items, dtype=dtype)
+    lists = Lists.empty(len(users), min(n, len(items)), dtype)
+    # Few scores are computed before more threads would have started.
+    threads = kernel_threads(num_threads if len(listed.indices) > LEAST_LISTED else 1)
+    width = lists.items.shape[1]
+    rank_listed(isa_number(), users, items, width, listed.indptr, listed.indices, lists, threads)
     return lists.as_arrays(user_factors.dtype)
 
 
@@ -260,7 +262,7 @@ def rank_held_out(
     scores = [sides[side][1] for side in by_mask]
     dtype = tiles.users.dtype
     held_out = _held_out(matrices, scores, cutoff is not None, dtype)
-    masks = _masks(masked, len(tiles.users), [sides[side][2] for side in by_mask])
+    masks = _masks(ItemLists.of(masked), len(tiles.users), [sides[side][2] for side in by_mask])
     no_lists = Lists.empty(0, 0, dtype)
     _rank_blocks(tiles, cutoff or 0, masks, held_out, no_lists, num_threads)
     results: dict[int, Ranks] = {}
@@ -286,7 +288,7 @@ def _held_out(
     dtype: np.dtype,
 ) -> HeldOut:
     """Return the held-out items of all sides as one CSR matrix, with room for their ranks."""
-    parts = [_Rows.of(matrix) for matrix in matrices]
+    parts = [ItemLists.of(matrix) for matrix in matrices]
     starts = np.cumsum([0, *(len(part.indices) for part in parts)])
     entries = int(starts[-1])
     indptr = [part.indptr[1:] + start for part, start in zip(parts, starts, strict=False)]
@@ -337,8 +339,45 @@ def _auc(
     return auc
 
 
+def top_n_of_few(
+    user_factors: np.ndarray,
+    scanner: Scanner,
+    n: int,
+    blocked: ItemLists,
+    allowed: np.ndarray | None = None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the lists of ``top_n`` for a few users, by a scan of rounded factors for each of them.
+
+    Parameters
+    ----------
+    user_factors : (m, k)
+    scanner : Scanner of the items, from ``Codes``
+    n, blocked, allowed : as in ``top_n``
+
+    Returns
+    -------
+    rows, scores, counts : as in ``top_n``
+        The count is −1 for a user whose scores are out of the range of a scan.
+    """
+    lists = Lists.empty(len(user_factors), min(n, scanner.n_items), user_factors.dtype)
+    scanner.best(
+        user_factors, lists.items.shape[1], blocked.indptr, blocked.indices, allowed, lists
+    )
+    return lists.items.astype(np.int64), lists.scores, lists.counts
+
+
+def row_lengths(factors: np.ndarray) -> np.ndarray:
+    """Return the Euclidean norm of each row, in the dtype of the factors."""
+    lengths = np.empty(len(factors), dtype=factors.dtype)
+    # In blocks, since NumPy squares a whole array before it sums.
+    for first in range(0, len(factors), LENGTH_ROWS):
+        rows = slice(first, first + LENGTH_ROWS)
+        lengths[rows] = np.linalg.norm(factors[rows], axis=1)
+    return lengths
+
+
 def unit_rows(factors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the rows scaled to length one, and whether each row has a length above zero."""
-    lengths = np.linalg.norm(factors, axis=1)
+    lengths = row_lengths(factors)
     known = lengths > 0
     return factors / np.where(known, lengths, 1)[:, None], known

@@ -11,7 +11,7 @@ from wrmf._ranking import pack
 from wrmf.numerics.isa import isa_number
 from wrmf.numerics.layout import aligned_bytes
 
-__all__ = ["SortedItems", "Tiles", "norm_bounds"]
+__all__ = ["SortedItems", "Tiles", "norm_bounds", "ranking_dtype"]
 
 # The number of items of a tile. A matrix product computes the scores of one group of users and one
 # tile; with these sizes, the scores and the factors fill about half of the level-2 cache.
@@ -44,8 +44,18 @@ class SortedItems:
         norms = norm_bounds(items)
         return cls(items, norms, np.argsort(-norms).astype(np.int32))
 
+    @classmethod
+    def as_sorted(cls, items: np.ndarray | SortedItems) -> SortedItems:
+        """Return the items sorted, unless they already are."""
+        return items if isinstance(items, SortedItems) else cls.of(items)
+
     def __len__(self) -> int:
         return len(self.items)
+
+    @property
+    def largest(self) -> float:
+        """The largest norm, 0 without items."""
+        return float(self.norms.max(initial=0))
 
     @property
     def nbytes(self) -> int:
@@ -103,9 +113,9 @@ class Tiles:
         ValueError
             If the factors are not finite, or so large that scores overflow.
         """
-        catalogue = items if isinstance(items, SortedItems) else SortedItems.of(items)
-        items, norms, user_norms = catalogue.items, catalogue.norms, norm_bounds(users)
-        dtype = _ranking_dtype(users, items, norms.max(initial=0) * user_norms.max(initial=0))
+        catalogue = SortedItems.as_sorted(items)
+        items, norms = catalogue.items, catalogue.norms
+        dtype = ranking_dtype(users, catalogue)
         order = catalogue.order_of(allowed)
         position = np.full(len(items), -1, dtype=np.int32)
         position[order] = np.arange(len(order), dtype=np.int32)
@@ -115,7 +125,7 @@ class Tiles:
             items=np.ascontiguousarray(items, dtype=dtype),
             order=order,
             position=position,
-            user_norms=user_norms,
+            user_norms=norm_bounds(users),
             tile_norms=norms[order[::TILE]],
             # Bounds the k roundings of the sum, in any order of summation; see docs/ranking.md.
             relative_error=1.01 * (k + 8) * float(np.finfo(dtype).eps) / 2,
@@ -136,15 +146,26 @@ class Tiles:
         return dataclasses.replace(self, packed=packed)
 
 
-def _ranking_dtype(users: np.ndarray, items: np.ndarray, largest: float) -> np.dtype:
-    """Return a dtype for scores whose absolute values are at most ``largest``."""
+def ranking_dtype(users: np.ndarray, catalogue: SortedItems) -> np.dtype:
+    """Return the dtype in which the scores of users and items are computed.
+
+    Raises
+    ------
+    ValueError
+        If the factors are not finite, or so large that scores overflow.
+    """
+    largest = catalogue.largest * norm_bounds(users).max(initial=0)
     if not np.isfinite(largest) or largest > 1e300:
         raise ValueError(
             "the factors hold NaN, infinite or huge values, so nothing can be ranked: "
             "train with more regularization or a smaller alpha"
         )
     # Above this limit, sums in float32 could overflow.
-    return np.dtype(np.float64) if largest > 1e37 else np.result_type(users, items, np.float32)
+    return (
+        np.dtype(np.float64)
+        if largest > 1e37
+        else np.result_type(users, catalogue.items, np.float32)
+    )
 
 
 def norm_bounds(factors: np.ndarray) -> np.ndarray:
