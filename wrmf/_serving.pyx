@@ -118,21 +118,25 @@ cdef class Scanner:
         self.request.lengths = NULL if lengths is None else of_lengths.start
         self.largest, self.n_items = largest, n_items
 
-    def best(self, users, int n, masked_indptr, masked, allowed, lists):
+    def best(self, users, int n, blocked, allowed, listed, lists):
         """Fill ``lists`` with the n best items of each user.
 
         Parameters
         ----------
         users : (m, k), of the items' dtype
-        masked_indptr, masked : int64 (m + 1,), int32, items that are left out, sorted for each user
-        allowed : bool (n_items,), the items to choose from, or None
+        blocked : ItemLists of m users, the items that are left out
+        allowed : bool (n_items,), the items to choose from, or None for all
+        listed : ItemLists of m users, the items to choose from, or None for all
         lists : Lists, (m, n); the count of a user is set to −1 if the scores are out of range
         """
         cdef int64_t m = users.shape[0], user
         cdef Memory of_users = Memory(users, m * self.codes.k * self.real)
-        cdef Memory of_indptr = Memory(masked_indptr, (m + 1) * 8)
+        cdef Memory of_indptr = Memory(blocked[0], (m + 1) * 8)
         cdef const int64_t *indptr = <const int64_t *> of_indptr.start
-        cdef Memory of_masked = Memory(masked, indptr[m] * 4)
+        cdef Memory of_masked = Memory(blocked[1], indptr[m] * 4)
+        cdef Memory of_starts = None if listed is None else Memory(listed[0], (m + 1) * 8)
+        cdef const int64_t *starts = NULL if listed is None else <const int64_t *> of_starts.start
+        cdef Memory of_listed = None if listed is None else Memory(listed[1], starts[m] * 4)
         cdef Memory of_allowed = None if allowed is None else Memory(allowed, self.codes.n_items)
         cdef Memory of_list = Memory(lists.items, m * n * 4, True)
         cdef Memory of_scores = Memory(lists.scores, m * n * self.real, True)
@@ -154,7 +158,12 @@ cdef class Scanner:
                 if not self.set_unit_user(&request):
                     counts[user] = -1
                     continue
-                counts[user] = self.kernels.best_items(&request, &self.codes)
+                if starts == NULL:
+                    counts[user] = self.kernels.best_items(&request, &self.codes)
+                else:
+                    counts[user] = self.kernels.best_of(
+                        &request, &self.codes, (<const int32_t *> of_listed.start) + starts[user],
+                        starts[user + 1] - starts[user])
                 if self.is_double:
                     store[double](&request, counts[user],
                                   (<int32_t *> of_list.start) + user * n,

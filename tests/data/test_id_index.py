@@ -13,6 +13,7 @@ from wrmf.data.id_index import FEW, IdIndex, object_array
 
 AXES = {
     "int": np.array([5, -3, 2**53 + 1], dtype=np.int64),
+    "range": np.arange(7),
     "str": object_array(["5", "a", "ä", "a b"]),
     "tuple": object_array([(1, 2), ("1", 2)]),
     "mixed": object_array([5, "7", (1, 2), b"x", 2**70, Decimal("2.5")]),
@@ -40,7 +41,7 @@ def position_of(ids, wanted):
     return equal[0] if equal else -1
 
 
-@pytest.mark.parametrize("axis", ["int", "str", "tuple", "mixed", "empty"])
+@pytest.mark.parametrize("axis", ["int", "range", "str", "tuple", "mixed", "empty"])
 @given(wanted=st.lists(WANTED, max_size=6), times=st.sampled_from([1, FEW]))
 def test_an_id_is_found_where_a_plain_search_finds_it(axis, wanted, times):
     ids = AXES[axis]
@@ -80,4 +81,5 @@ def test_unknown_ids_are_named_and_counted(copies):
 
 
 def test_the_size_of_the_table_is_stated():
-    assert 16 * 10**6 < IdIndex(np.arange(10**6), "users").nbytes < 64 * 10**6
+    assert 16 * 10**6 < IdIndex(np.arange(10**6)[::-1], "users").nbytes < 64 * 10**6
+    assert IdIndex(np.arange(10**6), "users").nbytes == 0

@@ -51,7 +51,7 @@ class IdIndex:
     Notes
     -----
     The table is complete once the constructor returns, so any number of threads may read it. For a
-    million ids it takes about 34 MB.
+    million ids it takes about 34 MB; for the ids 0, 1, 2, … in this order, there is none.
 
     Examples
     --------
@@ -64,8 +64,10 @@ class IdIndex:
 
     def __init__(self, ids: np.ndarray, axis: str) -> None:
         self.ids, self.axis = ids, axis
+        self._is_range = False
         if ids.dtype == np.int64:
             self._kind = "int"
+            self._is_range = np.array_equal(ids, np.arange(len(ids)))
             self._index = pd.Index(ids)
         elif pd.api.types.infer_dtype(ids, skipna=False) in ("string", "empty"):
             # As objects, texts are looked up faster, and in less memory, than as pandas strings.
@@ -75,8 +77,9 @@ class IdIndex:
             self._kind = "other"
             # By default, pandas would convert ids that are tuples to a MultiIndex.
             self._index = pd.Index(ids, tupleize_cols=False)
-        # pandas fills its table at the first look-up.
-        self._look_up(self._index[:1])
+        if not self._is_range:
+            # pandas fills its table at the first look-up.
+            self._look_up(self._index[:1])
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -84,6 +87,8 @@ class IdIndex:
     @property
     def nbytes(self) -> int:
         """The approximate size of the table in bytes, without the ids."""
+        if self._is_range:
+            return 0
         slots = 1 << max(5, (len(self.ids) * 13 // 10).bit_length())
         return 16 * slots + slots // 4
 
@@ -109,6 +114,8 @@ class IdIndex:
         try:
             if self._kind == "int":
                 wanted = _as_int64(ids) if len(ids) > FEW else None
+                if wanted is not None and self._is_range:
+                    return np.where((wanted >= 0) & (wanted < len(self)), wanted, -1)
                 if wanted is not None:
                     return self._look_up(pd.Index(wanted))
             elif self._kind == "other" or len(ids) > FEW:
@@ -135,6 +142,8 @@ class IdIndex:
             id_ = _as_int(id_)
         elif self._kind == "str" and not isinstance(id_, str):
             return -1
+        if self._is_range:
+            return id_ if id_ is not None and 0 <= id_ < len(self) else -1
         try:
             return int(self._index.get_loc(id_))
         except (KeyError, OverflowError):

@@ -11,7 +11,7 @@ import numpy as np
 from wrmf.data.id_index import as_id_list
 from wrmf.model.queries import Query
 from wrmf.model.state import Factors
-from wrmf.numerics.item_lists import ItemLists
+from wrmf.numerics.item_lists import ItemLists, sorted_distinct
 
 __all__ = ["Choice", "ItemFilter"]
 
@@ -82,7 +82,7 @@ class ItemFilter:
         if isinstance(self.items, Mapping):
             listed, has_list = _per_user(state, query.users, self.items)
         elif self.items is not None:
-            chosen = np.unique(state.find_items(self.items))
+            chosen = sorted_distinct(state.find_items(self.items))
             if few:
                 listed, has_list = ItemLists.same(chosen, m), np.ones(m, dtype=bool)
             else:
@@ -91,7 +91,7 @@ class ItemFilter:
         if isinstance(self.exclude, Mapping):
             blocked = blocked.union(_per_user(state, query.users, self.exclude)[0])
         elif self.exclude is not None:
-            excluded = np.unique(state.find_items(self.exclude))
+            excluded = sorted_distinct(state.find_items(self.exclude))
             if few:
                 blocked = blocked.union(ItemLists.same(excluded, m))
             else:

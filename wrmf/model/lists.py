@@ -52,19 +52,20 @@ def _ranked(
 ) -> Ranked:
     """Return the n best items of each user."""
     items = state.prepared.items
+    if not len(factors):
+        return np.empty((0, n), np.int64), np.empty((0, n), factors.dtype), np.empty(0, np.int64)
     if choice.listed is None:
-        return _best(items, factors, n, choice.blocked, choice.allowed, num_threads)
+        return _best(items, factors, n, choice, num_threads)
     # For users who have their own list of items, rank only the items of this list.
     listed = np.flatnonzero(choice.has_list)
-    of_lists = ranking.top_n_of(
-        factors[listed], items.by_norm, n, choice.at(listed).lists(), num_threads
-    )
+    if len(listed) == len(factors):
+        return _best_listed(items, factors, n, choice, num_threads)
     others = np.flatnonzero(~choice.has_list)
-    if not len(others):
-        return of_lists
-    rest = choice.at(others)
-    of_others = _best(items, factors[others], n, rest.blocked, rest.allowed, num_threads)
-    return _joined([(listed, of_lists), (others, of_others)], len(factors))
+    parts = [
+        (listed, _best_listed(items, factors[listed], n, choice.at(listed), num_threads)),
+        (others, _best(items, factors[others], n, choice.at(others), num_threads)),
+    ]
+    return _joined([part for part in parts if len(part[0])], len(factors))
 
 
 def _joined(parts: Sequence[tuple[np.ndarray, Ranked]], m: int) -> Ranked:
@@ -79,19 +80,28 @@ def _joined(parts: Sequence[tuple[np.ndarray, Ranked]], m: int) -> Ranked:
 
 
 def _best(
-    items: AxisFactors,
-    factors: np.ndarray,
-    n: int,
-    blocked: ItemLists,
-    allowed: np.ndarray | None,
-    num_threads: int,
+    items: AxisFactors, factors: np.ndarray, n: int, choice: Choice, num_threads: int
 ) -> Ranked:
     """Return the n best of all items; few users are answered by a scan of rounded factors."""
+    blocked, allowed = choice.blocked, choice.allowed
     if 0 < len(factors) <= FEW:
         lists = ranking.top_n_of_few(factors, items.codes.scores, n, blocked, allowed)
         if lists[2].min() >= 0:
             return lists
     return ranking.top_n(factors, items.by_norm, n, blocked, allowed, num_threads)
+
+
+def _best_listed(
+    items: AxisFactors, factors: np.ndarray, n: int, choice: Choice, num_threads: int
+) -> Ranked:
+    """Return the n best of the items that are listed for each user."""
+    if 0 < len(factors) <= FEW:
+        lists = ranking.top_n_of_few(
+            factors, items.codes.scores, n, choice.blocked, choice.allowed, choice.listed
+        )
+        if lists[2].min() >= 0:
+            return lists
+    return ranking.top_n_of(factors, items.by_norm, n, choice.lists(), num_threads)
 
 
 def _popular(state: Factors, n: int, choice: Choice) -> tuple[np.ndarray, np.ndarray]:
@@ -135,7 +145,7 @@ def nearest_neighbours(
     n : int ≥ 1
     """
     lengths = factors.lengths
-    itself = ItemLists(np.arange(len(rows) + 1), rows.astype(np.int32))
+    itself = ItemLists(np.arange(len(rows) + 1, dtype=np.int64), rows.astype(np.int32))
     has_length = lengths[rows] > 0
     unit = factors.factors[rows] / np.where(has_length, lengths[rows], 1)[:, None]
     n = min(n, len(lengths))

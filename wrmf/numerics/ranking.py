@@ -345,6 +345,7 @@ def top_n_of_few(
     n: int,
     blocked: ItemLists,
     allowed: np.ndarray | None = None,
+    listed: ItemLists | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the lists of ``top_n`` for a few users, by a scan of rounded factors for each of them.
 
@@ -353,16 +354,17 @@ def top_n_of_few(
     user_factors : (m, k)
     scanner : Scanner of the items, from ``Codes``
     n, blocked, allowed : as in ``top_n``
+    listed : ItemLists of m users, optional
+        The only items to return; their exact scores are computed, and nothing is scanned.
 
     Returns
     -------
     rows, scores, counts : as in ``top_n``
         The count is −1 for a user whose scores are out of the range of a scan.
     """
-    lists = Lists.empty(len(user_factors), min(n, scanner.n_items), user_factors.dtype)
-    scanner.best(
-        user_factors, lists.items.shape[1], blocked.indptr, blocked.indices, allowed, lists
-    )
+    width = min(n, scanner.n_items)
+    lists = Lists.empty(len(user_factors), width, user_factors.dtype)
+    scanner.best(user_factors, width, blocked, allowed, listed, lists)
     return lists.items.astype(np.int64), lists.scores, lists.counts
 
 

@@ -32,17 +32,20 @@ class SortedItems:
     items : (n_items, k)
     norms : float64 (n_items,), upper bounds of the items' norms
     order : int32 (n_items,), the positions of the items, the largest norm first
+    largest : float, the largest norm, 0 without items
     """
 
     items: np.ndarray
     norms: np.ndarray
     order: np.ndarray
+    largest: float
 
     @classmethod
     def of(cls, items: np.ndarray) -> SortedItems:
         """Return the items of an array; ``Tiles`` refuses NaN and infinite factors."""
         norms = norm_bounds(items)
-        return cls(items, norms, np.argsort(-norms).astype(np.int32))
+        order = np.argsort(-norms).astype(np.int32)
+        return cls(items, norms, order, float(norms.max(initial=0)))
 
     @classmethod
     def as_sorted(cls, items: np.ndarray | SortedItems) -> SortedItems:
@@ -51,11 +54,6 @@ class SortedItems:
 
     def __len__(self) -> int:
         return len(self.items)
-
-    @property
-    def largest(self) -> float:
-        """The largest norm, 0 without items."""
-        return float(self.norms.max(initial=0))
 
     @property
     def nbytes(self) -> int:
