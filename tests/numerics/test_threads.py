@@ -19,6 +19,12 @@ def test_a_positive_number_of_threads_is_taken_as_it_is(num_threads):
     assert kernel_threads(num_threads) == num_threads
 
 
+def test_a_negative_number_of_threads_is_refused():
+    for threads in (available_threads, kernel_threads):
+        with pytest.raises(ValueError, match="num_threads must be at least 0, got -1"):
+            threads(-1)
+
+
 @pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="needs an affinity mask")
 def test_the_affinity_mask_limits_the_threads(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: {5})

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from wrmf.data.checks import as_positive_int
 from wrmf.data.split import Split, check_split
 from wrmf.evaluation.cold import TestPart
 from wrmf.evaluation.factors import HasFactors, factors_on_axes
@@ -183,6 +184,7 @@ def evaluate_sides(
         By default on train, on test, and on test with the training items in the ranking.
     """
     check_split(split)
+    num_threads = as_positive_int(num_threads, "num_threads", 0)
     parsed = check_metrics(metrics, split.train.n_items)
     if not len(split.users):
         raise ValueError("the split has no test users, so there is nothing to evaluate")

@@ -32,6 +32,7 @@ def ranked_items(
 
     Users without interactions get an empty list, or the most popular items without scores.
     """
+    num_threads = as_positive_int(num_threads, "num_threads", 0)
     n = min(as_positive_int(n, "n"), len(state.items))
     choice = filters.resolve(state, query, len(query.users) <= FEW)
     unknown = query.unknown
@@ -143,7 +144,9 @@ def nearest_neighbours(
     factors : AxisFactors
     rows : int64 (n_queries,)
     n : int ≥ 1
+    num_threads : int ≥ 0, default 0
     """
+    num_threads = as_positive_int(num_threads, "num_threads", 0)
     lengths = factors.lengths
     itself = ItemLists(np.arange(len(rows) + 1, dtype=np.int64), rows.astype(np.int32))
     has_length = lengths[rows] > 0

@@ -24,14 +24,21 @@ def available_threads(num_threads: int = 0) -> int:
 
     Parameters
     ----------
-    num_threads : int, default 0
+    num_threads : int ≥ 0, default 0
         0 stands for every CPU that the affinity mask and the control group's quota allow.
+
+    Raises
+    ------
+    ValueError
+        If ``num_threads`` is negative.
 
     Examples
     --------
     >>> available_threads(3)
     3
     """
+    if num_threads < 0:
+        raise ValueError(f"num_threads must be at least 0, got {num_threads}")
     if num_threads > 0:
         return num_threads
     affinity = getattr(os, "sched_getaffinity", None)
