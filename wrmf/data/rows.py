@@ -201,7 +201,8 @@ class Rows:
     def _repeat_described(self, pairs: PairGroups) -> str:
         n_repeated = len(self) - len(pairs)
         row = int(np.delete(pairs.order, pairs.starts).min())
-        user, item = self.users[self.user_codes[row]], self.items[self.item_codes[row]]
+        (user,) = self.users[self.user_codes[[row]]].tolist()
+        (item,) = self.items[self.item_codes[[row]]].tolist()
         return (
             f"{n_repeated} rows repeat a (user, item) pair, such as ({user!r}, {item!r}); "
             f'pass duplicates="sum" or another of {DUPLICATES[:-1]}'
