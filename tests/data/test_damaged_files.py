@@ -21,7 +21,7 @@ def write_stream(path):
 
 def write_npz(path):
     with path.open("wb") as file:
-        sparse.save_npz(file, sparse.random_array((20, 20), density=0.3, format="csr", rng=0))
+        sparse.save_npz(file, sparse.random(20, 20, density=0.3, format="csr", random_state=0))
 
 
 def write_sqlite(path):
