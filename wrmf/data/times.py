@@ -97,8 +97,8 @@ def parse_cutoff(cutoff: Any, times: np.ndarray, name: str = "cutoff") -> Any:
 
     Examples
     --------
-    >>> parse_cutoff("2024-02", np.array(["2024-01-31"], dtype="datetime64[us]"))
-    np.datetime64('2024-02-01T00:00:00.000000')
+    >>> print(parse_cutoff("2024-02", np.array(["2024-01-31"], dtype="datetime64[us]")))
+    2024-02-01T00:00:00.000000
     """
     of_dates = times.dtype.kind == "M"
     try:
@@ -133,8 +133,9 @@ def parse_duration(duration: Any, times: np.ndarray, name: str) -> Any:
 
     Examples
     --------
-    >>> parse_duration("2 days", np.array(["2024-01-31"], dtype="datetime64[us]"), "half_life")
-    np.timedelta64(172800000000,'us')
+    >>> times = np.array(["2024-01-31"], dtype="datetime64[us]")
+    >>> print(parse_duration("2 days", times, "half_life"))
+    172800000000 microseconds
     """
     is_bare = is_number(duration) and not isinstance(duration, np.timedelta64)
     if times.dtype.kind != "M":
@@ -172,15 +173,23 @@ def _as_numpy_or_text(column: Any, name: str) -> Any:
         # Arrays are not converted by pandas, versions of which hold datetimes in nanoseconds only.
         return _from_numpy(column, name)
     if not isinstance(column, (pd.Series, pd.Index)) and hasattr(column, "__arrow_c_stream__"):
-        import pyarrow as pa
-
-        return _from_arrow(pa.chunked_array(column), name)
+        return _from_arrow(_as_arrow(column), name)
     series = pd.Series(column) if isinstance(column, pd.Index) else column
     if not isinstance(series, pd.Series):
         values = np.empty(len(column), dtype=object)
         values[:] = list(column)
         series = pd.Series(values)
     return _from_pandas(series, name)
+
+
+def _as_arrow(column: Any) -> Any:
+    """Return a column of a library that exports to arrow as an arrow array."""
+    import narwhals as nw
+    import pyarrow as pa
+
+    # Old versions of polars export some types wrongly as a stream, but not by their own method.
+    known = nw.from_native(column, pass_through=True, allow_series=True)
+    return known.to_arrow() if isinstance(known, nw.Series) else pa.chunked_array(column)
 
 
 def _from_numpy(values: np.ndarray, name: str) -> np.ndarray:
@@ -237,7 +246,7 @@ def _from_pandas(series: pd.Series, name: str) -> Any:
     if isinstance(dtype, pd.ArrowDtype):
         import pyarrow as pa
 
-        return _as_numpy_or_text(pa.chunked_array(series), name)
+        return _as_numpy_or_text(pa.array(series, from_pandas=True), name)
     if isinstance(dtype, pd.DatetimeTZDtype):
         return series.dt.tz_convert("UTC").dt.tz_localize(None).to_numpy()
     if isinstance(dtype, pd.PeriodDtype):
@@ -250,8 +259,9 @@ def _from_pandas(series: pd.Series, name: str) -> Any:
         if isinstance(dtype, np.dtype):
             return _from_numpy(series.to_numpy(), name)
         raise TypeError(_unusable(name, dtype))
-    kind = np.float64 if dtype.kind == "f" else None
-    return _from_numpy(series.to_numpy(dtype=kind), name)
+    # A masked dtype such as Int64 names the NumPy dtype of its values.
+    of_values: Any = getattr(dtype, "numpy_dtype", dtype)
+    return _from_numpy(series.to_numpy(dtype=of_values), name)
 
 
 def _from_objects(values: np.ndarray, name: str) -> Any:
