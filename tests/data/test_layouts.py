@@ -8,7 +8,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from loading import load, rows
+from scipy import sparse
 
+from wrmf import read_interactions
+from wrmf.data.counts import RowCounts
 from wrmf.data.formats.options import SourceOptions
 from wrmf.data.formats.sources import load_source
 from wrmf.data.formats.unfolded import is_unfolded
@@ -183,6 +186,27 @@ def test_wide_tables_equal_the_pairs_that_they_were_made_of():
     ]
     assert stored == expected
     assert set(load(wide, layout="wide")["user"]) == set(wide["user"])
+
+
+@pytest.mark.parametrize("as_matrix", [False, True])
+def test_users_and_items_without_interactions_are_no_rows_of_the_summary(as_matrix):
+    counts = np.array([[1, 0, 0], [0, 0, 0], [2, 0, 0], [0, 0, 0]])
+    frame = pd.DataFrame(counts, columns=["x", "y", "z"])
+    source = sparse.csr_matrix(counts) if as_matrix else frame.assign(user=range(4))
+    layout = {} if as_matrix else {"layout": "wide", "user": "user"}
+    summary = read_interactions(source, **layout).summary()
+    assert summary.rows == RowCounts(read=2, kept=2)
+    assert (summary.users, summary.items) == (4, 3)
+    assert str(summary).split("\n")[4:] == [
+        "Users without interactions: 2",
+        "Items without interactions: 2",
+    ]
+    small = read_interactions(source, **layout, min_value=2).summary()
+    assert small.rows == RowCounts(read=2, small=1, kept=1)
+    with pytest.raises(ValueError, match="no interactions to read: all values are 0"):
+        read_interactions(
+            type(source)(counts * 0) if as_matrix else frame.mul(0).assign(user=1), **layout
+        )
 
 
 def test_inputs_are_not_changed():

@@ -191,7 +191,7 @@ def test_the_summary_has_a_line_for_each_count_that_is_not_zero():
 
 
 def test_rows_that_are_all_interactions_need_no_lines():
-    rows = Rows(USERS, ITEMS, np.array([0, 1]), np.array([0, 1]))
+    rows = Rows(USERS, ITEMS, np.array([0, 1, 2]), np.array([0, 1, 0]))
     assert len(str(Interactions.from_rows(rows).summary()).split("\n")) == 4
 
 

@@ -85,6 +85,8 @@ class Summary:
         The share of all (user, item) pairs that are interactions.
     rows : RowCounts
         How many rows of the source were kept, dropped or merged.
+    idle_users, idle_items : int
+        Users and items on the axes that have no interactions.
     """
 
     users: int
@@ -92,6 +94,8 @@ class Summary:
     interactions: int
     density: float
     rows: RowCounts = field(default_factory=RowCounts)
+    idle_users: int = 0
+    idle_items: int = 0
 
     @property
     def duplicate_rows(self) -> int:
@@ -105,4 +109,9 @@ class Summary:
             f"Number of interactions: {self.interactions}",
             f"Density: {self.density * 100:4.3f}%",
         ]
+        idle = {
+            "Users without interactions": self.idle_users,
+            "Items without interactions": self.idle_items,
+        }
+        lines += [f"{label}: {count}" for label, count in idle.items() if count]
         return "\n".join([*lines, *filter(None, [str(self.rows)])])

@@ -208,6 +208,10 @@ class MergedRows(IndexedMatrix):
             interactions=self.n_interactions,
             density=self.n_interactions / (self.n_users * self.n_items),
             rows=self.counts,
+            idle_users=self.n_users - int(np.count_nonzero(np.diff(self.matrix.indptr))),
+            idle_items=int(
+                np.count_nonzero(np.bincount(self.matrix.indices, minlength=self.n_items) == 0)
+            ),
         )
 
     def to_frame(self) -> pd.DataFrame:

@@ -87,17 +87,23 @@ class RowFilters:
         if wanted.time is not None:
             nulls.append((wanted.time, "time", null_rows(table.column(wanted.time))))
         kept = np.ones(len(table), dtype=bool)
-        counts = RowCounts(read=len(table), null=self._drop_nulls(kept, nulls))
+        # Rows that only keep a user or an item on its axis are at the end, and are not counted.
+        n_rows = len(table) - table.n_idle
+        counts = RowCounts(read=n_rows, null=self._drop_nulls(kept, nulls, n_rows))
         if values is not None:
             counts = self._drop_values(kept, values, counts, wanted.value)
-        if not kept.any():
+        if not kept[:n_rows].any():
             reasons = str(counts).replace("\n", "; ")
-            raise ValueError(f"no entries are left of {len(table)} rows: {reasons}")
+            raise ValueError(f"no entries are left of {n_rows} rows: {reasons}")
         chosen = None if kept.all() else np.flatnonzero(kept)
         if chosen is not None:
             user_codes, users = _used(user_codes[chosen], users)
             item_codes, items = _used(item_codes[chosen], items)
             values = None if values is None else values[chosen]
+        if table.n_idle:
+            n_left = int(np.count_nonzero(kept[:n_rows]))
+            user_codes, item_codes = user_codes[:n_left], item_codes[:n_left]
+            values = None if values is None else values[:n_left]
         return Rows(
             users,
             items,
@@ -109,8 +115,10 @@ class RowFilters:
             counts,
         )
 
-    def _drop_nulls(self, kept: np.ndarray, nulls: list[tuple[Column, str, np.ndarray]]) -> int:
-        """Set ``kept`` to False for rows with a null; return the number of these rows."""
+    def _drop_nulls(
+        self, kept: np.ndarray, nulls: list[tuple[Column, str, np.ndarray]], n_rows: int
+    ) -> int:
+        """Set ``kept`` to False for rows with a null; return how many of ``n_rows`` are dropped."""
         for column, kind, is_null in nulls:
             if not is_null.any():
                 continue
@@ -122,7 +130,7 @@ class RowFilters:
                     f'pass nulls="drop" to leave these rows out{hint}'
                 )
             kept &= ~is_null
-        return int(len(kept) - np.count_nonzero(kept))
+        return n_rows - int(np.count_nonzero(kept[:n_rows]))
 
     def _drop_values(
         self, kept: np.ndarray, values: np.ndarray, counts: RowCounts, column: Column | None
@@ -142,7 +150,7 @@ class RowFilters:
             return counts
         is_small = kept & (values < self.min_value)
         kept &= ~is_small
-        return replace(counts, small=int(is_small.sum()))
+        return replace(counts, small=int(is_small[: counts.read].sum()))
 
 
 def _values_of(table: RowTable, wanted: WantedColumns) -> np.ndarray | None:

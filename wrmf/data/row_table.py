@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from wrmf.data.formats import SourceOptions, load_source
+from wrmf.data.formats.notes import IDLE, count_of
 from wrmf.data.formats.paths import expand_path
 from wrmf.data.formats.sources import STANDARD_INPUT
 from wrmf.data.formats.text import is_untyped, lines_of_rows
@@ -112,12 +113,20 @@ class RowTable:
             For a source that cannot be read or has no rows.
         """
         loaded = load_source(source, options, layout)
+        table = cls(loaded, source, options, is_unfolded(loaded))
         if not len(loaded):
             raise ValueError("there are no rows to read")
-        return cls(loaded, source, options, is_unfolded(loaded))
+        if len(table) == table.n_idle:
+            raise ValueError("there are no interactions to read: all values are 0")
+        return table
 
     def __len__(self) -> int:
         return len(self.table)
+
+    @property
+    def n_idle(self) -> int:
+        """The number of rows at the end that only keep a user or an item on its axis."""
+        return count_of(self.table, IDLE)
 
     @property
     def is_untyped(self) -> bool:

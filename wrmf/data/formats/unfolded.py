@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from wrmf.data.formats.notes import IDLE, with_count
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -40,6 +42,7 @@ class Entries:
         """Return a table with a row for each entry.
 
         Users and items without entries get a row of value 0 at the end, so that they are not lost.
+        The number of these rows is the count ``IDLE`` of the table.
         """
         import pyarrow as pa
 
@@ -58,7 +61,8 @@ class Entries:
             self.items.take(pa.array(item_codes)),
             pa.array(values),
         ]
-        return pa.table(columns, names=list(UNFOLDED), metadata={**(metadata or {}), **MARK})
+        table = pa.table(columns, names=list(UNFOLDED), metadata={**(metadata or {}), **MARK})
+        return with_count(table, IDLE, len(values) - len(self.values))
 
 
 def is_unfolded(table: Any) -> bool:

@@ -1,0 +1,41 @@
+"""Pass counts on with a table: in the metadata of its schema, or in the attributes of a frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from wrmf.data.formats.columns import Table
+
+__all__ = ["COUNTS", "IDLE", "count_of", "sum_counts", "with_count"]
+
+# The number of rows at the end that stand for users and items without interactions.
+IDLE = "wrmf.idle"
+COUNTS = (IDLE,)
+
+
+def with_count(table: Table, name: str, count: int) -> Table:
+    """Return a table that passes on a count, one of ``COUNTS``."""
+    if isinstance(table, pd.DataFrame):
+        noted = table.copy(deep=False)
+        noted.attrs = {**table.attrs, name: count}
+        return noted
+    metadata = {**(table.schema.metadata or {}), name.encode(): str(count).encode()}
+    return table.replace_schema_metadata(metadata)
+
+
+def count_of(table: Table, name: str) -> int:
+    """Return a count that a table passes on, by default 0."""
+    if isinstance(table, pd.DataFrame):
+        return int(table.attrs.get(name, 0))
+    return int((table.schema.metadata or {}).get(name.encode(), 0))
+
+
+def sum_counts(joined: Table, parts: Iterable[Table]) -> Table:
+    """Return a table that was joined from others, with the sums of their counts."""
+    parts = list(parts)
+    for name in COUNTS:
+        if total := sum(count_of(part, name) for part in parts):
+            joined = with_count(joined, name, total)
+    return joined
