@@ -30,6 +30,7 @@ GIVEN = {
     "decimal": ("--decimal ,", ","),
     "comment": ("--comment #", "#"),
     "quote": ("--quote '", "'"),
+    "bad_lines": ("--bad-lines drop", "drop"),
     "nulls": ("--nulls drop", "drop"),
     "negative": ("--negative drop", "drop"),
     "min_value": ("--min-value 3.5", 3.5),

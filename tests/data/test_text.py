@@ -220,6 +220,7 @@ def test_the_dialect_of_a_file_may_be_decided_in_its_last_line(tmp_path):
         ("user,item\n1,2\n", {"user": "user", "item": "i", "header": False}, r"user=0, item=1"),
         ("user,item,user\n1,2,3\n", {}, r"two columns are called 'user' in line 1"),
         ("user,item\n", {}, r"no rows"),
+        ("user,item", {}, r"no rows"),
         ("", {}, r"is empty"),
         ("\n\n", {}, r"is empty"),
     ],

@@ -39,6 +39,7 @@ FILES = {
     "plays.txt": "ann x 3\nann y 1\nbob y 2\n",
     "hours.csv": "user;item;hours\nann;x;2,5\nbob;x;0,5\n",
     "excel.csv": "sep=;\nuser;item\nann;x\nbob;y\n",
+    "cut.csv": f"{LIKES}cid\n",
     "comments.csv": f"# exported 2026-01-31\n{LIKES}",
     "mac.csv": LIKES.replace("\n", "\r"),
     "likes.inter": "user_id:token\titem_id:token\n7\t12\n7\t13\n8\t12\n",

@@ -17,7 +17,7 @@ __all__ = ["add_data_options", "load_data", "load_like"]
 
 SYNTHETIC = "synthetic"
 # Parameters of ``read_interactions`` that also apply to the table of names.
-SHARED_WITH_NAMES = ("sep", "header", "encoding", "comment", "quote", "nulls")
+SHARED_WITH_NAMES = ("sep", "header", "encoding", "comment", "quote", "bad_lines", "nulls")
 
 
 def add_data_options(command: argparse.ArgumentParser) -> None:

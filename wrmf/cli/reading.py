@@ -157,6 +157,12 @@ READING: tuple[ReadingOption, ...] = (
         "quote", "--quote", "mark around fields that hold the separator, or 'none'", MARK
     ),
     ReadingOption(
+        "bad_lines",
+        "--bad-lines",
+        "error, or drop lines with more or fewer fields than the first",
+        NAME,
+    ),
+    ReadingOption(
         "nulls",
         "--nulls",
         "error; drop: leave out rows without a user, item, value or time; keep: take words such as "

@@ -18,6 +18,8 @@ class RowCounts:
     ----------
     read : int
         Rows of the source.
+    malformed : int
+        Lines of text dropped because they are no rows: too few or too many fields, or no object.
     null : int
         Rows dropped because an id, the value or the time is null.
     negative : int
@@ -45,6 +47,7 @@ class RowCounts:
     """
 
     read: int = 0
+    malformed: int = 0
     null: int = 0
     negative: int = 0
     zero: int = 0
@@ -62,6 +65,7 @@ class RowCounts:
             return ""
         lines = {
             "Rows read": self.read,
+            "Malformed lines, dropped": self.malformed,
             "Rows with nulls, dropped": self.null,
             "Rows of negative value, dropped": self.negative,
             "Rows of value 0, dropped": self.zero,

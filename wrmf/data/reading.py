@@ -29,6 +29,7 @@ def read_interactions(
     decimal: str = ".",
     comment: str | None = None,
     quote: str | None = None,
+    bad_lines: str = "error",
     nulls: str = "error",
     negative: str = "error",
     min_value: float | None = None,
@@ -83,6 +84,9 @@ def read_interactions(
         The character that encloses fields of text, or "none". If it is given, enclosed fields may
         hold line breaks. By default, the reader chooses quotes and escapes such that every line is
         a row with the same number of fields: doubled quotes, backslashes, or none of these.
+    bad_lines : {"error", "drop"}, default "error"
+        How to treat lines of text with more or fewer fields than the first, and lines of JSON that
+        hold no object.
     nulls : {"error", "drop", "keep"}, default "error"
         How to treat rows without an id, value or time. Empty texts are null, and so are texts such
         as NULL, None, nan and ``\N``; "keep" treats the latter as ids.
@@ -127,7 +131,15 @@ def read_interactions(
     if not header:
         wanted = wanted.without_header()
     options = SourceOptions(
-        wanted.columns, sep, header, encoding, decimal, comment, quote, wanted.typed(time_format)
+        wanted.columns,
+        sep,
+        header,
+        encoding,
+        decimal,
+        comment,
+        quote,
+        wanted.typed(time_format),
+        bad_lines,
     )
     filters = RowFilters(nulls, negative, min_value)
     axes = Axes.of(users, items, like, unknown)

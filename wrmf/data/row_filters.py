@@ -89,9 +89,13 @@ class RowFilters:
         kept = np.ones(len(table), dtype=bool)
         # Rows that only keep a user or an item on its axis are at the end, and are not counted.
         n_rows = len(table) - table.n_idle
-        counts = RowCounts(read=n_rows, null=self._drop_nulls(kept, nulls, n_rows))
+        counts = RowCounts(
+            read=n_rows + table.n_malformed,
+            malformed=table.n_malformed,
+            null=self._drop_nulls(kept, nulls, n_rows),
+        )
         if values is not None:
-            counts = self._drop_values(kept, values, counts, wanted.value)
+            counts = self._drop_values(kept, values, counts, wanted.value, n_rows)
         if not kept[:n_rows].any():
             reasons = str(counts).replace("\n", "; ")
             raise ValueError(f"no entries are left of {n_rows} rows: {reasons}")
@@ -133,9 +137,17 @@ class RowFilters:
         return n_rows - int(np.count_nonzero(kept[:n_rows]))
 
     def _drop_values(
-        self, kept: np.ndarray, values: np.ndarray, counts: RowCounts, column: Column | None
+        self,
+        kept: np.ndarray,
+        values: np.ndarray,
+        counts: RowCounts,
+        column: Column | None,
+        n_rows: int,
     ) -> RowCounts:
-        """Set ``kept`` to False for rows with negative or too small values, and count them."""
+        """Set ``kept`` to False for rows with negative or too small values.
+
+        Those among the first ``n_rows`` are counted.
+        """
         is_negative = kept & (values < 0)
         if is_negative.any() and self.negative != "drop":
             row = int(is_negative.argmax())
@@ -150,7 +162,7 @@ class RowFilters:
             return counts
         is_small = kept & (values < self.min_value)
         kept &= ~is_small
-        return replace(counts, small=int(is_small[: counts.read].sum()))
+        return replace(counts, small=int(is_small[:n_rows].sum()))
 
 
 def _values_of(table: RowTable, wanted: WantedColumns) -> np.ndarray | None:

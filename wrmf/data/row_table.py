@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from wrmf.data.formats import SourceOptions, load_source
-from wrmf.data.formats.notes import IDLE, count_of
+from wrmf.data.formats.notes import IDLE, MALFORMED, count_of
 from wrmf.data.formats.paths import expand_path
 from wrmf.data.formats.sources import STANDARD_INPUT
 from wrmf.data.formats.text import is_untyped, lines_of_rows
@@ -115,13 +115,19 @@ class RowTable:
         loaded = load_source(source, options, layout)
         table = cls(loaded, source, options, is_unfolded(loaded))
         if not len(loaded):
-            raise ValueError("there are no rows to read")
+            dropped = f": {table.n_malformed} malformed lines were dropped"
+            raise ValueError(f"there are no rows to read{dropped if table.n_malformed else ''}")
         if len(table) == table.n_idle:
             raise ValueError("there are no interactions to read: all values are 0")
         return table
 
     def __len__(self) -> int:
         return len(self.table)
+
+    @property
+    def n_malformed(self) -> int:
+        """The number of lines that were dropped as they are no rows."""
+        return count_of(self.table, MALFORMED)
 
     @property
     def n_idle(self) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from wrmf.data.formats.columns import Table, tidy_arrow
+from wrmf.data.formats.notes import sum_counts, without_counts
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,10 +31,14 @@ def join_tables(tables: Sequence[Table], names: Sequence[str]) -> Table:
     ValueError
         Where the tables differ in the number, the names or the kinds of their columns.
     """
-    import pyarrow as pa
-
     if len(tables) == 1:
         return tables[0]
+    return sum_counts(_joined(tables, names), tables)
+
+
+def _joined(tables: Sequence[Table], names: Sequence[str]) -> Table:
+    import pyarrow as pa
+
     if any(isinstance(table, pd.DataFrame) and _holds_objects(table) for table in tables):
         frames = [
             (table if isinstance(table, pd.DataFrame) else table.to_pandas()).astype(object)
@@ -55,8 +60,9 @@ def join_tables(tables: Sequence[Table], names: Sequence[str]) -> Table:
             for name, table in zip(names, arrow, strict=True)
         ]
         fields.append(pa.field(column, common_type(column, kinds)))
-    same = all(table.schema.metadata == arrow[0].schema.metadata for table in arrow)
-    schema = pa.schema(fields, arrow[0].schema.metadata if same else None)
+    metadata = [without_counts(table.schema.metadata) for table in arrow]
+    same = all(other == metadata[0] for other in metadata)
+    schema = pa.schema(fields, metadata[0] if same else None)
     return tidy_arrow(pa.concat_tables([table.cast(schema) for table in arrow]))
 
 

@@ -12,6 +12,7 @@ import pandas as pd
 
 from wrmf.data.formats.columns import Table, choose_columns, positions_of
 from wrmf.data.formats.compression import open_unpacked, unpacking
+from wrmf.data.formats.notes import MALFORMED, with_count
 from wrmf.data.formats.options import SourceOptions
 
 if TYPE_CHECKING:
@@ -34,7 +35,8 @@ def read_json(source: Path, options: SourceOptions) -> Table:
     Raises
     ------
     ValueError
-        For a line that is no JSON object, with its number, and for a field that no object has.
+        For a line that is no JSON object, with its number, unless such lines are dropped and
+        counted, and for a field that no object has.
     """
     with unpacking(source), open_unpacked(source) as file:
         is_array = file.read(BLOCK_BYTES).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"[")
@@ -43,10 +45,13 @@ def read_json(source: Path, options: SourceOptions) -> Table:
         if table is not None and table.num_rows:
             return choose_columns(table, options.columns)
         parse = _parse_array if is_array else _parse_lines
-        records = list(parse(source, options))
+        parsed = list(parse(source, options))
+        records = [record for record in parsed if record is not None]
         if not records:
             raise ValueError(f"{source} is empty")
-        return _frame_of_records(records, options)
+        frame = _frame_of_records(records, options)
+        n_malformed = len(parsed) - len(records)
+        return with_count(frame, MALFORMED, n_malformed) if n_malformed else frame
     except ValueError as error:
         if str(source) in str(error):
             raise
@@ -105,13 +110,21 @@ def _may_be_rounded(column: pa.ChunkedArray) -> bool:
     return largest is not None and largest >= EXACT_DOUBLES
 
 
-def _parse_lines(source: Path, options: SourceOptions) -> Iterator[dict[str, Any]]:
+def _parse_lines(source: Path, options: SourceOptions) -> Iterator[dict[str, Any] | None]:
+    """Yield the object in each line, or None for a line without one, if these are dropped."""
     with unpacking(source), open_unpacked(source) as file:
         lines = io.TextIOWrapper(file, encoding=options.encoding or "utf-8-sig")
         try:
             for number, line in enumerate(lines, 1):
-                if line.strip():
+                if not line.strip():
+                    continue
+                try:
                     yield _as_record(line, f"line {number}")
+                except ValueError as error:
+                    if options.bad_lines != "drop":
+                        hint = 'pass bad_lines="drop" to leave such lines out'
+                        raise ValueError(f"{error}; {hint}") from None
+                    yield None
         except UnicodeDecodeError as error:
             raise ValueError(
                 f"it is not {error.encoding}: {error.reason}; pass encoding="

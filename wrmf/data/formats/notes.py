@@ -8,11 +8,13 @@ import pandas as pd
 
 from wrmf.data.formats.columns import Table
 
-__all__ = ["COUNTS", "IDLE", "count_of", "sum_counts", "with_count"]
+__all__ = ["COUNTS", "IDLE", "MALFORMED", "count_of", "sum_counts", "with_count", "without_counts"]
 
 # The number of rows at the end that stand for users and items without interactions.
 IDLE = "wrmf.idle"
-COUNTS = (IDLE,)
+# The number of lines of text that were left out as they are no rows.
+MALFORMED = "wrmf.malformed"
+COUNTS = (IDLE, MALFORMED)
 
 
 def with_count(table: Table, name: str, count: int) -> Table:
@@ -30,6 +32,12 @@ def count_of(table: Table, name: str) -> int:
     if isinstance(table, pd.DataFrame):
         return int(table.attrs.get(name, 0))
     return int((table.schema.metadata or {}).get(name.encode(), 0))
+
+
+def without_counts(metadata: dict[bytes, bytes] | None) -> dict[bytes, bytes]:
+    """Return the metadata of a schema without ``COUNTS``."""
+    counts = [name.encode() for name in COUNTS]
+    return {key: value for key, value in (metadata or {}).items() if key not in counts}
 
 
 def sum_counts(joined: Table, parts: Iterable[Table]) -> Table:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 __all__ = ["SourceOptions"]
 
+BAD_LINES = ("error", "drop")
+
 
 @dataclass(frozen=True)
 class SourceOptions:
@@ -28,6 +30,9 @@ class SourceOptions:
     quote : str, optional
         The character that encloses fields of text, or "none"; by default what the lines show.
         Only fields enclosed by a character named here may hold line breaks.
+    bad_lines : {"error", "drop"}
+        How to treat lines of text that have more or fewer fields than the first, and lines of JSON
+        that hold no object.
     typed : tuple of str or int
         The subset of ``columns`` whose numbers and dates are parsed while text is read. All other
         columns stay text, so that ids are not changed.
@@ -41,3 +46,8 @@ class SourceOptions:
     comment: str | None = None
     quote: str | None = None
     typed: tuple[str | int, ...] = ()
+    bad_lines: str = "error"
+
+    def __post_init__(self) -> None:
+        if self.bad_lines not in BAD_LINES:
+            raise ValueError(f"bad_lines must be one of {BAD_LINES}, got {self.bad_lines!r}")

@@ -11,7 +11,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wrmf.data.formats.bad_lines import FittingLines, closest_dialect
 from wrmf.data.formats.compression import format_ending
+from wrmf.data.formats.notes import MALFORMED, with_count
 from wrmf.data.formats.options import SourceOptions
 from wrmf.data.formats.text_dialect import (
     SAMPLE,
@@ -69,6 +71,9 @@ def read_text(source: Path | bytes, options: SourceOptions) -> pa.Table:
 def lines_of_rows(source: Path | bytes, options: SourceOptions) -> Iterator[int]:
     """Yield the number of the line at which each row of :func:`read_text` begins, from 1."""
     text = _TextFile.open(source, options)
+    if options.bad_lines == "drop":
+        yield from text.fitting_lines(options).numbers()
+        return
     lines = text.stream.lines()
     rows = text.dialect.rows(lines) if text.dialect.line_breaks else lines
     for number, _ in itertools.islice(rows, int(text.header.is_present), None):
@@ -113,6 +118,8 @@ class _TextFile:
             sep = choose_separator(texts, SEPARATORS.get(ending), options.decimal)
         if options.quote is None:
             dialect = choose_dialect(stream, sep)
+            if options.bad_lines == "drop" and dialect.misfit(stream.lines()):
+                dialect = closest_dialect(stream, sep)
         else:
             dialect = explicit_dialect(sep, options.quote)
         try:
@@ -132,25 +139,38 @@ class _TextFile:
         positions = [self.header.position_of(column) for column in wanted]
         typed = {self.header.position_of(column) for column in options.typed}
         texts = set(positions) - typed
+        n_malformed = 0
         try:
             table = self._parse(texts, typed, options.decimal)
         except pa.ArrowInvalid as error:
             self._explain(error, options)
-            # Lines of only spaces are skipped as blank, but only in this second attempt: with a
-            # handler of invalid rows, the parser prints errors about lines in another encoding.
+            # A handler of invalid rows would do the same, but the parser prints errors for lines in
+            # another encoding before it calls the handler.
+            lines = self.fitting_lines(options)
             try:
-                table = self._parse(texts, typed, options.decimal, skips_spaces=True)
+                table = self._parse(texts, typed, options.decimal, lines=lines)
             except pa.ArrowInvalid as other:
                 self._explain(other, options)
                 reason = str(other).partition("\n")[0]
                 raise ValueError(f"{self.stream.name} cannot be read: {reason}") from None
+            n_malformed = lines.n_dropped
         columns = [self._restored(table.column(f"c{position}")) for position in positions]
-        return pa.table(columns, names=[str(column) for column in wanted], metadata=UNTYPED)
+        table = pa.table(columns, names=[str(column) for column in wanted], metadata=UNTYPED)
+        return with_count(table, MALFORMED, n_malformed) if n_malformed else table
+
+    def fitting_lines(self, options: SourceOptions) -> FittingLines:
+        """Return the lines that are neither malformed nor only spaces."""
+        drops = options.bad_lines == "drop"
+        return FittingLines(
+            self.stream, self.dialect, len(self.header.cells), self._n_lines_above, drops
+        )
 
     def _explain(self, error: ValueError, options: SourceOptions) -> None:
         """Raise an error that names the line, if a line is the reason for the parser's error."""
         if "UTF8" in str(error):
             raise _wrong_encoding(self.stream) from None
+        if options.bad_lines == "drop":
+            return
         misfit = first_misfit(self.stream, self.dialect, options.quote is None)
         if misfit is not None:
             raise _no_dialect(self.stream, self.dialect.sep, misfit) from None
@@ -172,20 +192,19 @@ class _TextFile:
         typed: set[int],
         decimal: str,
         block_size: int = PARSED_BLOCK,
-        skips_spaces: bool = False,
+        lines: FittingLines | None = None,
     ) -> pa.Table:
-        """Parse columns at the positions ``texts`` as text, those at ``typed`` as numbers."""
+        """Parse columns at the positions ``texts`` as text, those at ``typed`` as numbers.
+
+        If ``lines`` are given, only these are parsed.
+        """
         import pyarrow as pa
         from pyarrow import csv as arrow_csv
 
         text = pa.dictionary(pa.int32(), pa.string())
         dialect = self.dialect
-
-        def skip_spaces(row: Any) -> str:
-            return "error" if row.text.strip() else "skip"
-
         try:
-            with self._parser_input() as file:
+            with self._parser_input(lines) as file:
                 table: pa.Table = arrow_csv.read_csv(
                     file,
                     read_options=arrow_csv.ReadOptions(
@@ -198,7 +217,6 @@ class _TextFile:
                         quote_char=dialect.quote or False,
                         escape_char=dialect.escape or False,
                         newlines_in_values=dialect.line_breaks,
-                        invalid_row_handler=skip_spaces if skips_spaces else None,
                     ),
                     convert_options=arrow_csv.ConvertOptions(
                         include_columns=[f"c{i}" for i in sorted(texts | typed)],
@@ -210,7 +228,7 @@ class _TextFile:
         except pa.ArrowInvalid as error:
             if "straddling" not in str(error) or block_size == LARGEST_BLOCK:
                 raise
-            return self._parse(texts, typed, decimal, LARGEST_BLOCK, skips_spaces)
+            return self._parse(texts, typed, decimal, LARGEST_BLOCK, lines)
         return table
 
     @property
@@ -219,15 +237,16 @@ class _TextFile:
         return self.header.last_line if self.header.is_present else self.stream.n_skipped
 
     @contextlib.contextmanager
-    def _parser_input(self) -> Iterator[Any]:
+    def _parser_input(self, lines: FittingLines | None) -> Iterator[Any]:
         """Open the text for the parser: the file itself if its bytes need no conversion."""
         import pyarrow as pa
 
-        if self.stream.is_plain and self.dialect.delimiter == self.dialect.sep:
+        is_unchanged = self.dialect.delimiter == self.dialect.sep and lines is None
+        if self.stream.is_plain and is_unchanged:
             with pa.OSFile(str(self.stream.source)) as file:
                 yield file
             return
-        blocks = map(self.dialect.plain_bytes, self.stream.blocks())
+        blocks = map(self.dialect.plain_bytes, (lines or self.stream).blocks())
         with contextlib.closing(_BlockFile(blocks)) as raw:
             yield pa.PythonFile(io.BufferedReader(raw, PARSED_BLOCK), mode="r")
 
@@ -264,7 +283,9 @@ def _plain_separator(sep: str | None) -> str | None:
 
 
 def _no_dialect(stream: TextStream, sep: str, misfit: LineError) -> ValueError:
-    hint = "pass sep= if another text separates the fields"
+    hint = (
+        'pass sep= if another text separates the fields, bad_lines="drop" to leave such lines out'
+    )
     if '"' in misfit.reason:
         hint = (
             'pass quote=\'"\' if quoted fields hold line breaks, quote="none" if quotes are '

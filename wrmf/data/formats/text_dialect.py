@@ -14,12 +14,14 @@ import numpy as np
 from wrmf.data.formats.text_stream import SPACES, UNIT, TextStream
 
 __all__ = [
+    "MARKS",
     "NO_QUOTE",
     "SAMPLE",
     "Dialect",
     "LineError",
     "choose_dialect",
     "choose_separator",
+    "dialects_of",
     "explicit_dialect",
     "first_misfit",
 ]
@@ -181,7 +183,7 @@ class Dialect:
         return re.search(re.escape(self.escape) + f"(?![{special}])", line) is None
 
 
-def _dialects(sep: str) -> list[Dialect]:
+def dialects_of(sep: str) -> list[Dialect]:
     """Return the dialects to try on a file, the likely ones first."""
     doubled = Dialect(sep, '"')
     # Spark escapes quotes within quoted fields by backslashes.
@@ -213,11 +215,14 @@ def explicit_dialect(sep: str, quote: str) -> Dialect:
 def choose_separator(lines: Sequence[str], preferred: str | None, decimal: str = ".") -> str:
     """Return the separator by which all lines have the same number of fields, at least two.
 
+    If there is none, it is the one by which most lines have as many fields as the first.
+
     Parameters
     ----------
     lines : sequence of str
     preferred : str, optional
-        The separator by the ending of the file. It is chosen if it fits, or if no other one fits.
+        The separator by the ending of the file. It is chosen if it fits, or if no other one fits
+        most lines.
     decimal : str
         The decimal mark, which is not considered as separator.
     """
@@ -236,12 +241,19 @@ def choose_separator(lines: Sequence[str], preferred: str | None, decimal: str =
             if other not in (sep, *BLANKS) and all(other in row[0] for row in rows)
         )
         return next(longer, sep)
-    return preferred or ","
+    return max(candidates, key=lambda sep: _n_alike(lines, sep))
+
+
+def _n_alike(lines: Sequence[str], sep: str) -> int:
+    """Return how many lines have as many fields as the first, or 0 if they are not most lines."""
+    rows = [Dialect(sep, '"').fields(line) or Dialect(sep).fields(line) or [] for line in lines]
+    n_alike = sum(len(row) == len(rows[0]) for row in rows)
+    return n_alike if len(rows[0]) > 1 and 2 * n_alike > len(rows) else 0
 
 
 def _sample_rows(lines: Sequence[str], sep: str) -> list[list[str]]:
     """Return lines as rows with the same number of fields, at least two, or [] if they differ."""
-    for dialect in _dialects(sep):
+    for dialect in dialects_of(sep):
         rows = [row for line in lines if (row := dialect.fields(line)) is not None]
         widths = {len(row) for row in rows}
         if len(rows) == len(lines) and len(widths) == 1 and min(widths) > 1:
@@ -256,7 +268,7 @@ def first_misfit(stream: TextStream, dialect: Dialect, is_chosen: bool) -> LineE
     """
     misfits = [
         candidate.misfit(stream.lines())
-        for candidate in (_dialects(dialect.sep) if is_chosen else [dialect])
+        for candidate in (dialects_of(dialect.sep) if is_chosen else [dialect])
     ]
     return max(filter(None, misfits), key=lambda misfit: misfit.line, default=None)
 
@@ -273,7 +285,7 @@ def choose_dialect(stream: TextStream, sep: str) -> Dialect:
     if not stream.holds_any(MARKS):
         return literal
     head = list(itertools.islice((line for _, line in stream.lines()), SAMPLE))
-    for dialect in _dialects(sep):
+    for dialect in dialects_of(sep):
         if _fits(dialect, head, stream):
             return dialect
     return literal
