@@ -23,6 +23,7 @@ __all__ = [
     "same_ids",
 ]
 
+PARSING_INDEXES = (pd.DatetimeIndex, pd.TimedeltaIndex, pd.PeriodIndex, pd.IntervalIndex)
 # The values of the parameter ``unknown``: what to do with ids that are not on a given axis.
 UNKNOWN = ("error", "drop", "extend")
 
@@ -35,10 +36,11 @@ def same_ids(a: np.ndarray, b: np.ndarray) -> bool:
 
 
 def lookup_table(ids: np.ndarray) -> pd.Index:
-    """Return a pandas index that looks up the positions of ids."""
+    """Return a pandas index that looks up the positions of ids, which are compared as they are."""
     # By default, pandas would convert ids that are tuples to a MultiIndex.
     index: pd.Index = pd.Index(ids, tupleize_cols=False)
-    return index
+    # Indexes of times would parse texts, and would look up points of time within periods.
+    return index.astype(object) if isinstance(index, PARSING_INDEXES) else index
 
 
 def as_ids(ids: Iterable[Any] | None, n: int | None, name: str) -> np.ndarray:

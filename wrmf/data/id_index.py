@@ -32,7 +32,10 @@ def as_id_list(ids: Any) -> list[Any] | np.ndarray:
         return ids
     if isinstance(ids, (str, bytes, tuple)) or not isinstance(ids, Iterable):
         return [ids]
-    return ids.tolist() if isinstance(ids, np.ndarray) else list(ids)
+    if isinstance(ids, np.ndarray):
+        # NumPy would turn times of nanoseconds into ints, pandas keeps them.
+        return list(pd.Index(ids)) if ids.dtype.kind in "mM" else list(ids.tolist())
+    return list(ids)
 
 
 class IdIndex:
@@ -76,7 +79,8 @@ class IdIndex:
         else:
             self._kind = "other"
             # By default, pandas would convert ids that are tuples to a MultiIndex.
-            self._index = pd.Index(ids, tupleize_cols=False)
+            # As objects, texts are not parsed as times, nor times looked up within intervals.
+            self._index = pd.Index(ids, dtype=object, tupleize_cols=False)
         if not self._is_range:
             # pandas fills its table at the first look-up.
             self._look_up(self._index[:1])
@@ -119,8 +123,8 @@ class IdIndex:
                 if wanted is not None:
                     return self._look_up(pd.Index(wanted))
             elif self._kind == "other" or len(ids) > FEW:
-                dtype: Any = object if self._kind == "str" else None
-                return self._look_up(pd.Index(object_array(ids), dtype=dtype, tupleize_cols=False))
+                wanted = object_array(ids)
+                return self._look_up(pd.Index(wanted, dtype=object, tupleize_cols=False))
             return np.array([self._position(id_) for id_ in ids], dtype=np.int64)
         except TypeError as error:
             raise TypeError(f"ids of {self.axis} must be hashable: {error}") from None

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from wrmf.data.axes import lookup_table
 from wrmf.data.interactions import object_array, same_ids
 from wrmf.data.split import Split
 from wrmf.evaluation.cold import TestPart
@@ -106,9 +107,7 @@ def _places(own: np.ndarray, ids: np.ndarray, rows: np.ndarray, axis: str) -> np
     """Return the row indices in the model of the ids ``ids[rows]`` of a split."""
     if same_ids(own, ids):
         return rows
-    places: np.ndarray = pd.Index(own, tupleize_cols=False).get_indexer(
-        pd.Index(ids, tupleize_cols=False)
-    )
+    places: np.ndarray = lookup_table(own).get_indexer(lookup_table(ids))
     missing = rows[places[rows] < 0]
     if not len(missing):
         return np.asarray(places[rows])
