@@ -72,3 +72,14 @@ def test_new_items_of_a_part_of_the_users_are_folded_in(data, small):
     unknown = Interactions.from_matrix(matrix[[5, 2]], ["u5", "nobody"], ["new", "newer"])
     with pytest.raises(ValueError, match="unknown id among users: 'nobody'"):
         model.fold_in_items(unknown)
+
+
+def test_partial_fit_takes_names_that_the_model_lacks(data, small):
+    model = small().fit(data)
+    names = {item: f"name of {item}" for item in data.items.tolist()}
+    named = shuffled(data).with_names(names)
+    model.partial_fit(named, iterations=1)
+    assert model.item_names.tolist() == [names[item] for item in model.items.tolist()]
+    renamed = data.with_names(dict.fromkeys(names, "other"))
+    assert model.partial_fit(renamed, iterations=1).item_names[0] == names[model.items[0]]
+    assert model.partial_fit(data, iterations=1).item_names[0] == names[model.items[0]]

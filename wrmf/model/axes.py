@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from typing import Any, Literal, TypeAlias
 
+import numpy as np
 from scipy import sparse
 
+from wrmf.data.axes import map_axis
 from wrmf.data.checks import as_csr
 from wrmf.data.interactions import Interactions, align, same_ids
 from wrmf.model.state import Factors
 
-__all__ = ["on_item_axis", "on_own_axes", "on_user_axis"]
+__all__ = ["names_on_item_axis", "on_item_axis", "on_own_axes", "on_user_axis"]
 
 Axis: TypeAlias = Literal["users", "items"]
 
@@ -50,6 +52,13 @@ def on_own_axes(data: Any, state: Factors) -> sparse.csr_matrix:
             f"({error}): call fit, or fold_in_users for new users{hint}"
         ) from None
     return align(data, state.users, state.items).matrix
+
+
+def names_on_item_axis(data: Any, state: Factors) -> np.ndarray | None:
+    """Return the names of the model's items in data whose items are those of the model."""
+    if not isinstance(data, Interactions) or data.item_names is None:
+        return None
+    return map_axis(data.items, state.items, "error", "items").rearrange(data.item_names)
 
 
 def on_item_axis(data: Any, state: Factors) -> sparse.csr_matrix:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from wrmf.data.checks import as_generator, as_positive_int
 from wrmf.data.interactions import Interactions, as_interactions
-from wrmf.model.axes import on_own_axes
+from wrmf.model.axes import names_on_item_axis, on_own_axes
 from wrmf.model.explain import explain_score
 from wrmf.model.fold_in import FoldIn
 from wrmf.model.limits import check_limits
@@ -285,7 +285,10 @@ class WRMF(FoldIn):
             )
         matrix = on_own_axes(data, state)
         check_limits(matrix, params)
-        self.state = replace(state, train_matrix=matrix, params=self.frozen_params())
+        names = names_on_item_axis(data, state) if state.item_names is None else state.item_names
+        self.state = replace(
+            state, train_matrix=matrix, params=self.frozen_params(), item_names=names
+        )
         return Trainer(self)
 
     def _start(self, data: Any) -> None:
