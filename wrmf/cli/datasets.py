@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from wrmf.cli.options import add_seed_option, write_table
+from wrmf.cli.options import add_seed_option
+from wrmf.cli.tables import TABLE_ENDINGS, table_file, write_table
 from wrmf.cli.verb import Verb
 from wrmf.datasets import DATASETS, synthetic_raw_likes, write_likes_file
 
@@ -21,9 +22,9 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("name", nargs="?", help="name of a data set; by default all are listed")
     command.add_argument(
         "--out",
-        type=Path,
+        type=table_file,
         metavar="FILE",
-        help=f"file to write; by default NAME.csv, likes.psv for {RAW}",
+        help=f"file to write; by default NAME.csv, likes.psv for {RAW}; endings: {TABLE_ENDINGS}",
     )
     add_seed_option(command)
 
@@ -47,7 +48,9 @@ def list_datasets() -> str:
 
 
 def write_raw_likes(out: Path, seed: int) -> None:
-    """Generate raw likes and write them to ``out``."""
+    """Generate raw likes and write them to ``out``, a file with the ending ``.psv``."""
+    if out.suffix.lower() != ".psv":
+        raise ValueError(f"{RAW} is written with its own quotes, as .psv: got --out {out}")
     write_likes_file(synthetic_raw_likes(random_state=seed), out)
     print(f"{out}: columns modelname, mid, uid")
 

@@ -11,12 +11,11 @@ from wrmf.cli.data import add_data_options
 from wrmf.cli.options import (
     add_model_options,
     add_seed_option,
-    add_table_option,
     add_thread_option,
     build_model,
-    write_table,
 )
 from wrmf.cli.splits import add_split_options, load_split
+from wrmf.cli.tables import add_table_option, write_table
 from wrmf.cli.verb import Verb
 from wrmf.evaluation.evaluate import evaluate
 from wrmf.evaluation.metrics import METRICS
@@ -45,7 +44,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
         help="report, drop or error: what to do with test users and items without training data; "
         "drop leaves them out of the scores",
     )
-    add_table_option(command)
+    add_table_option(command.add_argument)
 
 
 def run(options: argparse.Namespace) -> None:

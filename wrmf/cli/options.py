@@ -1,13 +1,10 @@
-"""Options for the model, its seed and threads, and for output tables."""
+"""Options for the model, its seed and its threads."""
 
 from __future__ import annotations
 
 import argparse
 import inspect
 from collections.abc import Callable
-from pathlib import Path
-
-import pandas as pd
 
 from wrmf.model.wrmf import WRMF
 
@@ -16,10 +13,8 @@ __all__ = [
     "add_init_scale_option",
     "add_model_options",
     "add_seed_option",
-    "add_table_option",
     "add_thread_option",
     "build_model",
-    "write_table",
 ]
 
 # Name, type and help of each numeric parameter of WRMF that the command line offers.
@@ -93,23 +88,3 @@ def add_seed_option(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--seed", type=int, default=0, metavar="N", help="seed of every random choice"
     )
-
-
-def add_table_option(command: argparse.ArgumentParser) -> None:
-    """Add where a table is written; see :func:`write_table`."""
-    command.add_argument(
-        "--out",
-        type=Path,
-        metavar="FILE",
-        help="csv, tsv or parquet file for the table; by default it is printed",
-    )
-
-
-def write_table(frame: pd.DataFrame, out: Path | None) -> None:
-    """Write a table in the format of the file's extension, or print it where ``out`` is None."""
-    if out is None:
-        print(frame.to_string(index=False))
-    elif out.suffix == ".parquet":
-        frame.to_parquet(out, index=False)
-    else:
-        frame.to_csv(out, index=False, sep="\t" if out.suffix == ".tsv" else ",")

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from wrmf.cli.options import add_table_option, write_table
+from wrmf.cli.tables import add_table_option, write_table
 from wrmf.cli.verb import Verb
 from wrmf.model.wrmf import load
 
@@ -35,7 +35,7 @@ def add_recommend_options(command: argparse.ArgumentParser) -> None:
         help="popular: users without interactions get the items that most users have; by default "
         "they get none",
     )
-    add_table_option(command)
+    add_table_option(command.add_argument)
 
 
 def run_recommend(options: argparse.Namespace) -> None:
@@ -59,7 +59,7 @@ def add_similar_options(command: argparse.ArgumentParser) -> None:
         "item_ids", nargs="+", metavar="item", help="item ids, or names that only one item has"
     )
     command.add_argument("-n", type=int, default=10, help="number of neighbours for each item")
-    add_table_option(command)
+    add_table_option(command.add_argument)
 
 
 def run_similar(options: argparse.Namespace) -> None:

@@ -18,9 +18,9 @@ from wrmf.cli.options import (
     add_seed_option,
     add_thread_option,
     build_model,
-    write_table,
 )
 from wrmf.cli.splits import add_split_options, load_split
+from wrmf.cli.tables import add_table_option, write_table
 from wrmf.cli.verb import Verb
 from wrmf.data.split import Split
 from wrmf.model.wrmf import WRMF
@@ -126,12 +126,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
         help="number of settings trained at the same time; auto: one on each thread (not for tune)",
     )
     add("--quiet", action="store_true", help="print no table of each setting's curve")
-    add(
-        "--out",
-        type=Path,
-        metavar="FILE",
-        help="csv, tsv or parquet file for the table of settings; by default it is printed",
-    )
+    add_table_option(add, "the table of settings")
     add_init_scale_option(add)
     add_thread_option(command)
     add_seed_option(command)
