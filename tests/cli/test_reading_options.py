@@ -7,6 +7,7 @@ import wrmf
 from wrmf.cli.data import load_data
 from wrmf.cli.main import build_parser, main
 from wrmf.cli.reading import READING
+from wrmf.datasets import DATASETS, Dataset
 
 VERBS_OF_DATA = {
     "fit": [],
@@ -117,6 +118,50 @@ def test_a_name_of_a_column_without_header_is_an_error(calls, capsys):
     error = capsys.readouterr().err
     assert "with --no-header columns are positions from 0" in error
     assert "got 'uid'" in error
+
+
+def test_like_may_be_a_file_that_is_read_like_the_data(tmp_path, capsys):
+    (tmp_path / "old.txt").write_text("ann;x;1\nbob;y;2\ncid;z;0\n")
+    (tmp_path / "new.txt").write_text("dan;y;1\nbob;y;2\n")
+    words = ["fit", str(tmp_path / "new.txt"), "--no-header", "--value", "2", "--factors", "1"]
+    words += ["--out", str(tmp_path / "m"), "--like", str(tmp_path / "old.txt")]
+    assert main(words) == 1
+    assert "unknown id among users: 'dan'" in capsys.readouterr().err
+    assert main([*words, "--unknown", "drop"]) == 0
+    model = wrmf.load(tmp_path / "m")
+    assert model.users.tolist() == ["ann", "bob", "cid"]
+    assert model.items.tolist() == ["x", "y", "z"]
+    assert "Rows with unknown ids, dropped: 1" in capsys.readouterr().err
+
+
+def test_like_that_is_neither_is_an_error_with_both_reasons(tmp_path, capsys):
+    (tmp_path / "new.csv").write_text("user,item\nann,x\n")
+    (tmp_path / "old").write_text("no\n")
+    assert main(["fit", str(tmp_path / "new.csv"), "--like", str(tmp_path / "old")]) == 1
+    assert "old of --like is no model (" in (message := capsys.readouterr().err)
+    assert "cannot be read like the data: no column 'user'" in message
+    assert main(["fit", str(tmp_path / "new.csv"), "--like", str(tmp_path / "none")]) == 1
+    assert "no such file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_every_data_set_is_data_by_its_name(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    small = Dataset("", lambda **seed: wrmf.Interactions(np.eye(3)), is_generated=True)
+    monkeypatch.setattr("wrmf.cli.data.DATASETS", dict.fromkeys(DATASETS, small))
+    assert main(["fit", name, "--factors", "1"]) == 0
+    assert "Number of users: 3" in capsys.readouterr().err
+    # A file of this name comes first.
+    (tmp_path / name).write_text("user,item\nann,x\n")
+    assert main(["fit", name, "--factors", "1"]) == 0
+    assert "Number of users: 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", ["--user uid", "--nulls drop", "--event-weight view=1"])
+def test_options_of_files_are_refused_for_data_sets(words, capsys):
+    assert main(["fit", "synthetic", *words.split()]) == 1
+    message = capsys.readouterr().err
+    assert f"{words.split()[0]} has no meaning for the data set synthetic" in message
 
 
 def test_like_is_the_model_in_the_file(fit):

@@ -7,7 +7,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from wrmf.cli.reading import add_reading_options, as_column, reading_arguments
+from wrmf.cli.reading import (
+    EVENT_WEIGHT,
+    READING,
+    add_reading_options,
+    as_column,
+    reading_arguments,
+)
 from wrmf.data.formats.sources import FORMATS
 from wrmf.data.interactions import Interactions
 from wrmf.data.reading import read_interactions
@@ -15,7 +21,6 @@ from wrmf.datasets import DATASETS
 
 __all__ = ["add_data_options", "load_data", "load_like"]
 
-SYNTHETIC = "synthetic"
 # Parameters of ``read_interactions`` that also apply to the table of names.
 SHARED_WITH_NAMES = ("sep", "header", "encoding", "comment", "quote", "bad_lines", "nulls")
 
@@ -27,7 +32,7 @@ def add_data_options(command: argparse.ArgumentParser) -> None:
         nargs="+",
         help=f"files (formats: {', '.join(FORMATS)}; also compressed), folders, "
         "patterns such as 'day-*.parquet', the address of a database, or - for standard input; "
-        f"'{SYNTHETIC}' for generated likes",
+        f"or the name of a data set: {', '.join(DATASETS)}",
     )
     add = command.add_argument_group("how the data are read").add_argument
     add_reading_options(add)
@@ -55,8 +60,10 @@ def load_data(options: argparse.Namespace) -> Interactions:
 
     A summary of the rows that were read and dropped is printed to standard error.
     """
-    if options.data == [SYNTHETIC] and not Path(SYNTHETIC).exists():
-        data = DATASETS[SYNTHETIC].load(random_state=options.seed)
+    name = options.data[0] if len(options.data) == 1 else ""
+    if name in DATASETS and not Path(name).exists():
+        _check_no_reading_options(name, options)
+        data = DATASETS[name].load(random_state=options.seed)
     else:
         source = options.data[0] if len(options.data) == 1 else options.data
         data = read_interactions(source, **_arguments(options))
@@ -67,6 +74,21 @@ def load_data(options: argparse.Namespace) -> Interactions:
         data = data.k_core(options.core, options.core)
         print(f"With at least {options.core} of each: {data!r}", file=sys.stderr)
     return data
+
+
+def _check_no_reading_options(name: str, options: argparse.Namespace) -> None:
+    """Raise an error for options that say how a file is read, which a data set ignores."""
+    # With --test or --names, the options say how that file is read.
+    if getattr(options, "test", None) is not None or options.names is not None:
+        return
+    given = [row.option for row in READING if getattr(options, row.parameter) is not None]
+    if options.event_weights:
+        given.append(EVENT_WEIGHT)
+    if given:
+        raise ValueError(
+            f"{given[0]} has no meaning for the data set {name}, which is no file: write it to one "
+            f"by wrmf datasets {name}, and read that"
+        )
 
 
 def load_like(source: str, train: Interactions, options: argparse.Namespace) -> Interactions:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,12 +12,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from wrmf.data.formats.databases import is_database
 from wrmf.data.ids import encode_ids
 from wrmf.data.reading import read_interactions
 from wrmf.data.rows import DUPLICATES
 from wrmf.model.wrmf import load
 
-__all__ = ["READING", "ReadingOption", "add_reading_options", "as_column", "reading_arguments"]
+__all__ = [
+    "EVENT_WEIGHT",
+    "READING",
+    "ReadingOption",
+    "add_reading_options",
+    "as_column",
+    "reading_arguments",
+]
 
 EVENT_WEIGHT = "--event-weight"
 
@@ -33,8 +41,24 @@ def as_column(text: str, options: argparse.Namespace) -> str | int:
     return int(text)
 
 
-def _as_model(path: Path, options: argparse.Namespace) -> object:
-    return load(path)
+# Parameters that say which axes the result gets; a file --like is read without them.
+AXES = ("like", "users", "items", "unknown")
+
+
+def _as_like(source: str, options: argparse.Namespace) -> object:
+    """Return the model in a file, or the interactions in a source that is read like the data."""
+    reason = "there is no file of this name"
+    if not is_database(source) and Path(source).is_file():
+        try:
+            return load(source)
+        except ValueError as error:
+            reason = str(error)
+    try:
+        return read_interactions(source, **reading_arguments(options, leave_out=AXES))
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{source} of --like is no model ({reason}), and cannot be read like the data: {error}"
+        ) from None
 
 
 def _as_axis(path: Path, options: argparse.Namespace) -> np.ndarray:
@@ -183,7 +207,11 @@ READING: tuple[ReadingOption, ...] = (
         {"choices": DUPLICATES},
     ),
     ReadingOption(
-        "like", "--like", "model file: its users and items are the axes", FILE, _as_model
+        "like",
+        "--like",
+        "model, or a file read like the data: its users and items are the axes",
+        {"metavar": "FILE"},
+        _as_like,
     ),
     ReadingOption(
         "users", "--users", "file of user ids, one in each line: the axis of users", FILE, _as_axis
@@ -231,12 +259,12 @@ def _parse_event_weight(text: str) -> tuple[str, float]:
     raise argparse.ArgumentTypeError(f"expected EVENT=WEIGHT such as cart=3, got {text!r}")
 
 
-def reading_arguments(options: argparse.Namespace) -> dict[str, Any]:
+def reading_arguments(options: argparse.Namespace, leave_out: Sequence[str] = ()) -> dict[str, Any]:
     """Return the arguments of :func:`wrmf.read_interactions` that the options give."""
     arguments = {
         row.parameter: row.convert(getattr(options, row.parameter), options)
         for row in READING
-        if getattr(options, row.parameter) is not None
+        if getattr(options, row.parameter) is not None and row.parameter not in leave_out
     }
     if options.event_weights:
         weights = dict(options.event_weights)
