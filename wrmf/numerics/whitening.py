@@ -52,7 +52,8 @@ class Frame:
             if not failed and pivots.min() > LEAST_PIVOT * pivots.max():
                 inverse, _ = dtrtri(lower, lower=True)
                 return cls(inverse.T, lower, np.empty(0))
-        values, vectors = eigh(base, driver="evd")
+        # SciPy 1.13 passes too little workspace to evd if there is only one factor.
+        values, vectors = eigh(base, driver="evd" if len(base) > 1 else "ev")
         noise = len(base) * np.finfo(dtype).eps if smallest == 0 else 0.0
         values = np.where(values > noise * max(values[-1], 0.0), np.maximum(values, 0.0), 0.0)
         if smallest < largest:
