@@ -20,6 +20,7 @@ from wrmf.data.formats.paths import scheme_of
 __all__ = ["is_connection", "is_database", "read_database"]
 
 QUERY = re.compile(r"\s*(?:--[^\n]*\n\s*)*(select|with|from|values|show|call|exec|execute)\s", re.I)
+COLON = re.compile(r"(?<![:\w\\]):(?=\w)")
 HOW = (
     'pass (connection, "likes") or (connection, "select … from likes"), or write the table after '
     "the address, as in sqlite:///shop.db#likes"
@@ -191,10 +192,16 @@ def _read_by_sqlalchemy(connection: Any, wanted: str, options: SourceOptions) ->
     if isinstance(connection, sqlalchemy.Engine):
         with connection.connect() as opened:
             return _read_by_sqlalchemy(opened, wanted, options)
-    query: Any = sqlalchemy.text(wanted)
+    # A colon before a word would stand for a parameter of the query.
+    query: Any = sqlalchemy.text(COLON.sub(r"\:", wanted))
     if not QUERY.match(wanted):
         schema, _, name = wanted.rpartition(".")
-        described = sqlalchemy.inspect(connection).get_columns(name, schema=schema or None)
+        inspector = sqlalchemy.inspect(connection)
+        try:
+            described = inspector.get_columns(name, schema=schema or None)
+        except sqlalchemy.exc.NoSuchTableError:
+            names = inspector.get_table_names(schema=schema or None)
+            raise ValueError(f"no table {wanted!r}; the tables are {names}: {HOW}") from None
         names = [column["name"] for column in described]
         chosen = [names[position] for position in positions_of(names, options.columns)]
         columns: list[Any] = [sqlalchemy.column(column) for column in dict.fromkeys(chosen)]
