@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
 from wrmf.data.formats.columns import Table, choose_columns, positions_of
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 __all__ = ["read_json"]
 
 BLOCK_BYTES = 16 * 2**20
+# Arrow's parser calls itself for each level of nested lists and objects, without a limit.
+LARGEST_DEPTH = 64
 # From this number on, doubles cannot hold every whole number.
 EXACT_DOUBLES = 2.0**53
 
@@ -41,7 +44,8 @@ def read_json(source: Path, options: SourceOptions) -> Table:
     with unpacking(source), open_unpacked(source) as file:
         is_array = file.read(BLOCK_BYTES).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"[")
     try:
-        table = None if is_array or options.encoding else _read_by_arrow(source)
+        by_python = is_array or options.encoding or _is_deep(source)
+        table = None if by_python else _read_by_arrow(source)
         if table is not None and table.num_rows:
             return choose_columns(table, options.columns)
         parse = _parse_array if is_array else _parse_lines
@@ -56,6 +60,30 @@ def read_json(source: Path, options: SourceOptions) -> Table:
         if str(source) in str(error):
             raise
         raise ValueError(f"{source}: {error}") from None
+
+
+def _is_deep(source: Path) -> bool:
+    """Return whether lists and objects in a line may be nested deeper than ``LARGEST_DEPTH``.
+
+    Brackets within texts count, too, so that some lines are only thought to be deep.
+    """
+    depth = 0
+    with unpacking(source), open_unpacked(source) as file:
+        while block := file.read(BLOCK_BYTES):
+            data = np.frombuffer(block, np.uint8)
+            # This bit is the difference between "[" and "{", and between "]" and "}".
+            folded = data | 0x20
+            opens, closes, ends = folded == ord("{"), folded == ord("}"), data == ord("\n")
+            at = np.flatnonzero(opens | closes | ends)
+            depths = depth + np.cumsum(opens[at].astype(np.int64) - closes[at])
+            # The depth of a line counts from the end of the line above.
+            above = np.zeros(len(at), dtype=np.int64)
+            np.maximum.accumulate(np.where(ends[at], np.arange(len(at)) + 1, 0), out=above)
+            depths -= np.concatenate(([0], depths))[above]
+            if len(depths) and depths.max() > LARGEST_DEPTH:
+                return True
+            depth = int(depths[-1]) if len(depths) else depth
+    return False
 
 
 def _read_by_arrow(source: Path) -> pa.Table | None:
@@ -140,6 +168,8 @@ def _parse_array(source: Path, options: SourceOptions) -> Iterator[dict[str, Any
         raise ValueError(f"it is not {error.encoding}: {error.reason}; pass encoding=") from None
     except json.JSONDecodeError as error:
         raise ValueError(f"line {error.lineno} is not JSON: {error.msg}") from None
+    except RecursionError:
+        raise ValueError("the array is nested too deeply") from None
     for number, record in enumerate(records):
         yield _checked(record, f"element {number} of the array")
 
@@ -149,6 +179,8 @@ def _as_record(line: str, place: str) -> dict[str, Any]:
         return _checked(json.loads(line), place)
     except json.JSONDecodeError as error:
         raise ValueError(f"{place} is not JSON: {error.msg} at character {error.pos + 1}") from None
+    except RecursionError:
+        raise ValueError(f"{place} is nested too deeply") from None
 
 
 def _checked(record: Any, place: str) -> dict[str, Any]:
