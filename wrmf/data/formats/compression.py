@@ -83,13 +83,13 @@ def open_unpacked(path: Path) -> BinaryIO:
     """
     with unpacking(path):
         opener = _opener(path)
-        if opener is None:
-            return path.open("rb")
-        with opener(path) as file:
+        with path.open("rb") if opener is None else opener(path) as file:
             start = file.read(TAR_OFFSET + len(TAR_MAGIC))
         if start[TAR_OFFSET:] == TAR_MAGIC:
             raise ValueError(f"{path} is a tar archive: unpack it, and name a file of it")
-        return cast(BinaryIO, opener(path))
+        if opener is not None and any(map(start.startswith, OPENERS)):
+            raise ValueError(f"{path} is compressed twice: unpack it once")
+        return path.open("rb") if opener is None else cast(BinaryIO, opener(path))
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ MAGIC = {
     b"SQLite format 3\0": "sqlite",
     b"%%MatrixMarket": "matrix-market",
 }
+PICKLE = "is a pickle, which may run code: save the table as csv or parquet"
 # The first bytes of formats that are not supported, and the end of the error message.
 REFUSED = {
     b"FEA1": "is a feather file of version 1: read it with an old pyarrow, and write it as parquet",
@@ -25,9 +26,17 @@ REFUSED = {
     b"\x89HDF": "is an HDF5 file: pass pandas.read_hdf(…) of it",
     b"\x93NUMPY": "is a NumPy array: pass a data frame of it",
     b"\xd0\xcf\x11\xe0": "is an Excel workbook: pass pandas.read_excel(…) of it",
-    b"\x80\x04\x95": "is a pickle, which may run code: save the table as csv or parquet",
-    b"\x80\x05\x95": "is a pickle, which may run code: save the table as csv or parquet",
+    **dict.fromkeys((b"\x80\x02", b"\x80\x03", b"\x80\x04\x95", b"\x80\x05\x95"), PICKLE),
+    b"version https://git-lfs": "is a pointer of Git LFS, not the data: run git lfs pull",
+    b"7z\xbc\xaf": "is a 7z archive: unpack it, and name a file of it",
+    b"Rar!": "is a RAR archive: unpack it, and name a file of it",
+    b"\x04\x22\x4d\x18": "is compressed by lz4: unpack it first",
+    b"\x1f\x9d": "is compressed by compress: unpack it first",
+    b"Obj\x01": "is an Avro file: pass a data frame of it",
+    b"%PDF": "is a PDF document: save its table as csv",
 }
+# The beginnings of pages, which servers send in place of a file, in lower case.
+PAGES = (b"<!doctype html", b"<html", b"<?xml", b"<error")
 # The number of bytes at the beginning of a file by which its format is recognised.
 LONGEST = 4096
 JSON_ENDINGS = (".json", ".jsonl", ".ndjson")
@@ -64,6 +73,11 @@ def _by_magic(path: Path, start: bytes) -> str | None:
     for magic, reason in REFUSED.items():
         if start.startswith(magic):
             raise ValueError(f"{path} {reason}")
+    if start.removeprefix(b"\xef\xbb\xbf").lstrip()[:20].lower().startswith(PAGES):
+        raise ValueError(
+            f"{path} is a page of HTML or XML, such as a server's message about an error: open it "
+            "in a browser, and get the file again"
+        )
     return next((kind for magic, kind in MAGIC.items() if start.startswith(magic)), None)
 
 

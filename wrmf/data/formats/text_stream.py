@@ -70,6 +70,8 @@ class TextStream:
         encoding = options.encoding or marked or UTF8
         try:
             encoding = codecs.lookup(encoding).name
+            # Codecs between bytes, such as base64, are refused here.
+            io.TextIOWrapper(io.BytesIO(), encoding)
         except LookupError:
             raise ValueError(
                 f'unknown encoding {encoding!r}; pass encoding="latin-1", "cp1252" or "utf-16"'
@@ -114,7 +116,7 @@ class TextStream:
             text = io.TextIOWrapper(file, self.encoding, errors="replace", newline=None)
             for number, line in enumerate(text, 1):
                 if number == 1:
-                    line = line.removeprefix("\ufeff")
+                    line = line.lstrip("\ufeff")
                 is_comment = self.comment is not None and line.startswith(self.comment)
                 if number > self.n_skipped and not is_comment and line.strip():
                     yield number, line.removesuffix("\n")
