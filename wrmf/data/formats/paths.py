@@ -46,7 +46,8 @@ def expand_path(source: str | Path) -> list[Path]:
     """Return the files of a path: the file itself, all files below a folder, or all matches.
 
     Files and folders whose names begin with a dot or an underscore, such as ``_SUCCESS``, are left
-    out, unless they are named. Files are in the order of their names.
+    out, unless they are named, and so are links to files that are among the others. Files are in
+    the order of their names.
 
     Parameters
     ----------
@@ -64,14 +65,21 @@ def expand_path(source: str | Path) -> list[Path]:
     text = str(source)
     if scheme_of(text) == "file":
         text = unquote(urlsplit(text).path)
-    path = Path(text).expanduser()
+    if not text:
+        raise ValueError("source is an empty text: name a file")
+    try:
+        path = Path(text).expanduser()
+    except RuntimeError as error:
+        raise FileNotFoundError(f"{text} names no home folder: {error}") from None
     if path.is_dir():
         return _files_below(path)
     # exists() and not is_file(), which is False for pipes.
     if path.exists():
         return [path]
     if not PATTERN & set(text):
-        raise FileNotFoundError(f"no such file: {path}")
+        # A text with line breaks is probably the content of a file.
+        shown = str(path) if text.isprintable() else ascii(text[:80])
+        raise FileNotFoundError(f"no such file: {shown}")
     plain = [part for part in path.parts if not PATTERN & set(part)]
     matches = [
         match
@@ -85,7 +93,16 @@ def expand_path(source: str | Path) -> list[Path]:
         # A pattern with ** matches a folder as well as the files in it, which are not added twice.
         if not any(folder in file.parents for file in files):
             files += _files_below(folder)
-    return sorted(set(files))
+    return _distinct(sorted(set(files)))
+
+
+def _distinct(files: Sequence[Path]) -> list[Path]:
+    """Return the files without links to other files among them, whose rows would count twice."""
+    by_target: dict[Path, Path] = {}
+    # A file comes before its links.
+    for file in sorted(files, key=lambda file: (file.is_symlink(), len(file.parts))):
+        by_target.setdefault(file.resolve(), file)
+    return sorted(by_target.values())
 
 
 def _is_left_out(parts: Sequence[str]) -> bool:
@@ -104,4 +121,4 @@ def _files_below(folder: Path) -> list[Path]:
     ]
     if not files:
         raise FileNotFoundError(f"{folder} is a folder without files")
-    return files
+    return _distinct(files)

@@ -157,6 +157,11 @@ class _Loader:
 
     def load_files(self, paths: Sequence[Path]) -> Table:
         """Return the rows of files, one after another."""
+        for place, path in enumerate(paths):
+            # Pipes can be read only once, and every format is read more than once.
+            if path.is_fifo():
+                with path.open("rb") as file, _spooled(file, str(path)) as plain:
+                    return self.load_files([*paths[:place], plain, *paths[place + 1 :]])
         kinds = [sniff_format(path) for path in paths]
         if len(set(kinds)) > 1:
             other = next(place for place, kind in enumerate(kinds) if kind != kinds[0])
