@@ -136,7 +136,9 @@ class _TextFile:
         import pyarrow as pa
 
         wanted = options.columns or tuple(self.header.columns)
-        positions = [self.header.position_of(column) for column in wanted]
+        positions = list(range(len(wanted)))
+        if options.columns:
+            positions = [self.header.position_of(column) for column in wanted]
         typed = {self.header.position_of(column) for column in options.typed}
         texts = set(positions) - typed
         n_malformed = 0
