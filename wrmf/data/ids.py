@@ -23,6 +23,8 @@ NULL_NUMBERS = (*NULL_TEXTS, "NA", "N/A", "n/a", "#N/A")
 # From this number on, floats cannot hold every whole number, so that different ids may have been
 # rounded to the same float.
 EXACT_FLOATS = 2**53
+# The byte order mark, in text.
+MARK = "\ufeff"
 # The number of codes that are checked at a time, so that they fit into the cache of the CPU.
 PART = 1 << 16
 INT64 = np.iinfo(np.int64)
@@ -67,6 +69,8 @@ def encode_ids(
         encoded = _encode_pandas(series, name)
     else:
         encoded = _encode_arrow(column, name)
+    if not typed:
+        encoded = encoded.without_marks()
     return encoded.without(null_texts).result(typed)
 
 
@@ -108,6 +112,15 @@ class _Encoded:
             return self._keep(~null) if null.any() else self
         null = np.asarray(pc.is_in(self.ids, value_set=pa.array(null_texts, self.ids.type)))
         return self._keep(~null) if null.any() else self
+
+    def without_marks(self) -> _Encoded:
+        """Remove byte order marks, which joining files leaves at the beginnings of texts."""
+        import pyarrow.compute as pc
+
+        if isinstance(self.ids, np.ndarray) or not pc.any(pc.starts_with(self.ids, MARK)).as_py():
+            return self
+        texts = pc.replace_substring_regex(self.ids, f"^{MARK}+", "")
+        return _through(self.codes, _encode_arrow(texts, "")).in_order()
 
     def _keep(self, kept: np.ndarray) -> _Encoded:
         """Keep the ids that the bool mask ``kept`` chooses; rows of other ids get the code -1."""
@@ -227,7 +240,13 @@ def _encode_objects(series: pd.Series, name: str) -> _Encoded:
     if kind == "string":
         import pyarrow as pa
 
-        return _encode_arrow(pa.array(series, pa.large_string(), from_pandas=True), name)
+        try:
+            texts = pa.array(series, pa.large_string(), from_pandas=True)
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                f"column {name!r} holds {error.object!a}, which is no text of Unicode"
+            ) from None
+        return _encode_arrow(texts, name)
     null = series.isna().to_numpy()
     codes = np.full(len(series), -1, dtype=np.int64)
     ids: dict[tuple[bool, Any], int] = {}
@@ -239,7 +258,9 @@ def _encode_objects(series: pd.Series, name: str) -> _Encoded:
             codes[row] = ids.setdefault((isinstance(plain, bool), plain), len(ids))
         except TypeError as error:
             raise TypeError(
-                f"column {name!r} holds {value!r} in row {row}, which cannot be hashed: {error}"
+                f"column {name!r} holds {value!r} in row {row}, which cannot be hashed: {error}; "
+                'name a field of an object, such as "user.id"; lists of items are '
+                'layout="user-items"'
             ) from None
     values = [value for _, value in ids]
     _check_texts_of_numbers(values, name)

@@ -87,11 +87,19 @@ class RowFilters:
         if wanted.time is not None:
             nulls.append((wanted.time, "time", null_rows(table.column(wanted.time))))
         kept = np.ones(len(table), dtype=bool)
+        is_header = _repeated_headers(wanted, (user_codes, users), (item_codes, items))
+        if table.has_header and is_header is not None:
+            if table.options.bad_lines != "drop":
+                raise ValueError(
+                    f"row {int(is_header.argmax())} repeats the header, as where files were "
+                    'joined: pass bad_lines="drop" to leave such lines out'
+                )
+            kept = ~is_header
         # Rows that only keep a user or an item on its axis are at the end, and are not counted.
         n_rows = len(table) - table.n_idle
         counts = RowCounts(
             read=n_rows + table.n_malformed,
-            malformed=table.n_malformed,
+            malformed=table.n_malformed + n_rows - int(np.count_nonzero(kept[:n_rows])),
             null=self._drop_nulls(kept, nulls, n_rows),
         )
         if values is not None:
@@ -123,6 +131,7 @@ class RowFilters:
         self, kept: np.ndarray, nulls: list[tuple[Column, str, np.ndarray]], n_rows: int
     ) -> int:
         """Set ``kept`` to False for rows with a null; return how many of ``n_rows`` are dropped."""
+        n_before = int(np.count_nonzero(kept[:n_rows]))
         for column, kind, is_null in nulls:
             if not is_null.any():
                 continue
@@ -134,7 +143,7 @@ class RowFilters:
                     f'pass nulls="drop" to leave these rows out{hint}'
                 )
             kept &= ~is_null
-        return n_rows - int(np.count_nonzero(kept[:n_rows]))
+        return n_before - int(np.count_nonzero(kept[:n_rows]))
 
     def _drop_values(
         self,
@@ -163,6 +172,23 @@ class RowFilters:
         is_small = kept & (values < self.min_value)
         kept &= ~is_small
         return replace(counts, small=int(is_small[:n_rows].sum()))
+
+
+def _repeated_headers(
+    wanted: WantedColumns,
+    users: tuple[np.ndarray, np.ndarray],
+    items: tuple[np.ndarray, np.ndarray],
+) -> np.ndarray | None:
+    """Return which rows hold the names of both columns in place of ids, or None if no row does."""
+    is_header: np.ndarray | None = None
+    for name, (codes, ids) in ((wanted.user, users), (wanted.item, items)):
+        # An axis of ints holds no name.
+        same = np.flatnonzero(ids == name) if ids.dtype == object else np.empty(0, np.int64)
+        if not len(same):
+            return None
+        holds = codes == same[0]
+        is_header = holds if is_header is None else is_header & holds
+    return is_header if is_header is not None and is_header.any() else None
 
 
 def _values_of(table: RowTable, wanted: WantedColumns) -> np.ndarray | None:

@@ -139,6 +139,11 @@ class RowTable:
         """Whether the source stores no types, so that its texts may stand for numbers."""
         return is_untyped(self.table)
 
+    @property
+    def has_header(self) -> bool:
+        """Whether the source is text whose first line names the columns."""
+        return self.is_untyped and self.options.header and not self.is_unfolded
+
     def column(self, column: Column) -> Any:
         """Return a column, a pandas Series or an arrow array."""
         if isinstance(self.table, pd.DataFrame):
