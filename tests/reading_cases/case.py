@@ -1,7 +1,7 @@
 """Cases of reading, as the page ``docs/reading_cases.md`` shows them and tests run them.
 
-Each case is an expression and what it gives. Its files lie in the working folder, and the names that
-it uses are in ``NAMES``.
+Each case is an expression and what it gives. Its files lie in the working folder, and its names are
+those of ``NAMES``.
 """
 
 import contextlib
