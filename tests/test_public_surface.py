@@ -107,8 +107,9 @@ CLASSES = ["WRMF", "Interactions", "LearningCurve", "SearchResult", "Recommendat
 METHODS = [
     f"{name}.{method}"
     for name in CLASSES
-    for method, member in vars(getattr(wrmf, name)).items()
-    if not method.startswith("_") and callable(member)
+    for method, member in inspect.getmembers(getattr(wrmf, name), callable)
+    # Those of their bases count, too, if these are of the package.
+    if not method.startswith("_") and str(member.__module__).startswith("wrmf")
 ]
 DOCUMENTED = [
     *wrmf.__all__,
