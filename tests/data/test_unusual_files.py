@@ -138,6 +138,17 @@ def test_repeated_headers_may_be_dropped_and_are_counted(tmp_path):
         "Malformed lines, dropped: 2",
         "Rows kept: 2",
     ]
+    text = "user,item,n,at\na,x,2,2026-01-31\n"
+    (tmp_path / "x.csv").write_text(text + text.replace("a,x", "b,y"))
+    options = {"value": "n", "time": "at"}
+    with pytest.raises(ValueError, match=r"line 3 of .* repeats the header"):
+        read_interactions(tmp_path / "x.csv", **options)
+    data = read_interactions(tmp_path / "x.csv", **options, bad_lines="drop")
+    assert data.matrix.diagonal().tolist() == [2, 2]
+    assert (data.counts.read, data.counts.malformed, data.counts.null) == (3, 1, 0)
+    (tmp_path / "x.csv").write_text(text + text + "a,z,,2026-01-31\n")
+    with pytest.raises(ValueError, match=r"null value in line 5 of "):
+        read_interactions(tmp_path / "x.csv", **options, bad_lines="drop")
     # Only a row that holds the names of both columns is a header.
     (tmp_path / "x.csv").write_text(LIKES + "user,y\na,item\n")
     assert read_interactions(tmp_path / "x.csv").users.tolist() == ["a", "user"]

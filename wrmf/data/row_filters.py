@@ -78,6 +78,18 @@ class RowFilters:
             )
             for column in (wanted.user, wanted.item)
         )
+        kept = np.ones(len(table), dtype=bool)
+        is_header = None
+        if table.has_header:
+            is_header = _repeated_headers(wanted, (user_codes, users), (item_codes, items))
+        if is_header is not None:
+            if table.options.bad_lines != "drop":
+                raise ValueError(
+                    f"row {int(is_header.argmax())} repeats the header, as where files were "
+                    'joined: pass bad_lines="drop" to leave such lines out'
+                )
+            # The names of other columns are neither values nor times.
+            kept, table = ~is_header, table.with_nulls(is_header)
         values = _values_of(table, wanted)
         if values is None and self.min_value is not None:
             raise ValueError("min_value needs the column of values: pass value=")
@@ -86,15 +98,6 @@ class RowFilters:
             nulls.append((wanted.value, "value", np.isnan(values)))
         if wanted.time is not None:
             nulls.append((wanted.time, "time", null_rows(table.column(wanted.time))))
-        kept = np.ones(len(table), dtype=bool)
-        is_header = _repeated_headers(wanted, (user_codes, users), (item_codes, items))
-        if table.has_header and is_header is not None:
-            if table.options.bad_lines != "drop":
-                raise ValueError(
-                    f"row {int(is_header.argmax())} repeats the header, as where files were "
-                    'joined: pass bad_lines="drop" to leave such lines out'
-                )
-            kept = ~is_header
         # Rows that only keep a user or an item on its axis are at the end, and are not counted.
         n_rows = len(table) - table.n_idle
         counts = RowCounts(
@@ -133,6 +136,7 @@ class RowFilters:
         """Set ``kept`` to False for rows with a null; return how many of ``n_rows`` are dropped."""
         n_before = int(np.count_nonzero(kept[:n_rows]))
         for column, kind, is_null in nulls:
+            is_null = is_null & kept
             if not is_null.any():
                 continue
             if self.nulls != "drop":

@@ -154,6 +154,20 @@ class RowTable:
             return self.table.column(str(column))
         return self.table.column(self._position(column))
 
+    def with_nulls(self, rows: np.ndarray) -> RowTable:
+        """Return a table whose cells are null in the rows that a bool mask chooses."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        table = self.table
+        for position, field in enumerate(table.schema):
+            column = table.column(position)
+            if pa.types.is_dictionary(field.type):
+                column = column.cast(field.type.value_type)
+            cells = pc.if_else(pa.array(rows), pa.scalar(None, column.type), column)
+            table = table.set_column(position, field.name, cells)
+        return replace(self, table=table)
+
     def _position(self, column: Column) -> int:
         return self.options.columns.index(column)
 
