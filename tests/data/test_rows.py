@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from wrmf import Interactions, read_interactions
+from wrmf.data.merging import Pairs
 from wrmf.data.rows import DUPLICATES, RowCounts, Rows
 
 USERS, ITEMS = np.arange(3), np.array(["a", "b"], dtype=object)
@@ -219,3 +220,30 @@ def test_times_that_were_not_parsed_are_parsed():
     codes, times = np.array([0, 1]), np.array(["2024-01-01", "2024-01-02"], dtype=object)
     data = Interactions.from_rows(Rows(USERS, ITEMS, codes, codes, times=times))
     assert data.times.dtype == "datetime64[us]"
+
+
+@given(rows=rows_of_pairs())
+def test_counting_pairs_equals_grouping_their_rows(rows):
+    for kind in (np.uint8, np.int32, np.int64, np.uint64):
+        users, items = rows.user_codes.astype(kind), rows.item_codes.astype(kind)
+        counted, groups = Pairs.count(users, items, rows.shape), rows.pairs()
+        for name in ("indptr", "indices", "sizes"):
+            np.testing.assert_array_equal(getattr(counted, name), getattr(groups, name))
+
+
+def test_pairs_at_the_far_ends_of_the_largest_axes_are_told_apart():
+    n = 2**31 - 1
+    codes = np.array([n - 1, 0, n - 1, 0], dtype=np.int32)
+    pairs = Pairs.count(np.zeros(4, dtype=np.int32), codes, (1, n))
+    assert (pairs.indices.tolist(), pairs.sizes.tolist()) == ([0, n - 1], [2, 2])
+
+
+@given(
+    rows=rows_of_pairs(timed=True),
+    duplicates=st.sampled_from([rule for rule in DUPLICATES if rule not in ("last", "error")]),
+)
+def test_times_change_no_value_unless_they_choose_it(rows, duplicates):
+    timed, untimed = rows.merge(duplicates), replace(rows, times=None).merge(duplicates)
+    assert timed.counts == untimed.counts
+    np.testing.assert_array_equal(timed.matrix.data, untimed.matrix.data)
+    np.testing.assert_array_equal(timed.matrix.indices, untimed.matrix.indices)

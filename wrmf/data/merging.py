@@ -8,12 +8,58 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
-__all__ = ["DUPLICATES", "RULES", "MergeRule", "PairGroups", "check_duplicates"]
+__all__ = ["DUPLICATES", "RULES", "MergeRule", "PairGroups", "Pairs", "check_duplicates"]
 
 
 @dataclass(frozen=True)
-class PairGroups:
-    """Rows of a table grouped by their (user, item) pair, in the order of a sorted CSR matrix.
+class Pairs:
+    """The distinct (user, item) pairs of the rows of a table, in the order of a sorted CSR matrix.
+
+    Attributes
+    ----------
+    indptr, indices : int arrays (n_users + 1,), (n_pairs,)
+        The index arrays of a CSR matrix that stores each pair once.
+    sizes : int64 (n_pairs,)
+        Number of rows of each pair.
+    """
+
+    indptr: np.ndarray
+    indices: np.ndarray
+    sizes: np.ndarray
+
+    @classmethod
+    def count(cls, user_codes: np.ndarray, item_codes: np.ndarray, shape: tuple[int, int]) -> Pairs:
+        """Count the rows of each pair, by the codes of their users and items."""
+        n_users, n_items = shape
+        # Both codes fit into one integer. NumPy sorts integers by vector instructions, several
+        # times as fast as SciPy converts a matrix, and in place.
+        n_bits = (n_items - 1).bit_length()
+        keys = user_codes.astype(np.int64)
+        keys <<= n_bits
+        np.bitwise_or(keys, item_codes, out=keys, dtype=np.int64, casting="unsafe")
+        keys.sort()
+        begins = np.empty(len(keys), dtype=bool)
+        begins[:1] = True
+        np.not_equal(keys[1:], keys[:-1], out=begins[1:])
+        starts = np.flatnonzero(begins)
+        sizes = np.diff(starts, append=len(keys))
+        # Copies of many rows are large, so each is freed as early as possible.
+        del begins
+        keys = keys[starts]
+        del starts
+        indices = (keys & ((1 << n_bits) - 1)).astype(np.int32)
+        keys >>= n_bits
+        indptr = np.zeros(n_users + 1, dtype=np.int64)
+        np.cumsum(np.bincount(keys, minlength=n_users), out=indptr[1:])
+        return cls(indptr, indices, sizes)
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+
+@dataclass(frozen=True)
+class PairGroups(Pairs):
+    """Rows of a table grouped by their (user, item) pair.
 
     Attributes
     ----------
@@ -22,14 +68,10 @@ class PairGroups:
         sorted by time.
     starts : int array (n_pairs,)
         The position in ``order`` of the first row of each pair.
-    indptr, indices : int arrays (n_users + 1,), (n_pairs,)
-        The index arrays of a CSR matrix that stores each pair once.
     """
 
     order: np.ndarray
     starts: np.ndarray
-    indptr: np.ndarray
-    indices: np.ndarray
 
     @classmethod
     def of(
@@ -63,15 +105,8 @@ class PairGroups:
         begins[by_pair.indptr[:-1][np.diff(by_pair.indptr) > 0]] = True
         starts = np.flatnonzero(begins)
         indptr = np.searchsorted(starts, by_pair.indptr)
-        return cls(by_pair.data, starts, indptr, by_pair.indices[starts])
-
-    def __len__(self) -> int:
-        return len(self.starts)
-
-    @property
-    def sizes(self) -> np.ndarray:
-        """Number of rows of each pair."""
-        return np.diff(self.starts, append=len(self.order))
+        sizes = np.diff(starts, append=n_rows)
+        return cls(indptr, by_pair.indices[starts], sizes, by_pair.data, starts)
 
     @property
     def firsts(self) -> np.ndarray:
@@ -108,9 +143,10 @@ class MergeRule:
 
     Attributes
     ----------
-    merge : function of (PairGroups, ndarray or None)
-        Returns the float64 value of each pair, from the values of all rows. None stands for rows
-        that count 1 each.
+    merge : function of (PairGroups, ndarray)
+        Returns the float64 value of each pair, from the values of all rows.
+    adds_rows : bool
+        Whether a pair of rows that count 1 each has their number as value, not 1.
     pick : function of PairGroups, optional
         Returns the number of the row of each pair that alone decides the value. None if all rows
         of a pair contribute to the value.
@@ -119,45 +155,52 @@ class MergeRule:
         dropped. Otherwise, rows of value 0 are dropped before merging.
     """
 
-    merge: Callable[[PairGroups, np.ndarray | None], np.ndarray]
+    merge: Callable[[PairGroups, np.ndarray], np.ndarray]
+    adds_rows: bool = False
     pick: Callable[[PairGroups], np.ndarray] | None = None
     counts_zeros: bool = False
 
-
-def _sum(pairs: PairGroups, values: np.ndarray | None) -> np.ndarray:
-    return pairs.sizes.astype(np.float64) if values is None else pairs.reduce(np.add, values)
-
-
-def _count(pairs: PairGroups, values: np.ndarray | None) -> np.ndarray:
-    return _sum(pairs, None)
+    def merge_ones(self, pairs: Pairs) -> np.ndarray:
+        """Return the float64 value of each pair, if its rows count 1 each."""
+        return pairs.sizes.astype(np.float64) if self.adds_rows else np.ones(len(pairs))
 
 
-def _mean(pairs: PairGroups, values: np.ndarray | None) -> np.ndarray:
+def _sum(pairs: PairGroups, values: np.ndarray) -> np.ndarray:
+    return pairs.reduce(np.add, values)
+
+
+def _count(pairs: PairGroups, values: np.ndarray) -> np.ndarray:
+    return pairs.sizes.astype(np.float64)
+
+
+def _mean(pairs: PairGroups, values: np.ndarray) -> np.ndarray:
     mean: np.ndarray = _sum(pairs, values) / pairs.sizes
     return mean
 
 
-def _max(pairs: PairGroups, values: np.ndarray | None) -> np.ndarray:
-    return np.ones(len(pairs)) if values is None else pairs.reduce(np.maximum, values)
+def _max(pairs: PairGroups, values: np.ndarray) -> np.ndarray:
+    return pairs.reduce(np.maximum, values)
 
 
-def _first(pairs: PairGroups, values: np.ndarray | None) -> np.ndarray:
-    return np.ones(len(pairs)) if values is None else values[pairs.firsts].astype(np.float64)
+def _first(pairs: PairGroups, values: np.ndarray) -> np.ndarray:
+    first: np.ndarray = values[pairs.firsts].astype(np.float64)
+    return first
 
 
-def _last(pairs: PairGroups, values: np.ndarray | None) -> np.ndarray:
-    return np.ones(len(pairs)) if values is None else values[pairs.lasts].astype(np.float64)
+def _last(pairs: PairGroups, values: np.ndarray) -> np.ndarray:
+    last: np.ndarray = values[pairs.lasts].astype(np.float64)
+    return last
 
 
 # The rule for each value of ``duplicates``. With "error", repeated pairs raise an error before the
 # rule is applied, so that each pair has only one row.
 RULES = {
-    "sum": MergeRule(_sum),
-    "drop": MergeRule(_first, lambda pairs: pairs.firsts, counts_zeros=True),
-    "last": MergeRule(_last, lambda pairs: pairs.lasts, counts_zeros=True),
+    "sum": MergeRule(_sum, adds_rows=True),
+    "drop": MergeRule(_first, pick=lambda pairs: pairs.firsts, counts_zeros=True),
+    "last": MergeRule(_last, pick=lambda pairs: pairs.lasts, counts_zeros=True),
     "max": MergeRule(_max),
     "mean": MergeRule(_mean, counts_zeros=True),
-    "count": MergeRule(_count),
+    "count": MergeRule(_count, adds_rows=True),
     "error": MergeRule(_first, counts_zeros=True),
 }
 DUPLICATES = tuple(RULES)

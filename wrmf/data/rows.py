@@ -12,7 +12,7 @@ from scipy import sparse
 from wrmf.data.axes import AxisMap, map_axis, object_array
 from wrmf.data.checks import as_csr
 from wrmf.data.counts import RowCounts
-from wrmf.data.merging import DUPLICATES, RULES, MergeRule, PairGroups, check_duplicates
+from wrmf.data.merging import DUPLICATES, RULES, MergeRule, PairGroups, Pairs, check_duplicates
 from wrmf.data.times import is_parsed, parse_times
 
 __all__ = ["DUPLICATES", "Merged", "RowCounts", "Rows", "join_rows"]
@@ -157,24 +157,25 @@ class Rows:
         if self.values is not None and not rule.counts_zeros and not self.values.all():
             rows = self.select(self.values > 0)
             n_zero = len(self) - len(rows)
-        if duplicates == "sum" and rows.times is None:
-            # SciPy assembles the matrix in one pass over the rows, without grouping them.
-            matrix = sparse.coo_matrix(
-                (rows.filled_values(), (rows.user_codes, rows.item_codes)), shape=self.shape
-            ).tocsr()
-            return Merged(
-                as_csr(matrix, allow_empty=True), None, self._count(n_zero, len(rows), matrix.data)
-            )
-        pairs = rows.pairs(by_time=duplicates == "last")
+        pairs, values, deciding = rows._merged_pairs(rule, by_time=duplicates == "last")
         if len(pairs) < len(rows) and duplicates == "error":
-            raise ValueError(rows._repeat_described(pairs))
-        values = rule.merge(pairs, rows.values)
+            raise ValueError(rows._repeat_described())
         matrix = sparse.csr_matrix((values, pairs.indices, pairs.indptr), shape=self.shape)
         return Merged(
             as_csr(matrix, allow_empty=True),
-            None if rows.times is None else rows._deciding(rule, pairs, values),
+            None if rows.times is None else deciding,
             self._count(n_zero, len(rows), values),
         )
+
+    def _merged_pairs(self, rule: MergeRule, by_time: bool) -> tuple[Pairs, np.ndarray, Rows]:
+        """Return the pairs, their merged values, and the rows that decide the values above 0."""
+        if self.values is None and (rule.pick is None or self.times is None):
+            # The rows of a pair are all alike, so that it suffices to count them.
+            pairs = Pairs.count(self.user_codes, self.item_codes, self.shape)
+            return pairs, rule.merge_ones(pairs), replace(self, counts=RowCounts())
+        groups = self.pairs(by_time)
+        values = rule.merge_ones(groups) if self.values is None else rule.merge(groups, self.values)
+        return groups, values, self if self.times is None else self._deciding(rule, groups, values)
 
     def _count(self, n_zero: int, n_merged: int, values: np.ndarray) -> RowCounts:
         """Return the counts after ``n_merged`` rows were merged into pairs with these values."""
@@ -198,7 +199,8 @@ class Rows:
             is_kept[rule.pick(pairs)[values > 0]] = True
         return self.select(is_kept)
 
-    def _repeat_described(self, pairs: PairGroups) -> str:
+    def _repeat_described(self) -> str:
+        pairs = self.pairs()
         n_repeated = len(self) - len(pairs)
         row = int(np.delete(pairs.order, pairs.starts).min())
         (user,) = self.users[self.user_codes[[row]]].tolist()
