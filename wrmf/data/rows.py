@@ -163,7 +163,7 @@ class Rows:
         matrix = sparse.csr_matrix((values, pairs.indices, pairs.indptr), shape=self.shape)
         return Merged(
             as_csr(matrix, allow_empty=True),
-            None if rows.times is None else deciding,
+            None if rows.times is None else replace(deciding, counts=RowCounts()),
             self._count(n_zero, len(rows), values),
         )
 
@@ -172,7 +172,7 @@ class Rows:
         if self.values is None and (rule.pick is None or self.times is None):
             # The rows of a pair are all alike, so that it suffices to count them.
             pairs = Pairs.count(self.user_codes, self.item_codes, self.shape)
-            return pairs, rule.merge_ones(pairs), replace(self, counts=RowCounts())
+            return pairs, rule.merge_ones(pairs), self
         groups = self.pairs(by_time)
         values = rule.merge_ones(groups) if self.values is None else rule.merge(groups, self.values)
         return groups, values, self if self.times is None else self._deciding(rule, groups, values)
@@ -191,7 +191,7 @@ class Rows:
     def _deciding(self, rule: MergeRule, pairs: PairGroups, values: np.ndarray) -> Rows:
         """Return the rows that decide the merged values above 0, in their order."""
         if rule.pick is None and values.all():
-            return replace(self, counts=RowCounts())
+            return self
         is_kept = np.zeros(len(self), dtype=bool)
         if rule.pick is None:
             is_kept = (values > 0)[pairs.entries()]
