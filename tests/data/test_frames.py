@@ -12,6 +12,7 @@ from loading import load, rows
 
 from wrmf.data.formats.options import SourceOptions
 from wrmf.data.formats.sources import load_source
+from wrmf.data.ids import encode_ids
 
 BIG = 2**63 + 1
 
@@ -135,11 +136,12 @@ def test_columns_of_arrow_are_made_plain():
 
 def test_dictionaries_of_several_chunks_become_one():
     chunks = [pa.array(["x", "y"]).dictionary_encode(), pa.array(["z", "x"]).dictionary_encode()]
-    column = load_source(pa.table({"user": pa.chunked_array(chunks)}), SourceOptions()).column(
-        "user"
-    )
+    table = pa.table({"user": pa.chunked_array(chunks)})
+    column = load_source(table, SourceOptions()).column("user")
     assert column.to_pylist() == ["x", "y", "z", "x"]
-    assert [chunk.dictionary.to_pylist() for chunk in column.chunks] == [["x", "y", "z"]] * 2
+    codes, ids = encode_ids(column, "user")
+    assert (codes.tolist(), ids.tolist()) == ([0, 1, 2, 0], ["x", "y", "z"])
+    assert codes.dtype == np.int32
 
 
 @pytest.mark.parametrize(

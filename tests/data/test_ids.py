@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wrmf.data.ids import NULL_TEXTS, encode_ids, own_form_ints
+from wrmf.data.ids import NULL_TEXTS, encode_all, encode_ids, own_form_ints
 
 
 def ids_of(column, **options):
@@ -148,6 +148,36 @@ def test_a_dictionary_with_repeated_and_null_values_is_resolved():
     assert ids_of(repeated) == ["b", "a", "a", None]
     numbers = pa.DictionaryArray.from_arrays([1, 0, None], pa.array([5, 6]))
     assert ids_of(numbers) == [6, 5, None]
+
+
+def test_dictionaries_of_several_chunks_are_matched_even_if_they_hold_nulls_and_repeats():
+    odd = pa.DictionaryArray.from_arrays(
+        pa.array([1, 0, 2, 3], pa.int32()), pa.array(["a", "b", None, "b"])
+    )
+    column = pa.chunked_array([pa.array(["x", "b"]).dictionary_encode(), odd])
+    assert ids_of(column) == ["x", "b", "b", "a", None, "b"]
+
+
+def test_codes_of_dictionaries_take_4_bytes():
+    texts = pa.array(["b", "a", "NULL", "b"])
+    for column in (texts, texts.dictionary_encode(), pa.array([2, 1, 2]).dictionary_encode()):
+        assert encode_ids(column, "user")[0].dtype == np.int32
+
+
+@pytest.mark.parametrize("make", [pa.array, pd.Series])
+def test_columns_encoded_at_the_same_time_equal_those_encoded_in_turn(make):
+    columns = [(make(["b", "a", "b"]), "user"), (make(["7", "NULL", "8"]), "item")]
+    together = encode_all(columns, typed=False)
+    for (column, name), (codes, ids) in zip(columns, together, strict=True):
+        expected_codes, expected_ids = encode_ids(column, name, typed=False)
+        np.testing.assert_array_equal(codes, expected_codes)
+        np.testing.assert_array_equal(ids, expected_ids)
+
+
+def test_of_several_columns_the_first_with_invalid_ids_is_named():
+    columns = [(pa.array([name == "good" or 0.5]), name) for name in ("good", "bad", "worse")]
+    with pytest.raises(ValueError, match="column 'bad' holds the float"):
+        encode_all(columns)
 
 
 def test_inputs_are_not_changed():

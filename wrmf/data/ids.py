@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,14 @@ import pandas as pd
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["NULL_NUMBERS", "NULL_TEXTS", "encode_ids", "is_arrow", "own_form_ints"]
+__all__ = [
+    "NULL_NUMBERS",
+    "NULL_TEXTS",
+    "encode_all",
+    "encode_ids",
+    "is_arrow",
+    "own_form_ints",
+]
 
 # Texts by which programs mark a missing value, in columns of any kind.
 NULL_TEXTS = ("", r"\N", "NULL", "null", "None", "nan", "NaN", "<NA>", "<null>", "NaT")
@@ -74,6 +82,26 @@ def encode_ids(
     return encoded.without(null_texts).result(typed)
 
 
+def encode_all(
+    columns: Sequence[tuple[Any, str]],
+    *,
+    typed: bool = True,
+    null_texts: Sequence[str] = NULL_TEXTS,
+) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Return what :func:`encode_ids` returns for each of several columns and its name.
+
+    Columns of arrow are encoded at the same time, as arrow and NumPy release the interpreter lock.
+    """
+
+    def encode(column: tuple[Any, str]) -> tuple[np.ndarray, np.ndarray]:
+        return encode_ids(*column, typed=typed, null_texts=null_texts)
+
+    if not all(is_arrow(column) for column, _ in columns):
+        return list(map(encode, columns))
+    with ThreadPoolExecutor(len(columns)) as threads:
+        return list(threads.map(encode, columns))
+
+
 def is_arrow(column: Any) -> bool:
     """Return whether a column is an arrow array, without importing pyarrow."""
     return type(column).__module__.partition(".")[0] == "pyarrow"
@@ -126,7 +154,7 @@ class _Encoded:
         """Keep the ids that the bool mask ``kept`` chooses; rows of other ids get the code -1."""
         new_codes = np.append(np.where(kept, np.cumsum(kept) - 1, -1), -1)
         ids = self.ids[kept] if isinstance(self.ids, np.ndarray) else self.ids.filter(kept)
-        return _Encoded(new_codes[self.codes], ids)
+        return _Encoded(new_codes.astype(self.codes.dtype)[self.codes], ids)
 
     def in_order(self) -> _Encoded:
         """Renumber the ids by their first appearance, and drop ids that no row has."""
@@ -138,7 +166,7 @@ class _Encoded:
             codes = np.where(codes == null[0], -1, codes - (codes > null[0]))
             order = np.delete(order, null)
         ids = self.ids[order] if isinstance(self.ids, np.ndarray) else self.ids.take(order)
-        return _Encoded(codes, ids)
+        return _Encoded(codes.astype(self.codes.dtype), ids)
 
     def _is_in_order(self) -> bool:
         n_seen = 0
@@ -157,7 +185,7 @@ class _Encoded:
             return self.codes, _ints_or_objects(self.ids)
         ints = None if typed or not len(self.ids) else own_form_ints(self.ids)
         if ints is None:
-            return self.codes, np.array(self.ids.to_pylist(), dtype=object)
+            return self.codes, np.asarray(self.ids.to_numpy(zero_copy_only=False), dtype=object)
         return self.codes, ints
 
 
@@ -175,10 +203,14 @@ def _encode_arrow(column: Any, name: str) -> _Encoded:
             return _encode_pandas(column.to_pandas(), name)
     if not column.num_chunks:
         return _Encoded(np.empty(0, dtype=np.int64), np.empty(0, dtype=object))
-    if not _share_dictionary(column.chunks):
-        column = column.unify_dictionaries()
-    codes = np.concatenate([_dictionary_codes(chunk.indices) for chunk in column.chunks])
-    ids = column.chunk(0).dictionary
+    chunks = column.chunks
+    if not _share_dictionary(chunks):
+        if any(chunk.dictionary.null_count for chunk in chunks):
+            # Arrow does not unify dictionaries that hold a null.
+            column = column.cast(column.type.value_type).dictionary_encode()
+        chunks = column.unify_dictionaries().chunks
+    codes = np.concatenate([_dictionary_codes(chunk.indices) for chunk in chunks])
+    ids = chunks[0].dictionary
     if pa.types.is_string(ids.type) or pa.types.is_large_string(ids.type):
         encoded = _Encoded(codes, ids)
         if ids.null_count or len(ids.unique()) != len(ids):
@@ -210,6 +242,10 @@ def _dictionary_codes(indices: pa.Array) -> np.ndarray:
 
 def _through(codes: np.ndarray, inner: _Encoded) -> _Encoded:
     """Combine two encodings: ``codes`` are positions of values that ``inner`` has encoded."""
+    if np.array_equal(inner.codes, np.arange(len(inner.codes))):
+        return _Encoded(
+            codes.astype(np.promote_types(codes.dtype, np.int32), copy=False), inner.ids
+        )
     return _Encoded(np.append(inner.codes, -1)[codes], inner.ids)
 
 

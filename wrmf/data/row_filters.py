@@ -11,7 +11,7 @@ import numpy as np
 
 from wrmf.data.axes import as_ids, check_unknown, map_axis, object_array
 from wrmf.data.checks import is_number
-from wrmf.data.ids import NULL_TEXTS, encode_ids, is_arrow
+from wrmf.data.ids import NULL_TEXTS, encode_all, is_arrow
 from wrmf.data.row_table import Column, RowTable, WantedColumns
 from wrmf.data.rows import RowCounts, Rows
 from wrmf.data.times import parse_times
@@ -69,14 +69,10 @@ class RowFilters:
 
     def _rows(self, table: RowTable, wanted: WantedColumns, time_format: str | None) -> Rows:
         null_texts = ("",) if self.nulls == "keep" else NULL_TEXTS
-        (user_codes, users), (item_codes, items) = (
-            encode_ids(
-                table.column(column),
-                str(column),
-                typed=not table.is_untyped,
-                null_texts=null_texts,
-            )
-            for column in (wanted.user, wanted.item)
+        (user_codes, users), (item_codes, items) = encode_all(
+            [(table.column(column), str(column)) for column in (wanted.user, wanted.item)],
+            typed=not table.is_untyped,
+            null_texts=null_texts,
         )
         kept = np.ones(len(table), dtype=bool)
         is_header = None

@@ -145,14 +145,15 @@ def tidy_arrow(table: pa.Table) -> pa.Table:
     """Convert the columns of an arrow table to the few types that the package reads.
 
     Texts become string or large_string, also where recent arrow libraries pass string views.
-    Run-end encoded columns are decoded. A dictionary-encoded column gets a single dictionary.
+    Run-end encoded columns are decoded. A dictionary-encoded column may have several dictionaries,
+    none of which holds a null.
     """
     for position, field in enumerate(table.schema):
         column = table.column(position)
         tidied = _tidied(column)
         if tidied is not column:
             table = table.set_column(position, field.name, tidied)
-    return table.unify_dictionaries()
+    return table
 
 
 def _tidied(column: pa.ChunkedArray) -> pa.ChunkedArray:
