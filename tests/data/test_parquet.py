@@ -12,6 +12,7 @@ from loading import load, rows
 
 from wrmf.data.formats.options import SourceOptions
 from wrmf.data.formats.sources import load_source
+from wrmf.data.ids import encode_ids
 
 LIKES = pa.table({"user": ["007", "7", None], "item": [1, 2**60 + 1, 2**53 + 1], "n": [1.5, 2, 3]})
 
@@ -49,20 +50,31 @@ def test_only_the_wanted_columns_are_read(tmp_path):
         load(path, "user", "n")
 
 
-def test_texts_are_dictionary_encoded_once_for_all_chunks(tmp_path):
+def test_texts_that_repeat_are_read_as_dictionaries_that_are_matched(tmp_path):
     for name, users in (("a", ["x", "y"]), ("b", ["y", "z"])):
         pq.write_table(pa.table({"user": users * 10**5}), tmp_path / f"{name}.parquet")
     column = load_source(tmp_path, SourceOptions(columns=("user",))).column("user")
     assert pa.types.is_dictionary(column.type)
-    assert [chunk.dictionary.to_pylist() for chunk in column.chunks] == [["x", "y", "z"]] * 2
-    assert column.to_pylist() == ["x", "y"] * 10**5 + ["y", "z"] * 10**5
+    codes, ids = encode_ids(column, "user")
+    assert ids.tolist() == ["x", "y", "z"]
+    assert codes.tolist() == [0, 1] * 10**5 + [1, 2] * 10**5
 
 
-def test_texts_that_hardly_repeat_are_read_as_they_are(tmp_path):
+@pytest.mark.parametrize("statistics", [True, False])
+def test_texts_that_hardly_repeat_are_read_as_they_are(tmp_path, statistics):
     users = [f"user {number}" for number in range(10**5)]
-    pq.write_table(pa.table({"user": users}), tmp_path / "x.parquet")
+    pq.write_table(pa.table({"user": users}), tmp_path / "x.parquet", write_statistics=statistics)
     column = load_source(tmp_path, SourceOptions(columns=("user",))).column("user")
     assert column.type == pa.string()
+    assert column.to_pylist() == users
+
+
+def test_long_texts_are_read_as_dictionaries_even_if_the_dictionary_is_large(tmp_path):
+    # The size of the dictionary is that of 10 bytes for each row.
+    users = [f"user {number:046d}" for number in range(10**4)] * 5
+    pq.write_table(pa.table({"user": users}), tmp_path / "x.parquet")
+    column = load_source(tmp_path, SourceOptions(columns=("user",))).column("user")
+    assert pa.types.is_dictionary(column.type)
     assert column.to_pylist() == users
 
 

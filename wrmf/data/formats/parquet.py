@@ -8,24 +8,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from wrmf.data.formats.columns import (
-    ColumnPath,
-    column_paths,
-    tidy_arrow,
-)
+from wrmf.data.formats.columns import ColumnPath, column_paths, tidy_arrow
 from wrmf.data.formats.joining import common_type
 from wrmf.data.formats.options import SourceOptions
 
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.dataset as ds
+    from pyarrow import parquet
 
 __all__ = ["partition_keys", "read_parquet"]
 
 # The text that stands for a null key in the names of the folders of a hive table.
 NULL_KEY = "__HIVE_DEFAULT_PARTITION__"
 # The number of bytes of the length that precedes each text that is not dictionary-encoded.
-PLAIN_BYTES = 4
+LENGTH_BYTES = 4
 
 
 def read_parquet(source: Path | Sequence[Path], options: SourceOptions) -> pa.Table:
@@ -149,11 +146,11 @@ def _wanted_fields(
 
 
 def _encoded_columns(path: Path) -> set[str]:
-    """Return the columns of a parquet file that are dictionary-encoded in all of their pages.
+    """Return the columns of a parquet file whose dictionaries make them much smaller.
 
     Reading them as dictionaries avoids hashing the text of each row. In a column of many different
-    texts, writers stop using the dictionary after some pages. Such a column is recognised by its
-    size: each text that is not dictionary-encoded takes more than 4 bytes.
+    texts, writers stop using the dictionary after some pages, and then hashing the rows at once is
+    faster than matching a dictionary of each part. The sizes in the metadata tell these apart.
     """
     from pyarrow import parquet
 
@@ -165,9 +162,22 @@ def _encoded_columns(path: Path) -> set[str]:
     return {
         column.path_in_schema
         for column in columns
-        if column.has_dictionary_page
-        and column.total_uncompressed_size < PLAIN_BYTES * column.num_values
+        if column.has_dictionary_page and _is_much_smaller(column)
     }
+
+
+def _is_much_smaller(column: parquet.ColumnChunkMetaData) -> bool:
+    """Return whether a column takes less than half the bytes of its texts without a dictionary."""
+    bounds = column.statistics
+    # The lengths of two of the texts stand for the lengths of all.
+    length = (
+        min(len(bounds.min_raw), len(bounds.max_raw))
+        if column.physical_type == "BYTE_ARRAY" and bounds is not None and bounds.has_min_max
+        else 0
+    )
+    plain_bytes = (LENGTH_BYTES + length) / 2
+    limit = column.num_values * max(LENGTH_BYTES, plain_bytes)
+    return int(column.total_uncompressed_size) < limit
 
 
 def _lacking(path: Path, schema: pa.Schema) -> dict[str, str | None]:
