@@ -16,7 +16,8 @@ from wrmf.data.formats.options import SourceOptions
 
 __all__ = ["SPACES", "UNIT", "TextStream"]
 
-BLOCK = 1 << 23
+# The number of bytes that are read at a time; CACHED_BLOCK bytes stay in the cache of the CPU.
+BLOCK, CACHED_BLOCK = 1 << 23, 1 << 18
 UTF8 = "utf-8"
 # The encoding by the byte order mark at the beginning of a file. UTF-32 precedes UTF-16, as one of
 # its marks begins with a mark of UTF-16.
@@ -144,15 +145,15 @@ class TextStream:
 
     def holds_any(self, marks: Sequence[bytes]) -> bool:
         """Return whether one of several characters of ASCII occurs in the text."""
-        return any(mark in chunk for chunk in self._utf8() for mark in marks)
+        return any(mark in chunk for chunk in self._utf8(CACHED_BLOCK) for mark in marks)
 
-    def _utf8(self) -> Iterator[bytes]:
-        """Yield the bytes of the text, without a byte order mark."""
+    def _utf8(self, size: int = BLOCK) -> Iterator[bytes]:
+        """Yield the bytes of the text, without a byte order mark, ``size`` bytes at a time."""
         decoder = None if self.encoding == UTF8 else codecs.getincrementaldecoder(self.encoding)()
         is_first = True
         with self.open() as file:
             while True:
-                chunk = file.read(BLOCK)
+                chunk = file.read(size)
                 data = decoder.decode(chunk, not chunk).encode() if decoder else chunk
                 if is_first and data:
                     data = data.removeprefix(codecs.BOM_UTF8)
