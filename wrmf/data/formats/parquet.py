@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -97,7 +98,8 @@ class _Scan:
             columns={wanted.path.name: ds.field(*wanted.path.parts) for wanted in self.fields}
         )
         # While reading, arrow does not check that texts are UTF-8.
-        table.validate(full=True)
+        with ThreadPoolExecutor() as threads:
+            list(threads.map(lambda column: column.validate(full=True), table.columns))
         return table
 
     def first_damaged(self, paths: Sequence[Path]) -> Path:
@@ -176,7 +178,7 @@ def _is_much_smaller(column: parquet.ColumnChunkMetaData) -> bool:
         else 0
     )
     plain_bytes = (LENGTH_BYTES + length) / 2
-    limit = column.num_values * max(LENGTH_BYTES, plain_bytes)
+    limit = int(column.num_values) * max(LENGTH_BYTES, plain_bytes)
     return int(column.total_uncompressed_size) < limit
 
 
