@@ -2,6 +2,7 @@
 
 import uuid
 from decimal import Decimal
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -156,6 +157,33 @@ def test_dictionaries_of_several_chunks_are_matched_even_if_they_hold_nulls_and_
     )
     column = pa.chunked_array([pa.array(["x", "b"]).dictionary_encode(), odd])
     assert ids_of(column) == ["x", "b", "b", "a", None, "b"]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.lists(st.sampled_from(["a", "b", "c", "d", None]), max_size=5),
+            st.lists(st.none() | st.integers(0, 4), max_size=6),
+        ),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_any_dictionaries_are_encoded_as_their_texts(parts):
+    chunks = [
+        pa.DictionaryArray.from_arrays(
+            pa.array([code for code in codes if code is None or code < len(ids)], pa.int32()),
+            pa.array(ids, pa.string()),
+        )
+        for ids, codes in parts
+    ]
+    column = pa.chunked_array(chunks)
+    # Parts of the codes are checked in turn, so short parts meet more cases.
+    with mock.patch("wrmf.data.ids.PART", 2):
+        assert ids_of(column) == column.cast(pa.string()).to_pylist()
+        codes, _ = encode_ids(column, "user")
+    texts = encode_ids(pd.Series(column.to_pylist(), dtype=object), "user")[0]
+    np.testing.assert_array_equal(codes, texts)
 
 
 def test_codes_of_dictionaries_take_4_bytes():

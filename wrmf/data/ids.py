@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -172,11 +173,12 @@ class _Encoded:
         n_seen = 0
         # Parts of this length fit into the cache.
         for start in range(0, len(self.codes), PART):
-            seen = np.maximum.accumulate(self.codes[start : start + PART])
-            np.maximum(seen, n_seen - 1, out=seen)
-            if seen[0] > n_seen or (seen[1:] - seen[:-1] > 1).any():
-                return False
-            n_seen = int(seen[-1]) + 1
+            part = self.codes[start : start + PART]
+            new = np.maximum.accumulate(part[part >= n_seen])
+            if len(new):
+                if new[0] > n_seen or (new[1:] - new[:-1] > 1).any():
+                    return False
+                n_seen = int(new[-1]) + 1
         return n_seen == len(self.ids)
 
     def result(self, typed: bool) -> tuple[np.ndarray, np.ndarray]:
@@ -194,46 +196,62 @@ def _encode_arrow(column: Any, name: str) -> _Encoded:
 
     if isinstance(column, pa.Array):
         column = pa.chunked_array([column])
+    if not len(column):
+        return _Encoded(np.empty(0, dtype=np.int32), np.empty(0, dtype=object))
     if pa.types.is_null(column.type):
         return _Encoded(np.full(len(column), -1), np.empty(0, dtype=object))
-    if not pa.types.is_dictionary(column.type):
-        try:
-            column = column.dictionary_encode()
-        except pa.ArrowNotImplementedError:
-            return _encode_pandas(column.to_pandas(), name)
-    if not column.num_chunks:
-        return _Encoded(np.empty(0, dtype=np.int64), np.empty(0, dtype=object))
-    chunks = column.chunks
-    if not _share_dictionary(chunks):
-        if any(chunk.dictionary.null_count for chunk in chunks):
-            # Arrow does not unify dictionaries that hold a null.
-            column = column.cast(column.type.value_type).dictionary_encode()
-        chunks = column.unify_dictionaries().chunks
-    codes = np.concatenate([_dictionary_codes(chunk.indices) for chunk in chunks])
+    if pa.types.is_dictionary(column.type):
+        return _encode_dictionaries(column, name).in_order()
+    try:
+        chunks = column.dictionary_encode().chunks
+    except pa.ArrowNotImplementedError:
+        return _encode_pandas(column.to_pandas(), name)
+    codes = np.concatenate([_dictionary_codes(chunk) for chunk in chunks])
     ids = chunks[0].dictionary
     if pa.types.is_string(ids.type) or pa.types.is_large_string(ids.type):
-        encoded = _Encoded(codes, ids)
-        if ids.null_count or len(ids.unique()) != len(ids):
-            encoded = _through(codes, _encode_arrow(ids, name))
-        return encoded.in_order()
-    if (pa.types.is_integer(ids.type) or pa.types.is_floating(ids.type)) and not ids.null_count:
-        return _through(codes, _encode_pandas(pd.Series(np.asarray(ids)), name)).in_order()
-    return _through(
-        codes, _encode_objects(pd.Series(ids.to_pylist(), dtype=object), name)
-    ).in_order()
+        return _Encoded(codes, ids)
+    if pa.types.is_integer(ids.type) or pa.types.is_floating(ids.type):
+        return _through(codes, _encode_pandas(pd.Series(np.asarray(ids)), name))
+    return _through(codes, _encode_objects(pd.Series(ids.to_pylist(), dtype=object), name))
 
 
-def _share_dictionary(chunks: Sequence[pa.DictionaryArray]) -> bool:
-    """Return whether all chunks share one dictionary in memory, so that it is already unified."""
-    places = [
-        (ids.offset, len(ids), [buffer and buffer.address for buffer in ids.buffers()])
-        for ids in (chunk.dictionary for chunk in chunks)
+def _encode_dictionaries(column: pa.ChunkedArray, name: str) -> _Encoded:
+    """Encode a dictionary-encoded column; its ids are in the order of the dictionaries.
+
+    Dictionaries of different chunks may differ, and hold nulls and repeated values.
+    """
+    import pyarrow as pa
+
+    chunks = [chunk for chunk in column.chunks if len(chunk)]
+    # Readers share a dictionary between many chunks.
+    dictionaries: list[pa.Array] = []
+    numbers: list[int] = []
+    previous: list[int | None] = []
+    for chunk in chunks:
+        dictionary = chunk.dictionary
+        place = [dictionary.offset, len(dictionary)]
+        place += [buffer and buffer.address for buffer in dictionary.buffers()]
+        if place != previous:
+            dictionaries.append(dictionary)
+        numbers.append(len(dictionaries) - 1)
+        previous = place
+    inner = _encode_arrow(pa.chunked_array(dictionaries), name)
+    bounds = np.cumsum([0, *map(len, dictionaries)])
+    new_codes = [
+        np.append(inner.codes[start:stop], inner.codes.dtype.type(-1))
+        for start, stop in itertools.pairwise(bounds)
     ]
-    return all(place == places[0] for place in places)
+    codes = np.empty(len(column), dtype=inner.codes.dtype)
+    start = 0
+    for chunk, number in zip(chunks, numbers, strict=True):
+        codes[start : start + len(chunk)] = new_codes[number][_dictionary_codes(chunk)]
+        start += len(chunk)
+    return _Encoded(codes, inner.ids)
 
 
-def _dictionary_codes(indices: pa.Array) -> np.ndarray:
+def _dictionary_codes(chunk: pa.DictionaryArray) -> np.ndarray:
     """Return the indices of a dictionary array as int32 or int64, -1 for null."""
+    indices = chunk.indices
     if indices.type.bit_width < 32 or str(indices.type).startswith("u"):
         indices = indices.cast("int64")
     codes: np.ndarray = np.asarray(indices.fill_null(-1) if indices.null_count else indices)

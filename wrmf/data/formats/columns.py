@@ -167,42 +167,9 @@ def _tidied(column: pa.ChunkedArray) -> pa.ChunkedArray:
         chunks = [pc.run_end_decode(chunk) for chunk in column.chunks]
         return pa.chunked_array(chunks, kind.value_type)
     if pa.types.is_dictionary(kind):
-        column = _with_fewer_chunks(column)
         if pa.types.is_string_view(kind.value_type):
             return column.cast(pa.large_string())
-        # A dictionary that holds a null cannot be unified with others.
+        # Arrow does not count rows as null whose value in the dictionary is null.
         if any(chunk.dictionary.null_count for chunk in column.chunks):
             return column.cast(kind.value_type)
     return column
-
-
-def _with_fewer_chunks(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return a dictionary-encoded column with consecutive chunks of the same dictionary joined.
-
-    Readers share a dictionary between many chunks. Without joining, unifying the dictionaries would
-    hash it once for each chunk.
-    """
-    import pyarrow as pa
-
-    groups: list[list[pa.DictionaryArray]] = []
-    previous: list[int | None] = []
-    for chunk in column.chunks:
-        buffers = [buffer and buffer.address for buffer in chunk.dictionary.buffers()]
-        if (
-            groups
-            and buffers == previous
-            and len(chunk.dictionary) == len(groups[-1][0].dictionary)
-        ):
-            groups[-1].append(chunk)
-        else:
-            groups.append([chunk])
-        previous = buffers
-    if len(groups) == column.num_chunks:
-        return column
-    joined = [
-        pa.DictionaryArray.from_arrays(
-            pa.concat_arrays([chunk.indices for chunk in group]), group[0].dictionary
-        )
-        for group in groups
-    ]
-    return pa.chunked_array(joined, column.type)
