@@ -250,3 +250,13 @@ def test_durations_have_the_unit_of_the_times():
 def test_durations_without_a_unit_or_not_above_zero_are_errors(duration, times, error):
     with pytest.raises((TypeError, ValueError), match=error):
         parse_duration(duration, times, "half_life")
+
+
+def test_times_share_no_memory_with_the_array_behind_an_arrow_column():
+    for numbers in (np.array([5, 7]), np.array([0.5, 1.5])):
+        before = numbers.tolist()
+        whole = pa.array(numbers)
+        for column in (whole, pa.chunked_array([whole]), pa.chunked_array([whole, whole])):
+            times = parse_times(column)
+            times[:] = 0
+            assert numbers.tolist() == before

@@ -192,7 +192,8 @@ def _as_arrow(column: Any) -> Any:
     return known.to_arrow() if isinstance(known, nw.Series) else pa.chunked_array(column)
 
 
-def _from_numpy(values: np.ndarray, name: str) -> np.ndarray:
+def _from_numpy(values: np.ndarray, name: str, is_new: bool = False) -> np.ndarray:
+    """Return numbers as int64 or float64, copied unless ``is_new``; datetimes as they are."""
     if values.ndim != 1:
         raise TypeError(f"column {name!r} must be 1-d, got shape {values.shape}")
     if values.dtype.kind == "M":
@@ -204,10 +205,10 @@ def _from_numpy(values: np.ndarray, name: str) -> np.ndarray:
         _check_present(np.isnan(values), name)
         if np.isinf(values).any():
             _fail(name, int(np.isinf(values).argmax()), "the time is infinite")
-        return values.astype(np.float64)
+        return values.astype(np.float64, copy=not is_new)
     if values.dtype == np.uint64 and len(values) and values.max() > np.iinfo(np.int64).max:
         _fail(name, int(values.argmax()), f"{values.max()} is beyond the range of int64")
-    return values.astype(np.int64)
+    return values.astype(np.int64, copy=not is_new)
 
 
 def _unusable(name: str, kind: object) -> str:
@@ -235,7 +236,9 @@ def _from_arrow(column: Any, name: str) -> Any:
         column = column.cast(pa.float64())
     elif not (pa.types.is_integer(kind) or pa.types.is_floating(kind)):
         raise TypeError(_unusable(name, kind))
-    return _from_numpy(column.to_numpy(zero_copy_only=False), name)
+    values = column.to_numpy(zero_copy_only=False)
+    # Arrow returns either a copy, or a read-only view of its own memory.
+    return _from_numpy(values, name, is_new=values.flags.writeable)
 
 
 def _from_pandas(series: pd.Series, name: str) -> Any:
