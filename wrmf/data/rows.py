@@ -85,6 +85,8 @@ class Rows:
 
     def compact(self) -> Rows:
         """Return the rows with int32 codes, which saves memory if the rows are kept."""
+        if self.user_codes.dtype == self.item_codes.dtype == np.int32:
+            return self
         return replace(
             self,
             user_codes=self.user_codes.astype(np.int32, copy=False),
