@@ -8,6 +8,7 @@ import lzma
 import tarfile
 import zipfile
 from pathlib import Path
+from unittest import mock
 
 import pyarrow as pa
 import pytest
@@ -359,3 +360,16 @@ def test_any_bytes_are_read_or_refused_by_an_error_that_says_why(tmp_path, start
         assert type(error) in (TypeError, ValueError)
     else:
         assert data.n_interactions
+
+
+CELLS = ["1", "2.5", "", "true", "0", "2024-01-31", "2024-01-31 10:00", "10:00", "x", "NULL", "1,5"]
+
+
+@given(first=st.sampled_from(CELLS), last=st.sampled_from(CELLS), decimal=st.sampled_from(".,"))
+def test_types_guessed_from_the_first_lines_change_no_value(first, last, decimal):
+    text = "\n".join(["user;time", *[f"ann;{first}"] * 9, f"bob;{last}", ""]).encode()
+    options = SourceOptions(("user", "time"), sep=";", decimal=decimal, typed=("time",))
+    with mock.patch("wrmf.data.formats.text.GUESSED_BYTES", 40):
+        guessed = read_text(text, options)
+    with mock.patch("wrmf.data.formats.text.GUESSED_BYTES", 1):
+        assert guessed.equals(read_text(text, options))

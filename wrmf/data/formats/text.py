@@ -6,7 +6,7 @@ import contextlib
 import io
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,6 +40,8 @@ SEPARATOR_LINE = re.compile(r'"?sep=(.+?)"?')
 # PARSED_BLOCK is the number of bytes that arrow parses at a time. LARGEST_BLOCK is used instead if
 # a line is longer than that.
 PARSED_BLOCK, LARGEST_BLOCK = 1 << 22, 1 << 29
+# The types of columns are guessed from the lines in this number of bytes.
+GUESSED_BYTES = 1 << 16
 # Metadata of a table from a file without types, whose texts may therefore stand for numbers.
 UNTYPED = {b"wrmf.untyped": b"yes"}
 
@@ -140,17 +142,18 @@ class _TextFile:
         if options.columns:
             positions = [self.header.position_of(column) for column in wanted]
         typed = {self.header.position_of(column) for column in options.typed}
-        texts = set(positions) - typed
+        text = pa.dictionary(pa.int32(), pa.string())
+        types = dict.fromkeys(typed, None) | dict.fromkeys(set(positions) - typed, text)
         n_malformed = 0
         try:
-            table = self._parse(texts, typed, options.decimal)
+            table = self._parse_quickly(types, options.decimal)
         except pa.ArrowInvalid as error:
             self._explain(error, options)
             # A handler of invalid rows would do the same, but the parser prints errors for lines in
             # another encoding before it calls the handler.
             lines = self.fitting_lines(options)
             try:
-                table = self._parse(texts, typed, options.decimal, lines=lines)
+                table = self._parse(types, options.decimal, lines=lines)
             except pa.ArrowInvalid as other:
                 self._explain(other, options)
                 reason = str(other).partition("\n")[0]
@@ -188,25 +191,62 @@ class _TextFile:
         restored = pc.replace_substring(column.cast(pa.string()), UNIT, self.dialect.sep)
         return restored.dictionary_encode() if pa.types.is_dictionary(column.type) else restored
 
+    def _parse_quickly(self, types: Mapping[int, pa.DataType | None], decimal: str) -> pa.Table:
+        """Parse columns like :meth:`_parse`, but with types guessed from the first lines.
+
+        To find the type of a column, arrow holds all of the text in memory. A guess changes no
+        value: arrow tries types in a fixed order, and those before the guess did not fit.
+        """
+        import pyarrow as pa
+
+        guessed = self._guessed(types, decimal)
+        try:
+            return self._parse(guessed, decimal)
+        except pa.ArrowInvalid:
+            if guessed == types:
+                raise
+        return self._parse(types, decimal)
+
+    def _guessed(
+        self, types: Mapping[int, pa.DataType | None], decimal: str
+    ) -> dict[int, pa.DataType | None]:
+        """Return types of columns, with those that are None guessed from the first lines."""
+        import pyarrow as pa
+
+        if None not in types.values():
+            return dict(types)
+        try:
+            head = self._parse(types, decimal, n_bytes=GUESSED_BYTES).schema.types
+        except pa.ArrowInvalid:
+            return dict(types)
+        by_position = dict(zip(sorted(types), head, strict=True))
+        return {
+            position: None if pa.types.is_null(kind) else kind
+            for position, kind in by_position.items()
+        }
+
     def _parse(
         self,
-        texts: set[int],
-        typed: set[int],
+        types: Mapping[int, pa.DataType | None],
         decimal: str,
         block_size: int = PARSED_BLOCK,
         lines: FittingLines | None = None,
+        n_bytes: int | None = None,
     ) -> pa.Table:
-        """Parse columns at the positions ``texts`` as text, those at ``typed`` as numbers.
+        """Parse columns, by position, as the given types; arrow finds those that are None.
 
-        If ``lines`` are given, only these are parsed.
+        If ``lines`` are given, only these are parsed. If ``n_bytes`` is given, only the whole lines
+        in the first bytes are parsed.
         """
         import pyarrow as pa
         from pyarrow import csv as arrow_csv
 
-        text = pa.dictionary(pa.int32(), pa.string())
         dialect = self.dialect
         try:
             with self._parser_input(lines) as file:
+                if n_bytes is not None:
+                    head = file.read(n_bytes)
+                    file = pa.BufferReader(head[: 1 + head.rfind(b"\n")])
                 table: pa.Table = arrow_csv.read_csv(
                     file,
                     read_options=arrow_csv.ReadOptions(
@@ -221,8 +261,8 @@ class _TextFile:
                         newlines_in_values=dialect.line_breaks,
                     ),
                     convert_options=arrow_csv.ConvertOptions(
-                        include_columns=[f"c{i}" for i in sorted(texts | typed)],
-                        column_types={f"c{i}": text for i in texts},
+                        include_columns=[f"c{i}" for i in sorted(types)],
+                        column_types={f"c{i}": kind for i, kind in types.items() if kind},
                         null_values=list(NULL_NUMBERS),
                         decimal_point=decimal,
                     ),
@@ -230,7 +270,7 @@ class _TextFile:
         except pa.ArrowInvalid as error:
             if "straddling" not in str(error) or block_size == LARGEST_BLOCK:
                 raise
-            return self._parse(texts, typed, decimal, LARGEST_BLOCK, lines)
+            return self._parse(types, decimal, LARGEST_BLOCK, lines, n_bytes)
         return table
 
     @property
