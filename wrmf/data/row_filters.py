@@ -89,7 +89,12 @@ class RowFilters:
         values = _values_of(table, wanted)
         if values is None and self.min_value is not None:
             raise ValueError("min_value needs the column of values: pass value=")
-        nulls = [(wanted.user, "id", user_codes < 0), (wanted.item, "id", item_codes < 0)]
+        # Most columns of ids have no null, which their least code shows without a mask of all rows.
+        nulls = [
+            (column, "id", codes < 0)
+            for column, codes in ((wanted.user, user_codes), (wanted.item, item_codes))
+            if codes.min(initial=0) < 0
+        ]
         if values is not None and wanted.value is not None:
             nulls.append((wanted.value, "value", np.isnan(values)))
         if wanted.time is not None:
