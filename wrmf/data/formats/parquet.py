@@ -11,6 +11,7 @@ from urllib.parse import unquote
 
 from wrmf.data.formats.columns import ColumnPath, column_paths, tidy_arrow
 from wrmf.data.formats.joining import common_type
+from wrmf.data.formats.memory import reading_pool
 from wrmf.data.formats.options import SourceOptions
 
 if TYPE_CHECKING:
@@ -95,7 +96,8 @@ class _Scan:
             partitions=[_partition(self.keys[path], schema) for path in paths],
         )
         table = dataset.to_table(
-            columns={wanted.path.name: ds.field(*wanted.path.parts) for wanted in self.fields}
+            columns={wanted.path.name: ds.field(*wanted.path.parts) for wanted in self.fields},
+            memory_pool=reading_pool(),
         )
         # While reading, arrow does not check that texts are UTF-8.
         with ThreadPoolExecutor() as threads:

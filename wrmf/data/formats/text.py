@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from wrmf.data.formats.bad_lines import FittingLines, closest_dialect
 from wrmf.data.formats.compression import format_ending
 from wrmf.data.formats.notes import MALFORMED, with_count
+from wrmf.data.formats.memory import reading_pool
 from wrmf.data.formats.options import SourceOptions
 from wrmf.data.formats.text_dialect import (
     SAMPLE,
@@ -266,6 +267,7 @@ class _TextFile:
                         null_values=list(NULL_NUMBERS),
                         decimal_point=decimal,
                     ),
+                    memory_pool=reading_pool(),
                 )
         except pa.ArrowInvalid as error:
             if "straddling" not in str(error) or block_size == LARGEST_BLOCK:
