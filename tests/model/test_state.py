@@ -190,3 +190,46 @@ def test_repr_shows_sizes(fitted):
     assert isinstance(fitted.state, Factors)
     expected = "Factors(300 users × 200 items, k=4, float32, iterations_done=4)"
     assert repr(fitted.state) == expected
+
+
+@pytest.fixture
+def without_counts(small, likes):
+    """A fitted model, and the same model without its training data and with only its pairs."""
+    model = small(factors=3, iterations=2).fit(likes)
+    matrices = None, model.train_matrix.astype(bool)
+    # Training updates factors in place, so each model has its own.
+    states = [replace(copy.deepcopy(model.state), train_matrix=matrix) for matrix in matrices]
+    return model, *map(WRMF.from_factors, states)
+
+
+def test_a_model_without_training_data_answers_what_does_not_need_it(without_counts, likes):
+    model, no_data, pairs = without_counts
+    for other in (no_data, pairs):
+        lists = other.recommend(n=4, exclude_seen=False)
+        expected = model.recommend(n=4, exclude_seen=False)
+        assert np.array_equal(lists.rows, expected.rows)
+        assert other.loss(likes) == model.loss(likes)
+        assert np.array_equal(other.fold_in_users(likes[:2]), model.fold_in_users(likes[:2]))
+    seen = pairs.recommend(n=4, fallback="popular")
+    assert np.array_equal(seen.rows, model.recommend(n=4, fallback="popular").rows)
+
+
+def test_what_needs_training_data_says_that_it_was_not_saved(without_counts, likes):
+    _, no_data, pairs = without_counts
+    with pytest.raises(ValueError, match="saved without its training data: pass exclude_seen=Fal"):
+        no_data.recommend([0])
+    with pytest.raises(ValueError, match="no item is known to be popular"):
+        no_data.recommend_new(likes[:1] * 0, fallback="popular")
+    with pytest.raises(ValueError, match="without its training data: use a file saved with train="):
+        no_data.explain(0, 1)
+    with pytest.raises(ValueError, match="without the counts of its training data"):
+        pairs.explain(0, 1)
+
+
+def test_training_continues_with_new_data_where_none_was_saved(without_counts, likes):
+    model, no_data, pairs = without_counts
+    model.partial_fit(likes, iterations=1)
+    for other in (no_data, pairs):
+        other.partial_fit(likes, iterations=1)
+        assert np.array_equal(other.user_factors, model.user_factors)
+        assert other.explain(0, 1).equals(model.explain(0, 1))

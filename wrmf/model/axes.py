@@ -32,7 +32,7 @@ def on_own_axes(data: Any, state: Factors) -> sparse.csr_matrix:
         For data of another shape or with other ids.
     """
     matrix = data.matrix if isinstance(data, Interactions) else as_csr(data)
-    n_users, n_items = state.train_matrix.shape
+    n_users, n_items = state.shape
     if matrix.shape != (n_users, n_items):
         raise ValueError(
             f"the data is {matrix.shape[0]} users × {matrix.shape[1]} items, the model was fitted "

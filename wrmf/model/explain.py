@@ -40,7 +40,7 @@ def contributions(
     float64 (n_items_of_the_user,)
         In the order of the user's row of ``state.train_matrix``.
     """
-    own = state.train_matrix[[row]]
+    own = state.train_counts()[[row]]
     y = state.item_factors[own.indices].astype(np.float64)
     weights = objective.weights(own.data, np.float64)
     user_regularization = objective.row_regularization(
@@ -65,7 +65,7 @@ def explain_score(
     row, column = int(rows[0]), int(columns[0])
     terms = contributions(state, objective, regularization, row, column)
     largest = np.argsort(-terms, kind="stable")[:n]
-    own = state.train_matrix[[row]].indices[largest]
+    own = state.train_counts()[[row]].indices[largest]
     names = {} if state.item_names is None else {"name": state.item_names[own]}
     frame: pd.DataFrame = pd.DataFrame(
         {"item": state.items[own], **names, "contribution": terms[largest]}

@@ -43,7 +43,12 @@ def ranked_items(
         lists = _ranked(state, query.factors[known], n, choice.at(known), num_threads)
         rows, scores, counts = _joined([(known, lists)], len(unknown))
         fallback = np.flatnonzero(unknown & query.popular)
-        rows[fallback], counts[fallback] = _popular(state, n, choice.at(fallback))
+        if len(fallback):
+            state.train_pairs(
+                'no item is known to be popular, so pass neither fallback="popular" nor '
+                'unknown="popular"'
+            )
+            rows[fallback], counts[fallback] = _popular(state, n, choice.at(fallback))
     ids = state.prepared.item_ids
     return Recommendations.of(query.users, ids.ids, rows, scores, counts, ids.names)
 

@@ -124,7 +124,7 @@ def _encode(
     present = _params_to_json(params)
     fitted = present if factors.params is None else _params_to_json(factors.params)
     changed = {name: value for name, value in present.items() if value != fitted.get(name, value)}
-    matrix = factors.train_matrix
+    matrix = factors.train_counts()
     ids = {"users": factors.users, "items": factors.items}
     listed = {
         axis: ids_to_json(array, axis[:-1]) if array.dtype == object else None

@@ -165,17 +165,18 @@ class Train(Parts):
 
     Parameters
     ----------
-    matrix : CSR (n_users, n_items)
+    matrix : CSR (n_users, n_items), or None for a model that was saved without it
     """
 
     sources = ("matrix",)
 
-    def __init__(self, matrix: sparse.csr_matrix) -> None:
+    def __init__(self, matrix: sparse.csr_matrix | None) -> None:
         self.matrix = matrix
 
     @part
     def popularity(self) -> np.ndarray:
         """The number of users of each item, int64."""
+        assert self.matrix is not None
         counts = np.bincount(self.matrix.indices, minlength=self.matrix.shape[1])
         return counts.astype(np.int64, copy=False)
 
@@ -200,7 +201,7 @@ class Arrays(Protocol):
     @property
     def item_names(self) -> np.ndarray | None: ...
     @property
-    def train_matrix(self) -> sparse.csr_matrix: ...
+    def train_matrix(self) -> sparse.csr_matrix | None: ...
 
 
 class Prepared:

@@ -83,8 +83,13 @@ def nothing_known(counts: np.ndarray, factors: np.ndarray) -> np.ndarray:
 def users_query(state: Factors, users: Any, exclude_seen: bool, fallback: Fallback) -> Query:
     """Return the query for users of a model by their ids, or for all of them (None)."""
     matrix = state.train_matrix
+    if exclude_seen:
+        matrix = state.train_pairs("pass exclude_seen=False")
+    seen = None
     if users is None:
-        ids, factors, seen = state.users, state.user_factors, ItemLists.of(matrix)
+        ids, factors = np.asarray(state.users), state.user_factors
+        if matrix is not None:
+            seen = ItemLists.of(matrix)
         known = np.ones(len(ids), dtype=bool)
     else:
         if fallback.unknown == "raise":
@@ -95,6 +100,9 @@ def users_query(state: Factors, users: Any, exclude_seen: bool, fallback: Fallba
         known = rows >= 0
         factors = state.user_factors[rows]
         factors[~known] = 0
-        seen = ItemLists.of_rows(matrix, rows)
-    unknown = nothing_known(seen.counts, factors)
+        if matrix is not None:
+            seen = ItemLists.of_rows(matrix, rows)
+    # Without training data, a user of whom nothing is known is one whose factors are zero.
+    counts = np.zeros(len(ids), dtype=np.int64) if seen is None else seen.counts
+    unknown = nothing_known(counts, factors)
     return Query(ids, factors, seen if exclude_seen else None, unknown, fallback.popular(known))

@@ -36,8 +36,9 @@ class Factors:
         Both float32 or both float64.
     users, items : ndarray (n_users,), (n_items,), int64 or object
         The external ids of the rows.
-    train_matrix : scipy.sparse.csr_matrix (n_users, n_items)
-        The data that the model was last fitted to.
+    train_matrix : scipy.sparse.csr_matrix (n_users, n_items), or None
+        The data that the model was last fitted to; of dtype bool if only the pairs are known and
+        not their counts, and None if the model was saved without it.
     iterations_done : int, default 0
     item_names : object (n_items,), optional
         Readable names of the items.
@@ -66,7 +67,7 @@ class Factors:
     item_factors: np.ndarray
     users: np.ndarray
     items: np.ndarray
-    train_matrix: sparse.csr_matrix
+    train_matrix: sparse.csr_matrix | None
     iterations_done: int = 0
     item_names: np.ndarray | None = None
     params: Mapping[str, Any] | None = None
@@ -74,12 +75,16 @@ class Factors:
     prepared: Prepared = field(default=None, compare=False)  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
-        if not sparse.issparse(self.train_matrix) or self.train_matrix.format != "csr":
+        matrix = self.train_matrix
+        if matrix is None:
+            n_users, n_items = self.shape
+        elif sparse.issparse(matrix) and matrix.format == "csr":
+            n_users, n_items = matrix.shape
+        else:
             raise TypeError(
-                f"train_matrix must be a CSR matrix, got {type(self.train_matrix).__name__}: "
+                f"train_matrix must be a CSR matrix, got {type(matrix).__name__}: "
                 "pass the matrix of an Interactions"
             )
-        n_users, n_items = self.train_matrix.shape
         for side, factors, ids, n_rows in (
             ("user", self.user_factors, self.users, n_users),
             ("item", self.item_factors, self.items, n_items),
@@ -117,6 +122,11 @@ class Factors:
         )
 
     @property
+    def shape(self) -> tuple[int, int]:
+        """Number of users and number of items."""
+        return len(self.users), len(self.items)
+
+    @property
     def k(self) -> int:
         """Number of latent dimensions."""
         return int(self.item_factors.shape[1])
@@ -149,6 +159,28 @@ class Factors:
         """Return a record of the same arrays, whose content training has changed."""
         prepared = self.prepared.without_factors()
         return replace(self, iterations_done=iterations_done, prepared=prepared)
+
+    def train_pairs(self, remedy: str) -> sparse.csr_matrix:
+        """Return the training matrix to a caller that needs only its pairs, not their counts.
+
+        Raises
+        ------
+        ValueError
+            If the model was saved without it; the message ends in ``remedy``.
+        """
+        if self.train_matrix is None:
+            raise ValueError(f"this model was saved without its training data: {remedy}")
+        return self.train_matrix
+
+    def train_counts(self) -> sparse.csr_matrix:
+        """Return the training matrix with its counts; a ValueError if they were not saved."""
+        matrix = self.train_pairs("use a file saved with train=True")
+        if matrix.dtype == bool:
+            raise ValueError(
+                "this model was saved without the counts of its training data: use a file saved "
+                "with train=True"
+            )
+        return matrix
 
     def check_finite(self) -> None:
         """Raise a ``ValueError`` if a factor is NaN or infinite."""
@@ -214,8 +246,12 @@ class FactorModel:
         return self.state.item_names
 
     @property
-    def train_matrix(self) -> sparse.csr_matrix:
-        """The data that the model was last fitted to, a CSR users × items matrix."""
+    def train_matrix(self) -> sparse.csr_matrix | None:
+        """The data that the model was last fitted to, a CSR users × items matrix.
+
+        It is None if the model was saved with ``train=False``, and of dtype bool if it was saved
+        with ``train="seen"``.
+        """
         return self.state.train_matrix
 
     @property

@@ -64,7 +64,7 @@ class Trainer:
     def __init__(self, model: Trainable) -> None:
         params, state = model.check_params(), model.state
         of_users, of_items = params.regularization
-        matrix, dtype = state.train_matrix, state.dtype
+        matrix, dtype = state.train_counts(), state.dtype
         self.model = model
         self.prepared = matrix.shape, dtype
         self.users = Side.of(matrix, params.objective, of_users, dtype)
@@ -115,7 +115,7 @@ class Trainer:
             model.state = model.state.after_training(model.iterations_done)
             raise
         state = model.state
-        if state.train_matrix.nnz and not np.abs(state.item_factors).max() > VANISHED:
+        if state.train_counts().nnz and not np.abs(state.item_factors).max() > VANISHED:
             warnings.warn(
                 f"every factor is zero: regularization={model.regularization} outweighs this data; "
                 "lower it, or raise alpha",
@@ -125,7 +125,7 @@ class Trainer:
     def _state(self) -> Factors:
         """Return the model's state after checking its shape and dtype, which the kernels do not."""
         state = self.model.state
-        if (state.train_matrix.shape, state.dtype) != self.prepared:
+        if (state.shape, state.dtype) != self.prepared:
             raise ValueError(
                 "the model was fitted to other data or with another dtype since this trainer was "
                 "made: make a new one with model.trainer(data)"

@@ -81,8 +81,8 @@ class WRMF(FoldIn):
     item_names : ndarray (n_items,) or None
         Names of the items, which methods take in place of ids.
     iterations_done : int
-    train_matrix : csr_matrix (n_users, n_items)
-        The data that the model was last fitted to.
+    train_matrix : csr_matrix (n_users, n_items), or None
+        The data that the model was last fitted to; None if the model was saved without it.
     state : Factors
         All of the above in one frozen record.
 
