@@ -13,12 +13,13 @@ from wrmf.model.filters import ItemFilter
 from wrmf.model.limits import check_regularization, check_weights
 from wrmf.model.lists import ranked_items
 from wrmf.model.parameters import Parameters, Parametrized, validate_parameters
+from wrmf.model.prepared import AxisFactors
 from wrmf.model.queries import Fallback, Query, nothing_known
 from wrmf.model.recommendations import Recommendations
 from wrmf.model.recommender import Recommender
+from wrmf.numerics.fold_in import fold_in
 from wrmf.numerics.item_lists import ItemLists
 from wrmf.numerics.side import Side
-from wrmf.numerics.sweep import half_sweep
 
 __all__ = ["FoldIn"]
 
@@ -63,7 +64,7 @@ class FoldIn(Parametrized, Recommender):
         True
         """
         rows = on_item_axis(data, self.state)
-        return _fold_in(rows, self.state.item_factors, self.fitted_params(), 0)
+        return _fold_in(rows, self.state.prepared.items, self.fitted_params(), 0)
 
     def fold_in_items(self, data: Any) -> np.ndarray:
         """Return the exact factors of new items, given their interactions.
@@ -96,7 +97,7 @@ class FoldIn(Parametrized, Recommender):
         (4, 2)
         """
         columns = on_user_axis(data, self.state)
-        return _fold_in(columns.T.tocsr(), self.state.user_factors, self.fitted_params(), 1)
+        return _fold_in(columns.T.tocsr(), self.state.prepared.users, self.fitted_params(), 1)
 
     def recommend_new(
         self,
@@ -138,12 +139,12 @@ class FoldIn(Parametrized, Recommender):
 
 
 def _fold_in(
-    rows: sparse.csr_matrix, fixed: np.ndarray, params: Parameters, side: int
+    rows: sparse.csr_matrix, fixed: AxisFactors, params: Parameters, side: int
 ) -> np.ndarray:
     """Return the factors of ``rows``, which are users (side 0) or items (side 1)."""
     check_weights(rows, params)
     check_regularization(np.diff(rows.indptr), rows.shape[1], params, side)
-    prepared = Side.of(rows, params.objective, params.regularization[side], fixed.dtype)
-    out: np.ndarray = np.zeros((rows.shape[0], fixed.shape[1]), dtype=fixed.dtype)
-    half_sweep(prepared, fixed, out, num_threads=params.sweep.num_threads)
-    return out
+    dtype = fixed.factors.dtype
+    prepared = Side.of(rows, params.objective, params.regularization[side], dtype)
+    threads = params.sweep.num_threads
+    return fold_in(fixed.fold_in_system(prepared, threads), prepared, threads)

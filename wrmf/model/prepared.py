@@ -17,7 +17,10 @@ from wrmf.data.checks import is_integer
 from wrmf.data.id_index import IdIndex, as_id_list, object_array
 from wrmf.model.names import NameIndex
 from wrmf.numerics.codes import Codes
+from wrmf.numerics.fold_in import FoldInSystem
+from wrmf.numerics.isa import isa_number
 from wrmf.numerics.ranking import row_lengths
+from wrmf.numerics.side import Side
 from wrmf.numerics.threads import kernel_threads
 from wrmf.numerics.tiles import SortedItems
 
@@ -143,6 +146,20 @@ class AxisFactors(Parts):
 
     def __init__(self, factors: np.ndarray) -> None:
         self.factors = factors
+        self._systems: dict[tuple[float, ...], FoldInSystem] = {}
+
+    def fold_in_system(self, rows: Side, num_threads: int) -> FoldInSystem:
+        """Return what new rows of the other axis have in common; it is computed once."""
+        key = rows.unobserved_weight, *rows.bounds, rows.target_shift, isa_number()
+        if key not in self._systems:
+            self._systems[key] = FoldInSystem.of(self.factors, rows, kernel_threads(num_threads))
+        return self._systems[key]
+
+    @property
+    def nbytes(self) -> int:
+        """The size of the parts that have been computed so far, in bytes."""
+        systems = list(self._systems.values())
+        return super().nbytes + sum(system.nbytes for system in systems)
 
     @part
     def lengths(self) -> np.ndarray:

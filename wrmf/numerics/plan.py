@@ -15,7 +15,7 @@ import numpy as np
 
 from wrmf._als import METHODS, MOST_ORDER, lanes
 
-__all__ = ["SOLVERS", "Batch", "Parts", "Plan", "Rows", "Solver", "plan_batches"]
+__all__ = ["SOLVERS", "Batch", "Parts", "Plan", "Rows", "Solver", "method_of_row", "plan_batches"]
 
 DUAL, PRIMAL, CG = METHODS["dual"], METHODS["primal"], METHODS["cg"]
 BLAS = 0
@@ -128,6 +128,14 @@ def plan_exact(rows: Rows) -> list[Range]:
         Range(DUAL, primal, large, BLAS),
         Range(DUAL, large, len(rows.order), rows.isa),
     ]
+
+
+def method_of_row(entries: int, k: int, isa: int, lanes: int) -> int | None:
+    """Return the method by which "exact" solves a row; None if BLAS or several parts solve it."""
+    if not isa or entries >= PARTS_FROM * lanes:
+        return None
+    method = PRIMAL if entries >= max(1, math.ceil(DUAL_BELOW * k)) else DUAL
+    return method if (k if method == PRIMAL else entries) <= MOST_ORDER else None
 
 
 def exact_flops(rows: Rows) -> np.ndarray:

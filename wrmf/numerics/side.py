@@ -33,6 +33,7 @@ class Side:
     regularization : (n_rows,) of the factors' dtype
     order : int32 (n_rows,)
     target_shift, unobserved_weight : float, as in Objective
+    varies : bool, whether λ depends on a row's number of entries
     """
 
     indptr: np.ndarray
@@ -42,6 +43,7 @@ class Side:
     order: np.ndarray
     target_shift: float
     unobserved_weight: float
+    varies: bool = False
     workspace: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
     plans: dict[tuple[int, str, int, np.dtype], Plan] = field(
         default_factory=dict, repr=False, compare=False
@@ -70,16 +72,21 @@ class Side:
             order=np.argsort(-counts, kind="stable").astype(np.int32),
             target_shift=objective.target_shift,
             unobserved_weight=objective.unobserved_weight,
+            varies=objective.regularization_exponent != 0,
             workspace={} if workspace is None else workspace,
         )
 
     @cached_property
     def bounds(self) -> tuple[float, float]:
-        """The smallest and the largest λ of all rows."""
-        return (
-            float(self.regularization.min(initial=np.inf)),
-            float(self.regularization.max(initial=0)),
-        )
+        """A lower and an upper bound of the λ of all rows, which choose the basis to solve in.
+
+        Where λ varies, they tell no more than whether a λ is zero, so that one row is solved in the
+        same basis as many.
+        """
+        smallest = float(self.regularization.min(initial=np.inf))
+        if self.varies:
+            return min(smallest, float(np.finfo(self.regularization.dtype).tiny)), np.inf
+        return smallest, float(self.regularization.max(initial=0))
 
     def plan(self, k: int, solver: str, isa: int, dtype: np.dtype) -> Plan:
         """Return the plan of a solver; it is made once for each set of arguments."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -15,7 +16,7 @@ from wrmf.numerics.side import Side
 from wrmf.numerics.threads import kernel_threads, single_threaded_blas
 from wrmf.numerics.whitening import Frame
 
-__all__ = ["System", "half_sweep"]
+__all__ = ["Shared", "System", "half_sweep"]
 
 # A half-sweep with at most LEAST_WORK operations uses one thread. It takes about 100 microseconds,
 # and starting more threads would cost more time than they save.
@@ -40,6 +41,27 @@ class System(NamedTuple):
     cg_steps: int
 
 
+@dataclass(frozen=True)
+class Shared:
+    """The part that the systems of all rows of a side have in common, and its basis.
+
+    Attributes
+    ----------
+    base : float64 (k, k), α₀ times the Gram matrix of the fixed factors
+    frame : Frame
+    """
+
+    base: np.ndarray
+    frame: Frame
+
+    @classmethod
+    def of(cls, side: Side, fixed: np.ndarray, threads: int) -> Shared:
+        """Return the shared part for ``fixed`` factors and the parameters of a side."""
+        with single_threaded_blas():
+            base = side.unobserved_weight * gram(fixed, threads, isa_number())
+            return cls(base, Frame.of(base, side.bounds, fixed.dtype))
+
+
 def half_sweep(
     side: Side,
     fixed: np.ndarray,
@@ -47,6 +69,7 @@ def half_sweep(
     solver: str = "exact",
     num_threads: int = 0,
     cg_steps: int = 2,
+    shared: Shared | None = None,
 ) -> None:
     """Set each row of ``out`` to the minimum of the loss for the given ``fixed`` factors.
 
@@ -59,6 +82,9 @@ def half_sweep(
     solver : str, a key of ``plan.SOLVERS``
     num_threads : int, default 0, which uses all available threads
     cg_steps : int, default 2
+    shared : Shared, optional
+        The part that the systems of all rows have in common. By default it is computed from
+        ``fixed``; with it, ``fixed`` need only hold the columns in which ``side`` has entries.
 
     Notes
     -----
@@ -78,8 +104,9 @@ def half_sweep(
     threads = kernel_threads(num_threads if work > LEAST_WORK else 1)
     isa = isa_number()
     with single_threaded_blas():
-        base = side.unobserved_weight * gram(fixed, threads, isa)
-        frame = Frame.of(base, side.bounds, fixed.dtype)
+        if shared is None:
+            shared = Shared.of(side, fixed, threads)
+        base, frame = shared.base, shared.frame
         whitened = side.array("fixed", (len(fixed), padded_width(k)), fixed.dtype)
         solved = side.array("out", (len(out), padded_width(k)), out.dtype)
         multiply(isa, fixed, padded(frame.forward, fixed.dtype), whitened, threads)
@@ -95,7 +122,6 @@ def half_sweep(
         unresolved = np.flatnonzero(failed).astype(np.int32)
         solved[side.order[plan.n_filled :]] = 0
         solved[unresolved] = 0
-        back = np.ascontiguousarray(frame.forward.T.astype(out.dtype))
-        multiply(isa, solved[:, :k], back, out, threads)
+        multiply(isa, solved[:, :k], frame.back(out.dtype), out, threads)
         if len(unresolved):
             out[unresolved] = solve_in_double(side, unresolved, fixed, base, threads)

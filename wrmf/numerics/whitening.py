@@ -35,6 +35,10 @@ class Frame:
     inverse: np.ndarray
     spectrum: np.ndarray
 
+    def back(self, dtype: DTypeLike) -> np.ndarray:
+        """Return the matrix by which solutions t are multiplied, row by row, to get x."""
+        return np.ascontiguousarray(self.forward.T.astype(dtype))
+
     @classmethod
     def of(cls, base: np.ndarray, bounds: tuple[float, float], dtype: DTypeLike) -> Frame:
         """Return the change of basis for the common part ``base`` + λI.
