@@ -20,6 +20,7 @@ __all__ = [
     "as_positive_int",
     "as_real",
     "as_share",
+    "is_canonical",
     "is_integer",
     "is_number",
 ]
@@ -161,6 +162,34 @@ def as_csr(
     canonical.has_sorted_indices = True
     canonical.has_canonical_format = True
     return canonical
+
+
+def is_canonical(matrix: Any) -> bool:
+    """Return whether a matrix is already as ``as_csr`` returns it; every entry is checked.
+
+    A request of one row is then spared the copies and conversions of ``as_csr``.
+    """
+    if not isinstance(matrix, (sparse.csr_matrix, sparse.csr_array)) or matrix.ndim != 2:
+        return False
+    parts = data, indices, indptr = matrix.data, matrix.indices, matrix.indptr
+    types = np.float32, np.int32, np.int32
+    for part, dtype in zip(parts, types, strict=True):
+        if part.dtype != dtype or part.ndim != 1 or not part.flags.c_contiguous:
+            return False
+    n_rows, n_columns = matrix.shape
+    if len(indptr) != n_rows + 1 or indptr[0] != 0 or not indptr[-1] == len(indices) == len(data):
+        return False
+    if n_rows == 0 or n_columns > MAX_LENGTH or (n_rows > 1 and (np.diff(indptr) < 0).any()):
+        return False
+    if not len(data):
+        return True
+    # Written so that NaN is refused.
+    if not (data.min() > 0 and data.max() < np.inf):
+        return False
+    if indices.min() < 0 or indices.max() >= n_columns:
+        return False
+    falls = np.flatnonzero(indices[1:] <= indices[:-1]) + 1
+    return not len(falls) or bool(np.isin(falls, indptr).all())
 
 
 def _as_sparse(matrix: Any, name: str) -> Any:

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from wrmf.data.axes import map_axis
-from wrmf.data.checks import as_csr
+from wrmf.data.checks import as_csr, is_canonical
 from wrmf.data.interactions import Interactions, align, same_ids
 from wrmf.model.state import Factors
 
@@ -69,7 +69,7 @@ def on_item_axis(data: Any, state: Factors) -> sparse.csr_matrix:
     """
     if isinstance(data, Interactions):
         return _on_axis(data, state, "items")
-    rows = as_csr(data, allow_empty=True)
+    rows = data if is_canonical(data) else as_csr(data, allow_empty=True)
     if rows.shape[1] != len(state.items):
         raise ValueError(
             f"data must be users × items with {len(state.items)} columns, got {rows.shape}"

@@ -14,10 +14,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
+from scipy.linalg.lapack import dpotrf, dpotrs
 
 from wrmf.data.checks import as_positive_int
 from wrmf.model.state import Factors
-from wrmf.numerics.objective import Objective, gram
+from wrmf.numerics.objective import Objective
+from wrmf.numerics.threads import single_threaded_blas
+from wrmf.numerics.whitening import LEAST_PIVOT
 
 __all__ = ["contributions", "explain_score"]
 
@@ -40,18 +44,36 @@ def contributions(
     float64 (n_items_of_the_user,)
         In the order of the user's row of ``state.train_matrix``.
     """
-    own = state.train_counts()[[row]]
-    y = state.item_factors[own.indices].astype(np.float64)
-    weights = objective.weights(own.data, np.float64)
+    columns, counts = _row(state.train_counts(), row)
+    y = state.item_factors[columns].astype(np.float64)
+    weights = objective.weights(counts, np.float64)
     user_regularization = objective.row_regularization(
-        regularization, np.array([own.nnz]), len(state.items)
+        regularization, np.array([len(columns)]), len(state.items)
     )[0]
-    system = objective.unobserved_weight * gram(state.item_factors) + (y.T * weights) @ y
-    system += user_regularization * np.eye(len(system))
-    # The pseudo-inverse gives the minimum-norm solution if the system is singular.
-    direction = np.linalg.pinv(system, hermitian=True) @ state.item_factors[column]
-    terms: np.ndarray = (weights + objective.target_shift) * (y @ direction)
+    # Starting BLAS threads would take longer than these small products.
+    with single_threaded_blas():
+        system = objective.unobserved_weight * state.prepared.items.gram + (y.T * weights) @ y
+        system[np.diag_indices_from(system)] += user_regularization
+        direction = _solve(system, state.item_factors[column].astype(np.float64))
+        terms: np.ndarray = (weights + objective.target_shift) * (y @ direction)
     return terms
+
+
+def _row(matrix: sparse.csr_matrix, row: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the columns and the values of the entries of a row."""
+    entries = slice(int(matrix.indptr[row]), int(matrix.indptr[row + 1]))
+    return matrix.indices[entries], matrix.data[entries]
+
+
+def _solve(system: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Solve a symmetric system; if it is singular, return its minimum-norm solution."""
+    lower, failed = dpotrf(system, lower=True)
+    pivots = np.diag(lower) ** 2
+    if failed or pivots.min() <= LEAST_PIVOT * pivots.max():
+        minimum: np.ndarray = np.linalg.pinv(system, hermitian=True) @ target
+        return minimum
+    solution: np.ndarray = dpotrs(lower, target, lower=True)[0]
+    return solution
 
 
 def explain_score(
@@ -65,7 +87,7 @@ def explain_score(
     row, column = int(rows[0]), int(columns[0])
     terms = contributions(state, objective, regularization, row, column)
     largest = np.argsort(-terms, kind="stable")[:n]
-    own = state.train_counts()[[row]].indices[largest]
+    own = _row(state.train_counts(), row)[0][largest]
     names = {} if state.item_names is None else {"name": state.item_names[own]}
     frame: pd.DataFrame = pd.DataFrame(
         {"item": state.items[own], **names, "contribution": terms[largest]}

@@ -29,9 +29,15 @@ class FoldIn(Parametrized, Recommender):
 
     def fitted_params(self) -> Parameters:
         """Return the parameters that the model was fitted with, but the present ``num_threads``."""
-        present = self.get_params()
-        fitted = {**present, **(self.state.params or {}), "num_threads": present["num_threads"]}
-        return validate_parameters(fitted)
+        state = self.state
+        kept = state.prepared.parameters
+        if kept is not None and kept[0] is self.num_threads:
+            return kept[1]
+        present, fitted = self.get_params(), state.params or {}
+        params = validate_parameters({**present, **fitted, "num_threads": present["num_threads"]})
+        if fitted.keys() >= present.keys():
+            state.prepared.parameters = self.num_threads, params
+        return params
 
     def fold_in_users(self, data: Any) -> np.ndarray:
         """Return the exact factors of new users, given their interactions.
@@ -131,7 +137,7 @@ class FoldIn(Parametrized, Recommender):
         named = isinstance(interactions, Interactions)
         users = interactions.users if named else np.arange(matrix.shape[0])
         popular = Fallback(fallback=fallback).popular(np.ones(len(users), dtype=bool))
-        factors = self.fold_in_users(matrix)
+        factors = _fold_in(matrix, state.prepared.items, self.fitted_params(), 0)
         seen = ItemLists.of(matrix)
         unknown = nothing_known(seen.counts, factors)
         query = Query(users, factors, seen if exclude_seen else None, unknown, popular)
@@ -142,9 +148,11 @@ def _fold_in(
     rows: sparse.csr_matrix, fixed: AxisFactors, params: Parameters, side: int
 ) -> np.ndarray:
     """Return the factors of ``rows``, which are users (side 0) or items (side 1)."""
-    check_weights(rows, params)
-    check_regularization(np.diff(rows.indptr), rows.shape[1], params, side)
     dtype = fixed.factors.dtype
-    prepared = Side.of(rows, params.objective, params.regularization[side], dtype)
+    with np.errstate(over="ignore", invalid="ignore"):
+        prepared = Side.of(rows, params.objective, params.regularization[side], dtype)
+    if not (np.isfinite(prepared.weights).all() and np.isfinite(prepared.regularization).all()):
+        check_weights(rows, params)
+        check_regularization(np.diff(rows.indptr), rows.shape[1], params, side)
     threads = params.sweep.num_threads
     return fold_in(fixed.fold_in_system(prepared, threads), prepared, threads)

@@ -16,9 +16,11 @@ from scipy import sparse
 from wrmf.data.checks import is_integer
 from wrmf.data.id_index import IdIndex, as_id_list, object_array
 from wrmf.model.names import NameIndex
+from wrmf.model.parameters import Parameters
 from wrmf.numerics.codes import Codes
 from wrmf.numerics.fold_in import FoldInSystem
 from wrmf.numerics.isa import isa_number
+from wrmf.numerics.objective import gram
 from wrmf.numerics.ranking import row_lengths
 from wrmf.numerics.side import Side
 from wrmf.numerics.threads import kernel_threads
@@ -162,6 +164,11 @@ class AxisFactors(Parts):
         return super().nbytes + sum(system.nbytes for system in systems)
 
     @part
+    def gram(self) -> np.ndarray:
+        """The Gram matrix of the factors, float64 (k, k)."""
+        return gram(self.factors)
+
+    @part
     def lengths(self) -> np.ndarray:
         """The norm of each row, of the dtype of the factors."""
         return row_lengths(self.factors)
@@ -236,6 +243,8 @@ class Prepared:
         self.user_ids, self.item_ids = ids
         self.users, self.items = factors
         self.train = train
+        # The validated parameters of the fit, and the number of threads that they hold.
+        self.parameters: tuple[int, Parameters] | None = None
 
     @classmethod
     def of(cls, arrays: Arrays, earlier: Prepared | None = None) -> Prepared:

@@ -42,7 +42,7 @@ class FoldInSystem:
 
     @classmethod
     def of(cls, fixed: np.ndarray, side: Side, threads: int) -> FoldInSystem:
-        """Return the system of ``fixed`` factors for sides whose parameters are those of ``side``."""
+        """Return the system of ``fixed`` factors for all sides with the parameters of ``side``."""
         fixed, isa = np.ascontiguousarray(fixed), isa_number()
         shared = Shared.of(side, fixed, threads)
         frame, dtype = shared.frame, fixed.dtype

@@ -9,7 +9,7 @@ from numpy.typing import DTypeLike
 from scipy.linalg import eigh
 from scipy.linalg.lapack import dpotrf, dtrtri
 
-__all__ = ["Frame"]
+__all__ = ["LEAST_PIVOT", "Frame"]
 
 # A Cholesky factor is used if its smallest pivot is above LEAST_PIVOT times the largest; otherwise
 # it would be too inaccurate.
