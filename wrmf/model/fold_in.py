@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, TypeVar
 
 import numpy as np
 from scipy import sparse
@@ -13,7 +14,7 @@ from wrmf.model.filters import ItemFilter
 from wrmf.model.limits import check_regularization, check_weights
 from wrmf.model.lists import ranked_items
 from wrmf.model.parameters import Parameters, Parametrized, validate_parameters
-from wrmf.model.prepared import AxisFactors
+from wrmf.model.prepared import REQUESTS, AxisFactors
 from wrmf.model.queries import Fallback, Query, nothing_known
 from wrmf.model.recommendations import Recommendations
 from wrmf.model.recommender import Recommender
@@ -22,6 +23,10 @@ from wrmf.numerics.item_lists import ItemLists
 from wrmf.numerics.side import Side
 
 __all__ = ["FoldIn"]
+
+DEFAULT_REQUESTS = [name for name in REQUESTS if name not in ("similar_users", "fold_in_items")]
+
+Model = TypeVar("Model", bound="FoldIn")
 
 
 class FoldIn(Parametrized, Recommender):
@@ -38,6 +43,63 @@ class FoldIn(Parametrized, Recommender):
         if fitted.keys() >= present.keys():
             state.prepared.parameters = self.num_threads, params
         return params
+
+    def prepare(self: Model, requests: Iterable[str] | None = None) -> Model:
+        """Compute what single requests need, before the first of them comes.
+
+        Without this call each part is computed by the first request that needs it. A service that
+        starts worker processes by forking, such as gunicorn with ``preload_app``, prepares the
+        model first, so that all workers share the memory.
+
+        Parameters
+        ----------
+        requests : iterable of str, optional
+            The kinds of requests to prepare for: "ids", "recommend", "similar_items",
+            "similar_users", "fold_in_users", "fold_in_items", "explain" and "fallback". By default
+            all but "similar_users" and "fold_in_items".
+
+        Returns
+        -------
+        The model itself.
+
+        Raises
+        ------
+        ValueError
+            For another kind of request, and for factors that are not finite.
+
+        Notes
+        -----
+        With float32 factors, "recommend" and "similar_items" together take about a quarter of the
+        memory of the item factors and 32 bytes an item, "similar_users" the same for users. "ids"
+        take about 34 bytes for each id that is not its position, "fallback" 16 bytes an item, and
+        the others some megabytes at most. ``prepared_bytes`` has the sum.
+
+        Training and assigned factors throw away what depends on them; ids are kept. Nothing of it
+        is saved, copied or pickled. Any number of threads may ask at the same time.
+
+        Examples
+        --------
+        >>> import numpy as np, wrmf
+        >>> likes = np.indices((6, 6)).sum(axis=0) % 2
+        >>> model = wrmf.WRMF(factors=2, random_state=0).fit(likes).prepare(["recommend"])
+        >>> 0 < model.prepared_bytes < model.prepare().prepared_bytes
+        True
+        """
+        state, params = self.state, self.fitted_params()
+        chosen = DEFAULT_REQUESTS if requests is None else list(requests)
+        for request in chosen:
+            if request not in REQUESTS:
+                raise ValueError(
+                    f"requests must be of {', '.join(map(repr, REQUESTS))}, got {request!r}"
+                )
+        for request in chosen:
+            state.prepared.compute(request)
+        for side, request in enumerate(("fold_in_users", "fold_in_items")):
+            if request in chosen:
+                fixed = state.prepared.users if side else state.prepared.items
+                no_entries = sparse.csr_matrix((1, len(fixed.factors)), dtype=np.float32)
+                _fold_in(no_entries, fixed, params, side)
+        return self
 
     def fold_in_users(self, data: Any) -> np.ndarray:
         """Return the exact factors of new users, given their interactions.

@@ -8,6 +8,7 @@ another. Nothing here is compared, copied, pickled or saved.
 from __future__ import annotations
 
 from collections.abc import Callable
+from operator import attrgetter
 from typing import Any, Generic, Protocol, TypeVar, overload
 
 import numpy as np
@@ -26,7 +27,19 @@ from wrmf.numerics.side import Side
 from wrmf.numerics.threads import kernel_threads
 from wrmf.numerics.tiles import SortedItems
 
-__all__ = ["AxisFactors", "AxisIds", "Prepared"]
+__all__ = ["REQUESTS", "AxisFactors", "AxisIds", "Prepared"]
+
+# The parts that each kind of request needs.
+REQUESTS = {
+    "ids": ("user_ids.index", "item_ids.index"),
+    "recommend": ("items.codes",),
+    "similar_items": ("items.codes",),
+    "similar_users": ("users.codes",),
+    "fold_in_users": (),
+    "fold_in_items": (),
+    "explain": ("items.gram",),
+    "fallback": ("train.most_popular",),
+}
 
 Value = TypeVar("Value")
 Holder = TypeVar("Holder", bound="Parts")
@@ -263,6 +276,11 @@ class Prepared:
         """Return what stays valid once the content of the factor arrays has changed."""
         factors = AxisFactors(self.users.factors), AxisFactors(self.items.factors)
         return Prepared((self.user_ids, self.item_ids), factors, self.train)
+
+    def compute(self, request: str) -> None:
+        """Compute what a request of ``REQUESTS`` needs, except the systems of fold-ins."""
+        for part_of in REQUESTS[request]:
+            attrgetter(part_of)(self)
 
     @property
     def nbytes(self) -> int:

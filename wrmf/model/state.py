@@ -231,6 +231,11 @@ class FactorModel:
         self.state = replace(self.state, item_factors=array)
 
     @property
+    def prepared_bytes(self) -> int:
+        """The memory of what has been computed for requests so far; see ``prepare``."""
+        return self.state.prepared.nbytes
+
+    @property
     def users(self) -> np.ndarray:
         """The user ids, in the order of ``user_factors``."""
         return self.state.users
