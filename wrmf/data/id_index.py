@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from wrmf.data.texts import TextIds
+
 __all__ = ["IdIndex", "as_id_list", "describe_unknown", "object_array"]
 
 # Up to FEW ids are looked up one by one, which takes a microsecond each. A pandas index of the
@@ -46,8 +48,8 @@ class IdIndex:
 
     Parameters
     ----------
-    ids : int64 or object (n,)
-        Distinct ids. The array is kept, not copied.
+    ids : int64 or object (n,), or TextIds
+        Distinct ids. The array is kept, not copied. ``TextIds`` need no table.
     axis : {"users", "items"}
         What error messages call the axis.
 
@@ -65,9 +67,12 @@ class IdIndex:
     array([1])
     """
 
-    def __init__(self, ids: np.ndarray, axis: str) -> None:
+    def __init__(self, ids: np.ndarray | TextIds, axis: str) -> None:
         self.ids, self.axis = ids, axis
         self._is_range = False
+        if isinstance(ids, TextIds):
+            self._kind = "sorted"
+            return
         if ids.dtype == np.int64:
             self._kind = "int"
             self._is_range = np.array_equal(ids, np.arange(len(ids)))
@@ -91,7 +96,7 @@ class IdIndex:
     @property
     def nbytes(self) -> int:
         """The approximate size of the table in bytes, without the ids."""
-        if self._is_range:
+        if self._is_range or self._kind == "sorted":
             return 0
         slots = 1 << max(5, (len(self.ids) * 13 // 10).bit_length())
         return 16 * slots + slots // 4
@@ -116,6 +121,8 @@ class IdIndex:
     def positions(self, ids: Sequence[Any] | np.ndarray) -> np.ndarray:
         """Return the position of each id, int64; −1 for an unknown one."""
         try:
+            if isinstance(self.ids, TextIds):
+                return self.ids.get_indexer(ids)
             if self._kind == "int":
                 wanted = _as_int64(ids) if len(ids) > FEW else None
                 if wanted is not None and self._is_range:

@@ -35,7 +35,7 @@ class Factors:
     user_factors, item_factors : ndarray (n_users, k), (n_items, k)
         Both float32 or both float64.
     users, items : ndarray (n_users,), (n_items,), int64 or object
-        The external ids of the rows.
+        The external ids of the rows; of a mapped file, ``TextIds``.
     train_matrix : scipy.sparse.csr_matrix (n_users, n_items), or None
         The data that the model was last fitted to; of dtype bool if only the pairs are known and
         not their counts, and None if the model was saved without it.
@@ -238,17 +238,18 @@ class FactorModel:
     @property
     def users(self) -> np.ndarray:
         """The user ids, in the order of ``user_factors``."""
-        return self.state.users
+        return np.asarray(self.state.users)
 
     @property
     def items(self) -> np.ndarray:
         """The item ids, in the order of ``item_factors``."""
-        return self.state.items
+        return np.asarray(self.state.items)
 
     @property
     def item_names(self) -> np.ndarray | None:
         """Readable names of the items, in the order of ``items``, or None."""
-        return self.state.item_names
+        names = self.state.item_names
+        return None if names is None else np.asarray(names)
 
     @property
     def train_matrix(self) -> sparse.csr_matrix | None:
