@@ -18,6 +18,7 @@ __all__ = ["TextArray", "TextIds"]
 
 # From this number of lookups on, hashing all ids once takes less time than a search for each.
 MANY = 20_000
+DAMAGED = "the texts of a mapped file are damaged: replace the file"
 
 
 class TextArray:
@@ -80,8 +81,7 @@ class TextArray:
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, (int, np.integer)) and not isinstance(index, bool):
             position = range(len(self))[index]
-            start, end = self.offsets[position : position + 2]
-            return self.content[start:end].tobytes().decode()
+            return _as_objects(self._arrow.slice(position, 1))[0]
         if isinstance(index, slice):
             index = np.arange(len(self))[index]
         rows = np.asarray(index)
@@ -212,7 +212,7 @@ class TextIds(TextArray):
             middle = (low + high) // 2
             position = order[middle]
             if not 0 <= position < len(order):
-                raise ValueError("the order of ids is damaged: load the file with verify=True")
+                raise ValueError(DAMAGED)
             present = bytes(content[offsets[position] : offsets[position + 1]])
             if present == key:
                 return position
@@ -255,5 +255,8 @@ def _has_utf8(text: str | None) -> bool:
 
 def _as_objects(array: pa.LargeStringArray) -> np.ndarray:
     """Return the texts of an arrow array as a new array of dtype object."""
-    texts: np.ndarray = array.to_numpy(zero_copy_only=False).astype(object, copy=False)
+    try:
+        texts: np.ndarray = array.to_numpy(zero_copy_only=False).astype(object, copy=False)
+    except pa.ArrowException:
+        raise ValueError(DAMAGED) from None
     return texts if texts.flags.writeable else texts.copy()

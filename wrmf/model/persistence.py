@@ -1,91 +1,221 @@
-"""A fitted model in one file: a zip of plain NumPy arrays and JSON, without pickle.
+"""What a model file consists of, and how it is written, read and mapped.
 
-``model.json`` holds the name and version of the format, the parameters that the model was fitted
-with, the parameters changed since, and the ids and names that are not plain arrays. Each array is a
-member ``<name>.npy``. The checksums of the zip format detect damage.
+A file holds arrays and texts in the layout of safetensors (:mod:`wrmf.model.tensors`): factors,
+ids, names and the training matrix as arrays; parameters as JSON in the text ``model``. Nothing in
+it is executed. Files of format versions 1 and 2 are read by :mod:`wrmf.model.zip_files`.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import zipfile
+import stat
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
-from scipy import sparse
 
-from wrmf.data.checks import as_csr
-from wrmf.data.interactions import object_array
 from wrmf.files import replacing
-from wrmf.model.parameters import dtype_name
-from wrmf.model.saved_ids import has_types, ids_from_json, ids_to_json
-from wrmf.model.state import Factors
+from wrmf.model.saved_ids import ids_from_arrays, ids_to_arrays, names_from_arrays, names_to_arrays
+from wrmf.model.saved_parts import (
+    as_canonical,
+    check_values,
+    matrix_from_arrays,
+    params_from_json,
+    params_to_json,
+)
+from wrmf.model.state import DTYPES, Factors
+from wrmf.model.tensors import Tensors, read_tensors, write_tensors
+from wrmf.model.zip_files import MAGIC, read_zip
 
-__all__ = ["explain_failures", "read_model", "write_model"]
+__all__ = ["SaveOptions", "decode", "encode", "explain_failures", "read_model", "write_model"]
 
 FORMAT = "wrmf-model"
-# Version 2 stores ids of types that JSON does not have, each with the name of its type. A model
-# without such ids is written as version 1.
-VERSION = 2
+VERSION = 3
+TRAIN = (True, False, "seen")
+HALF = "float16"
 
 
-def write_model(path: str | os.PathLike[str], params: Mapping[str, Any], factors: Factors) -> None:
-    """Write parameters and factors to one file, which replaces an older one in one step.
+@dataclass(frozen=True)
+class SaveOptions:
+    """How much of a model is saved, and in which precision.
 
-    A ``random_state`` that is a generator is saved as None: its stream cannot be continued.
+    Attributes
+    ----------
+    train : {True, False, "seen"}
+        Whether to save the training matrix; "seen" saves only its pairs, without counts.
+    dtype : {"float16"} or None
+        The precision of factors in the file; by default that of the model.
+    """
+
+    train: bool | str = True
+    dtype: Any = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.train, (bool, str)) or self.train not in TRAIN:
+            raise ValueError(f"train must be one of {TRAIN}, got {self.train!r}")
+        if self.dtype is not None and self.dtype not in (HALF, np.float16):
+            raise ValueError(f"dtype must be None or {HALF!r}, got {self.dtype!r}")
+
+    def stored(self, factors: np.ndarray, side: str) -> np.ndarray:
+        """Return factors in the precision of the file."""
+        if self.dtype is None:
+            return factors
+        with np.errstate(over="ignore"):
+            half: np.ndarray = factors.astype(np.float16)
+        if not np.isfinite(half).all():
+            largest = np.abs(factors).max()
+            raise ValueError(
+                f"{side} factors reach {largest:g}, and float16 holds at most 65504: save with "
+                "dtype=None"
+            )
+        return half
+
+
+def encode(params: Mapping[str, Any], factors: Factors, options: SaveOptions) -> Tensors:
+    """Return the content of a model file.
 
     Parameters
     ----------
-    path : str or path
     params : mapping of parameter name to value
         The present parameters; ``factors.params`` are those that the model was fitted with.
     factors : Factors
+    options : SaveOptions
 
     Raises
     ------
     TypeError
         For ids of a type that is not in :mod:`wrmf.model.saved_ids`, or a parameter that JSON
         cannot hold.
-    FileNotFoundError, IsADirectoryError, OSError
-        If the file cannot be written; see :func:`wrmf.files.replacing`.
+    ValueError
+        For factors beyond the range of float16, if this is asked for.
     """
-    header, arrays = _encode(params, factors)
-    text = json.dumps(header)
-    with replacing(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr("model.json", text)
-        for name, array in arrays.items():
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                contiguous = np.ascontiguousarray(array)
-                np.lib.format.write_array(member, contiguous, allow_pickle=False)
+    present = params_to_json(params)
+    fitted = present if factors.params is None else params_to_json(factors.params)
+    # Compared as JSON, since True equals 1, and is no valid number.
+    changed = {
+        name: value
+        for name, value in present.items()
+        if json.dumps(value) != json.dumps(fitted.get(name, value))
+    }
+    header = {
+        "params": fitted,
+        "changed_params": changed,
+        "iterations_done": factors.iterations_done,
+        "numbered": factors.numbered,
+        "dtype": factors.dtype.name,
+    }
+    arrays = {
+        "item_factors": options.stored(factors.item_factors, "item"),
+        "user_factors": options.stored(factors.user_factors, "user"),
+        **ids_to_arrays("users", factors.users),
+        **ids_to_arrays("items", factors.items),
+        **names_to_arrays("item_names", factors.item_names),
+        **_train_arrays(factors, options.train),
+    }
+    texts = {"format": FORMAT, "version": str(VERSION), "model": json.dumps(header)}
+    return Tensors(arrays, texts)
 
 
-def read_model(path: str | os.PathLike[str]) -> tuple[dict[str, Any], Factors]:
-    """Return the parameters and factors that :func:`write_model` wrote.
+def decode(content: Tensors, *, lazy: bool, verify: bool) -> tuple[dict[str, Any], Factors]:
+    """Return the parameters that differ from ``factors.params``, and the factors.
 
-    Only those parameters are returned that differ from ``factors.params``.
+    Parameters
+    ----------
+    content : Tensors
+    lazy : bool
+        Whether texts are decoded only when they are read.
+    verify : bool
+        Whether to check everything, including all that cannot make a kernel read or write beyond
+        an array: texts, distinct ids, finite factors and counts.
 
     Raises
     ------
-    FileNotFoundError
-        If there is no such file.
+    ValueError, TypeError, KeyError
+        For content that :func:`encode` does not write.
+    """
+    header, arrays = _header(content.metadata), content.arrays
+    dtype = np.dtype(header["dtype"])
+    if dtype not in DTYPES:
+        raise ValueError(f"its factors are of the unknown dtype {header['dtype']!r:.40}")
+    users = ids_from_arrays("users", arrays, lazy=lazy, verify=verify)
+    items = ids_from_arrays("items", arrays, lazy=lazy, verify=verify)
+    factors = Factors(
+        user_factors=_as_precise(arrays["user_factors"], dtype),
+        item_factors=_as_precise(arrays["item_factors"], dtype),
+        users=users,
+        items=items,
+        train_matrix=_train_matrix(arrays, (len(users), len(items)), verify),
+        iterations_done=header["iterations_done"],
+        item_names=names_from_arrays("item_names", arrays, lazy=lazy, verify=verify),
+        params=params_from_json(header["params"]),
+        numbered=header["numbered"],
+    )
+    _check_fields(factors)
+    if verify:
+        factors.check_finite()
+    return params_from_json(header["changed_params"]), factors
+
+
+def write_model(path: str | os.PathLike[str], content: Tensors) -> None:
+    """Write the content of a model to a file, which replaces an older one in one step.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError, OSError
+        If the file cannot be written; see :func:`wrmf.files.replacing`.
+    """
+    with replacing(path) as file:
+        write_tensors(file, content)
+
+
+def read_model(
+    path: str | os.PathLike[str], *, mapped: bool = False, verify: bool = True
+) -> tuple[dict[str, Any], Factors]:
+    """Return the parameters and factors that :func:`write_model` wrote.
+
+    Parameters
+    ----------
+    path : str or path
+    mapped : bool, default False
+        Whether arrays are read-only views of the file.
+    verify : bool, default True
+        Whether to compare checksums and check all values. Everything that could make a kernel read
+        or write beyond an array is checked in any case.
+
+    Returns
+    -------
+    changed_params : dict
+        The parameters that differ from ``factors.params``.
+    factors : Factors
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError, PermissionError
+        If there is no such file, or it cannot be opened.
     ValueError
         For a file that is truncated, damaged, not a model, or of a later format version.
     """
-    source = Path(path)
-    if not source.exists():
-        raise FileNotFoundError(f"no such model file: {source}")
-    with explain_failures(source), zipfile.ZipFile(source) as archive:
-        header = _read_header(archive)
-        arrays = {
-            name.removesuffix(".npy"): _read_array(archive, name)
-            for name in archive.namelist()
-            if name.endswith(".npy")
-        }
-        return _decode(header, arrays)
+    with _opened(path) as file, explain_failures(path):
+        is_zip = file.read(len(MAGIC)) == MAGIC
+        file.seek(0)
+        if not is_zip:
+            content = read_tensors(file, mapped=mapped, verify=verify)
+            return decode(content, lazy=mapped, verify=verify)
+        changed, factors = read_zip(file, FORMAT)
+        _check_fields(factors)
+        factors.check_finite()
+    if mapped:
+        warnings.warn(
+            f"{path} is of a format that cannot be mapped, so it was read into memory: save the "
+            "model again to write the present format",
+            stacklevel=3,
+        )
+    return changed, factors
 
 
 @contextmanager
@@ -93,113 +223,77 @@ def explain_failures(path: str | os.PathLike[str]) -> Iterator[None]:
     """Turn errors from within the block into a ``ValueError`` that names the file."""
     try:
         yield
-    except (zipfile.BadZipFile, KeyError, TypeError, EOFError, OSError, ValueError) as error:
-        raise ValueError(f"{path} is not a readable wrmf model file: {error}") from error
+    except MemoryError:
+        # Nothing larger than the file is allocated: the file is too large for this machine.
+        raise
+    except Exception as error:
+        # What a damaged file raises in zipfile, json or NumPy is of many types, struct.error and
+        # RecursionError among them.
+        reason = str(error) or type(error).__name__
+        raise ValueError(f"{path} is not a readable wrmf model file: {reason}") from error
 
 
-def _read_header(archive: zipfile.ZipFile) -> dict[str, Any]:
-    header = json.loads(archive.read("model.json"))
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
+@contextmanager
+def _opened(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """Open a model file; what is not a file is refused, as a pipe would wait for ever."""
+    source = Path(path)
+    if not source.exists():
+        raise FileNotFoundError(f"no such model file: {source}")
+    if source.is_dir():
+        raise IsADirectoryError(f"{source} is a folder: name a file in it")
+    if not stat.S_ISREG(source.stat().st_mode):
+        raise ValueError(f"{source} is not a readable wrmf model file: it is no regular file")
+    with source.open("rb") as file:
+        yield file
+
+
+def _header(metadata: Mapping[str, str]) -> dict[str, Any]:
+    """Return the text ``model`` as an object, after checking format and version."""
+    if metadata.get("format") != FORMAT:
         raise ValueError("it does not name the format")
-    if header["version"] > VERSION:
+    version = metadata["version"]
+    if version != str(VERSION):
         raise ValueError(
-            f"its format version is {header['version']}, this wrmf reads up to {VERSION}: "
-            "update wrmf"
+            f"its format version is {version!r:.20}, this wrmf reads up to {VERSION}: update wrmf"
         )
+    header = json.loads(metadata["model"])
+    if not isinstance(header, dict):
+        raise ValueError("its description of the model is not an object")
     return header
 
 
-def _read_array(archive: zipfile.ZipFile, name: str) -> np.ndarray:
-    with archive.open(name) as member:
-        array: np.ndarray = np.lib.format.read_array(member, allow_pickle=False)
-        # zipfile compares the checksum only once a member is read to its end.
-        member.read()
-    return array
+def _check_fields(factors: Factors) -> None:
+    """Raise a ValueError for fields of other types, which would fail only later."""
+    done, numbered = factors.iterations_done, factors.numbered
+    if type(done) is not int or done < 0 or type(numbered) is not bool:
+        raise ValueError(
+            f"it has the fields iterations_done={done!r:.40}, numbered={numbered!r:.40}"
+        )
 
 
-def _encode(
-    params: Mapping[str, Any], factors: Factors
-) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Return the content of ``model.json``, and the arrays by name."""
-    present = _params_to_json(params)
-    fitted = present if factors.params is None else _params_to_json(factors.params)
-    changed = {name: value for name, value in present.items() if value != fitted.get(name, value)}
-    matrix = factors.train_counts()
-    ids = {"users": factors.users, "items": factors.items}
-    listed = {
-        axis: ids_to_json(array, axis[:-1]) if array.dtype == object else None
-        for axis, array in ids.items()
-    }
-    typed = any(has_types(value) for values in listed.values() for value in values or ())
-    header = {
-        "format": FORMAT,
-        "version": VERSION if typed else 1,
-        "params": fitted,
-        "iterations_done": factors.iterations_done,
-        "shape": list(matrix.shape),
-        **listed,
-    }
-    # These fields were added later. They are written only if needed.
-    if changed:
-        header["changed_params"] = changed
-    if factors.item_names is not None:
-        header["item_names"] = [str(name) for name in factors.item_names]
-    if factors.numbered:
-        header["numbered"] = True
-    arrays = {
-        "user_factors": factors.user_factors,
-        "item_factors": factors.item_factors,
-        "train_data": matrix.data,
-        "train_indices": matrix.indices,
-        "train_indptr": matrix.indptr,
-        **{axis: array for axis, array in ids.items() if listed[axis] is None},
-    }
-    return header, arrays
+def _as_precise(factors: np.ndarray, dtype: np.dtype[Any]) -> np.ndarray:
+    """Return factors of a file in the dtype of the model."""
+    if factors.dtype not in (dtype, np.float16):
+        raise ValueError(f"its factors are {factors.dtype}, not {dtype}")
+    return factors.astype(dtype, copy=False)
 
 
-def _decode(
-    header: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
-) -> tuple[dict[str, Any], Factors]:
-    names = header.get("item_names")
-    compressed = arrays["train_data"], arrays["train_indices"], arrays["train_indptr"]
-    ids = {
-        axis: arrays[axis] if header[axis] is None else ids_from_json(header[axis])
-        for axis in ("users", "items")
-    }
-    factors = Factors(
-        users=ids["users"],
-        items=ids["items"],
-        user_factors=arrays["user_factors"],
-        item_factors=arrays["item_factors"],
-        train_matrix=as_csr(sparse.csr_matrix(compressed, shape=tuple(header["shape"]))),
-        iterations_done=int(header["iterations_done"]),
-        item_names=None if names is None else object_array(names),
-        params=_params_from_json(header["params"]),
-        numbered=bool(header.get("numbered", False)),
-    )
-    return _params_from_json(header.get("changed_params", {})), factors
+def _train_arrays(factors: Factors, train: bool | str) -> dict[str, np.ndarray]:
+    if not train or factors.train_matrix is None:
+        return {}
+    matrix = as_canonical(factors.train_matrix)
+    arrays = {"train.indptr": matrix.indptr, "train.indices": matrix.indices}
+    if train != "seen" and matrix.dtype != bool:
+        arrays["train.data"] = matrix.data
+    return arrays
 
 
-def _params_to_json(params: Mapping[str, Any]) -> dict[str, Any]:
-    """Return parameters as JSON values."""
-    seed = params["random_state"]
-    plain = {
-        **params,
-        "random_state": seed if isinstance(seed, (int, np.integer)) else None,
-        "dtype": dtype_name(params["dtype"]),
-    }
-    text = json.dumps(plain, default=_as_plain_number)
-    decoded: dict[str, Any] = json.loads(text)
-    return decoded
-
-
-def _params_from_json(params: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        name: tuple(value) if isinstance(value, list) else value for name, value in params.items()
-    }
-
-
-def _as_plain_number(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        return value.item()
-    raise TypeError(f"cannot save a parameter of type {type(value).__name__}: {value!r}")
+def _train_matrix(arrays: Mapping[str, np.ndarray], shape: tuple[int, int], verify: bool) -> Any:
+    """Return the training matrix of a file: of counts, of bools, or None."""
+    if "train.indptr" not in arrays:
+        return None
+    data = arrays.get("train.data")
+    matrix = matrix_from_arrays(data, arrays["train.indices"], arrays["train.indptr"], shape)
+    if verify and data is not None:
+        check_values(matrix)
+    return matrix

@@ -1,14 +1,18 @@
-"""Converts ids to JSON values and back, without loss.
+"""Converts ids and names to what model files hold and back, without loss.
 
-Strings, numbers and bools are stored unchanged, and a tuple as a list. A value of another type is
-stored as an object of one member, whose name is the type: ``{"UUID": "…"}``.
+Ids that are all whole numbers are an int64 array. Ids that are all texts are their UTF-8 bytes,
+offsets and order. Other ids are JSON, in an array of bytes: texts, numbers and bools unchanged, a
+tuple as a list, and a value of another type as an object of one member, whose name is the type:
+``{"UUID": "…"}``.
 """
 
 from __future__ import annotations
 
 import base64
 import datetime as dt
-from collections.abc import Callable, Iterable
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -18,11 +22,21 @@ from uuid import UUID
 import numpy as np
 import pandas as pd
 
-from wrmf.data.interactions import object_array
+from wrmf.data.axes import object_array
+from wrmf.data.texts import TextArray, TextIds
 
-__all__ = ["check_ids", "has_types", "ids_from_json", "ids_to_json"]
+__all__ = [
+    "check_ids",
+    "ids_from_arrays",
+    "ids_from_json",
+    "ids_to_arrays",
+    "ids_to_json",
+    "names_from_arrays",
+    "names_to_arrays",
+]
 
 PLAIN_TYPES = (str, bool, int, float)
+FRACTION = re.compile(r"-?\d+(/\d+)?", re.A)
 
 
 @dataclass(frozen=True)
@@ -43,6 +57,13 @@ def _timestamp(parts: list[Any]) -> Any:
         # If this machine does not know the time zone, use the UTC offset instead. The instant is
         # the same, so the id is equal.
         return stamp
+
+
+def _fraction(text: str) -> Fraction:
+    # Fraction also reads "1e999999999", for which it would compute a number of that many digits.
+    if not FRACTION.fullmatch(text):
+        raise ValueError(f"{text!r} is not a fraction")
+    return Fraction(text)
 
 
 # The first type that matches an id is used, so subclasses come before their base classes.
@@ -71,7 +92,7 @@ ID_TYPES = {
     ),
     "UUID": _IdType(UUID, str, UUID),
     "Decimal": _IdType(Decimal, str, Decimal),
-    "Fraction": _IdType(Fraction, str, Fraction),
+    "Fraction": _IdType(Fraction, str, _fraction),
     "bytes": _IdType(bytes, lambda value: base64.b64encode(value).decode(), base64.b64decode),
 }
 
@@ -97,14 +118,140 @@ def ids_to_json(ids: np.ndarray | Iterable[Any], side: str) -> list[Any]:
     return [_to_json(value, side) for value in ids]
 
 
-def ids_from_json(values: list[Any]) -> np.ndarray:
-    """Return the object array of ids that ``ids_to_json`` converted to ``values``."""
-    return object_array([_from_json(value) for value in values])
+def ids_from_json(values: Any) -> np.ndarray:
+    """Return the object array of ids that ``ids_to_json`` converted to ``values``.
+
+    Raises
+    ------
+    ValueError
+        For what is not a list of distinct ids.
+    """
+    if not isinstance(values, list):
+        raise ValueError("its ids are not a list")
+    ids = object_array([_from_json(value) for value in values])
+    _check_distinct(ids)
+    return ids
 
 
-def has_types(value: Any) -> bool:
-    """Return whether a JSON value of ``ids_to_json`` contains a value stored with its type."""
-    return isinstance(value, dict) or (isinstance(value, list) and any(map(has_types, value)))
+def ids_to_arrays(name: str, ids: Any) -> dict[str, np.ndarray]:
+    """Return the arrays that hold ids in a file.
+
+    Parameters
+    ----------
+    name : {"users", "items"}
+        The arrays are called so, with an ending that says what they hold.
+    ids : ndarray or TextIds
+    """
+    if not isinstance(ids, TextIds):
+        array = np.asarray(ids)
+        if array.dtype.kind in "iu" and np.can_cast(array.dtype, np.int64):
+            return {name: array.astype(np.int64, copy=False)}
+        objects = array.astype(object, copy=False)
+        texts = _as_texts(objects, TextIds)
+        if texts is None:
+            return {f"{name}.json": _json_bytes(ids_to_json(objects, name[:-1]))}
+        ids = texts
+    return {
+        f"{name}.bytes": ids.content,
+        f"{name}.offsets": ids.offsets,
+        f"{name}.order": ids.order,
+    }
+
+
+def ids_from_arrays(
+    name: str, arrays: Mapping[str, np.ndarray], *, lazy: bool, verify: bool
+) -> Any:
+    """Return the ids that arrays of a file hold.
+
+    Parameters
+    ----------
+    name : {"users", "items"}
+    arrays : mapping of name to array
+    lazy : bool
+        Whether texts are decoded only when they are read.
+    verify : bool
+        Whether to check that ids are distinct and texts valid, for which all are read. Ids in JSON
+        are always checked.
+
+    Returns
+    -------
+    ndarray (n,) of int64 or object, or TextIds
+
+    Raises
+    ------
+    KeyError, ValueError
+        For arrays that :func:`ids_to_arrays` does not make.
+    """
+    if f"{name}.json" in arrays:
+        return ids_from_json(_from_json_bytes(arrays[f"{name}.json"]))
+    if name in arrays:
+        numbers = arrays[name]
+        if numbers.dtype != np.int64 or numbers.ndim != 1:
+            raise ValueError(f"its {name} are {numbers.dtype} of shape {numbers.shape}")
+        if verify:
+            _check_distinct(numbers)
+        return numbers
+    texts = TextIds(*(arrays[f"{name}.{part}"] for part in ("bytes", "offsets", "order")))
+    if verify:
+        texts.check()
+    return texts if lazy else np.array(texts)
+
+
+def names_to_arrays(name: str, names: Any) -> dict[str, np.ndarray]:
+    """Return the arrays that hold names in a file; none for None."""
+    if names is None:
+        return {}
+    if not isinstance(names, TextArray):
+        objects = object_array([str(text) for text in names])
+        texts = _as_texts(objects, TextArray)
+        if texts is None:
+            return {f"{name}.json": _json_bytes(objects.tolist())}
+        names = texts
+    return {f"{name}.bytes": names.content, f"{name}.offsets": names.offsets}
+
+
+def names_from_arrays(
+    name: str, arrays: Mapping[str, np.ndarray], *, lazy: bool, verify: bool
+) -> Any:
+    """Return the names that arrays of a file hold, as ``ids_from_arrays`` does, or None."""
+    if f"{name}.json" in arrays:
+        names = _from_json_bytes(arrays[f"{name}.json"])
+        if not isinstance(names, list) or not all(isinstance(text, str) for text in names):
+            raise ValueError("its names are not a list of texts")
+        return object_array(names)
+    if f"{name}.bytes" not in arrays:
+        return None
+    texts = TextArray(arrays[f"{name}.bytes"], arrays[f"{name}.offsets"])
+    if verify:
+        texts.check()
+    return texts if lazy else np.array(texts)
+
+
+def _as_texts(values: np.ndarray, kind: type[TextArray]) -> TextArray | None:
+    """Return an object array as texts, or None if a value is no text that UTF-8 can hold."""
+    if pd.api.types.infer_dtype(values, skipna=False) not in ("string", "empty"):
+        return None
+    try:
+        return kind.of(values)
+    except UnicodeEncodeError:
+        return None
+
+
+def _json_bytes(values: list[Any]) -> np.ndarray:
+    return np.frombuffer(json.dumps(values).encode(), np.uint8)
+
+
+def _from_json_bytes(content: np.ndarray) -> Any:
+    if (content.dtype, content.ndim) != (np.dtype(np.uint8), 1):
+        raise ValueError(f"its JSON is {content.dtype} of shape {content.shape}")
+    return json.loads(content.tobytes())
+
+
+def _check_distinct(ids: np.ndarray) -> None:
+    """Raise a ValueError for an id that is repeated or equal to another."""
+    # A dtype is named, as pandas would convert texts to one that cannot hold every text.
+    if not pd.Index(ids, dtype=ids.dtype, tupleize_cols=False).is_unique:
+        raise ValueError("it holds an id twice")
 
 
 def _one_of_each_type(ids: Iterable[Any]) -> list[Any]:
@@ -139,4 +286,6 @@ def _from_json(value: Any) -> Any:
         if name not in ID_TYPES:
             raise ValueError(f"it holds ids of the unknown type {name!r}: update wrmf")
         return ID_TYPES[name].from_json(content)
+    if value is None:
+        raise ValueError("it holds a null id")
     return value

@@ -1,4 +1,4 @@
-"""The model class, with training, loss, explanation, saving and loading."""
+"""The model class, with training, loss and explanation, and loading of a saved model."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from wrmf.data.checks import as_generator, as_positive_int
 from wrmf.data.interactions import Interactions, as_interactions
 from wrmf.model.axes import names_on_item_axis, on_own_axes
 from wrmf.model.explain import explain_score
-from wrmf.model.fold_in import FoldIn
 from wrmf.model.limits import check_limits
-from wrmf.model.persistence import explain_failures, read_model, write_model
+from wrmf.model.persistence import explain_failures, read_model
 from wrmf.model.saved_ids import check_ids
+from wrmf.model.saving import Saving
 from wrmf.model.state import Factors
 from wrmf.model.trainer import Trainer
 
 __all__ = ["WRMF", "load"]
 
 
-class WRMF(FoldIn):
+class WRMF(Saving):
     r"""Weighted regularised matrix factorisation by alternating least squares.
 
     Minimises, over user factors x and item factors y,
@@ -164,16 +164,8 @@ class WRMF(FoldIn):
         >>> wrmf.WRMF.from_factors(factors, alpha=1.0).predict(0, [0, 1])
         array([1., 0.])
         """
-        of_arrays = {"factors": factors.k, "dtype": factors.dtype.name}
-        model = cls(**{**(factors.params or {}), **of_arrays, **params})
-        if (factors.k, factors.dtype) != (model.factors, np.dtype(model.dtype)):
-            raise ValueError(
-                f"the state has {factors.k} factors of {factors.dtype}, but the parameters ask for "
-                f"{model.factors} of {np.dtype(model.dtype)}"
-            )
         factors.check_finite()
-        model.state = replace(factors, params=model.frozen_params())
-        return model
+        return cls.of_state(factors, params)
 
     def fit(
         self,
@@ -286,8 +278,14 @@ class WRMF(FoldIn):
         matrix = on_own_axes(data, state)
         check_limits(matrix, params)
         names = names_on_item_axis(data, state) if state.item_names is None else state.item_names
+        # Training writes to the factors, and those of a mapped file are read-only.
         self.state = replace(
-            state, train_matrix=matrix, params=self.frozen_params(), item_names=names
+            state,
+            user_factors=np.require(state.user_factors, requirements=["C", "W"]),
+            item_factors=np.require(state.item_factors, requirements=["C", "W"]),
+            train_matrix=matrix,
+            params=self.frozen_params(),
+            item_names=names,
         )
         return Trainer(self)
 
@@ -378,37 +376,34 @@ class WRMF(FoldIn):
         state, params = self.state, self.fitted_params()
         return explain_score(state, params.objective, params.regularization[0], user, item, n)
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the fitted model to one file of plain arrays, completely or not at all.
 
-        The file holds all that :func:`wrmf.load` needs to continue: parameters, ids, names,
-        factors and the training data. A ``random_state`` that is a generator is saved as None.
-
-        Raises
-        ------
-        TypeError, ValueError
-            For a parameter that JSON cannot hold, and a model that is not fitted.
-        FileNotFoundError, IsADirectoryError, OSError
-            If the file cannot be written.
-
-        Examples
-        --------
-        >>> import tempfile, numpy as np, wrmf
-        >>> model = wrmf.WRMF(factors=2, random_state=0).fit(np.eye(3))
-        >>> model.save(tempfile.mkdtemp() + "/model.wrmf")
-        """
-        write_model(path, self.get_params(), self.state)
-
-
-def load(path: str | os.PathLike[str]) -> WRMF:
+def load(path: str | os.PathLike[str], mmap: bool = False, verify: bool | None = None) -> WRMF:
     """Return the model that :meth:`WRMF.save` wrote to ``path``.
+
+    Parameters
+    ----------
+    path : str or path
+    mmap : bool, default False
+        Whether to map the file into memory instead of reading it. Factors, ids and training data
+        are then read by the system when they are used, and processes that map the same file share
+        them. Training copies the factors first; the file is never written to. It must not be
+        changed in place while it is mapped; :meth:`WRMF.save` replaces it instead.
+    verify : bool, optional
+        Whether to compare the checksums of all arrays and check all values, for which the whole
+        file is read. By default it is done unless the file is mapped. Sizes, shapes, parameters
+        and indices are checked in any case.
 
     Raises
     ------
-    FileNotFoundError
-        If there is no such file.
+    FileNotFoundError, IsADirectoryError, PermissionError
+        If there is no such file, or it cannot be opened.
     ValueError
         For a file that is truncated, damaged, not a model, or of a later format version.
+
+    Warns
+    -----
+    UserWarning
+        If a file of an old format is to be mapped; it is read into memory instead.
 
     Examples
     --------
@@ -418,6 +413,6 @@ def load(path: str | os.PathLike[str]) -> WRMF:
     >>> wrmf.load(path)
     WRMF(factors=2, random_state=0)
     """
-    params, factors = read_model(path)
+    changed, factors = read_model(path, mapped=mmap, verify=not mmap if verify is None else verify)
     with explain_failures(path):
-        return WRMF.from_factors(factors).set_params(**params)
+        return WRMF.restore(changed, factors)
