@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-__all__ = ["cache_folder", "replacing", "write_atomically"]
+__all__ = ["cache_folder", "replacing", "replacing_path", "write_atomically"]
 
 # The flag that opens files as binary on Windows, which would otherwise translate line ends.
 BINARY = getattr(os, "O_BINARY", 0)
@@ -32,6 +32,16 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     OSError
         If the file cannot be written.
     """
+    with replacing_path(path) as temporary, temporary.open("wb") as file:
+        yield file
+
+
+@contextmanager
+def replacing_path(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Return the path of an empty file that takes the place of ``path`` when the block ends.
+
+    For libraries that write to a path; otherwise as :func:`replacing`.
+    """
     target = Path(path).absolute()
     if not target.parent.is_dir():
         raise FileNotFoundError(f"no such folder: {target.parent}")
@@ -39,10 +49,10 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         raise IsADirectoryError(f"{path} is a folder: name a file in it")
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY, 0o666)
+    os.close(handle)
     try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
+        yield temporary
+        with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(target)
     except BaseException:
