@@ -16,6 +16,7 @@ FLOORS = [
     {"_ranking"},
     {"_serving"},
     {"numerics", "data"},
+    {"export"},
     {"model", "datasets"},
     {"evaluation"},
     {"search", "pictures", "versions"},

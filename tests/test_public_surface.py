@@ -25,7 +25,7 @@ FUNCTIONS = {
     "Split": "train test users fold_in unknown",
     "WRMF": "factors regularization alpha iterations unobserved_weight regularization_exponent "
     "objective confidence solver dtype num_threads random_state",
-    "load": "path",
+    "load": "path mmap verify",
     "evaluate": "model split metrics exclude_seen per_user on num_threads cold",
     "learning_curve": "model split epochs metrics",
     "grid_search": "model split grid epochs metric",
@@ -59,7 +59,8 @@ FUNCTIONS = {
     "WRMF.item_similarity": "self",
     "WRMF.predict": "self users items",
     "WRMF.explain": "self user item n",
-    "WRMF.save": "self path",
+    "WRMF.save": "self path train dtype",
+    "WRMF.export": "self kind path n_users",
     "WRMF.get_params": "self deep",
     "WRMF.set_params": "self",
     "LearningCurve.to_frame": "self",
@@ -93,6 +94,8 @@ DEFAULTS = {
     "Interactions.with_names": {"missing": "error"},
     "WRMF.recommend": {"users": None, "n": 10, "exclude_seen": True},
     "evaluate": {"exclude_seen": True, "per_user": False, "cold": "report"},
+    "load": {"mmap": False, "verify": None},
+    "WRMF.save": {"train": True, "dtype": None},
     "learning_curve": {"epochs": range(2, 40, 2), "metrics": ("precision@5", "mse")},
     "grid_search": {"metric": "precision@5", "journal": None},
     "datasets.synthetic_likes": {
@@ -186,4 +189,14 @@ def test_an_unknown_name_is_an_attribute_error():
 def test_importing_wrmf_loads_no_extra():
     loaded = {module.split(".")[0] for module in loaded_after("import wrmf")}
     # pandas itself loads pyarrow if that is installed.
-    assert loaded & {"matplotlib", "optuna", "dask", "polars"} == set()
+    extras = {
+        "matplotlib",
+        "optuna",
+        "dask",
+        "polars",
+        "faiss",
+        "hnswlib",
+        "usearch",
+        "safetensors",
+    }
+    assert loaded & extras == set()

@@ -1,4 +1,4 @@
-"""Writes a fitted model to a file, and makes a model of what a file holds."""
+"""Writes a fitted model to a file, for itself or for other programs, and restores it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from typing import Any, TypeVar
 import numpy as np
 
 from wrmf.data.checks import as_generator, as_positive_int
+from wrmf.export.export import KINDS, Export, Sample, Vectors, write_arrays, write_index
 from wrmf.model.fold_in import FoldIn
 from wrmf.model.persistence import SaveOptions, decode, encode, write_model
+from wrmf.model.saved_ids import ids_to_json
 from wrmf.model.state import Factors
+from wrmf.numerics.ranking import top_n
 
 __all__ = ["Saving"]
 
@@ -109,3 +112,71 @@ class Saving(FoldIn):
                 f"the model cannot be saved, as no load would accept it: {error}"
             ) from error
         write_model(path, content)
+
+    def export(
+        self, kind: str, path: str | os.PathLike[str], *, n_users: int = 1000, **options: Any
+    ) -> Export:
+        """Write the item vectors for other programs.
+
+        Parameters
+        ----------
+        kind : {"faiss", "usearch", "hnswlib", "npz"}
+            An index of one of these libraries, which finds the items with the highest inner
+            products with a user's factors approximately; or the factors and ids of both sides as
+            plain arrays.
+        path : str or path
+            Labels in an index are positions. The ids by position are a JSON list, in the file of
+            this path with ``.ids`` at its end; "npz" holds them itself.
+        n_users : int ≥ 1, default 1000
+            Users, drawn at random, for whom the 10 best items of the index are compared with the
+            exact ones.
+        **options
+            Of the index: ``build`` and ``search``, the numbers of candidates (200), and for faiss
+            ``factory`` ("HNSW32"), for usearch and hnswlib ``neighbours`` (32).
+
+        Returns
+        -------
+        Export
+            The files and the recall.
+
+        Raises
+        ------
+        ImportError
+            If the library is not installed: ``pip install "wrmf[faiss]"``, for example.
+        TypeError, ValueError
+            For an unknown kind or option.
+        FileNotFoundError, IsADirectoryError, OSError
+            If a file cannot be written.
+
+        Notes
+        -----
+        Indexes hold float32 vectors. Seen items are not left out, so ask an index for more items
+        than are shown. See docs/saving.md.
+
+        Examples
+        --------
+        >>> import tempfile, numpy as np, wrmf
+        >>> model = wrmf.WRMF(factors=2, random_state=0).fit(np.eye(3))
+        >>> model.export("npz", tempfile.mkdtemp() + "/model.npz")
+        npz: 3 items × 2 factors in ...model.npz
+        """
+        state, n_users = self.state, as_positive_int(n_users, "n_users")
+        if kind not in KINDS:
+            raise ValueError(f"kind must be one of {KINDS}, got {kind!r}")
+        state.check_finite()
+        items = Vectors(state.item_factors, ids_to_json(state.items.tolist(), "item"))
+        if kind == "npz":
+            if options:
+                raise TypeError(f"npz has no options, got {', '.join(options)}")
+            users = Vectors(state.user_factors, ids_to_json(state.users.tolist(), "user"))
+            return write_arrays(path, users, items)
+        return write_index(kind, path, items, self._sample(n_users), **options)
+
+    def _sample(self, n_users: int, n: int = 10) -> Sample:
+        """Return random users of whom something is known, and the exact n best items of each."""
+        state = self.state
+        known = np.flatnonzero(state.user_factors.any(axis=1))
+        drawn = as_generator(0).permutation(known)[:n_users]
+        queries = state.user_factors[drawn]
+        rows, _, _ = top_n(queries, state.item_factors, n, num_threads=self.num_threads)
+        return Sample(queries, rows)

@@ -1,0 +1,1 @@
+"""Writes item vectors for other programs: indexes of approximate search, or plain arrays."""
