@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 
@@ -79,3 +81,11 @@ def k_core(pairs, user_min, item_min):
         pairs = {(user, item) for user, item in pairs if items.count(item) >= item_min}
         if len(pairs) == n_before:
             return pairs
+
+
+def has_canonical_rows(indptr, indices, n_columns):
+    """Return whether the columns of each row of a CSR matrix are in range, sorted and distinct."""
+    rows = [indices[start:end].tolist() for start, end in itertools.pairwise(indptr)]
+    return all(
+        row == sorted(set(row)) and all(0 <= column < n_columns for column in row) for row in rows
+    )

@@ -128,7 +128,11 @@ def _check_structure(indptr: np.ndarray, indices: np.ndarray, shape: tuple[int, 
         part = indices[start : start + PART + 1]
         if part.min() < 0 or part.max() >= n_items:
             raise ValueError(f"columns of the training data must lie in 0 … {n_items - 1}")
-        falls = np.flatnonzero(part[1:] <= part[:-1]) + start + 1
-        # Where columns do not rise, the row of another user must begin.
-        if (indptr[np.searchsorted(indptr, falls)] != falls).any():
+        rises = part[1:] > part[:-1]
+        # From the last entry of a row to the first one of the next row, the column may fall.
+        # Of the dtype of indptr, or NumPy would convert all of indptr.
+        ends = np.array((start + 1, start + len(rises) + 1), dtype=indptr.dtype)
+        first, last = np.searchsorted(indptr, ends)
+        rises[indptr[first:last] - ends[0]] = True
+        if not rises.all():
             raise ValueError("columns of a user in the training data are repeated or not sorted")
