@@ -105,8 +105,8 @@ def encode(params: Mapping[str, Any], factors: Factors, options: SaveOptions) ->
     header = {
         "params": fitted,
         "changed_params": changed,
-        "iterations_done": factors.iterations_done,
-        "numbered": factors.numbered,
+        "iterations_done": int(factors.iterations_done),
+        "numbered": bool(factors.numbered),
         "dtype": factors.dtype.name,
     }
     arrays = {

@@ -1,0 +1,50 @@
+"""The code of the page about saving runs, and prints what the page shows."""
+
+import doctest
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import wrmf
+from wrmf.model.tensors import read_tensors
+
+PAGE = Path(__file__).parents[2] / "docs" / "saving.md"
+TEXT = PAGE.read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def names(tmp_path, monkeypatch):
+    """The names that the page uses, in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    likes = np.indices((6, 8)).sum(axis=0) % 2
+    users = ["ann", "bob", "eve", "joe", "kim", "zoe"]
+    data = wrmf.Interactions(likes, users, [f"item {n}" for n in range(8)])
+    model = wrmf.WRMF(factors=4, regularization=0.1, random_state=0).fit(data)
+    return {"wrmf": wrmf, "model": model, "history": likes[:1]}
+
+
+def test_blocks_and_sessions_of_the_page_run_in_order(names):
+    pytest.importorskip("safetensors")
+    pytest.importorskip("faiss")
+    for language, block in re.findall(r"```(python|pycon)\n(.*?)```", TEXT, re.S):
+        if language == "python":
+            exec(block, names)
+            continue
+        test = doctest.DocTestParser().get_doctest(block, names, PAGE.name, str(PAGE), 0)
+        printed = []
+        doctest.DocTestRunner().run(test, out=printed.append)
+        assert not printed, "".join(printed)
+    assert names["arrays"]["user_factors"].shape == (6, 4)
+    assert isinstance(names["again"], wrmf.WRMF)
+
+
+def test_the_page_names_every_array_of_a_file(names):
+    names["model"].save("m")
+    with Path("m").open("rb") as file:
+        arrays = read_tensors(file).arrays
+    for name in arrays:
+        stem, _, part = name.partition(".")
+        assert stem in TEXT, name
+        assert f".{part}" in TEXT or not part, name
