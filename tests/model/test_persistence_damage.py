@@ -373,7 +373,10 @@ def test_values_are_checked_unless_a_file_is_mapped_without_verifying(small_file
     rewrite(path, arrays)
     refused(path)
     refused(path, mmap=True, verify=True)
-    wrmf.load(path, mmap=True)
+    mapped = wrmf.load(path, mmap=True)
+    for use in (mapped.recommend, lambda: mapped.predict("u3", 3), lambda: mapped.predict("u3", 1)):
+        with contextlib.suppress(ValueError):
+            use()
 
 
 @given(st.binary(max_size=300))

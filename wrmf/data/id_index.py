@@ -86,9 +86,13 @@ class IdIndex:
             # By default, pandas would convert ids that are tuples to a MultiIndex.
             # As objects, texts are not parsed as times, nor times looked up within intervals.
             self._index = pd.Index(ids, dtype=object, tupleize_cols=False)
-        if not self._is_range:
-            # pandas fills its table at the first look-up.
-            self._look_up(self._index[:1])
+        if self._is_range:
+            return
+        # Ids of a mapped file are not checked when it is loaded.
+        if not self._index.is_unique:
+            raise ValueError(f"{axis} hold an id twice")
+        # pandas fills its table at the first look-up.
+        self._look_up(self._index[:1])
 
     def __len__(self) -> int:
         return len(self.ids)
