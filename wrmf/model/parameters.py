@@ -23,6 +23,9 @@ CHOICES = {
     "dtype": ("float32", "float64"),
 }
 
+# Of a model file, too: an OpenMP library that cannot start its threads ends the process.
+MAX_THREADS = 1024
+
 Model = TypeVar("Model", bound="Parametrized")
 
 
@@ -83,6 +86,8 @@ def validate_parameters(params: Mapping[str, Any]) -> Parameters:
     """
     factors = as_positive_int(params["factors"], "factors")
     num_threads = as_positive_int(params["num_threads"], "num_threads", 0)
+    if num_threads > MAX_THREADS:
+        raise ValueError(f"num_threads must be at most {MAX_THREADS}, got {num_threads}")
     for name, choices in CHOICES.items():
         value = dtype_name(params[name]) if name == "dtype" else params[name]
         if value not in choices:

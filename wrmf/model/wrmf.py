@@ -59,7 +59,7 @@ class WRMF(Saving):
         steps from the previous factors; rows with so few entries that the exact minimum costs
         less are solved exactly. "auto" means "exact".
     dtype : {"float32", "float64"}, default "float32"
-    num_threads : int ≥ 0, default 0
+    num_threads : int from 0 to 1024, default 0
         0 uses every CPU that this process may use. Results are bitwise the same for any number.
     random_state : None, int, numpy Generator or RandomState
         Seed of the initial factors.
