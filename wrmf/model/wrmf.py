@@ -18,6 +18,7 @@ from wrmf.model.limits import check_limits
 from wrmf.model.persistence import explain_failures, read_model
 from wrmf.model.saved_ids import check_ids
 from wrmf.model.saving import Saving
+from wrmf.model.start import random_factors
 from wrmf.model.state import Factors
 from wrmf.model.trainer import Trainer
 
@@ -298,15 +299,9 @@ class WRMF(Saving):
         check_ids(data.items, "item")
         check_limits(data.matrix, params)
         generator = as_generator(self.random_state)
-
-        def random_factors(n_rows: int) -> np.ndarray:
-            # Drawn in float64, so that both dtypes start from the same point.
-            normal = generator.standard_normal((n_rows, params.factors))
-            return (normal * params.init_scale).astype(params.dtype)
-
         self.state = Factors(
-            user_factors=random_factors(data.n_users),
-            item_factors=random_factors(data.n_items),
+            user_factors=random_factors(data.n_users, params, generator),
+            item_factors=random_factors(data.n_items, params, generator),
             users=data.users,
             items=data.items,
             train_matrix=data.matrix,
