@@ -107,8 +107,10 @@ def half_sweep(
         if shared is None:
             shared = Shared.of(side, fixed, threads)
         base, frame = shared.base, shared.frame
-        whitened = side.array("fixed", (len(fixed), padded_width(k)), fixed.dtype)
-        solved = side.array("out", (len(out), padded_width(k)), out.dtype)
+        # Parts of one array, whose size is the same for both sides of a model.
+        shape = len(fixed) + len(out), padded_width(k)
+        scratch = side.array("factors", shape, fixed.dtype)
+        whitened, solved = scratch[: len(fixed)], scratch[len(fixed) :]
         multiply(isa, fixed, padded(frame.forward, fixed.dtype), whitened, threads)
         failed = np.zeros(len(out), dtype=np.uint8)
         plan = side.plan(k, solver, isa, out.dtype)
