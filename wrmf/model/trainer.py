@@ -115,7 +115,7 @@ class Trainer:
             model.state = model.state.after_training(model.iterations_done)
             raise
         state = model.state
-        if state.train_counts().nnz and not np.abs(state.item_factors).max() > VANISHED:
+        if state.train_counts().nnz and not _largest(state.item_factors) > VANISHED:
             warnings.warn(
                 f"every factor is zero: regularization={model.regularization} outweighs this data; "
                 "lower it, or raise alpha",
@@ -147,3 +147,8 @@ class Trainer:
                 f"the factors left the range of {fixed.dtype}: scale the counts down, lower alpha "
                 'or init_scale, or pass dtype="float64"'
             ) from error
+
+
+def _largest(factors: np.ndarray) -> float:
+    """Return the largest absolute value, without an array of absolute values."""
+    return max(abs(float(factors.max())), abs(float(factors.min())))
