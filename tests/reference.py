@@ -89,3 +89,27 @@ def has_canonical_rows(indptr, indices, n_columns):
     return all(
         row == sorted(set(row)) and all(0 <= column < n_columns for column in row) for row in rows
     )
+
+
+def changed_history(before, data, how):
+    """Return the counts of one user after new data has come in, as a dict from item to count.
+
+    ``before`` and ``data`` are such dicts; ``how`` is "add", "set" or "replace".
+    """
+    if not data:
+        return dict(before)
+    if how == "replace":
+        return dict(data)
+    if how == "set":
+        return {**before, **data}
+    return {item: before.get(item, 0) + data.get(item, 0) for item in {**before, **data}}
+
+
+def changed_histories(before, data, how):
+    """Return a dense users × items matrix of counts after ``data`` of the same shape came in."""
+    out = np.zeros(before.shape)
+    for user in range(len(out)):
+        old, new = ({i: row[i] for i in np.flatnonzero(row)} for row in (before[user], data[user]))
+        for item, count in changed_history(old, new, how).items():
+            out[user, item] = count
+    return out
