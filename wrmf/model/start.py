@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
+from wrmf.data.axes import map_axis
+from wrmf.data.interactions import Interactions
+from wrmf.model.exact_rows import solve_exactly
+from wrmf.model.growth import check_id_types
 from wrmf.model.parameters import Parameters
+from wrmf.model.state import FactorModel, Factors
 
-__all__ = ["random_factors"]
+__all__ = ["as_start", "random_factors", "warm_factors"]
 
 # The number of random values that are drawn at a time, so that they take 8 MB.
 BLOCK = 2**20
@@ -28,3 +35,55 @@ def random_factors(n_rows: int, params: Parameters, generator: np.random.Generat
         block = out[start : start + rows]
         block[:] = generator.standard_normal(block.shape) * params.init_scale
     return out
+
+
+def as_start(start: Any, params: Parameters) -> Factors:
+    """Return the state of a model, or a state itself, if training can start from it.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For another type, a model that is not fitted, and another number of factors.
+    """
+    state = start.state if isinstance(start, FactorModel) else start
+    if not isinstance(state, Factors):
+        raise TypeError(f"start must be a fitted model or Factors, got {type(start).__name__}")
+    if state.k != params.factors:
+        raise ValueError(
+            f"start has {state.k} factors, now {params.factors} are asked for: pass "
+            f"factors={state.k}, or fit without start"
+        )
+    state.check_finite()
+    return state
+
+
+def warm_factors(
+    start: Factors, data: Interactions, params: Parameters, generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the factors of users and items, those of ``start`` where the id is the same.
+
+    Other rows are random, as without ``start``. If an item has factors from ``start``, the users
+    without any are then solved exactly: the items would otherwise be solved for random users.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For ids of another type than those of ``start``, and if no id is the same.
+    """
+    check_id_types(data.users, start.users, "users")
+    check_id_types(data.items, start.items, "items")
+    users = random_factors(data.n_users, params, generator)
+    items = random_factors(data.n_items, params, generator)
+    of_users = map_axis(data.users, start.users, "drop", "users").positions
+    of_items = map_axis(data.items, start.items, "drop", "items").positions
+    has_user, has_item = of_users >= 0, of_items >= 0
+    if not has_user.any() and not has_item.any():
+        raise ValueError(
+            f"start has none of the users and items of the data: the data has the user "
+            f"{data.users.tolist()[0]!r}, start has {start.users.tolist()[0]!r}. Fit without start"
+        )
+    users[has_user] = start.user_factors[of_users[has_user]]
+    items[has_item] = start.item_factors[of_items[has_item]]
+    if has_item.any() and not has_user.all():
+        users[~has_user] = solve_exactly(data.matrix[~has_user], items, params, 0)
+    return users, items

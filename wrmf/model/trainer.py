@@ -50,6 +50,9 @@ class Trainer:
     model : Trainable
         It must have a state. It is trained on ``state.train_matrix``, and the factor arrays of the
         state are updated in place.
+    random_users : bool, default True
+        Whether the users of a model with 0 iterations are random, so that it may be better to solve
+        them once before the items.
 
     Examples
     --------
@@ -61,11 +64,12 @@ class Trainer:
     5
     """
 
-    def __init__(self, model: Trainable) -> None:
+    def __init__(self, model: Trainable, random_users: bool = True) -> None:
         params, state = model.check_params(), model.state
         of_users, of_items = params.regularization
         matrix, dtype = state.train_counts(), state.dtype
         self.model = model
+        self.random_users = random_users
         self.prepared = matrix.shape, dtype
         self.users = Side.of(matrix, params.objective, of_users, dtype)
         # The sides are solved in turn, so they can share their scratch arrays.
@@ -97,9 +101,10 @@ class Trainer:
         """
         model = self.model
         params = model.check_params()
+        random_users = self.random_users and model.iterations_done == 0
         disable = None if progress is None else not progress
         try:
-            if model.iterations_done == 0 and params.solve_users_first:
+            if random_users and params.solve_users_first:
                 # The first items are then solved for users who fit the initial items, not random
                 # ones.
                 self._solve_users(self._state(), params.sweep)

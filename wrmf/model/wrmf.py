@@ -18,7 +18,7 @@ from wrmf.model.limits import check_limits
 from wrmf.model.persistence import explain_failures, read_model
 from wrmf.model.saved_ids import check_ids
 from wrmf.model.saving import Saving
-from wrmf.model.start import random_factors
+from wrmf.model.start import as_start, random_factors, warm_factors
 from wrmf.model.state import Factors
 from wrmf.model.trainer import Trainer
 
@@ -173,8 +173,9 @@ class WRMF(Saving):
         data: Any,
         callback: Callable[[WRMF, int], Any] | None = None,
         progress: bool | None = None,
+        start: WRMF | Factors | None = None,
     ) -> WRMF:
-        """Train from new random factors.
+        """Train from new random factors, or from those of another model.
 
         Parameters
         ----------
@@ -183,6 +184,10 @@ class WRMF(Saving):
             Called after each iteration; training stops if it returns True.
         progress : bool, optional
             Whether to show a progress bar; by default if standard error is a terminal.
+        start : WRMF or Factors, optional
+            A fitted model with the same number of factors. Users and items with the same id start
+            from its factors, which are copied; their order may differ. Other rows start from random
+            factors; users among them are solved once from the items before the first iteration.
 
         Returns
         -------
@@ -194,7 +199,8 @@ class WRMF(Saving):
         TypeError, ValueError
             For parameters out of bounds, for data that is not a matrix of finite numbers ≥ 0
             with at least one entry, for counts whose weights the dtype cannot hold, and for ids
-            that cannot be saved. The model then stays as it was.
+            that cannot be saved. For a ``start`` with another number of factors, with ids of
+            another type, or without any id of the data. The model then stays as it was.
 
         Notes
         -----
@@ -212,8 +218,8 @@ class WRMF(Saving):
         True
         """
         iterations = as_positive_int(self.iterations, "iterations")
-        self._start(data)
-        Trainer(self).run(iterations, callback, progress)
+        self._start(data, start)
+        Trainer(self, random_users=start is None).run(iterations, callback, progress)
         return self
 
     def partial_fit(
@@ -290,8 +296,8 @@ class WRMF(Saving):
         )
         return Trainer(self)
 
-    def _start(self, data: Any) -> None:
-        """Replace the state by new random factors for ``data``."""
+    def _start(self, data: Any, start: WRMF | Factors | None = None) -> None:
+        """Replace the state by the initial factors for ``data``."""
         params = self.check_params()
         numbered = not isinstance(data, Interactions)
         data = as_interactions(data)
@@ -299,9 +305,14 @@ class WRMF(Saving):
         check_ids(data.items, "item")
         check_limits(data.matrix, params)
         generator = as_generator(self.random_state)
+        if start is None:
+            x = random_factors(data.n_users, params, generator)
+            y = random_factors(data.n_items, params, generator)
+        else:
+            x, y = warm_factors(as_start(start, params), data, params, generator)
         self.state = Factors(
-            user_factors=random_factors(data.n_users, params, generator),
-            item_factors=random_factors(data.n_items, params, generator),
+            user_factors=x,
+            item_factors=y,
             users=data.users,
             items=data.items,
             train_matrix=data.matrix,
