@@ -113,3 +113,29 @@ def changed_histories(before, data, how):
         for item, count in changed_history(old, new, how).items():
             out[user, item] = count
     return out
+
+
+def update(before, data, how, factors, new_items, regularization, exponent=0.0, **objective):
+    """Return the counts and the factors of both sides after an update of a model.
+
+    ``before`` and ``data`` are dense, of the shape after the update. ``factors`` are those of the
+    known users and items, ``new_items`` the initial ones of new items. ``regularization`` is the λ
+    of users and of items, ``exponent`` the power of a row's size that multiplies it.
+    """
+    x, y = factors
+    known_users, known_items = len(x), len(y)
+    after = changed_histories(before, data, how)
+    lambdas = [
+        row_regularization(matrix, base, exponent, objective["unobserved_weight"])
+        for matrix, base in zip((after, after.T), regularization, strict=True)
+    ]
+    x = np.vstack([x, np.zeros((len(after) - known_users, x.shape[1]))])
+    y = np.vstack([y, new_items])
+    is_changed = after != before
+    users = [u for u in range(len(x)) if u >= known_users or is_changed[u].any()]
+    items = [i for i in range(len(y)) if i >= known_items or is_changed[:, i].any()]
+    first = [user for user in users if user >= known_users]
+    x[first] = half_sweep(after[first], y, lambdas[0][first], **objective)
+    y[items] = half_sweep(after.T[items], x, lambdas[1][items], **objective)
+    x[users] = half_sweep(after[users], y, lambdas[0][users], **objective)
+    return after, x, y

@@ -21,11 +21,12 @@ from wrmf.model.saving import Saving
 from wrmf.model.start import as_start, random_factors, warm_factors
 from wrmf.model.state import Factors
 from wrmf.model.trainer import Trainer
+from wrmf.model.update import Updatable
 
 __all__ = ["WRMF", "load"]
 
 
-class WRMF(Saving):
+class WRMF(Updatable, Saving):
     r"""Weighted regularised matrix factorisation by alternating least squares.
 
     Minimises, over user factors x and item factors y,
@@ -320,6 +321,7 @@ class WRMF(Saving):
             params=self.frozen_params(),
             numbered=numbered,
         )
+        self._last_update = None
 
     def loss(self, data: Any) -> float:
         """Return the exact loss on ``data``, computed in float64.
