@@ -14,6 +14,7 @@ from wrmf.data.checks import as_generator, as_positive_int
 from wrmf.data.interactions import Interactions, as_interactions
 from wrmf.model.axes import names_on_item_axis, on_own_axes
 from wrmf.model.explain import explain_score
+from wrmf.model.forget import Forgetting
 from wrmf.model.limits import check_limits
 from wrmf.model.persistence import explain_failures, read_model
 from wrmf.model.saved_ids import check_ids
@@ -21,12 +22,11 @@ from wrmf.model.saving import Saving
 from wrmf.model.start import as_start, random_factors, warm_factors
 from wrmf.model.state import Factors
 from wrmf.model.trainer import Trainer
-from wrmf.model.update import Updatable
 
 __all__ = ["WRMF", "load"]
 
 
-class WRMF(Updatable, Saving):
+class WRMF(Forgetting, Saving):
     r"""Weighted regularised matrix factorisation by alternating least squares.
 
     Minimises, over user factors x and item factors y,

@@ -1,0 +1,116 @@
+"""Removes users and items from a fitted model."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import sparse
+
+from wrmf.model.exact_rows import solve_exactly
+from wrmf.model.growth import are_positions
+from wrmf.model.update import Updatable, UpdateReport
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ["Forgetting"]
+
+
+class Forgetting(Updatable):
+    """A model that can forget users and items."""
+
+    def forget_users(self, ids: Any) -> Self:
+        """Remove users, their interactions and their factors.
+
+        Neither the model nor a file that it is saved to later has anything of them left. The items
+        that they had are solved again without them, by one exact half-step. The factors of other
+        users and items, which were trained together with theirs, stay as they are;
+        ``partial_fit(model.train_matrix)`` trains them on what is left.
+
+        Parameters
+        ----------
+        ids : an id or a sequence of ids
+
+        Returns
+        -------
+        WRMF
+            The model itself. ``last_update`` has the items that were solved again.
+
+        Raises
+        ------
+        ValueError
+            For an unknown id (see ``knows_users``), and if no interaction would be left.
+
+        Examples
+        --------
+        >>> import numpy as np, wrmf
+        >>> likes = np.indices((6, 6)).sum(axis=0) % 2
+        >>> model = wrmf.WRMF(factors=2, random_state=0).fit(likes)
+        >>> model.forget_users([1, 5]).users.tolist()
+        [0, 2, 3, 4]
+        """
+        return self._forget(self.state.find_users(ids), 0)
+
+    def forget_items(self, ids: Any) -> Self:
+        """Remove items, their interactions, names and factors.
+
+        The users that had them are solved again without them; see ``forget_users``.
+
+        Parameters
+        ----------
+        ids : an id or a sequence of ids
+            Unique names are accepted as ids.
+
+        Examples
+        --------
+        >>> import numpy as np, wrmf
+        >>> likes = np.indices((6, 6)).sum(axis=0) % 2
+        >>> model = wrmf.WRMF(factors=2, random_state=0).fit(likes)
+        >>> model.forget_items(3).item_factors.shape
+        (5, 2)
+        """
+        return self._forget(self.state.find_items(ids), 1)
+
+    def _forget(self, positions: np.ndarray, side: int) -> Self:
+        """Remove rows of the users (side 0) or the items (side 1), and solve the other side."""
+        began = time.perf_counter()
+        state, params = self.state, self.fitted_params()
+        axes = [state.users, state.items]
+        factors = [state.user_factors, state.item_factors]
+        kept = np.ones(len(axes[side]), dtype=bool)
+        kept[positions] = False
+        # Rows are those of the side that loses some, columns those of the other side.
+        rows = state.train_matrix if side == 0 else state.train_matrix.T.tocsr()
+        left = sparse.csr_matrix(rows[kept])
+        if not left.nnz:
+            raise ValueError(
+                f"no interaction would be left of {rows.nnz}: fit a new model without these "
+                f"{len(np.unique(positions))} {('users', 'items')[side]}"
+            )
+        changed = np.unique(rows[~kept].indices)
+        axes[side], factors[side] = axes[side][kept], factors[side][kept]
+        factors[1 - side] = factors[1 - side].copy()
+        factors[1 - side][changed] = solve_exactly(
+            left[:, changed].T.tocsr(), factors[side], params, 1 - side
+        )
+        names = state.item_names
+        self.state = replace(
+            state,
+            user_factors=factors[0],
+            item_factors=factors[1],
+            users=axes[0],
+            items=axes[1],
+            train_matrix=left if side == 0 else left.T.tocsr(),
+            item_names=names[kept] if side == 1 and names is not None else names,
+            numbered=state.numbered and are_positions(axes[side]),
+        )
+        resolved = {("changed_items", "changed_users")[side]: axes[1 - side][changed]}
+        self._last_update = UpdateReport(
+            **resolved,
+            pairs_removed=rows.nnz - left.nnz,
+            seconds=time.perf_counter() - began,
+        )
+        return self
