@@ -101,7 +101,7 @@ class FoldIn(Parametrized, Recommender):
                 _fold_in(no_entries, fixed, params, side)
         return self
 
-    def fold_in_users(self, data: Any) -> np.ndarray:
+    def fold_in_users(self, data: Any, unknown: str = "raise") -> np.ndarray:
         """Return the exact factors of new users, given their interactions.
 
         The model is not changed.
@@ -111,6 +111,9 @@ class FoldIn(Parametrized, Recommender):
         data : Interactions, or a sparse or dense matrix (n, n_items)
             Items of Interactions are matched by id. The columns of a matrix are in the order of
             ``model.items``.
+        unknown : {"raise", "skip"}, default "raise"
+            What to do with interactions with items that the model does not have: raise an error, or
+            leave them out, which a warning counts.
 
         Returns
         -------
@@ -131,10 +134,10 @@ class FoldIn(Parametrized, Recommender):
         >>> np.array_equal(model.fold_in_users(likes[:2]), model.user_factors[:2])
         True
         """
-        rows = on_item_axis(data, self.state)
+        rows = on_item_axis(data, self.state, unknown)
         return _fold_in(rows, self.state.prepared.items, self.fitted_params(), 0)
 
-    def fold_in_items(self, data: Any) -> np.ndarray:
+    def fold_in_items(self, data: Any, unknown: str = "raise") -> np.ndarray:
         """Return the exact factors of new items, given their interactions.
 
         The model is not changed.
@@ -144,6 +147,9 @@ class FoldIn(Parametrized, Recommender):
         data : Interactions, or a sparse or dense matrix (n_users, n)
             Users of Interactions are matched by id. The rows of a matrix are in the order of
             ``model.users``.
+        unknown : {"raise", "skip"}, default "raise"
+            What to do with interactions with users that the model does not have: raise an error, or
+            leave them out, which a warning counts.
 
         Returns
         -------
@@ -164,7 +170,7 @@ class FoldIn(Parametrized, Recommender):
         >>> model.fold_in_items(likes[:, :4]).shape
         (4, 2)
         """
-        columns = on_user_axis(data, self.state)
+        columns = on_user_axis(data, self.state, unknown)
         return _fold_in(columns.T.tocsr(), self.state.prepared.users, self.fitted_params(), 1)
 
     def recommend_new(
@@ -175,6 +181,7 @@ class FoldIn(Parametrized, Recommender):
         exclude: Any = None,
         items: Any = None,
         fallback: str | None = None,
+        unknown: str = "raise",
     ) -> Recommendations:
         """Return the n items with the highest scores for users who were not in the training data.
 
@@ -185,6 +192,7 @@ class FoldIn(Parametrized, Recommender):
             matrix.
         n, exclude_seen, exclude, items, fallback : as in ``recommend``
             The items that a user has seen are those in ``interactions``.
+        unknown : as in ``fold_in_users``
 
         Examples
         --------
@@ -195,14 +203,14 @@ class FoldIn(Parametrized, Recommender):
         array([[5]])
         """
         state = self.state
-        matrix = on_item_axis(interactions, state)
+        matrix = on_item_axis(interactions, state, unknown)
         named = isinstance(interactions, Interactions)
         users = interactions.users if named else np.arange(matrix.shape[0])
         popular = Fallback(fallback=fallback).popular(np.ones(len(users), dtype=bool))
         factors = _fold_in(matrix, state.prepared.items, self.fitted_params(), 0)
         seen = ItemLists.of(matrix)
-        unknown = nothing_known(seen.counts, factors)
-        query = Query(users, factors, seen if exclude_seen else None, unknown, popular)
+        nothing = nothing_known(seen.counts, factors)
+        query = Query(users, factors, seen if exclude_seen else None, nothing, popular)
         return ranked_items(state, query, n, ItemFilter(exclude, items), self.num_threads)
 
 
