@@ -113,7 +113,8 @@ def check_id_types(ids: np.ndarray, known: np.ndarray, axis: str) -> None:
             names = " or ".join(sorted(kind.__name__ for kind in types))
             raise TypeError(
                 f"the data names {axis} by {type(value).__name__}, such as {value!r}, the model by "
-                f"{names}, such as {known.tolist()[0]!r}: read both as the same type"
+                f"{names}, such as {known.tolist()[0]!r}: read both as the same type, a text file "
+                'with like=model, unknown="extend"'
             )
 
 
