@@ -47,13 +47,17 @@ FUNCTIONS = {
     "Interactions.k_core": "self user_min item_min",
     "Interactions.summary": "self",
     "Interactions.to_frame": "self",
-    "WRMF.fit": "self data callback progress",
+    "WRMF.fit": "self data callback progress start",
     "WRMF.partial_fit": "self data iterations",
+    "WRMF.update": "self data iterations how progress",
+    "WRMF.forget_users": "self ids",
+    "WRMF.forget_items": "self ids",
+    "WRMF.knows_users": "self ids",
     "WRMF.loss": "self data",
     "WRMF.recommend": "self users n exclude_seen exclude items",
     "WRMF.recommend_new": "self interactions n",
-    "WRMF.fold_in_users": "self data",
-    "WRMF.fold_in_items": "self data",
+    "WRMF.fold_in_users": "self data unknown",
+    "WRMF.fold_in_items": "self data unknown",
     "WRMF.similar_items": "self items n",
     "WRMF.similar_users": "self users n",
     "WRMF.item_similarity": "self",
@@ -96,6 +100,9 @@ DEFAULTS = {
     "evaluate": {"exclude_seen": True, "per_user": False, "cold": "report"},
     "load": {"mmap": False, "verify": None},
     "WRMF.save": {"train": True, "dtype": None},
+    "WRMF.update": {"iterations": 0, "how": "add"},
+    "WRMF.fold_in_users": {"unknown": "raise"},
+    "WRMF.recommend_new": {"unknown": "raise"},
     "learning_curve": {"epochs": range(2, 40, 2), "metrics": ("precision@5", "mse")},
     "grid_search": {"metric": "precision@5", "journal": None},
     "datasets.synthetic_likes": {
@@ -106,7 +113,14 @@ DEFAULTS = {
     },
     "datasets.fetch_movielens": {"size": "20m"},
 }
-CLASSES = ["WRMF", "Interactions", "LearningCurve", "SearchResult", "Recommendations"]
+CLASSES = [
+    "WRMF",
+    "Interactions",
+    "LearningCurve",
+    "SearchResult",
+    "Recommendations",
+    "UpdateReport",
+]
 METHODS = [
     f"{name}.{method}"
     for name in CLASSES

@@ -7,6 +7,7 @@ from wrmf.data.interactions import Interactions
 from wrmf.data.split import Split
 from wrmf.evaluation.evaluate import Evaluation, evaluate
 from wrmf.model.recommendations import Recommendations
+from wrmf.model.update import UpdateReport
 from wrmf.model.wrmf import WRMF, load
 from wrmf.versions import __version__, show_versions
 
@@ -33,6 +34,7 @@ __all__ = [
     "Recommendations",
     "SearchResult",
     "Split",
+    "UpdateReport",
     "__version__",
     "datasets",
     "evaluate",
