@@ -59,3 +59,11 @@ def test_the_smallest_counts_are_not_lost(how):
     tiny = as_csr(np.full((1, 2), np.finfo(np.float32).tiny))
     assert change_histories(tiny, as_csr(np.eye(1, 2)), how).n_added == 0
     assert change_histories(tiny, tiny, how).matrix.nnz == 2
+
+
+def test_a_matrix_that_is_not_canonical_is_made_so_in_a_copy():
+    parts = np.float32([1, 2, 4]), np.int32([2, 0, 2]), np.int32([0, 3])
+    matrix = sparse.csr_matrix(parts, shape=(1, 3))
+    grown = resized(matrix, (2, 4))
+    assert grown.toarray().tolist() == [[2, 0, 5, 0], [0, 0, 0, 0]]
+    assert matrix.indices.tolist() == [2, 0, 2]

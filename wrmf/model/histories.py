@@ -35,7 +35,11 @@ class HistoryChange:
 
 
 def resized(matrix: sparse.csr_matrix, shape: tuple[int, int]) -> sparse.csr_matrix:
-    """Return a CSR matrix with empty rows and columns appended; it shares the entries."""
+    """Return a CSR matrix, canonical, with empty rows and columns appended; it shares entries."""
+    if not matrix.has_canonical_format:
+        # The state of WRMF.from_factors may have been given any CSR matrix.
+        matrix = matrix.copy()
+        matrix.sum_duplicates()
     n_more = shape[0] - matrix.shape[0]
     indptr = np.concatenate([matrix.indptr, np.repeat(matrix.indptr[-1:], n_more)])
     return _canonical(sparse.csr_matrix((matrix.data, matrix.indices, indptr), shape=shape))
