@@ -113,6 +113,12 @@ def test_a_start_of_another_dtype_is_converted(likes, fitted, small):
     np.testing.assert_allclose(warm.user_factors, fitted.user_factors, atol=1e-3)
 
 
+def huge_model(likes):
+    model = WRMF(4, dtype="float64").fit(likes)
+    model.item_factors = model.item_factors * 1e300
+    return model
+
+
 @pytest.mark.parametrize(
     ("make_start", "error"),
     [
@@ -121,6 +127,7 @@ def test_a_start_of_another_dtype_is_converted(likes, fitted, small):
             "start has 5 factors, now 4 are asked for: pass factors",
         ),
         (lambda likes: WRMF(4), "not fitted yet"),
+        (huge_model, 'start has factors beyond the range of float32: pass dtype="float64"'),
         (lambda likes: np.ones((3, 4)), "start must be a fitted model or Factors, got ndarray"),
         (
             lambda likes: WRMF(4).fit(Interactions.from_matrix(likes, map(str, range(300)))),

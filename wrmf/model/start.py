@@ -82,8 +82,19 @@ def warm_factors(
             f"start has none of the users and items of the data: the data has the user "
             f"{data.users.tolist()[0]!r}, start has {start.users.tolist()[0]!r}. Fit without start"
         )
-    users[has_user] = start.user_factors[of_users[has_user]]
-    items[has_item] = start.item_factors[of_items[has_item]]
+    users[has_user] = _converted(start.user_factors[of_users[has_user]], params)
+    items[has_item] = _converted(start.item_factors[of_items[has_item]], params)
     if has_item.any() and not has_user.all():
         users[~has_user] = solve_exactly(data.matrix[~has_user], items, params, 0)
     return users, items
+
+
+def _converted(factors: np.ndarray, params: Parameters) -> np.ndarray:
+    """Return factors in the dtype of the parameters; a ValueError if they are too large for it."""
+    with np.errstate(over="ignore"):
+        converted: np.ndarray = factors.astype(params.dtype, copy=False)
+    if not np.isfinite(converted).all():
+        raise ValueError(
+            f'start has factors beyond the range of {params.dtype}: pass dtype="{factors.dtype}"'
+        )
+    return converted
