@@ -37,7 +37,8 @@ class WRMF(Forgetting, Saving):
 
     where S are the stored pairs and d their counts. Each iteration solves all items and then all
     users exactly. User factors are therefore always the exact solution for the item factors, and
-    equal what ``fold_in_users`` returns for the same rows.
+    equal what ``fold_in_users`` returns for the same rows. After ``update`` without iterations,
+    this is so for the users that have changed.
 
     Parameters
     ----------
@@ -85,6 +86,8 @@ class WRMF(Forgetting, Saving):
     iterations_done : int
     train_matrix : csr_matrix (n_users, n_items), or None
         The data that the model was last fitted to; None if the model was saved without it.
+    last_update : UpdateReport or None
+        What the last ``update`` has changed.
     state : Factors
         All of the above in one frozen record.
 
