@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from wrmf.data.id_lists import as_id_list
 from wrmf.data.texts import TextIds
 
-__all__ = ["IdIndex", "as_id_list", "describe_unknown", "object_array"]
+__all__ = ["IdIndex", "describe_unknown", "object_array"]
 
 # Up to FEW ids are looked up one by one, which takes a microsecond each. A pandas index of the
 # wanted ids, for looking up all at once, takes about as long as FEW of them.
@@ -23,21 +24,6 @@ def object_array(values: Sequence[Any] | np.ndarray) -> np.ndarray:
     array = np.empty(len(values), dtype=object)
     array[:] = values
     return array
-
-
-def as_id_list(ids: Any) -> list[Any] | np.ndarray:
-    """Return an argument as a list of ids; an array of ints stays one.
-
-    A str, bytes or tuple is one id.
-    """
-    if isinstance(ids, np.ndarray) and ids.dtype.kind == "i" and ids.ndim == 1:
-        return ids
-    if isinstance(ids, (str, bytes, tuple)) or not isinstance(ids, Iterable):
-        return [ids]
-    if isinstance(ids, np.ndarray):
-        # NumPy would turn times of nanoseconds into ints, pandas keeps them.
-        return list(pd.Index(ids)) if ids.dtype.kind in "mM" else list(ids.tolist())
-    return list(ids)
 
 
 class IdIndex:
@@ -117,10 +103,25 @@ class IdIndex:
         TypeError, ValueError
             For an id that is not hashable or not on the axis.
         """
-        wanted = as_id_list(ids)
+        wanted = self.listed(ids)
         positions = self.positions(wanted)
         self.refuse_unknown(wanted, positions)
         return positions
+
+    def __contains__(self, id_: Any) -> bool:
+        return self._position(id_) >= 0
+
+    def listed(self, ids: Any) -> list[Any] | np.ndarray:
+        """Return an argument as a list of ids; an array of ints stays one.
+
+        Booleans, which could be taken for the ids 0 and 1, are a TypeError.
+        """
+        if isinstance(ids, np.ndarray) and ids.dtype.kind == "i" and ids.ndim == 1:
+            return ids
+        wanted = as_id_list(ids, self.axis, self)
+        if self._kind == "int" and any(isinstance(id_, (bool, np.bool_)) for id_ in wanted):
+            raise TypeError(f"{self.axis} must be ids, got booleans: pass model.{self.axis}[mask]")
+        return wanted
 
     def positions(self, ids: Sequence[Any] | np.ndarray) -> np.ndarray:
         """Return the position of each id, int64; −1 for an unknown one."""

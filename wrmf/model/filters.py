@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from wrmf.data.id_index import as_id_list
 from wrmf.model.queries import Query
 from wrmf.model.state import Factors
 from wrmf.numerics.item_lists import ItemLists, sorted_distinct
@@ -126,9 +125,8 @@ def _per_user(
     """
     user_ids = users.tolist()
     has_list = np.array([user in lists for user in user_ids], dtype=bool)
-    named = [
-        as_id_list(state.refuse_mask(lists[user_ids[row]])) for row in np.flatnonzero(has_list)
-    ]
+    listed = state.prepared.item_ids.index.listed
+    named = [listed(lists[user_ids[row]]) for row in np.flatnonzero(has_list)]
     owners = np.repeat(np.flatnonzero(has_list), [len(ids) for ids in named])
     if named and all(isinstance(ids, np.ndarray) for ids in named):
         positions = state.find_items(np.concatenate(named))

@@ -15,7 +15,7 @@ import numpy as np
 from scipy import sparse
 
 from wrmf.data.checks import is_integer
-from wrmf.data.id_index import IdIndex, as_id_list, object_array
+from wrmf.data.id_index import IdIndex, object_array
 from wrmf.model.names import NameIndex
 from wrmf.model.parameters import Parameters
 from wrmf.numerics.codes import Codes
@@ -120,21 +120,14 @@ class AxisIds(Parts):
         """The positions of the names."""
         return NameIndex(self.ids, [] if self.names is None else self.names.tolist())
 
-    def refuse_mask(self, ids: Any) -> Any:
-        """Return ids; raise a TypeError for a mask, which could be taken for the ids 0 and 1."""
-        if self.ids.dtype != object and str(getattr(ids, "dtype", "")) == "bool":
-            raise TypeError(f"{self.axis} must be ids, got booleans: pass model.{self.axis}[mask]")
-        return ids
-
     def find(self, ids: Any) -> np.ndarray:
         """Return the positions of one or several ids; an unknown id raises a ValueError.
 
         A name is taken for the id of the item with that name, unless the name is itself an id.
         """
-        ids = self.refuse_mask(ids)
         if self.names is None:
             return self.index.find(ids)
-        wanted = as_id_list(ids)
+        wanted = self.index.listed(ids)
         positions = self.index.positions(wanted)
         for place in np.flatnonzero(positions < 0):
             positions[place] = self.name_index.position(wanted[place])
@@ -143,7 +136,7 @@ class AxisIds(Parts):
 
     def locate(self, ids: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return ids as an array, and the position of each; −1 for an unknown id."""
-        wanted = as_id_list(ids)
+        wanted = self.index.listed(ids)
         positions = self.index.positions(wanted)
         whole = self.ids.dtype != object and all(map(is_integer, wanted))
         return np.array(wanted, np.int64) if whole else object_array(wanted), positions

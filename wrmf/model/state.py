@@ -151,10 +151,6 @@ class Factors:
         """
         return self.prepared.item_ids.find(ids)
 
-    def refuse_mask(self, items: Any) -> Any:
-        """Return items; raise a TypeError for a mask, which could be taken for the ids 0 and 1."""
-        return self.prepared.item_ids.refuse_mask(items)
-
     def after_training(self, iterations_done: int) -> Factors:
         """Return a record of the same arrays, whose content training has changed."""
         prepared = self.prepared.without_factors()
