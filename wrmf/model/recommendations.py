@@ -1,18 +1,45 @@
-"""Ranked lists as plain arrays, and as a frame."""
+"""Ranked lists as plain arrays, as a frame and as a table in a notebook."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from html import escape
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 import pandas as pd
 
-__all__ = ["Recommendations"]
+from wrmf.data.checks import is_integer
+
+__all__ = ["RankedIds", "Recommendations", "backend_of"]
+
+# Libraries whose frames ``to_frame`` returns if the ids came from them.
+BACKENDS = ("pandas", "polars", "pyarrow", "modin", "cudf")
+# The largest number of lists and of places in a list that a notebook shows.
+SHOWN_LISTS, SHOWN_PLACES = 10, 10
 
 
-@dataclass(frozen=True)
+class RankedIds(NamedTuple):
+    """One list, best first, without padding.
+
+    Attributes
+    ----------
+    ids : ndarray (count,)
+    scores : ndarray (count,)
+    """
+
+    ids: np.ndarray
+    scores: np.ndarray
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Recommendations:
     """Ranked lists, best first, one row for each query. Lists may be shorter than asked for.
+
+    ``ids, scores = lists`` unpacks the two arrays. ``lists[row]`` is one list without padding, and
+    ``lists[rows]``, for a slice, a mask or row numbers, is a part of the lists. ``a == b`` is one
+    bool: whether all lists are equal.
 
     Attributes
     ----------
@@ -28,6 +55,11 @@ class Recommendations:
         The length of each list.
     names : object (n, n_max), or None
         Names of the recommended items, if the model has names; None past the end of a list.
+    columns : (str, str), default ("user", "item")
+        What the queries and the listed ids are called in a frame: ("item", "similar_item") for
+        neighbours of items, and ("user", "similar_user") for those of users.
+    backend : str, default "pandas"
+        The library whose frame ``to_frame`` returns: the one that the ids of the query came from.
 
     Examples
     --------
@@ -47,6 +79,11 @@ class Recommendations:
     rows: np.ndarray
     counts: np.ndarray
     names: np.ndarray | None = None
+    columns: tuple[str, str] = ("user", "item")
+    backend: str = "pandas"
+
+    # Equal lists would need equal hashes, but arrays can change.
+    __hash__ = None  # type: ignore[assignment]
 
     @classmethod
     def of(
@@ -67,23 +104,182 @@ class Recommendations:
             names[rows < 0] = None
         return cls(users, ids, scores, rows, counts, names)
 
+    def described(self, columns: tuple[str, str], asked: Any = None) -> Recommendations:
+        """Return the same lists with other names of columns, and the backend of ``asked``.
+
+        Parameters
+        ----------
+        columns : (str, str), as the attribute
+        asked : the argument that the ids of the query came from
+        """
+        return replace(self, columns=columns, backend=backend_of(asked))
+
     def __len__(self) -> int:
         return len(self.users)
 
-    def to_frame(self) -> pd.DataFrame:
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """Iterate over ``ids`` and ``scores``, so that ``ids, scores = lists`` unpacks them."""
+        return iter((self.ids, self.scores))
+
+    @overload
+    def __getitem__(self, row: int | np.integer) -> RankedIds: ...
+
+    @overload
+    def __getitem__(self, row: Any) -> Recommendations: ...
+
+    def __getitem__(self, row: Any) -> RankedIds | Recommendations:
+        """Return one list by its row, or the lists of a slice, a bool mask or row numbers."""
+        if is_integer(row):
+            count = self.counts[row]
+            return RankedIds(self.ids[row, :count], self.scores[row, :count])
+        chosen = row if isinstance(row, slice) else np.asarray(row)
+        if not isinstance(chosen, slice):
+            if chosen.ndim == 1 and not len(chosen):
+                chosen = chosen.astype(np.int64)
+            if chosen.ndim != 1 or chosen.dtype.kind not in "biu":
+                raise TypeError(
+                    f"lists are indexed by a row, a slice, a mask or row numbers, got {row!r}: the "
+                    "row of an id is its position in lists.users"
+                )
+        return replace(
+            self,
+            users=self.users[chosen],
+            ids=self.ids[chosen],
+            scores=self.scores[chosen],
+            rows=self.rows[chosen],
+            counts=self.counts[chosen],
+            names=None if self.names is None else self.names[chosen],
+        )
+
+    def by_query(self) -> Iterator[tuple[Any, RankedIds]]:
+        """Iterate over the id of each query and its list without padding.
+
+        Examples
+        --------
+        >>> import numpy as np, wrmf
+        >>> likes = np.indices((6, 6)).sum(axis=0) % 2
+        >>> model = wrmf.WRMF(factors=2, random_state=0).fit(likes)
+        >>> {user: len(ids) for user, (ids, scores) in model.recommend([0, 1]).by_query()}
+        {0: 3, 1: 3}
+        """
+        for row, user in enumerate(self.users.tolist()):
+            yield user, self[row]
+
+    def equals(self, other: Recommendations) -> bool:
+        """Return whether the queries, ids, scores and names are the same; padding counts, too."""
+        names, other_names = (np.asarray(lists.names, dtype=object) for lists in (self, other))
+        return (
+            self.columns == other.columns
+            and np.array_equal(self.users, other.users)
+            and np.array_equal(self.ids, other.ids)
+            and np.array_equal(self.scores, other.scores, equal_nan=True)
+            and np.array_equal(names, other_names)
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return self.equals(other) if isinstance(other, Recommendations) else NotImplemented
+
+    def __repr__(self) -> str:
+        query, _ = self.columns
+        most = self.ids.shape[1]
+        empty = int((self.counts == 0).sum())
+        return (
+            f"Recommendations({len(self)} lists of at most {most} by {query}"
+            f"{f', {empty} of them empty' if empty else ''})"
+        )
+
+    def to_frame(self, backend: str | None = None) -> Any:
         """Return a frame with one row for each recommendation.
 
-        The columns are user, item, name (if the model has names), score and rank (1 is best).
+        The columns are user, item, name (if the model has names), score and rank (1 is best). For
+        neighbours, the first two are item and similar_item, or user and similar_user; ``name`` is
+        that of the similar item.
+
+        Parameters
+        ----------
+        backend : {"pandas", "polars", "pyarrow", "modin", "cudf"}, optional
+            The library of the frame. By default that of the ids of the query: ``recommend`` of a
+            polars Series gives a frame of polars; of lists and arrays, one of pandas.
+
+        Raises
+        ------
+        ValueError
+            For a library that is not listed.
+        ModuleNotFoundError
+            If it is not installed.
+
+        Examples
+        --------
+        >>> import numpy as np, wrmf
+        >>> likes = np.indices((6, 6)).sum(axis=0) % 2
+        >>> model = wrmf.WRMF(factors=2, random_state=0).fit(likes)
+        >>> model.similar_items([0], n=1).to_frame().columns.tolist()
+        ['item', 'similar_item', 'score', 'rank']
         """
+        backend = self.backend if backend is None else backend
+        if backend not in BACKENDS:
+            raise ValueError(f"backend must be one of {BACKENDS}, got {backend!r}")
         filled = self.rows >= 0
         query, position = np.nonzero(filled)
-        frame: pd.DataFrame = pd.DataFrame(
-            {
-                "user": self.users[query],
-                "item": self.ids[filled],
-                **({} if self.names is None else {"name": self.names[filled]}),
-                "score": self.scores[filled],
-                "rank": position + 1,
-            }
+        of_query, of_listed = self.columns
+        columns = {
+            of_query: self.users[query],
+            of_listed: self.ids[filled],
+            **({} if self.names is None else {"name": self.names[filled]}),
+            "score": self.scores[filled],
+            "rank": position + 1,
+        }
+        if backend == "pandas":
+            return pd.DataFrame(columns)
+        import narwhals as nw
+
+        # Lists, since not every library infers the type of what an object array holds.
+        typed = {
+            name: values.tolist() if values.dtype == object else values
+            for name, values in columns.items()
+        }
+        library: Any = backend
+        return nw.from_dict(typed, backend=library).to_native()
+
+    def _repr_html_(self) -> str:
+        """Return a table for notebooks: a row for each list, of names where there are any."""
+        query, listed = self.columns
+        most = min(self.ids.shape[1], SHOWN_PLACES)
+        heads = "".join(
+            f"<th>{escape(text)}</th>" for text in (query, *map(str, range(1, most + 1)))
         )
-        return frame
+        body = "".join(self._html_row(row, most) for row in range(min(len(self), SHOWN_LISTS)))
+        n_places = self.ids.shape[1]
+        caption = f"{len(self)} lists, at most {n_places} ids of column {listed}"
+        if len(self) > SHOWN_LISTS or n_places > most:
+            caption += f"; {min(len(self), SHOWN_LISTS)} lists and {most} places are shown"
+        return (
+            f"<table><caption>{escape(caption)}</caption><thead><tr>{heads}</tr></thead>"
+            f"<tbody>{body}</tbody></table>"
+        )
+
+    def _html_row(self, row: int, most: int) -> str:
+        shown = self.ids if self.names is None else self.names
+        cells = [f"<th>{escape(str(self.users[row]))}</th>"]
+        for place in range(most):
+            if place >= self.counts[row]:
+                cells.append("<td></td>")
+                continue
+            title, text = escape(str(self.ids[row, place])), escape(str(shown[row, place]))
+            score = self.scores[row, place]
+            value = "" if np.isnan(score) else f"<br><small>{score:.4g}</small>"
+            cells.append(f'<td title="{title}">{text}{value}</td>')
+        return f"<tr>{''.join(cells)}</tr>"
+
+
+def backend_of(ids: Any) -> str:
+    """Return the library that a column or frame belongs to, of those that ``to_frame`` supports.
+
+    Examples
+    --------
+    >>> import pyarrow as pa
+    >>> backend_of(pa.array([1])), backend_of([1])
+    ('pyarrow', 'pandas')
+    """
+    library = type(ids).__module__.partition(".")[0]
+    return library if library in BACKENDS else "pandas"
