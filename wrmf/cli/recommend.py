@@ -66,7 +66,7 @@ def run_similar(options: argparse.Namespace) -> None:
     """Write a table of items, their neighbours and the cosines between them."""
     model = load(options.model)
     neighbours = model.similar_items(parse_ids(options.item_ids, model.items), n=options.n)
-    write_table(neighbours.to_frame().rename(columns={"user": "query"}), options.out)
+    write_table(neighbours.to_frame(), options.out)
 
 
 def parse_ids(texts: Sequence[str], model_ids: np.ndarray) -> list[Any]:

@@ -211,7 +211,8 @@ class FoldIn(Parametrized, Recommender):
         seen = ItemLists.of(matrix)
         nothing = nothing_known(seen.counts, factors)
         query = Query(users, factors, seen if exclude_seen else None, nothing, popular)
-        return ranked_items(state, query, n, ItemFilter(exclude, items), self.num_threads)
+        lists = ranked_items(state, query, n, ItemFilter(exclude, items), self.num_threads)
+        return lists.described(("user", "item"), interactions)
 
 
 def _fold_in(

@@ -115,7 +115,8 @@ class Recommender(FactorModel):
         array([[1]])
         """
         query = users_query(self.state, users, exclude_seen, Fallback(unknown, fallback))
-        return ranked_items(self.state, query, n, ItemFilter(exclude, items), self.num_threads)
+        lists = ranked_items(self.state, query, n, ItemFilter(exclude, items), self.num_threads)
+        return lists.described(("user", "item"), users)
 
     def similar_items(self, items: Any, n: int = 10) -> Recommendations:
         """Return the n nearest other items of each given item by cosine, best first.
@@ -144,7 +145,8 @@ class Recommender(FactorModel):
         state, n = self.state, as_positive_int(n, "n")
         rows = state.find_items(items)
         prepared = state.prepared
-        return nearest_neighbours(prepared.item_ids, prepared.items, rows, n, self.num_threads)
+        lists = nearest_neighbours(prepared.item_ids, prepared.items, rows, n, self.num_threads)
+        return lists.described(("item", "similar_item"), items)
 
     def similar_users(self, users: Any, n: int = 10) -> Recommendations:
         """Return the n nearest other users of each given user by cosine, best first.
@@ -154,7 +156,8 @@ class Recommender(FactorModel):
         state, n = self.state, as_positive_int(n, "n")
         rows = state.find_users(users)
         prepared = state.prepared
-        return nearest_neighbours(prepared.user_ids, prepared.users, rows, n, self.num_threads)
+        lists = nearest_neighbours(prepared.user_ids, prepared.users, rows, n, self.num_threads)
+        return lists.described(("user", "similar_user"), users)
 
     def item_similarity(self, max_bytes: int = 4 * 2**30) -> np.ndarray:
         """Return the cosine of every pair of items.
