@@ -195,3 +195,10 @@ def test_shares_lie_between_0_and_1(value):
 def test_random_states_that_are_no_seeds_are_refused(random_state, error):
     with pytest.raises((TypeError, ValueError), match=error):
         as_generator(random_state)
+
+
+@pytest.mark.parametrize("shape", [(0, 3), (3, 0), (0, 0)])
+def test_matrices_without_rows_or_columns_are_accepted_only_where_empty_ones_are(shape):
+    assert as_csr(np.zeros(shape), allow_empty=True).shape == shape
+    with pytest.raises(ValueError, match="interactions is empty: its shape is"):
+        as_csr(np.zeros(shape))

@@ -13,7 +13,8 @@ from scipy import sparse
 from strategies import interactions
 
 from wrmf import Interactions, read_interactions
-from wrmf.data.interactions import align, as_interactions, entry_rows, same_ids
+from wrmf.data.inputs import as_interactions
+from wrmf.data.interactions import align, entry_rows, same_ids
 
 
 @st.composite

@@ -123,7 +123,7 @@ def as_csr(
     name : str, default "interactions"
         What error messages call the matrix.
     allow_empty : bool, default False
-        Whether a matrix without any entry is accepted.
+        Whether a matrix without any entry, row or column is accepted.
 
     Raises
     ------
@@ -141,7 +141,7 @@ def as_csr(
     array([[0., 3.]], dtype=float32)
     """
     # SciPy's compiled conversions do not check indices, so the matrix is validated first.
-    exact = _as_exact_csr(_as_sparse(matrix, name), name)
+    exact = _as_exact_csr(_as_sparse(matrix, name, allow_empty), name)
     if not _is_sorted(exact):
         exact.sum_duplicates()
     if not exact.data.all():
@@ -192,7 +192,7 @@ def is_canonical(matrix: Any) -> bool:
     return not len(falls) or bool(np.isin(falls, indptr).all())
 
 
-def _as_sparse(matrix: Any, name: str) -> Any:
+def _as_sparse(matrix: Any, name: str, allow_empty: bool) -> Any:
     """Return a 2-d matrix of real numbers in some scipy.sparse format."""
     if not sparse.issparse(matrix) and not isinstance(matrix, np.ndarray):
         raise TypeError(
@@ -204,7 +204,7 @@ def _as_sparse(matrix: Any, name: str) -> Any:
     if matrix.dtype.kind not in "biuf":
         hint = ": convert it with .astype(float)" if matrix.dtype == object else ""
         raise TypeError(f"{name} must hold real numbers, got dtype {matrix.dtype}{hint}")
-    if 0 in matrix.shape:
+    if 0 in matrix.shape and not allow_empty:
         raise ValueError(f"{name} is empty: its shape is {matrix.shape} (users × items)")
     if max(matrix.shape) > MAX_LENGTH:
         raise ValueError(f"{name} is too large: shape {matrix.shape}, the limit is 2**31 - 1")

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from wrmf.data.checks import (
-    MatrixLike,
     RandomStateLike,
     as_generator,
     as_positive_int,
     as_share,
 )
-from wrmf.data.interactions import Interactions, as_interactions
+from wrmf.data.inputs import as_interactions
 from wrmf.data.split import Split
 from wrmf.data.splitting import hold_out_users, split_at
 
@@ -21,7 +21,7 @@ __all__ = ["k_folds"]
 
 
 def k_folds(
-    data: Interactions | MatrixLike,
+    data: Any,
     n: int = 5,
     by: str = "interactions",
     random_state: RandomStateLike = None,
@@ -31,7 +31,7 @@ def k_folds(
 
     Parameters
     ----------
-    data : Interactions, or a users × items matrix
+    data : Interactions, a users × items matrix, a table or histories, as in ``WRMF.fit``
     n : int ≥ 2, default 5
         Number of folds, whose sizes differ by at most one.
     by : {"interactions", "users"}, default "interactions"

@@ -23,7 +23,6 @@ __all__ = [
     "Interactions",
     "Summary",
     "align",
-    "as_interactions",
     "entry_rows",
     "object_array",
     "same_ids",
@@ -411,11 +410,6 @@ def align(
     if not data.n_interactions:
         return Interactions.of_merged(rows, data.duplicates)
     return Interactions.from_rows(rows, data.duplicates)
-
-
-def as_interactions(data: Interactions | MatrixLike) -> Interactions:
-    """Return ``data`` itself, or wrap a users × items matrix with ids 0, 1, 2, …."""
-    return data if isinstance(data, Interactions) else Interactions.from_matrix(data)
 
 
 def _as_axis(ids: Iterable[Any] | None, own: np.ndarray, name: str) -> np.ndarray | None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from wrmf.data.axes import check_unknown, map_axis
-from wrmf.data.checks import MatrixLike, as_csr
-from wrmf.data.interactions import Interactions, align, as_interactions
+from wrmf.data.checks import as_csr
+from wrmf.data.inputs import as_interactions, as_matrix, is_matrix
+from wrmf.data.interactions import Interactions, align
 
 __all__ = ["Split", "check_split"]
 
@@ -23,12 +25,12 @@ class Split:
 
     Parameters
     ----------
-    train, test : Interactions, or users × items matrices
-        Interactions are matched by their ids, in any order; matrices must have the shape of
+    train, test : Interactions, users × items matrices, tables or histories, as in ``WRMF.fit``
+        All but matrices are matched by their ids, in any order; matrices must have the shape of
         ``train``. Only ``test`` may be without any entry.
     users : int array, optional
         Row indices of the users to test on; by default, users with test interactions.
-    fold_in : Interactions or matrix, optional
+    fold_in : as ``test``, optional
         Interactions of held-out users that are known at test time. The rows of these users in
         ``train`` are empty (strong generalisation).
     unknown : {"error", "drop", "extend"}, default "error"
@@ -60,10 +62,10 @@ class Split:
 
     def __init__(
         self,
-        train: Interactions | MatrixLike,
-        test: Interactions | MatrixLike,
+        train: Any,
+        test: Any,
         users: ArrayLike | None = None,
-        fold_in: Interactions | MatrixLike | None = None,
+        fold_in: Any = None,
         unknown: str = "error",
     ) -> None:
         check_unknown(unknown)
@@ -103,11 +105,11 @@ class Split:
         return np.flatnonzero((n_train == 0) & (n_test > 0))
 
 
-def _as_part(train: Interactions, part: Interactions | MatrixLike, name: str) -> Interactions:
+def _as_part(train: Interactions, part: Any, name: str) -> Interactions:
     """Return a part of a split as Interactions; a matrix gets the axes of ``train``."""
-    if isinstance(part, Interactions):
-        return part
-    matrix = as_csr(part, name, allow_empty=True)
+    if not is_matrix(part):
+        return as_interactions(part, allow_empty=True)
+    matrix = as_csr(as_matrix(part), name, allow_empty=True)
     if matrix.shape != train.shape:
         raise ValueError(f"train is {train.shape} users × items, {name} is {matrix.shape}")
     return train.with_matrix(matrix)

@@ -9,11 +9,12 @@ gives the same split.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from scipy import sparse
 
 from wrmf.data.checks import (
-    MatrixLike,
     RandomStateLike,
     as_generator,
     as_positive_int,
@@ -22,7 +23,8 @@ from wrmf.data.checks import (
     is_number,
 )
 from wrmf.data.draws import as_count, draw_mask
-from wrmf.data.interactions import Interactions, as_interactions, entry_rows
+from wrmf.data.inputs import as_interactions
+from wrmf.data.interactions import Interactions, entry_rows
 from wrmf.data.split import Split
 
 __all__ = [
@@ -64,7 +66,7 @@ def _entries_of(users: np.ndarray, matrix: sparse.csr_matrix) -> np.ndarray:
 
 
 def leave_k_out(
-    data: Interactions | MatrixLike,
+    data: Any,
     k: int = 5,
     fraction: float | None = None,
     min_interactions: int | None = None,
@@ -74,7 +76,7 @@ def leave_k_out(
 
     Parameters
     ----------
-    data : Interactions, or a users × items matrix
+    data : Interactions, a users × items matrix, a table or histories, as in ``WRMF.fit``
     k : int ≥ 1, default 5
     fraction : float in (0, 1], or int ≥ 1, optional
         Share of all users, rounded down, or number of users to test on. They are drawn from the
@@ -127,7 +129,7 @@ def leave_k_out(
 
 
 def split_interactions(
-    data: Interactions | MatrixLike,
+    data: Any,
     test_size: float | int = 0.2,
     random_state: RandomStateLike = None,
     by: str = "interactions",
@@ -136,7 +138,7 @@ def split_interactions(
 
     Parameters
     ----------
-    data : Interactions, or a users × items matrix
+    data : Interactions, a users × items matrix, a table or histories, as in ``WRMF.fit``
     test_size : float in (0, 1), or int ≥ 1, default 0.2
         Number of interactions that go to the test set, or their share, rounded down.
     random_state : None, int, Generator or RandomState
@@ -190,7 +192,7 @@ def _share_of_users(
 
 
 def split_users(
-    data: Interactions | MatrixLike,
+    data: Any,
     n_test: int | float,
     fold_in: float = 0.8,
     random_state: RandomStateLike = None,
@@ -199,7 +201,7 @@ def split_users(
 
     Parameters
     ----------
-    data : Interactions, or a users × items matrix
+    data : Interactions, a users × items matrix, a table or histories, as in ``WRMF.fit``
     n_test : float in (0, 1), or int ≥ 1
         Share of all users, rounded down, or number of users to hold out. They are drawn from those
         with at least two interactions.

@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from wrmf.data.checks import MatrixLike, as_positive_int, as_share, is_integer
+from wrmf.data.checks import as_positive_int, as_share, is_integer
 from wrmf.data.draws import as_count
-from wrmf.data.interactions import Interactions, as_interactions
+from wrmf.data.inputs import as_interactions
+from wrmf.data.interactions import Interactions
 from wrmf.data.split import Split
 from wrmf.data.times import parse_cutoff
 
@@ -25,7 +26,7 @@ __all__ = ["split_by_time", "split_last"]
 
 
 def split_by_time(
-    data: Interactions | MatrixLike,
+    data: Any,
     time: ArrayLike | None = None,
     test_size: float | int | None = None,
     cutoff: Any = None,
@@ -35,7 +36,7 @@ def split_by_time(
 
     Parameters
     ----------
-    data : Interactions, or a users × items matrix
+    data : Interactions, a users × items matrix, a table or histories, as in ``WRMF.fit``
     time : array (n_interactions,), optional
         Dates, datetimes, ISO text or numbers in the order of ``data.to_frame()``; by default the
         times that ``data`` was read with.
@@ -91,7 +92,7 @@ def split_by_time(
 
 
 def split_last(
-    data: Interactions | MatrixLike,
+    data: Any,
     k: int | float = 1,
     min_interactions: int | None = None,
     time: ArrayLike | None = None,
@@ -103,7 +104,7 @@ def split_last(
 
     Parameters
     ----------
-    data : Interactions, or a users × items matrix
+    data : Interactions, a users × items matrix, a table or histories, as in ``WRMF.fit``
     k : int ≥ 1, or float in (0, 1), default 1
         Number of each user's rows that go to the test set, or their share, rounded down.
     min_interactions : int, optional

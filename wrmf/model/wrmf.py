@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from wrmf.data.checks import as_generator, as_positive_int
-from wrmf.data.interactions import Interactions, as_interactions
+from wrmf.data.inputs import as_interactions, is_matrix
 from wrmf.model.axes import names_on_item_axis, on_own_axes
 from wrmf.model.explain import explain_score
 from wrmf.model.forget import Forgetting
@@ -184,6 +184,9 @@ class WRMF(Forgetting, Saving):
         Parameters
         ----------
         data : Interactions, or a sparse or dense users × items matrix (n_users, n_items)
+            Or a table with columns user, item and, if it has one, value, eager or lazy, of pandas,
+            polars, arrow or others; or histories, ``{user: [items]}`` or
+            ``{user: {item: count}}``. Methods with an argument ``data`` take all of these.
         callback : callable(model, iterations_done), optional
             Called after each iteration; training stops if it returns True.
         progress : bool, optional
@@ -303,7 +306,7 @@ class WRMF(Forgetting, Saving):
     def _start(self, data: Any, start: WRMF | Factors | None = None) -> None:
         """Replace the state by the initial factors for ``data``."""
         params = self.check_params()
-        numbered = not isinstance(data, Interactions)
+        numbered = is_matrix(data)
         data = as_interactions(data)
         check_ids(data.users, "user")
         check_ids(data.items, "item")

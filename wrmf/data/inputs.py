@@ -1,0 +1,168 @@
+"""Turn whatever callers hold interactions in into :class:`Interactions`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from wrmf.data.axes import as_ids, object_array
+from wrmf.data.checks import is_number
+from wrmf.data.formats.frames import is_frame
+from wrmf.data.id_lists import as_id_list
+from wrmf.data.ids import encode_ids
+from wrmf.data.interactions import Interactions
+from wrmf.data.rows import Rows
+
+__all__ = ["as_interactions", "as_matrix", "is_matrix"]
+
+# Columns of a table that are read if the table has them, by the parameter that names them.
+OPTIONAL_COLUMNS = ("value", "time", "item_name")
+
+
+def is_matrix(data: object) -> bool:
+    """Return whether data is a users × items matrix, which has positions in place of ids.
+
+    That is a matrix of SciPy or NumPy, and any other array that NumPy can convert.
+    """
+    if sparse.issparse(data) or isinstance(data, np.ndarray):
+        return True
+    return hasattr(data, "__array__") and not is_frame(data) and not isinstance(data, Interactions)
+
+
+def as_interactions(data: Any, *, allow_empty: bool = False) -> Interactions:
+    """Return interactions from any form that users pass them in.
+
+    Parameters
+    ----------
+    data : Interactions, matrix, table or histories
+        Interactions are returned as they are. A users × items matrix gets the ids 0, 1, 2, ….
+        A table, eager or lazy, of any library that :func:`wrmf.read_interactions` reads, has the
+        columns ``user`` and ``item``; columns ``value``, ``time`` and ``item_name`` are read if it
+        has them. Histories are a mapping from user id to the ids of items, in anything that
+        ``as_id_list`` takes, or to a mapping from item id to count. Items repeated in a list are
+        added up; a user may have no items.
+    allow_empty : bool, default False
+        Whether histories without any item are accepted.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For other types, and for data that is broken or empty.
+
+    Examples
+    --------
+    >>> as_interactions({"ann": ["x", "y"], "bob": {"y": 3}}).matrix.toarray()
+    array([[1., 1.],
+           [0., 3.]], dtype=float32)
+    """
+    if isinstance(data, Interactions):
+        return data
+    if is_matrix(data):
+        return Interactions.from_matrix(as_matrix(data))
+    if isinstance(data, Mapping):
+        histories = _of_histories(data)
+        if not histories.n_interactions and not allow_empty:
+            raise ValueError(f"the histories of {len(data)} users hold no item")
+        return histories
+    if is_frame(data):
+        return _of_table(data)
+    raise TypeError(
+        "interactions must be Interactions, a users × items matrix of scipy.sparse or NumPy, a "
+        "table with columns user and item, or histories such as {user: [items]}, got "
+        f"{_described(data)}; read files with wrmf.read_interactions"
+    )
+
+
+def as_matrix(data: Any) -> Any:
+    """Return a matrix of SciPy or NumPy, for which :func:`is_matrix` is true."""
+    return data if sparse.issparse(data) else np.asanyarray(data)
+
+
+def _described(data: object) -> str:
+    """Return the type of data, and its value if that is short."""
+    text = repr(data)
+    return type(data).__name__ + (f" {text}" if len(text) <= 60 else "")
+
+
+def _of_table(table: Any) -> Interactions:
+    # Imported here, since reading files needs modules that training does not.
+    from wrmf.data.reading import read_interactions
+
+    names = _column_names(table)
+    missing = [name for name in ("user", "item") if name not in names]
+    if missing:
+        raise ValueError(
+            f"the table has no column {missing[0]!r}; it has {', '.join(map(str, names[:10]))}: "
+            "name its columns with wrmf.read_interactions(table, user=, item=), or pass a users × "
+            "items matrix as an array"
+        )
+    present: dict[str, Any] = {name: name for name in OPTIONAL_COLUMNS if name in names}
+    return read_interactions(table, **present)
+
+
+def _column_names(table: Any) -> list[Any]:
+    """Return the names of the columns, and of the levels of an index that count as columns."""
+    if isinstance(table, pd.Series):
+        table = table.to_frame(table.name if table.name is not None else "value")
+    if isinstance(table, pd.DataFrame):
+        return [*table.columns, *(name for name in table.index.names if name is not None)]
+    if hasattr(table, "collect_schema"):
+        return list(table.collect_schema().names())
+    if hasattr(table, "column_names"):
+        return list(table.column_names)
+    if hasattr(table, "columns"):
+        return list(table.columns)
+    import pyarrow as pa
+
+    # The schema of a stream is read without its rows.
+    return list(pa.RecordBatchReader.from_stream(table).schema.names)
+
+
+def _of_histories(histories: Mapping[Any, Any]) -> Interactions:
+    """Return the interactions of a mapping from user id to items; they may be empty."""
+    if "user" in histories and "item" in histories:
+        raise ValueError(
+            "the mapping has the keys 'user' and 'item', so it may hold columns or histories: pass "
+            "columns as a frame, and histories as wrmf.Interactions"
+        )
+    users = as_ids(list(histories), None, "users")
+    items: list[Any] = []
+    values: list[float] = []
+    lengths = []
+    for user, history in histories.items():
+        if isinstance(history, Mapping):
+            listed, counts = list(history), list(history.values())
+            _check_counts(counts, user)
+            values.extend(counts)
+        else:
+            listed = as_id_list(history, f"the history of {user!r}")
+            values.extend([1.0] * len(listed))
+        items.extend(listed)
+        lengths.append(len(listed))
+    codes, distinct = encode_ids(pd.Series(object_array(items)), "item", null_texts=())
+    if (codes < 0).any():
+        user = np.repeat(np.arange(len(users)), lengths)[codes < 0][0]
+        raise ValueError(f"the history of {users.tolist()[user]!r} holds a null id")
+    rows = Rows(
+        users,
+        distinct,
+        np.repeat(np.arange(len(users)), lengths),
+        codes.astype(np.int64),
+        np.array(values, dtype=np.float64),
+    )
+    return Interactions.of_merged(rows, "sum")
+
+
+def _check_counts(counts: list[Any], user: Any) -> None:
+    """Raise an error that names the user for a count that is not a finite number ≥ 0."""
+    for count in counts:
+        expected = f"the history of {user!r} must map items to counts, finite and ≥ 0"
+        if not is_number(count):
+            raise TypeError(f"{expected}, got {count!r} ({type(count).__name__})")
+        if not 0 <= count < math.inf:
+            raise ValueError(f"{expected}, got {count!r}")
