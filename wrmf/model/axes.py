@@ -13,15 +13,21 @@ from scipy import sparse
 
 from wrmf.data.axes import map_axis
 from wrmf.data.checks import as_csr, is_canonical
+from wrmf.data.inputs import as_interactions, as_matrix, is_matrix
 from wrmf.data.interactions import Interactions, align, entry_rows, same_ids
 from wrmf.model.growth import check_id_types
 from wrmf.model.state import Factors
 
-__all__ = ["names_on_item_axis", "on_item_axis", "on_own_axes", "on_user_axis"]
+__all__ = ["as_data", "names_on_item_axis", "on_item_axis", "on_own_axes", "on_user_axis"]
 
 Axis: TypeAlias = Literal["users", "items"]
 # The values of the parameter ``unknown`` for ids in a history.
 UNKNOWN = ("raise", "skip")
+
+
+def as_data(data: Any) -> Any:
+    """Return Interactions, which may be empty, of data with ids, and a matrix as it is."""
+    return as_matrix(data) if is_matrix(data) else as_interactions(data, allow_empty=True)
 
 
 def on_own_axes(data: Any, state: Factors) -> sparse.csr_matrix:
@@ -35,6 +41,7 @@ def on_own_axes(data: Any, state: Factors) -> sparse.csr_matrix:
     ValueError
         For data of another shape or with other ids.
     """
+    data = as_data(data)
     matrix = data.matrix if isinstance(data, Interactions) else as_csr(data)
     n_users, n_items = state.shape
     if matrix.shape != (n_users, n_items):
@@ -75,6 +82,7 @@ def on_item_axis(data: Any, state: Factors, unknown: str = "raise") -> sparse.cs
     """
     if unknown not in UNKNOWN:
         raise ValueError(f"unknown must be one of {UNKNOWN}, got {unknown!r}")
+    data = as_data(data)
     if isinstance(data, Interactions):
         return _on_axis(data, state, "items", unknown)
     rows = data if is_canonical(data) else as_csr(data, allow_empty=True)
@@ -89,6 +97,7 @@ def on_user_axis(data: Any, state: Factors, unknown: str = "raise") -> sparse.cs
     """Return ``data`` as a matrix whose rows are the model's users; see ``on_item_axis``."""
     if unknown not in UNKNOWN:
         raise ValueError(f"unknown must be one of {UNKNOWN}, got {unknown!r}")
+    data = as_data(data)
     if isinstance(data, Interactions):
         return _on_axis(data, state, "users", unknown)
     columns = as_csr(data, allow_empty=True)

@@ -9,7 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from wrmf.data.interactions import Interactions
-from wrmf.model.axes import on_item_axis, on_user_axis
+from wrmf.model.axes import as_data, on_item_axis, on_user_axis
 from wrmf.model.filters import ItemFilter
 from wrmf.model.limits import check_regularization, check_weights
 from wrmf.model.lists import ranked_items
@@ -187,9 +187,9 @@ class FoldIn(Parametrized, Recommender):
 
         Parameters
         ----------
-        interactions : Interactions, or a sparse or dense matrix (n_new_users, n_items)
+        interactions : Interactions, a sparse or dense matrix (n_new_users, n_items), or histories
             Folded in as by ``fold_in_users``. Users are named by their ids, or 0, 1, 2, … for a
-            matrix.
+            matrix. Histories are ``{user: [items]}`` or ``{user: {item: count}}``.
         n, exclude_seen, exclude, items, fallback : as in ``recommend``
             The items that a user has seen are those in ``interactions``.
         unknown : as in ``fold_in_users``
@@ -203,9 +203,9 @@ class FoldIn(Parametrized, Recommender):
         array([[5]])
         """
         state = self.state
-        matrix = on_item_axis(interactions, state, unknown)
-        named = isinstance(interactions, Interactions)
-        users = interactions.users if named else np.arange(matrix.shape[0])
+        data = as_data(interactions)
+        matrix = on_item_axis(data, state, unknown)
+        users = data.users if isinstance(data, Interactions) else np.arange(matrix.shape[0])
         popular = Fallback(fallback=fallback).popular(np.ones(len(users), dtype=bool))
         factors = _fold_in(matrix, state.prepared.items, self.fitted_params(), 0)
         seen = ItemLists.of(matrix)
