@@ -68,3 +68,30 @@ def mean_squared_error(matrix, user_factors, item_factors):
     """Return the mean of (p − x·y)² over all cells; p is 1 for stored cells, 0 for all others."""
     dense = np.asarray(matrix.todense()) > 0
     return float(np.mean((dense - user_factors.astype(float) @ item_factors.astype(float).T) ** 2))
+
+
+def list_metric(name, lists, train):
+    """Return the value of a metric of lists; ``train`` is a dense users × items matrix.
+
+    ``lists`` holds the ranked items of each user; novelty is that of each user, None if empty.
+    """
+    kind, _, cutoff = name.partition("@")
+    best = [items[: int(cutoff)] for items in lists]
+    n_items = train.shape[1]
+    exposure = [sum(item in items for items in best) for item in range(n_items)]
+    if kind == "coverage":
+        return sum(count > 0 for count in exposure) / n_items
+    if kind == "gini":
+        # The mean difference of all pairs of items, over twice the mean.
+        total = sum(exposure)
+        differences = sum(abs(a - b) for a in exposure for b in exposure)
+        return differences / (2 * n_items * total) if total else math.nan
+    if kind == "novelty":
+        users_of = [max(int((train[:, item] > 0).sum()), 1) for item in range(n_items)]
+        n_users = int((train > 0).any(axis=1).sum())
+        information = [math.log2(n_users / count) for count in users_of]
+        return [
+            sum(information[item] for item in items) / len(items) if items else None
+            for items in best
+        ]
+    raise ValueError(f"no definition of the metric {name!r}: add it to this function")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from wrmf.data.interactions import Interactions
 from wrmf.data.split import Split
 from wrmf.evaluation.evaluate import Evaluation, evaluate
+from wrmf.evaluation.list_metrics import Metric
 from wrmf.model.recommendations import Recommendations
 from wrmf.model.update import UpdateReport
 from wrmf.model.wrmf import WRMF, load
@@ -30,6 +31,7 @@ __all__ = [
     "Evaluation",
     "Interactions",
     "LearningCurve",
+    "Metric",
     "Range",
     "Recommendations",
     "SearchResult",

@@ -2,93 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 
 from wrmf.data.checks import as_positive_int
 from wrmf.data.split import Split, check_split
 from wrmf.evaluation.cold import TestPart
-from wrmf.evaluation.factors import HasFactors, factors_on_axes
-from wrmf.evaluation.metrics import (
-    METRICS,
-    ErrorMetric,
-    NamedMetric,
-    Ranked,
-    RankingMetric,
-    check_metrics,
-)
-from wrmf.model.queries import nothing_known
-from wrmf.numerics.objective import observed_scores, squared_errors
-from wrmf.numerics.ranking import NEVER, rank_held_out
+from wrmf.evaluation.evaluation import Evaluation
+from wrmf.evaluation.leakage import count_trained_on
+from wrmf.evaluation.measures import is_tested, measure_errors, measure_lists, measure_ranks
+from wrmf.evaluation.metrics import MetricLike, requested_metrics
+from wrmf.evaluation.rankers import Side, ranker_of
 
 __all__ = ["Evaluation", "evaluate", "evaluate_both", "evaluate_sides"]
 
 
-@dataclass(frozen=True)
-class Evaluation(Mapping[str, float]):
-    """The values of metrics, by metric name. Those of ranking metrics are means over users.
-
-    Attributes
-    ----------
-    values_by_name : dict of metric name to float
-    n_users : int
-        The number of users that were averaged over.
-    n_skipped : int
-        The number of users left out because they have no held-out item.
-    stderr : dict of metric name to float
-        The standard error of each ranking metric.
-    per_user : DataFrame, or None
-        One row for each user: the column ``user``, and a column for each ranking metric.
-    n_cold_users, n_cold_items : int
-        The number of users and items with test interactions but no training interactions.
-
-    Examples
-    --------
-    >>> evaluation = Evaluation({"mrr": 0.5}, n_users=2, n_skipped=0)
-    >>> evaluation["mrr"]
-    0.5
-    >>> evaluation
-    Evaluation(mrr=0.50000, n_users=2, n_skipped=0)
-    """
-
-    values_by_name: dict[str, float]
-    n_users: int
-    n_skipped: int
-    stderr: dict[str, float] = field(default_factory=dict)
-    per_user: pd.DataFrame | None = None
-    n_cold_users: int = 0
-    n_cold_items: int = 0
-
-    def __getitem__(self, name: str) -> float:
-        return self.values_by_name[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.values_by_name)
-
-    def __len__(self) -> int:
-        return len(self.values_by_name)
-
-    def __repr__(self) -> str:
-        shown = ", ".join(f"{name}={value:.5f}" for name, value in self.items())
-        cold = "".join(
-            f", {name}={count}"
-            for name, count in (
-                ("n_cold_users", self.n_cold_users),
-                ("n_cold_items", self.n_cold_items),
-            )
-            if count
-        )
-        return f"Evaluation({shown}, n_users={self.n_users}, n_skipped={self.n_skipped}{cold})"
-
-
 def evaluate(
-    model: HasFactors,
+    model: Any,
     split: Split,
-    metrics: Sequence[str] = ("precision@5", "recall@20", "ndcg@100", "mse"),
+    metrics: str | MetricLike | Sequence[str | MetricLike] = (
+        "precision@5",
+        "recall@20",
+        "ndcg@100",
+        "mse",
+    ),
     exclude_seen: bool = True,
     per_user: bool = False,
     on: str = "test",
@@ -99,20 +41,25 @@ def evaluate(
 
     The metrics are ``precision@k``, ``recall@k``, ``capped_recall@k``, ``ndcg@k`` (with binary
     gains), ``map@k``, ``hit_rate@k``, ``mrr`` and ``mrr@k``, ``auc``, and ``mse`` over all cells
-    of the users' rows; ``wrmf.evaluation.metrics`` has their formulas. All but ``mse`` are means
+    of the users' rows; of the lists themselves ``coverage@k``, ``gini@k`` and ``novelty@k``.
+    docs/metrics.md has their formulas. All but ``mse``, ``coverage@k`` and ``gini@k`` are means
     over the users with a held-out item. Equal scores are ranked by the items' order. Users
     without interactions, whose factors are all zero, get an empty list as in ``recommend``, so none
     of their held-out items counts as found.
 
     Parameters
     ----------
-    model : WRMF, or any object with the attributes below
-        ``user_factors``, of shape (n_users, k), and ``item_factors``, of shape (n_items, k). If it
-        has ids in ``users`` and ``items``, these are matched to the split's ids, in any order.
+    model : WRMF, a baseline, or any other object that recommends
+        It has ``user_factors``, of shape (n_users, k), and ``item_factors``, of shape (n_items, k);
+        if it also has ids in ``users`` and ``items``, these are matched to the split's ids, in any
+        order. Or it has ``recommend(users, n)``, which returns lists of items in one of the forms
+        that docs/evaluating.md describes; then only metrics with a cut-off can be computed.
     split : Split
-        If it has ``split.fold_in``, users' factors are computed by ``model.fold_in_users``.
-    metrics : sequence of str, default precision@5, recall@20, ndcg@100 and mse
-        The cut-off k is from 1 to the number of items.
+        If it has ``split.fold_in``, users' factors are computed by ``model.fold_in_users``, and
+        lists are those of ``model.recommend_new``.
+    metrics : sequence of str or Metric, default precision@5, recall@20, ndcg@100 and mse
+        The cut-off k is from 1 to the number of items. A :class:`wrmf.Metric` is a metric of one's
+        own; a bare function of recommended and held-out ids is one with k = 10.
     exclude_seen : bool, default True
         Whether training items are left out of the ranking on test. A held-out item that is also a
         training item of the same user then counts as never found.
@@ -137,6 +84,11 @@ def evaluate(
         If a metric is unknown, the model has other users or items than the split, ``cold`` is
         "error" and there are cold users or items, or no user has a held-out item.
 
+    Warns
+    -----
+    UserWarning
+        If the model keeps its training data, and that has test pairs which are not in the split's.
+
     Examples
     --------
     >>> import numpy as np, wrmf
@@ -154,7 +106,7 @@ def evaluate(
 
 
 def evaluate_both(
-    model: HasFactors,
+    model: Any,
     split: Split,
     metrics: Sequence[str],
     exclude_seen: bool = True,
@@ -167,9 +119,9 @@ def evaluate_both(
 
 
 def evaluate_sides(
-    model: HasFactors,
+    model: Any,
     split: Split,
-    metrics: Sequence[str],
+    metrics: str | MetricLike | Sequence[str | MetricLike],
     sides: Sequence[tuple[str, bool]] = (("train", False), ("test", True), ("test", False)),
     per_user: bool = False,
     num_threads: int = 0,
@@ -185,107 +137,40 @@ def evaluate_sides(
     """
     check_split(split)
     num_threads = as_positive_int(num_threads, "num_threads", 0)
-    parsed = check_metrics(metrics, split.train.n_items)
+    requested = requested_metrics(metrics, split.train.n_items)
     if not len(split.users):
         raise ValueError("the split has no test users, so there is nothing to evaluate")
     part = TestPart.of(split, cold)
-    x, y = factors_on_axes(model, split, part)
+    depth = max([cutoff for _, cutoff in requested.values() if cutoff is not None], default=0)
+    ranker = ranker_of(model, split, part, depth, num_threads)
     matrices = {"train": part.known, "test": part.held_out}
-    held_out = {
-        on: _HeldOut(matrices[on], observed_scores(matrices[on], x, y, num_threads))
-        for on in dict.fromkeys(on for on, _ in sides)
-    }
-    requests = [(held_out[on], on == "test" and exclude_seen) for on, exclude_seen in sides]
-    unknown = nothing_known(np.diff(part.known.indptr), x)
-    ranked = _rank(parsed, (x, y), requests, part.known, unknown, num_threads)
-    overall = _measure_errors(parsed, x, y, held_out, num_threads)
+    requests = [Side(on, matrices[on], on == "test" and masked) for on, masked in sides]
+    by_user = measure_ranks(requested, ranker, requests)
+    overall = measure_errors(requested, ranker, requests)
+    measure_lists(requested, ranker, requests, split, (by_user, overall))
     ids = split.train.users[part.users]
-    evaluations = [
-        _assemble(parsed, by_user, overall[on], ids[held_out[on].counts > 0], len(ids), per_user)
-        for (on, _), by_user in zip(sides, ranked, strict=True)
-    ]
+    n_trained_on = 0
+    if any(side.on == "test" for side in requests):
+        n_trained_on = count_trained_on(model, split, part)
+        _warn_if_trained_on(n_trained_on, part.held_out.nnz)
     return [
-        replace(evaluation, n_cold_users=part.n_cold_users, n_cold_items=part.n_cold_items)
-        for evaluation in evaluations
+        replace(
+            _assemble(requested, values, totals, ids[is_tested(side)], len(ids), per_user),
+            n_cold_users=part.n_cold_users,
+            n_cold_items=part.n_cold_items,
+            n_trained_on=n_trained_on if side.on == "test" else 0,
+        )
+        for side, values, totals in zip(requests, by_user, overall, strict=True)
     ]
 
 
-@dataclass(frozen=True)
-class _HeldOut:
-    """The matrix of the test users' held-out items, and the scores of its stored entries."""
-
-    matrix: sparse.csr_matrix
-    scores: np.ndarray
-
-    @property
-    def counts(self) -> np.ndarray:
-        counts: np.ndarray = np.diff(self.matrix.indptr)
-        return counts
-
-
-def _rank(
-    metrics: Mapping[str, NamedMetric],
-    factors: tuple[np.ndarray, np.ndarray],
-    requests: Sequence[tuple[_HeldOut, bool]],
-    known: sparse.csr_matrix,
-    unknown: np.ndarray,
-    num_threads: int,
-) -> list[dict[str, np.ndarray]]:
-    """Return, for each request, the values of the ranking metrics of users with held-out items.
-
-    A request consists of the held-out items, and of whether ``known`` items are left out of the
-    ranking. ``factors`` are those of the test users and of all items. Held-out items of ``unknown``
-    users count as never found.
-    """
-    ranking = {
-        name: (metric.per_user, cutoff)
-        for name, (key, cutoff) in metrics.items()
-        if isinstance(metric := METRICS[key], RankingMetric)
-    }
-    if not ranking:
-        return [{} for _ in requests]
-    cutoffs = [cutoff for _, cutoff in ranking.values() if cutoff is not None]
-    # A single metric without a cut-off needs the ranks of all items.
-    last = max(cutoffs) if len(cutoffs) == len(ranking) else None
-    sides = [(held_out.matrix, held_out.scores, masked) for held_out, masked in requests]
-    results = []
-    for (held_out, _), ranks in zip(
-        requests, rank_held_out(*factors, sides, known, last, num_threads), strict=True
-    ):
-        counts = held_out.counts
-        tested = counts > 0
-        if not tested.any():
-            raise ValueError(
-                "no user has a held-out item, so there is nothing to rank: check split.test"
-            )
-        ranks.ranks[np.repeat(unknown, counts)] = NEVER
-        auc = None if ranks.auc is None else np.where(unknown, 0.0, ranks.auc)[tested]
-        ranked = Ranked.of(ranks.ranks, counts[tested], auc)
-        results.append({name: score(ranked, cutoff) for name, (score, cutoff) in ranking.items()})
-    return results
-
-
-def _measure_errors(
-    metrics: Mapping[str, NamedMetric],
-    x: np.ndarray,
-    y: np.ndarray,
-    held_out: Mapping[str, _HeldOut],
-    num_threads: int,
-) -> dict[str, dict[str, float]]:
-    """Return the values of the error metrics for each key of ``held_out``."""
-    errors = {
-        name: metric.overall
-        for name, (key, _) in metrics.items()
-        if isinstance(metric := METRICS[key], ErrorMetric)
-    }
-    if not errors:
-        return {on: {} for on in held_out}
-    n_cells = len(x) * len(y)
-    sums = squared_errors([part.scores for part in held_out.values()], x, y, num_threads)
-    return {
-        on: {name: overall(total, n_cells) for name, overall in errors.items()}
-        for on, total in zip(held_out, sums, strict=True)
-    }
+def _warn_if_trained_on(n_trained_on: int, n_test: int) -> None:
+    if n_trained_on:
+        warnings.warn(
+            f"{n_trained_on} of {n_test} test pairs are in the data that the model was fitted to, "
+            "so that its values are too good: fit it on split.train",
+            stacklevel=4,
+        )
 
 
 def _assemble(
@@ -298,12 +183,9 @@ def _assemble(
 ) -> Evaluation:
     """Return the means over users and the overall values, in the order of ``names``."""
     n_users = len(tested_ids)
-    means = {name: float(values.mean()) for name, values in by_user.items()}
-    values_by_name = {**means, **overall}
-    stderr = {
-        name: float(values.std(ddof=1) / np.sqrt(n_users)) if n_users > 1 else np.nan
-        for name, values in by_user.items()
-    }
+    statistics = {name: _mean_and_error(values) for name, values in by_user.items()}
+    values_by_name = {**{name: mean for name, (mean, _) in statistics.items()}, **overall}
+    stderr = {name: error for name, (_, error) in statistics.items()}
     return Evaluation(
         values_by_name={name: values_by_name[name] for name in names},
         n_users=n_users,
@@ -311,3 +193,12 @@ def _assemble(
         stderr=stderr,
         per_user=pd.DataFrame({"user": tested_ids, **by_user}) if per_user and by_user else None,
     )
+
+
+def _mean_and_error(values: np.ndarray) -> tuple[float, float]:
+    """Return the mean of the values that are not NaN, and its standard error."""
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return np.nan, np.nan
+    error = known.std(ddof=1) / np.sqrt(len(known)) if len(known) > 1 else np.nan
+    return float(known.mean()), float(error)

@@ -14,7 +14,7 @@ from wrmf.data.split import Split
 from wrmf.evaluation.cold import TestPart
 from wrmf.model.state import FactorModel
 
-__all__ = ["HasFactors", "factors_on_axes"]
+__all__ = ["HasFactors", "factors_on_axes", "has_factors"]
 
 
 class HasFactors(Protocol):
@@ -37,14 +37,20 @@ class _FoldsInUsers(Protocol):
     def fold_in_users(self, data: sparse.csr_matrix) -> np.ndarray: ...
 
 
-def factors_on_axes(
-    model: HasFactors, split: Split, part: TestPart
-) -> tuple[np.ndarray, np.ndarray]:
+def has_factors(model: object) -> bool:
+    """Return whether a model scores by factors; a :class:`WRMF` does even before it is fitted."""
+    if isinstance(model, FactorModel):
+        return True
+    return all(getattr(model, name, None) is not None for name in ("user_factors", "item_factors"))
+
+
+def factors_on_axes(model: Any, split: Split, part: TestPart) -> tuple[np.ndarray, np.ndarray]:
     """Return the factors of the test users and of all items, checked and of one dtype.
 
     Parameters
     ----------
     model : HasFactors
+        A ValueError is raised for any other object.
     split : Split
     part : TestPart
         The test users. If the split holds them out, their factors are folded in from their known

@@ -2,7 +2,8 @@
 
 Ranking metrics are computed for each user, from the ranks of the user's held-out items among all
 items. Items with equal scores are ranked by their order. Error metrics are computed over all cells
-of the users' rows at once. To add a metric, write its function and add its row.
+of the users' rows at once. Metrics of lists are computed from what is recommended, whether it was
+held out or not. To add a metric, write its function and add its row.
 """
 
 from __future__ import annotations
@@ -10,74 +11,28 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
+from wrmf.evaluation.list_metrics import ListMetric, Metric, coverage, gini, novelty
+from wrmf.numerics.ranked import Floats, Ranked, ndcg
 from wrmf.numerics.ranking import NEVER
 
 __all__ = [
     "METRICS",
     "ErrorMetric",
+    "MetricLike",
     "NamedMetric",
-    "Ranked",
     "RankingMetric",
+    "Requested",
     "check_metrics",
     "lower_is_better",
+    "requested_metrics",
 ]
 
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Ranked:
-    """The ranks of m users' held-out items. Items that were not ranked are left out.
-
-    Attributes
-    ----------
-    ranks : int64 (n_ranked,)
-        0 for the best of all items; increasing within a user.
-    users : int (n_ranked,)
-        The user that each rank belongs to, from 0 to m − 1, in non-decreasing order.
-    order : int (n_ranked,)
-        1 for a user's best-ranked held-out item, 2 for the next one, and so on.
-    n_held_out : int (m,)
-        The number of held-out items of each user, ranked or not; at least 1.
-    auc : float64 (m,), or None if items were ranked only up to a cut-off
-    """
-
-    ranks: Ints
-    users: Ints
-    order: Ints
-    n_held_out: Ints
-    auc: Floats | None
-
-    @classmethod
-    def of(cls, ranks: np.ndarray, n_held_out: np.ndarray, auc: np.ndarray | None) -> Ranked:
-        """Return the record from the ranks of all held-out items, user after user.
-
-        ``NEVER`` is the rank of an item that was not ranked.
-        """
-        ranked = np.flatnonzero(ranks < NEVER)
-        users = np.repeat(np.arange(len(n_held_out)), n_held_out)[ranked]
-        ranks = ranks[ranked].astype(np.int64)
-        rising = np.argsort(users * (ranks.max(initial=0) + 1) + ranks, kind="stable")
-        users, ranks = users[rising], ranks[rising]
-        starts = np.searchsorted(users, np.arange(len(n_held_out)))
-        order = np.arange(len(users)) - starts[users] + 1
-        return cls(ranks, users, order, n_held_out, auc)
-
-    def sum_by_user(self, values: np.ndarray) -> Floats:
-        """Return, for each user, the sum of ``values`` over the user's ranked items."""
-        sums = np.bincount(self.users, weights=values, minlength=len(self.n_held_out))
-        return sums.astype(np.float64, copy=False)
-
-    def hits(self, k: int) -> Floats:
-        """Return, for each user, the number of held-out items among the first k."""
-        return self.sum_by_user(self.ranks < k)
+# A metric of one's own; a bare function is a Metric with its defaults.
+MetricLike: TypeAlias = Metric | Callable[[np.ndarray, np.ndarray], float]
 
 
 def precision(ranked: Ranked, k: int) -> Floats:
@@ -93,13 +48,6 @@ def recall(ranked: Ranked, k: int) -> Floats:
 def capped_recall(ranked: Ranked, k: int) -> Floats:
     """Return hits/min(k, n_held_out), as the recall in Liang et al. 2018."""
     return ranked.hits(k) / np.minimum(k, ranked.n_held_out)
-
-
-def ndcg(ranked: Ranked, k: int) -> Floats:
-    """Return Σ 1/log₂(rank + 2) over the hits, divided by its largest possible value."""
-    gains = np.where(ranked.ranks < k, 1 / np.log2(ranked.ranks + 2.0), 0.0)
-    ideal = np.concatenate(([0.0], np.cumsum(1 / np.log2(np.arange(k) + 2.0))))
-    return ranked.sum_by_user(gains) / ideal[np.minimum(k, ranked.n_held_out)]
 
 
 def mean_average_precision(ranked: Ranked, k: int) -> Floats:
@@ -161,7 +109,9 @@ class ErrorMetric:
     lower_is_better: bool = True
 
 
-METRICS: dict[str, RankingMetric | ErrorMetric] = {
+TableMetric: TypeAlias = "RankingMetric | ErrorMetric | ListMetric"
+
+METRICS: dict[str, TableMetric] = {
     "precision": RankingMetric(precision),
     "recall": RankingMetric(recall),
     "capped_recall": RankingMetric(capped_recall),
@@ -171,6 +121,9 @@ METRICS: dict[str, RankingMetric | ErrorMetric] = {
     "mrr": RankingMetric(reciprocal_rank, cutoff="optional"),
     "auc": RankingMetric(auc, cutoff="refused"),
     "mse": ErrorMetric(mean_squared_error),
+    "coverage": ListMetric(coverage),
+    "gini": ListMetric(gini, lower_is_better=True),
+    "novelty": ListMetric(novelty, by_user=True),
 }
 
 
@@ -179,6 +132,51 @@ class NamedMetric(NamedTuple):
 
     key: str
     cutoff: int | None
+
+
+class Requested(NamedTuple):
+    """A metric and its cut-off, or None."""
+
+    metric: TableMetric | Metric
+    cutoff: int | None
+
+
+def requested_metrics(
+    metrics: str | MetricLike | Sequence[str | MetricLike], n_items: int
+) -> dict[str, Requested]:
+    """Return the metrics by name, in the given order, and their cut-offs.
+
+    Parameters
+    ----------
+    metrics : name, :class:`Metric` or function, or a sequence of them
+        A function is a :class:`Metric` with its defaults.
+    n_items : int
+        The largest cut-off that is allowed.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`check_metrics`, and for two metrics of the same name.
+    """
+    if isinstance(metrics, (str, Metric)) or callable(metrics):
+        metrics = (metrics,)
+    if not isinstance(metrics, Iterable):
+        raise TypeError(f"metrics must be names such as ndcg@20, got {metrics!r}")
+    requested: dict[str, Requested] = {}
+    for entry in metrics:
+        if isinstance(entry, Metric) or callable(entry):
+            own = entry if isinstance(entry, Metric) else Metric(entry)
+            name = str(own.name)
+            if name in requested:
+                raise ValueError(f"two metrics are called {name!r}: give one of them a name=")
+            _check_cutoff(name, own.k, n_items)
+            requested[name] = Requested(own, own.k)
+            continue
+        for name, (key, cutoff) in check_metrics([entry], n_items).items():
+            requested[name] = Requested(METRICS[key], cutoff)
+    if not requested:
+        raise ValueError("no metric was named: pass names such as ndcg@20")
+    return requested
 
 
 def check_metrics(metrics: Sequence[str], n_items: int) -> dict[str, NamedMetric]:
@@ -209,9 +207,13 @@ def check_metrics(metrics: Sequence[str], n_items: int) -> dict[str, NamedMetric
     if not parsed:
         raise ValueError("no metric was named: pass names such as ndcg@20")
     for name, (_, cutoff) in parsed.items():
-        if cutoff is not None and not 1 <= cutoff <= n_items:
-            raise ValueError(f"{name}: k must lie in 1 … {n_items}, the number of items")
+        _check_cutoff(name, cutoff, n_items)
     return parsed
+
+
+def _check_cutoff(name: str, cutoff: int | None, n_items: int) -> None:
+    if cutoff is not None and not 1 <= cutoff <= n_items:
+        raise ValueError(f"{name}: k must lie in 1 … {n_items}, the number of items")
 
 
 def _parse(name: Any) -> NamedMetric:

@@ -1,0 +1,93 @@
+"""The values of metrics, as ``evaluate`` returns them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+__all__ = ["Evaluation"]
+
+
+@dataclass(frozen=True)
+class Evaluation(Mapping[str, float]):
+    """The values of metrics, by metric name. Those of ranking metrics are means over users.
+
+    Attributes
+    ----------
+    values_by_name : dict of metric name to float
+    n_users : int
+        The number of users that were averaged over.
+    n_skipped : int
+        The number of users left out because they have no held-out item.
+    stderr : dict of metric name to float
+        The standard error of each ranking metric.
+    per_user : DataFrame, or None
+        One row for each user: the column ``user``, and a column for each ranking metric.
+    n_cold_users, n_cold_items : int
+        The number of users and items with test interactions but no training interactions.
+    n_trained_on : int
+        The number of test pairs that the model was fitted to, but that are not in ``split.train``.
+
+    Examples
+    --------
+    >>> evaluation = Evaluation({"mrr": 0.5}, n_users=2, n_skipped=0)
+    >>> evaluation["mrr"]
+    0.5
+    >>> evaluation
+    Evaluation(mrr=0.50000, n_users=2, n_skipped=0)
+    """
+
+    values_by_name: dict[str, float]
+    n_users: int
+    n_skipped: int
+    stderr: dict[str, float] = field(default_factory=dict)
+    per_user: pd.DataFrame | None = None
+    n_cold_users: int = 0
+    n_cold_items: int = 0
+    n_trained_on: int = 0
+
+    def __getitem__(self, name: str) -> float:
+        return self.values_by_name[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.values_by_name)
+
+    def __len__(self) -> int:
+        return len(self.values_by_name)
+
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={value:.5f}" for name, value in self.items())
+        cold = "".join(
+            f", {name}={count}"
+            for name, count in (
+                ("n_cold_users", self.n_cold_users),
+                ("n_cold_items", self.n_cold_items),
+                ("n_trained_on", self.n_trained_on),
+            )
+            if count
+        )
+        return f"Evaluation({shown}, n_users={self.n_users}, n_skipped={self.n_skipped}{cold})"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a frame with one row for each metric: metric, value, stderr, n_users.
+
+        The standard error is NaN for metrics that are no means over users.
+
+        Examples
+        --------
+        >>> Evaluation({"mrr": 0.5}, n_users=2, n_skipped=0, stderr={"mrr": 0.1}).to_frame()
+          metric  value  stderr  n_users
+        0    mrr    0.5     0.1        2
+        """
+        frame: pd.DataFrame = pd.DataFrame(
+            {
+                "metric": list(self),
+                "value": list(self.values()),
+                "stderr": [self.stderr.get(name, np.nan) for name in self],
+                "n_users": self.n_users,
+            }
+        )
+        return frame

@@ -1,0 +1,218 @@
+"""Ask any recommender for lists, and turn its answer into positions of the split's items."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy import sparse
+
+from wrmf.data.axes import lookup_table, object_array
+from wrmf.data.id_lists import as_id_list
+from wrmf.data.interactions import Interactions
+from wrmf.data.split import Split
+from wrmf.evaluation.cold import TestPart
+from wrmf.model.recommendations import Recommendations
+
+__all__ = ["ListModel"]
+
+# Libraries that pad short lists give the padding a score below this.
+PADDING_SCORE = -1e38
+
+
+class ListModel:
+    """A model that only recommends lists, asked for the test users of a split.
+
+    Parameters
+    ----------
+    model : any object with a method ``recommend``
+        ``recommend(users, n)`` returns, for ids of users, :class:`wrmf.Recommendations`, a tuple of
+        ids and scores, a frame with columns user and item, a mapping from user to items, or a
+        sequence of items for each user, best first. A parameter ``exclude_seen`` is given if it has
+        one. A first parameter called ``user`` gets one user at a time. Users whom the split holds
+        out are passed to ``recommend_new(interactions, n)``. A method with a parameter
+        ``user_items`` is called as those of implicit are, by positions.
+    split : Split
+    part : TestPart
+    """
+
+    def __init__(self, model: Any, split: Split, part: TestPart) -> None:
+        self.name = type(model).__name__
+        self.model = model
+        self.part = part
+        self.items = split.train.items
+        self.users = split.train.users[part.users]
+        self.holds_out = split.fold_in is not None
+        self.parameters = _parameters(model.recommend)
+        self.by_position: bool = "user_items" in self.parameters or getattr(
+            model, "numbered", False
+        )
+        # An item whose id is −1 is no padding.
+        has_minus_one = not self.by_position and -1 in lookup_table(self.items)
+        self.padding = (None,) if has_minus_one else (None, -1)
+
+    def lists(self, n: int, known: sparse.csr_matrix | None) -> np.ndarray:
+        """Return the positions of the n best items of each user, int64 (m, n), −1 past the end.
+
+        Items of ``known`` are left out, whatever the model does with them.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For an answer of another form, unknown items and items that are listed twice.
+        """
+        n_items = len(self.items)
+        most = 0 if known is None else int(np.diff(known.indptr).max(initial=0))
+        method, arguments, options, n_asked = self._call(n, known is not None, most)
+        n_asked = min(n_asked, n_items)
+        if self._asks_one_by_one():
+            answers = [method(user, n_asked, **options) for user in self.users.tolist()]
+            lists = [self._one_list(answer) for answer in answers]
+        else:
+            lists = self._all_lists(method(*arguments(n_asked), **options))
+        positions = self._positions(lists)
+        return _without_known(positions, known, n)
+
+    def _call(
+        self, n: int, masks: bool, most: int
+    ) -> tuple[Callable[..., Any], Callable[[int], tuple[Any, ...]], dict[str, Any], int]:
+        """Return the method, its arguments by the length of lists, its options and that length."""
+        if "user_items" in self.parameters:
+            rows = np.arange(len(self.users)) if self.holds_out else self.part.users
+            options: dict[str, Any] = {"filter_already_liked_items": False}
+            if self.holds_out:
+                options["recalculate_user"] = True
+            return self.model.recommend, lambda k: (rows, self.part.known, k), options, n + most
+        if self.holds_out:
+            if not hasattr(self.model, "recommend_new"):
+                raise ValueError(
+                    "the split holds out whole users, whose lists come from model.recommend_new, "
+                    f"but {self.name} has no such method"
+                )
+            method, users = self.model.recommend_new, self._known_interactions()
+        else:
+            method, users = self.model.recommend, self._asked_users()
+        if "exclude_seen" in _parameters(method):
+            # Longer lists, should the model be fitted to other data than the split's.
+            return method, lambda k: (users, k), {"exclude_seen": masks}, n + most
+        return method, lambda k: (users, k), {}, n + most
+
+    def _asks_one_by_one(self) -> bool:
+        return not self.holds_out and next(iter(self.parameters), "") in ("user", "user_id")
+
+    def _asked_users(self) -> Any:
+        return self.part.users if self.by_position else self.users
+
+    def _known_interactions(self) -> Any:
+        if self.by_position:
+            return self.part.known
+        return Interactions.from_matrix(self.part.known, self.users, self.items)
+
+    def _all_lists(self, answer: Any) -> list[list[Any]]:
+        """Return the listed ids of each user, without padding."""
+        if isinstance(answer, Recommendations):
+            return [ids.tolist() for _, (ids, _) in answer.by_query()]
+        if hasattr(answer, "to_pandas"):
+            answer = answer.to_pandas()
+        if isinstance(answer, pd.DataFrame):
+            return self._lists_of_frame(answer)
+        users = self._asked_users().tolist()
+        if isinstance(answer, Mapping):
+            return [self._one_list(answer.get(user, ())) for user in users]
+        scores: Any = [None] * len(users)
+        if isinstance(answer, tuple) and len(answer) == 2 and np.ndim(answer[0]) == 2:
+            answer, scores = answer
+        if not isinstance(answer, (Sequence, np.ndarray)) or len(answer) != len(users):
+            raise TypeError(
+                f"{self.name}.recommend must return Recommendations, ids and scores, a frame with "
+                "columns user and item, a mapping from user to items, or a list for each of "
+                f"{len(users)} users, got a {type(answer).__name__}"
+            )
+        return [self._one_list(ids, row) for ids, row in zip(answer, scores, strict=True)]
+
+    def _lists_of_frame(self, frame: pd.DataFrame) -> list[list[Any]]:
+        missing = [name for name in ("user", "item") if name not in frame]
+        if missing:
+            raise ValueError(
+                f"the frame of {self.name}.recommend has no column {missing[0]!r}; it has "
+                f"{', '.join(map(str, frame.columns))}"
+            )
+        if "rank" in frame:
+            frame = frame.sort_values("rank", kind="stable")
+        by_user = {user: part.tolist() for user, part in frame.groupby("user", sort=False)["item"]}
+        return [by_user.get(user, []) for user in self._asked_users().tolist()]
+
+    def _one_list(self, ids: Any, scores: Any = None) -> list[Any]:
+        """Return the ids of one user's list; padding ends it."""
+        if hasattr(ids, "ids"):
+            # An item list of LensKit has a method.
+            ids = ids.ids() if callable(ids.ids) else ids.ids
+        elif hasattr(ids, "to_pandas") and hasattr(ids, "columns"):
+            ids = ids.to_pandas()
+        if isinstance(ids, pd.DataFrame):
+            ids = ids["item"]
+        elif isinstance(ids, tuple) and len(ids) == 2 and isinstance(ids[0], np.ndarray):
+            ids, scores = ids
+        listed = as_id_list(ids, "recommended items")
+        values = [0.0] * len(listed) if scores is None else np.asarray(scores).tolist()
+        end = len(listed)
+        for place, (entry, score) in enumerate(zip(listed, values, strict=True)):
+            if entry in self.padding or score < PADDING_SCORE:
+                end = place
+                break
+        return listed[:end]
+
+    def _positions(self, lists: Sequence[Sequence[Any]]) -> np.ndarray:
+        """Return the positions of listed items, int64 (m, longest), −1 past the end."""
+        counts = np.array([len(ids) for ids in lists], dtype=np.int64)
+        flat = object_array([entry for ids in lists for entry in ids])
+        if self.by_position:
+            places = flat.astype(np.int64)
+            wrong = (places < 0) | (places >= len(self.items))
+        else:
+            places = lookup_table(self.items).get_indexer(lookup_table(flat)).astype(np.int64)
+            wrong = places < 0
+        if wrong.any():
+            raise ValueError(
+                f"{self.name} recommends {flat[wrong][0]!r}, which is no item of the split; its "
+                f"items are such as {self.items[:1].tolist()[0]!r}: fit it on split.train"
+            )
+        positions = np.full((len(lists), int(counts.max(initial=0))), -1, dtype=np.int64)
+        positions[np.arange(positions.shape[1]) < counts[:, None]] = places
+        ordered = np.sort(positions, axis=1)
+        twice = (ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)
+        if twice.any():
+            row = int(twice.any(axis=1).argmax())
+            item = self.items.tolist()[ordered[row, 1:][twice[row]][0]]
+            user = self.users.tolist()[row]
+            raise ValueError(f"{self.name} lists {item!r} twice for the user {user!r}")
+        return positions
+
+
+def _parameters(method: Any) -> Mapping[str, Any]:
+    """Return the parameters of a method, none where Python cannot tell them."""
+    try:
+        return inspect.signature(method).parameters
+    except (TypeError, ValueError):
+        return {}
+
+
+def _without_known(positions: np.ndarray, known: sparse.csr_matrix | None, n: int) -> np.ndarray:
+    """Return lists of at most n items without those of ``known``, in the same order."""
+    if known is not None and positions.size:
+        users, places = np.nonzero(positions >= 0)
+        width = known.shape[1]
+        listed = users * width + positions[users, places]
+        owners = np.repeat(np.arange(known.shape[0]), np.diff(known.indptr))
+        is_known = np.isin(listed, owners * width + known.indices.astype(np.int64))
+        positions = positions.copy()
+        positions[users[is_known], places[is_known]] = -1
+    # What is left moves to the front.
+    order = np.argsort(positions < 0, axis=1, kind="stable")
+    moved = np.take_along_axis(positions, order, axis=1)[:, :n]
+    lists = np.full((len(positions), n), -1, dtype=np.int64)
+    lists[:, : moved.shape[1]] = moved
+    return lists
