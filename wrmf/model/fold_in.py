@@ -32,6 +32,10 @@ Model = TypeVar("Model", bound="FoldIn")
 class FoldIn(Parametrized, Recommender):
     """Computes factors of new users or new items, with the factors of the other side fixed."""
 
+    def check_params(self) -> Parameters:
+        """Return the validated parameters, or raise a TypeError or ValueError."""
+        return validate_parameters(self.get_params())
+
     def fitted_params(self) -> Parameters:
         """Return the parameters that the model was fitted with, but the present ``num_threads``."""
         state = self.state

@@ -190,7 +190,3 @@ class Parametrized:
             name: tuple(value) if isinstance(value, list) else value
             for name, value in self.get_params().items()
         }
-
-    def check_params(self) -> Parameters:
-        """Return the validated parameters, or raise a TypeError or ValueError."""
-        return validate_parameters(self.get_params())
