@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -64,41 +64,44 @@ class ListModel:
         TypeError, ValueError
             For an answer of another form, unknown items and items that are listed twice.
         """
-        n_items = len(self.items)
         most = 0 if known is None else int(np.diff(known.indptr).max(initial=0))
-        method, arguments, options, n_asked = self._call(n, known is not None, most)
-        n_asked = min(n_asked, n_items)
-        if self._asks_one_by_one():
-            answers = [method(user, n_asked, **options) for user in self.users.tolist()]
-            lists = [self._one_list(answer) for answer in answers]
-        else:
-            lists = self._all_lists(method(*arguments(n_asked), **options))
-        positions = self._positions(lists)
-        return _without_known(positions, known, n)
+        if self._excludes_seen():
+            positions = self._ask(n, {"exclude_seen": known is not None})
+            lists = _without_known(positions, known, n)
+            if np.array_equal(lists, _without_known(positions, None, n)):
+                return lists
+            # The model was fitted to other data, so that it does not know all of these items.
+            return _without_known(self._ask(n + most, {"exclude_seen": True}), known, n)
+        return _without_known(self._ask(n + most, {}), known, n)
 
-    def _call(
-        self, n: int, masks: bool, most: int
-    ) -> tuple[Callable[..., Any], Callable[[int], tuple[Any, ...]], dict[str, Any], int]:
-        """Return the method, its arguments by the length of lists, its options and that length."""
+    def _ask(self, n: int, options: dict[str, Any]) -> np.ndarray:
+        """Return the positions of the items that the model recommends, −1 past the end."""
+        n = min(n, len(self.items))
+        if self._asks_one_by_one():
+            answers = [self.model.recommend(user, n, **options) for user in self.users.tolist()]
+            return self._positions([self._one_list(answer) for answer in answers])
         if "user_items" in self.parameters:
             rows = np.arange(len(self.users)) if self.holds_out else self.part.users
-            options: dict[str, Any] = {"filter_already_liked_items": False}
+            options = {"filter_already_liked_items": False}
             if self.holds_out:
                 options["recalculate_user"] = True
-            return self.model.recommend, lambda k: (rows, self.part.known, k), options, n + most
-        if self.holds_out:
-            if not hasattr(self.model, "recommend_new"):
-                raise ValueError(
-                    "the split holds out whole users, whose lists come from model.recommend_new, "
-                    f"but {self.name} has no such method"
-                )
-            method, users = self.model.recommend_new, self._known_interactions()
+            answer = self.model.recommend(rows, self.part.known, n, **options)
+        elif self.holds_out:
+            answer = self.model.recommend_new(self._known_interactions(), n, **options)
         else:
-            method, users = self.model.recommend, self._asked_users()
-        if "exclude_seen" in _parameters(method):
-            # Longer lists, should the model be fitted to other data than the split's.
-            return method, lambda k: (users, k), {"exclude_seen": masks}, n + most
-        return method, lambda k: (users, k), {}, n + most
+            answer = self.model.recommend(self._asked_users(), n, **options)
+        return self._positions(self._all_lists(answer))
+
+    def _excludes_seen(self) -> bool:
+        """Return whether the method that is asked has a parameter ``exclude_seen``."""
+        if not self.holds_out or "user_items" in self.parameters:
+            return "exclude_seen" in self.parameters
+        if not hasattr(self.model, "recommend_new"):
+            raise ValueError(
+                "the split holds out whole users, whose lists come from model.recommend_new, but "
+                f"{self.name} has no such method"
+            )
+        return "exclude_seen" in _parameters(self.model.recommend_new)
 
     def _asks_one_by_one(self) -> bool:
         return not self.holds_out and next(iter(self.parameters), "") in ("user", "user_id")
