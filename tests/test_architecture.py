@@ -18,7 +18,7 @@ FLOORS = [
     {"numerics", "data"},
     {"export"},
     {"model", "datasets"},
-    {"evaluation"},
+    {"evaluation", "baselines"},
     {"search", "pictures", "versions"},
     {"report"},
     {"cli"},

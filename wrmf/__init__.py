@@ -14,6 +14,8 @@ from wrmf.versions import __version__, show_versions
 
 if TYPE_CHECKING:
     from wrmf import datasets
+    from wrmf.baselines.neighbours import ItemKNN
+    from wrmf.baselines.popularity import Popularity
     from wrmf.data.folds import k_folds
     from wrmf.data.reading import read_interactions
     from wrmf.data.splitting import leave_k_out, split_interactions, split_users
@@ -30,8 +32,10 @@ __all__ = [
     "WRMF",
     "Evaluation",
     "Interactions",
+    "ItemKNN",
     "LearningCurve",
     "Metric",
+    "Popularity",
     "Range",
     "Recommendations",
     "SearchResult",
@@ -59,7 +63,9 @@ __all__ = [
 
 # Imported when they are first used, so that ``import wrmf`` loads only what every program needs.
 LAZY_MODULES = {
+    "ItemKNN": "wrmf.baselines.neighbours",
     "LearningCurve": "wrmf.search.learning_curve",
+    "Popularity": "wrmf.baselines.popularity",
     "Range": "wrmf.search.space",
     "SearchResult": "wrmf.search.result",
     "datasets": "wrmf.datasets",
