@@ -18,7 +18,7 @@ BROKEN = {
     "indptr from 1": ([1.0], [0], [1, 1, 1], "must start at 0"),
     "fewer values than indices": ([1.0], [0, 1], [0, 1, 2], "2 indices and 1 values"),
     "indices of floats": ([1.0], [0.0], [0, 1, 1], "integer array, got float64"),
-    "NaN": ([np.nan], [0], [0, 1, 1], "holds nan"),
+    "NaN": ([np.nan], [0], [0, 1, 1], "holds NaN"),
     "inf": ([np.inf], [0], [0, 1, 1], "holds inf"),
     "negative": ([-2.0], [0], [0, 1, 1], "negative value"),
     "all zero": ([0.0], [0], [0, 1, 1], "no entries"),

@@ -200,7 +200,10 @@ def _as_sparse(matrix: Any, name: str, allow_empty: bool) -> Any:
             f"{type(matrix).__name__}; read tables with wrmf.read_interactions"
         )
     if matrix.ndim != 2:
-        raise ValueError(f"{name} must be 2-d (users × items), got shape {matrix.shape}")
+        raise ValueError(
+            f"{name} must be 2-d (users × items), got shape {matrix.shape}. Reshape your data: one "
+            "user is row.reshape(1, -1)"
+        )
     if matrix.dtype.kind not in "biuf":
         hint = ": convert it with .astype(float)" if matrix.dtype == object else ""
         raise TypeError(f"{name} must hold real numbers, got dtype {matrix.dtype}{hint}")
@@ -326,13 +329,12 @@ def _check_values(values: np.ndarray, name: str) -> None:
     """Raise an error for values that are NaN, infinite or negative."""
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         position = int(np.flatnonzero(~np.isfinite(values))[0])
-        raise ValueError(
-            f"{name} holds {values.flat[position]} (stored entry {position}): drop or replace it"
-        )
+        value = "NaN" if np.isnan(values.flat[position]) else values.flat[position]
+        raise ValueError(f"{name} holds {value} (stored entry {position}): drop or replace it")
     if values.size and values.dtype.kind in "if" and values.min() < 0:
         raise ValueError(
-            f"{name} holds a negative value ({values.min()}): implicit feedback counts are "
-            "positive; drop these pairs or turn them into positive weights"
+            f"{name} holds a negative value ({values.min()}). Negative values in data are no "
+            "counts of implicit feedback: drop these pairs or turn them into positive weights"
         )
 
 
