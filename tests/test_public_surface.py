@@ -47,7 +47,7 @@ FUNCTIONS = {
     "Interactions.k_core": "self user_min item_min",
     "Interactions.summary": "self",
     "Interactions.to_frame": "self",
-    "WRMF.fit": "self data callback progress start",
+    "WRMF.fit": "self data y callback progress start",
     "WRMF.partial_fit": "self data iterations",
     "WRMF.update": "self data iterations how progress",
     "WRMF.forget_users": "self ids",

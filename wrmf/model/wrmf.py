@@ -13,6 +13,7 @@ import pandas as pd
 from wrmf.data.checks import as_generator, as_positive_int
 from wrmf.data.inputs import as_interactions, is_matrix
 from wrmf.model.axes import names_on_item_axis, on_own_axes
+from wrmf.model.estimator import Estimator
 from wrmf.model.explain import explain_score
 from wrmf.model.forget import Forgetting
 from wrmf.model.limits import check_limits
@@ -26,7 +27,7 @@ from wrmf.model.trainer import Trainer
 __all__ = ["WRMF", "load"]
 
 
-class WRMF(Forgetting, Saving):
+class WRMF(Forgetting, Saving, Estimator):
     r"""Weighted regularised matrix factorisation by alternating least squares.
 
     Minimises, over user factors x and item factors y,
@@ -175,6 +176,7 @@ class WRMF(Forgetting, Saving):
     def fit(
         self,
         data: Any,
+        y: Any = None,
         callback: Callable[[WRMF, int], Any] | None = None,
         progress: bool | None = None,
         start: WRMF | Factors | None = None,
@@ -187,8 +189,9 @@ class WRMF(Forgetting, Saving):
             Or a table with columns user, item and, if it has one, value, eager or lazy, of pandas,
             polars, arrow or others; or histories, ``{user: [items]}`` or
             ``{user: {item: count}}``. Methods with an argument ``data`` take all of these.
+        y : ignored, for scikit-learn
         callback : callable(model, iterations_done), optional
-            Called after each iteration; training stops if it returns True.
+            Called after each iteration; training stops if it returns True. Pass it by name.
         progress : bool, optional
             Whether to show a progress bar; by default if standard error is a terminal.
         start : WRMF or Factors, optional
@@ -224,6 +227,8 @@ class WRMF(Forgetting, Saving):
         >>> losses == sorted(losses, reverse=True)
         True
         """
+        if callable(y):
+            raise TypeError("y is ignored, got a function: pass it by name, as callback=")
         iterations = as_positive_int(self.iterations, "iterations")
         self._start(data, start)
         Trainer(self, random_users=start is None).run(iterations, callback, progress)
