@@ -13,7 +13,7 @@ import pandas as pd
 from wrmf.data.checks import as_generator, as_positive_int
 from wrmf.data.inputs import as_interactions, is_matrix
 from wrmf.model.axes import names_on_item_axis, on_own_axes
-from wrmf.model.estimator import Estimator
+from wrmf.model.bulk import BulkRecommender
 from wrmf.model.explain import explain_score
 from wrmf.model.forget import Forgetting
 from wrmf.model.limits import check_limits
@@ -27,7 +27,7 @@ from wrmf.model.trainer import Trainer
 __all__ = ["WRMF", "load"]
 
 
-class WRMF(Forgetting, Saving, Estimator):
+class WRMF(Forgetting, Saving, BulkRecommender):
     r"""Weighted regularised matrix factorisation by alternating least squares.
 
     Minimises, over user factors x and item factors y,
