@@ -107,6 +107,26 @@ def test_fit_recommend_and_similar(likes, tmp_path, capsys):
     assert capsys.readouterr().out.count(fitted.items[5]) == 4
 
 
+@pytest.mark.parametrize("name", ["recs.parquet", "recs.jsonl", "recs.tsv", "recs.txt"])
+def test_recommend_writes_what_the_ending_says(numbered_model, tmp_path, name):
+    out = tmp_path / name
+    assert main(["recommend", numbered_model, "-n", "2", "--out", str(out)]) == 0
+    read = {
+        "recs.parquet": pd.read_parquet,
+        "recs.jsonl": lambda path: pd.read_json(path, lines=True),
+        "recs.tsv": lambda path: pd.read_csv(path, sep="\t"),
+        "recs.txt": pd.read_csv,
+    }[name]
+    expected = wrmf.load(numbered_model).recommend(n=2).to_frame()
+    pd.testing.assert_frame_equal(read(out), expected, check_dtype=False, rtol=1e-6)
+
+
+def test_similar_names_its_columns(numbered_model, tmp_path):
+    out = tmp_path / "similar.csv"
+    assert main(["similar", numbered_model, "7", "-n", "1", "--out", str(out)]) == 0
+    assert list(pd.read_csv(out)) == ["item", "similar_item", "score", "rank"]
+
+
 @pytest.fixture
 def numbered_model(tmp_path):
     """The path of a model whose ids are whole numbers."""
@@ -319,3 +339,16 @@ def test_interruption_exits_with_status_130(likes, monkeypatch, capsys):
     monkeypatch.setattr("wrmf.cli.data.read_interactions", interrupt)
     assert main(["fit", str(likes)]) == 130
     assert capsys.readouterr().err == "wrmf: interrupted\n"
+
+
+def test_evaluate_measures_baselines_on_request(likes, tmp_path):
+    out = tmp_path / "scores.csv"
+    words = ["--leave-out", "3", "--metrics", "ndcg@5", "coverage@5", "mse", "--baselines"]
+    assert main(["evaluate", str(likes), *words, "--out", str(out)]) == 0
+    scores = pd.read_csv(out)
+    assert scores["model"].tolist() == [
+        name for name in ("wrmf", "popularity", "item-knn") for _ in range(2)
+    ]
+    assert scores["ndcg@5"].notna().all()
+    # Item neighbours give lists only, so that there is no error of all cells.
+    assert scores["mse"].isna().tolist() == [False] * 4 + [True] * 2

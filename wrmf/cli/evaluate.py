@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 
+from wrmf.baselines import ItemKNN, Popularity
 from wrmf.cli.data import add_data_options
 from wrmf.cli.options import (
     add_model_options,
@@ -44,27 +47,43 @@ def add_options(command: argparse.ArgumentParser) -> None:
         help="report, drop or error: what to do with test users and items without training data; "
         "drop leaves them out of the scores",
     )
+    command.add_argument(
+        "--baselines",
+        action="store_true",
+        help="also measure the most popular items and item neighbours (metrics with a cut-off)",
+    )
     add_table_option(command.add_argument)
 
 
 def run(options: argparse.Namespace) -> None:
     """Train on the training part and write a table of scores on train and on test."""
     split = load_split(options)
-    model = build_model(options).fit(split.train)
-    rows = []
-    for side in ("train", "test"):
-        scores = evaluate(
-            model,
-            split,
-            options.metrics,
-            exclude_seen=not options.keep_seen,
-            on=side,
-            cold=options.cold,
-        )
-        rows.append({"on": side, "users": scores.n_users, **dict(scores)})
+    models: dict[str, Any] = {"wrmf": build_model(options).fit(split.train)}
+    if options.baselines:
+        models["popularity"] = Popularity(options.threads).fit(split.train)
+        models["item-knn"] = ItemKNN().fit(split.train)
+    rows: list[dict[str, Any]] = []
+    for name, model in models.items():
+        metrics = list_metrics_of(options.metrics) if name == "item-knn" else options.metrics
+        for side in ("train", "test") if metrics else ():
+            scores = evaluate(
+                model,
+                split,
+                metrics,
+                exclude_seen=not options.keep_seen,
+                on=side,
+                cold=options.cold,
+            )
+            named = {"model": name} if options.baselines else {}
+            rows.append({**named, "on": side, "users": scores.n_users, **dict(scores)})
     cold = f"{scores.n_cold_users} test users, {scores.n_cold_items} test items"
     print(f"Without training data: {cold}", file=sys.stderr)
     write_table(pd.DataFrame(rows), options.out)
+
+
+def list_metrics_of(names: Sequence[str]) -> list[str]:
+    """Return the metrics that can be computed of lists alone: those with a cut-off."""
+    return [name for name in names if "@" in name]
 
 
 EVALUATE = Verb(

@@ -12,6 +12,7 @@ import numpy as np
 
 from wrmf.cli.tables import add_table_option, write_table
 from wrmf.cli.verb import Verb
+from wrmf.model.list_files import FORMATS
 from wrmf.model.wrmf import load
 
 __all__ = ["RECOMMEND", "SIMILAR"]
@@ -35,7 +36,7 @@ def add_recommend_options(command: argparse.ArgumentParser) -> None:
         help="popular: users without interactions get the items that most users have; by default "
         "they get none",
     )
-    add_table_option(command.add_argument)
+    add_table_option(command.add_argument, "the table, which is written in blocks of users")
 
 
 def run_recommend(options: argparse.Namespace) -> None:
@@ -45,11 +46,14 @@ def run_recommend(options: argparse.Namespace) -> None:
     arguments: dict[str, Any] = {"exclude_seen": not options.keep_seen}
     if options.fallback is not None:
         arguments["fallback"] = options.fallback
-    lists = model.recommend(users, n=options.n, **arguments)
-    write_table(lists.to_frame(), options.out)
-    n_empty = int((lists.counts == 0).sum())
+    if options.out is None or options.out.suffix[1:] not in FORMATS:
+        lists = model.recommend(users, n=options.n, **arguments)
+        write_table(lists.to_frame(), options.out)
+        n_users, n_empty = len(lists), int((lists.counts == 0).sum())
+    else:
+        n_users, _, n_empty = model.recommend_to(options.out, users, n=options.n, **arguments)
     if n_empty:
-        print(f"Users without a list: {n_empty} of {len(lists)}", file=sys.stderr)
+        print(f"Users without a list: {n_empty} of {n_users}", file=sys.stderr)
 
 
 def add_similar_options(command: argparse.ArgumentParser) -> None:
