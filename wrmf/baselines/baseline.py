@@ -8,10 +8,9 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 from scipy import sparse
 
-from wrmf.data.axes import find_ids, lookup_table
 from wrmf.data.checks import as_csr, as_positive_int
 from wrmf.data.inputs import as_interactions, as_matrix, is_matrix
-from wrmf.data.interactions import align
+from wrmf.data.interactions import Interactions, align
 from wrmf.model.parameters import Parametrized
 from wrmf.model.recommendations import Recommendations
 from wrmf.model.state import NotFittedError
@@ -49,11 +48,24 @@ class Baseline(Parametrized, ABC):
         Whether the ids are only positions, since the data was a matrix without ids.
     """
 
-    users: np.ndarray
-    items: np.ndarray
-    train_matrix: sparse.csr_matrix
-    item_names: np.ndarray | None
+    _data: Interactions
     numbered: bool
+
+    @property
+    def users(self) -> np.ndarray:
+        return self._fitted().users
+
+    @property
+    def items(self) -> np.ndarray:
+        return self._fitted().items
+
+    @property
+    def item_names(self) -> np.ndarray | None:
+        return self._fitted().item_names
+
+    @property
+    def train_matrix(self) -> sparse.csr_matrix:
+        return self._fitted().matrix
 
     def fit(self: Self, data: Any, y: Any = None) -> Self:
         """Keep the training data, and compute what lists need.
@@ -71,9 +83,7 @@ class Baseline(Parametrized, ABC):
         interactions = as_interactions(data)
         self._prepare(interactions.matrix)
         self.numbered = is_matrix(data)
-        self.users, self.items = interactions.users, interactions.items
-        self.item_names = interactions.item_names
-        self.train_matrix = interactions.matrix
+        self._data = interactions
         return self
 
     def recommend(
@@ -104,12 +114,12 @@ class Baseline(Parametrized, ABC):
         TypeError, ValueError
             For unknown ids, and an ``n`` that is not a whole number ≥ 1.
         """
-        self._check_fitted()
+        data = self._fitted()
         if users is None:
-            ids, history = self.users, self.train_matrix
+            ids, history = data.users, data.matrix
         else:
-            rows = find_ids(lookup_table(self.users), users, "users")
-            ids, history = self.users[rows], self.train_matrix[rows]
+            rows = data.user_index(users)
+            ids, history = data.users[rows], data.matrix[rows]
         lists = self._recommend(history, n, exclude_seen, self._allowed(exclude, items))
         named = Recommendations.of(ids, self.items, *lists, self.item_names)
         return named.described(("user", "item"), users)
@@ -129,7 +139,6 @@ class Baseline(Parametrized, ABC):
         interactions : as in :meth:`wrmf.WRMF.recommend_new`
         n, exclude_seen, exclude, items : as in ``recommend``
         """
-        self._check_fitted()
         if is_matrix(interactions):
             history = as_csr(as_matrix(interactions), allow_empty=True)
             if history.shape[1] != len(self.items):
@@ -153,17 +162,19 @@ class Baseline(Parametrized, ABC):
 
     def _allowed(self, exclude: Any, items: Any) -> np.ndarray:
         """Return a mask over the items: those that may be recommended."""
-        index = lookup_table(self.items)
-        allowed: np.ndarray = np.full(len(self.items), items is None)
+        data = self._fitted()
+        allowed: np.ndarray = np.full(data.n_items, items is None)
         if items is not None:
-            allowed[find_ids(index, items, "items")] = True
+            allowed[data.item_index(items)] = True
         if exclude is not None:
-            allowed[find_ids(index, exclude, "items")] = False
+            allowed[data.item_index(exclude)] = False
         return allowed
 
-    def _check_fitted(self) -> None:
-        if not hasattr(self, "train_matrix"):
+    def _fitted(self) -> Interactions:
+        """Return the training data."""
+        if "_data" not in vars(self):
             raise NotFittedError(f"this {type(self).__name__} is not fitted yet: call fit(data)")
+        return self._data
 
     @abstractmethod
     def _prepare(self, matrix: sparse.csr_matrix) -> None:
