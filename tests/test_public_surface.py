@@ -65,12 +65,26 @@ FUNCTIONS = {
     "WRMF.explain": "self user item n",
     "WRMF.save": "self path train dtype",
     "WRMF.export": "self kind path n_users",
+    "WRMF.recommend_to": "self path users n",
+    "WRMF.transform": "self X",
+    "WRMF.fit_transform": "self X y",
+    "WRMF.score": "self X y",
+    "WRMF.get_feature_names_out": "self input_features",
     "WRMF.get_params": "self deep",
     "WRMF.set_params": "self",
     "LearningCurve.to_frame": "self",
     "SearchResult.to_frame": "self",
     "SearchResult.plot": "self",
-    "Recommendations.to_frame": "self",
+    "Recommendations.to_frame": "self backend",
+    "Recommendations.by_query": "self",
+    "Recommendations.equals": "self other",
+    "Evaluation.to_frame": "self",
+    "Metric": "function k name lower_is_better",
+    "Popularity": "num_threads",
+    "Popularity.fit": "self data y",
+    "ItemKNN": "k shrink binary",
+    "ItemKNN.recommend": "self users n exclude_seen exclude items",
+    "ItemKNN.recommend_new": "self interactions n exclude_seen exclude items",
 }
 DEFAULTS = {
     "read_interactions": {
@@ -105,6 +119,9 @@ DEFAULTS = {
     "WRMF.recommend_new": {"unknown": "raise"},
     "learning_curve": {"epochs": range(2, 40, 2), "metrics": ("precision@5", "mse")},
     "grid_search": {"metric": "precision@5", "journal": None},
+    "WRMF.recommend_to": {"users": None, "n": 10},
+    "Metric": {"k": 10, "name": None, "lower_is_better": False},
+    "ItemKNN": {"k": 100, "shrink": 0.0, "binary": True},
     "datasets.synthetic_likes": {
         "n_users": 15274,
         "n_items": 25655,
@@ -120,6 +137,10 @@ CLASSES = [
     "SearchResult",
     "Recommendations",
     "UpdateReport",
+    "Evaluation",
+    "Metric",
+    "Popularity",
+    "ItemKNN",
 ]
 METHODS = [
     f"{name}.{method}"
@@ -183,7 +204,7 @@ def loaded_after(code):
 
 def test_importing_wrmf_loads_neither_searches_nor_data_sets_nor_the_report():
     loaded = loaded_after("import wrmf; dir(wrmf)")
-    for package in ("search", "report", "datasets", "pictures"):
+    for package in ("search", "report", "datasets", "pictures", "baselines"):
         assert f"wrmf.{package}" not in loaded
 
 
@@ -212,5 +233,6 @@ def test_importing_wrmf_loads_no_extra():
         "hnswlib",
         "usearch",
         "safetensors",
+        "sklearn",
     }
     assert loaded & extras == set()
