@@ -205,3 +205,27 @@ def test_splits_take_tables_and_histories(make):
     split = wrmf.Split(make(columns), {1: [2], 2: []})
     assert split.users.tolist() == [0]
     assert len(list(wrmf.k_folds(histories, 2, random_state=0))) == 2
+
+
+@pytest.mark.parametrize(
+    "make",
+    [pd.DataFrame, polars_frame, lambda c: polars_frame(c).lazy(), arrow_table, duckdb_relation],
+    ids=["pandas", "polars", "lazy", "arrow", "duckdb"],
+)
+def test_names_of_items_are_taken_from_tables_of_every_library(make):
+    table = make({"id": ["y", "x"], "title": ["Lamp", "Chair"]})
+    data = Interactions(np.eye(2), items=["x", "y"]).with_names(table)
+    assert data.item_names.tolist() == ["Chair", "Lamp"]
+    stream = ArrowStream(arrow_table({"id": ["y", "x"], "title": ["Lamp", "Chair"]}))
+    assert data.with_names(stream).item_names.tolist() == ["Chair", "Lamp"]
+
+
+@pytest.mark.parametrize(
+    "make", [pd.DataFrame, polars_frame, lambda c: polars_frame(c).lazy(), arrow_table]
+)
+def test_a_table_is_no_axis(make):
+    with pytest.raises(TypeError, match="users must be a sequence of ids in the order of the axis"):
+        Interactions(np.eye(2), users=make({"id": ["y", "x"]}))
+    columns = (pd.Series(["x", "y"]), polars_frame({"id": ["x", "y"]})["id"])
+    for ids in (*columns, arrow_table({"id": ["x", "y"]})["id"]):
+        assert Interactions(np.eye(2), users=ids).users.tolist() == ["x", "y"]

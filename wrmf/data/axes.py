@@ -54,9 +54,11 @@ def as_ids(ids: Iterable[Any] | None, n: int | None, name: str) -> np.ndarray:
     """
     if ids is None:
         return np.arange(n or 0)
-    if isinstance(ids, (str, bytes)) or not isinstance(ids, Iterable):
+    # A lazy frame would warn if its columns were asked for.
+    is_table = hasattr(ids, "collect") or hasattr(ids, "columns")
+    if isinstance(ids, (str, bytes)) or not (is_table or isinstance(ids, Iterable)):
         raise TypeError(f"{name} must be a sequence of ids, got the single {ids!r}")
-    if isinstance(ids, (Mapping, Set, pd.DataFrame)):
+    if is_table or isinstance(ids, (Mapping, Set)):
         # The keys of a dict or the elements of a set need not be in the order of the positions.
         raise TypeError(
             f"{name} must be a sequence of ids in the order of the axis, got a "

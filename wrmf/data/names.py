@@ -34,7 +34,8 @@ def match_names(names: Any, items: np.ndarray, missing: str) -> np.ndarray:
     Parameters
     ----------
     names : dict or pandas Series from id to name, or a table
-        The first two columns of a table are ids and names.
+        The first two columns of a table, eager or lazy, of pandas, polars, arrow and others, are
+        ids and names.
     items : ndarray of ids
     missing : {"error", "id"}
         Whether items without a name raise an error, or are named by their id as text.
@@ -69,8 +70,8 @@ def _as_table(names: Any) -> pd.DataFrame:
     elif isinstance(names, Mapping):
         names = pd.DataFrame({"id": object_array(list(names)), "name": list(names.values())})
         names["id"] = names["id"].infer_objects()
-    elif hasattr(names, "to_pandas"):
-        names = names.to_pandas()
+    elif not isinstance(names, pd.DataFrame):
+        names = _as_pandas(names)
     if not isinstance(names, pd.DataFrame):
         raise TypeError(
             f"names must be a dict or a table of ids and names, got {type(names).__name__}"
@@ -78,4 +79,17 @@ def _as_table(names: Any) -> pd.DataFrame:
     if len(names.columns) < 2:
         raise ValueError(f"names must have columns of ids and names, got {list(names.columns)}")
     table: pd.DataFrame = pd.DataFrame({"id": names.iloc[:, 0], "name": names.iloc[:, 1]})
+    return table
+
+
+def _as_pandas(table: Any) -> Any:
+    """Return a table of another library as a frame of pandas, and anything else as it is."""
+    if hasattr(table, "collect"):
+        table = table.collect()
+    if hasattr(table, "to_pandas"):
+        return table.to_pandas()
+    if hasattr(table, "__arrow_c_stream__"):
+        import pyarrow as pa
+
+        return pa.table(table).to_pandas()
     return table
