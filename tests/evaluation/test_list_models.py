@@ -190,6 +190,18 @@ def test_answers_that_are_no_lists_are_explained():
         evaluate(fine, split, ["mse"])
 
 
+def test_scores_may_be_lists_beside_lists_of_ids():
+    split = Split(np.eye(2), np.roll(np.eye(2), 1, axis=1))
+    for answer in (([[1], [0]], [[0.5], [0.4]]), ([1], [0])):
+        assert evaluate(recommending(answer), split, ["recall@1"])["recall@1"] == 1.0
+
+
+def test_a_negative_number_of_threads_is_refused():
+    split = Split(np.eye(2), np.roll(np.eye(2), 1, axis=1))
+    with pytest.raises(ValueError, match="num_threads must be at least 0"):
+        evaluate(recommending([[1], [0]]), split, ["recall@1"], num_threads=-1)
+
+
 def test_minus_one_may_be_an_id():
     train = Interactions(np.eye(2), items=[-1, 5])
     split = Split(train, train.with_matrix(np.array([[0, 1], [1, 0]])))

@@ -36,7 +36,7 @@ def add_recommend_options(command: argparse.ArgumentParser) -> None:
         help="popular: users without interactions get the items that most users have; by default "
         "they get none",
     )
-    add_table_option(command.add_argument, "the table, which is written in blocks of users")
+    add_table_option(command.add_argument)
 
 
 def run_recommend(options: argparse.Namespace) -> None:
@@ -89,7 +89,8 @@ RECOMMEND = Verb(
     name="recommend",
     summary="List the best items for users of a saved model.",
     details="Items that a user has interacted with are excluded. A list is shorter than -n where\n"
-    "fewer items are left.",
+    "fewer items are left. The file of --out may also end in .jsonl; it is written in blocks of\n"
+    "users, so that memory does not grow with their number.",
     example="wrmf recommend model.wrmf ann bob -n 5",
     add_options=add_recommend_options,
     run=run_recommend,

@@ -81,11 +81,10 @@ class ListModel:
             answers = [self.model.recommend(user, n, **options) for user in self.users.tolist()]
             return self._positions([self._one_list(answer) for answer in answers])
         if "user_items" in self.parameters:
-            rows = np.arange(len(self.users)) if self.holds_out else self.part.users
             options = {"filter_already_liked_items": False}
             if self.holds_out:
                 options["recalculate_user"] = True
-            answer = self.model.recommend(rows, self.part.known, n, **options)
+            answer = self.model.recommend(self._asked_users(), self.part.known, n, **options)
         elif self.holds_out:
             answer = self.model.recommend_new(self._known_interactions(), n, **options)
         else:
@@ -107,7 +106,9 @@ class ListModel:
         return not self.holds_out and next(iter(self.parameters), "") in ("user", "user_id")
 
     def _asked_users(self) -> Any:
-        return self.part.users if self.by_position else self.users
+        if not self.by_position:
+            return self.users
+        return np.arange(len(self.users)) if self.holds_out else self.part.users
 
     def _known_interactions(self) -> Any:
         if self.by_position:
@@ -116,17 +117,17 @@ class ListModel:
 
     def _all_lists(self, answer: Any) -> list[list[Any]]:
         """Return the listed ids of each user, without padding."""
-        if isinstance(answer, Recommendations):
+        users = self._asked_users().tolist()
+        if isinstance(answer, Recommendations) and len(answer) == len(users):
             return [ids.tolist() for _, (ids, _) in answer.by_query()]
         if hasattr(answer, "to_pandas"):
             answer = answer.to_pandas()
         if isinstance(answer, pd.DataFrame):
             return self._lists_of_frame(answer)
-        users = self._asked_users().tolist()
         if isinstance(answer, Mapping):
             return [self._one_list(answer.get(user, ())) for user in users]
         scores: Any = [None] * len(users)
-        if isinstance(answer, tuple) and len(answer) == 2 and np.ndim(answer[0]) == 2:
+        if isinstance(answer, tuple) and len(answer) == 2 and _is_nested(answer[0]):
             answer, scores = answer
         if not isinstance(answer, (Sequence, np.ndarray)) or len(answer) != len(users):
             raise TypeError(
@@ -193,6 +194,13 @@ class ListModel:
             user = self.users.tolist()[row]
             raise ValueError(f"{self.name} lists {item!r} twice for the user {user!r}")
         return positions
+
+
+def _is_nested(lists: Any) -> bool:
+    """Return whether lists of several users are given, rather than the items of one."""
+    if isinstance(lists, np.ndarray):
+        return lists.ndim == 2
+    return isinstance(lists, list) and any(isinstance(ids, (list, np.ndarray)) for ids in lists)
 
 
 def _parameters(method: Any) -> Mapping[str, Any]:
