@@ -167,6 +167,33 @@ def test_models_like_those_of_implicit_are_asked_by_position(likes):
         assert dict(evaluate(LikeImplicit(model), split, METRICS)) == dict(expected)
 
 
+def test_a_model_with_factors_that_cannot_fold_in_is_asked_for_lists(likes):
+    split = wrmf.split_users(likes, n_test=30, random_state=0)
+    model = wrmf.WRMF(factors=4, iterations=3, random_state=0, num_threads=1).fit(split.train)
+    with_factors = LikeImplicit(model)
+    with_factors.user_factors, with_factors.item_factors = model.user_factors, model.item_factors
+    expected = evaluate(model, split, METRICS)
+    assert dict(evaluate(with_factors, split, METRICS)) == dict(expected)
+
+
+@pytest.mark.parametrize("kind", ["AlternatingLeastSquares", "CosineRecommender"])
+@pytest.mark.filterwarnings("ignore:OpenBLAS:RuntimeWarning", "ignore:Intel MKL:RuntimeWarning")
+def test_models_of_implicit_are_evaluated(likes, kind):
+    implicit = pytest.importorskip("implicit")
+    if kind == "AlternatingLeastSquares":
+        model = implicit.als.AlternatingLeastSquares(4, num_threads=1, random_state=0)
+    else:
+        model = implicit.nearest_neighbours.CosineRecommender(K=20, num_threads=1)
+    for split in (
+        wrmf.leave_k_out(likes, 2, random_state=0),
+        wrmf.split_users(likes, n_test=30, random_state=0),
+    ):
+        model.fit(split.train.matrix, show_progress=False)
+        evaluation = evaluate(model, split, METRICS)
+        assert evaluation["coverage@5"] > 0
+        assert 0 < evaluation["ndcg@5"] < 1
+
+
 def recommending(answer):
     return SimpleNamespace(recommend=lambda users, n: answer)
 

@@ -56,6 +56,8 @@ class Ranker(Protocol):
 def ranker_of(model: Any, split: Split, part: TestPart, depth: int, num_threads: int) -> Ranker:
     """Return what ranks items by a model: its factors if it has them, else its lists.
 
+    If the split holds out users, and a model cannot fold them in, it may recommend to them.
+
     Parameters
     ----------
     model, split, num_threads : as in ``evaluate``
@@ -63,7 +65,8 @@ def ranker_of(model: Any, split: Split, part: TestPart, depth: int, num_threads:
     depth : int
         The longest list that is needed.
     """
-    if has_factors(model) or not hasattr(model, "recommend"):
+    folds_in = split.fold_in is None or hasattr(model, "fold_in_users")
+    if (has_factors(model) and folds_in) or not hasattr(model, "recommend"):
         x, y = factors_on_axes(model, split, part)
         unknown = nothing_known(np.diff(part.known.indptr), x)
         return FactorRanker(x, y, part.known, unknown, num_threads)
