@@ -131,6 +131,6 @@ def _tiles(left: sparse.csr_matrix, right: sparse.csr_matrix) -> Iterator[tuple[
 
 def _cells(matrix: sparse.csr_matrix, width: int) -> np.ndarray:
     """Return the number of each stored cell, counted along the rows."""
-    rows = np.repeat(np.arange(matrix.shape[0]), np.diff(matrix.indptr))
+    rows = np.repeat(np.arange(matrix.shape[0], dtype=np.int64), np.diff(matrix.indptr))
     cells: np.ndarray = rows * width + matrix.indices.astype(np.int64)
     return cells

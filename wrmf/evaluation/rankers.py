@@ -185,7 +185,7 @@ def ranks_in_lists(lists: np.ndarray, held_out: sparse.csr_matrix) -> np.ndarray
     if not held_out.nnz:
         return ranks
     n_items = held_out.shape[1]
-    users = np.repeat(np.arange(held_out.shape[0]), np.diff(held_out.indptr))
+    users = np.repeat(np.arange(held_out.shape[0], dtype=np.int64), np.diff(held_out.indptr))
     # Entries are sorted by user and item, and so are their numbers.
     cells = users * n_items + held_out.indices.astype(np.int64)
     listed_users, places = np.nonzero(lists >= 0)

@@ -217,7 +217,7 @@ def _without_known(positions: np.ndarray, known: sparse.csr_matrix | None, n: in
         users, places = np.nonzero(positions >= 0)
         width = known.shape[1]
         listed = users * width + positions[users, places]
-        owners = np.repeat(np.arange(known.shape[0]), np.diff(known.indptr))
+        owners = np.repeat(np.arange(known.shape[0], dtype=np.int64), np.diff(known.indptr))
         is_known = np.isin(listed, owners * width + known.indices.astype(np.int64))
         positions = positions.copy()
         positions[users[is_known], places[is_known]] = -1

@@ -70,8 +70,8 @@ class Estimator(FoldIn):
         A fifth of the items of each row, at least one, is held out. The user is folded in from the
         others, and the held-out items are ranked among all items that are left. Rows with fewer
         than two items are left out. Which items are held out depends on the items of the row only,
-        so that the score of a row is always the same. Since users are folded in, X may hold users
-        that the model was not fitted to, as in cross-validation over users.
+        so that the score of a row is always the same. X should hold users that the model was not
+        fitted to, as in cross-validation over users: of others, it has seen what is held out.
 
         Parameters
         ----------

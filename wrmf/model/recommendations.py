@@ -282,4 +282,6 @@ def backend_of(ids: Any) -> str:
     ('pyarrow', 'pandas')
     """
     library = type(ids).__module__.partition(".")[0]
+    if library == "narwhals":
+        library = type(ids.to_native()).__module__.partition(".")[0]
     return library if library in BACKENDS else "pandas"
