@@ -267,6 +267,7 @@ FORGED_FIELDS = [
     ({"params": {"factors": 2, "iterations": 1.5}}, "iterations must be a whole number"),
     ({"params": {"factors": 2, "random_state": [1]}}, "random_state must be"),
     ({"changed_params": {"num_threads": 100_000}}, "num_threads must be at most 1024"),
+    ({"changed_params": {"cg_steps": 10**30}}, "cg_steps must be at most 2147483647"),
     ({"iterations_done": -1}, "iterations_done=-1"),
     ({"iterations_done": None}, "iterations_done=None"),
     ({"numbered": "yes"}, "numbered='yes'"),

@@ -23,8 +23,9 @@ CHOICES = {
     "dtype": ("float32", "float64"),
 }
 
-# Of a model file, too: an OpenMP library that cannot start its threads ends the process.
-MAX_THREADS = 1024
+# The least and the largest value of numbers that are passed to C, also those of a model file: an
+# OpenMP library that cannot start its threads ends the process.
+LIMITS = {"num_threads": (0, 1024), "cg_steps": (1, 2**31 - 1)}
 
 Model = TypeVar("Model", bound="Parametrized")
 
@@ -85,9 +86,7 @@ def validate_parameters(params: Mapping[str, Any]) -> Parameters:
     (2.0, 2.0)
     """
     factors = as_positive_int(params["factors"], "factors")
-    num_threads = as_positive_int(params["num_threads"], "num_threads", 0)
-    if num_threads > MAX_THREADS:
-        raise ValueError(f"num_threads must be at most {MAX_THREADS}, got {num_threads}")
+    num_threads, cg_steps = (_whole_number(params, name) for name in LIMITS)
     for name, choices in CHOICES.items():
         value = dtype_name(params[name]) if name == "dtype" else params[name]
         if value not in choices:
@@ -114,7 +113,7 @@ def validate_parameters(params: Mapping[str, Any]) -> Parameters:
         sweep=SweepOptions(
             solver="exact" if params["solver"] == "auto" else params["solver"],
             num_threads=num_threads,
-            cg_steps=as_positive_int(params["cg_steps"], "cg_steps"),
+            cg_steps=cg_steps,
         ),
     )
 
@@ -125,6 +124,15 @@ def dtype_name(dtype: Any) -> str:
         return str(np.dtype(dtype).name)
     except TypeError:
         return str(dtype)
+
+
+def _whole_number(params: Mapping[str, Any], name: str) -> int:
+    """Return a parameter that must lie within its limits."""
+    minimum, maximum = LIMITS[name]
+    number = as_positive_int(params[name], name, minimum)
+    if number > maximum:
+        raise ValueError(f"{name} must be at most {maximum}, got {number}")
+    return number
 
 
 def _init_scale(scale: Any, dtype: np.dtype[Any]) -> float:
