@@ -89,8 +89,8 @@ RECOMMEND = Verb(
     name="recommend",
     summary="List the best items for users of a saved model.",
     details="Items that a user has interacted with are excluded. A list is shorter than -n where\n"
-    "fewer items are left. The file of --out may also end in .jsonl; it is written in blocks of\n"
-    "users, so that memory does not grow with their number.",
+    "fewer items are left. A file of text, JSON lines or parquet is written\n"
+    "in blocks of users, so that memory does not grow with their number.",
     example="wrmf recommend model.wrmf ann bob -n 5",
     add_options=add_recommend_options,
     run=run_recommend,

@@ -18,7 +18,7 @@ from wrmf.data.ids import encode_ids
 from wrmf.data.interactions import Interactions
 from wrmf.data.rows import Rows
 
-__all__ = ["as_interactions", "as_matrix", "is_matrix"]
+__all__ = ["as_data", "as_interactions", "as_matrix", "is_matrix"]
 
 # Columns of a table that are read if the table has them, by the parameter that names them.
 OPTIONAL_COLUMNS = ("value", "time", "item_name")
@@ -81,6 +81,11 @@ def as_interactions(data: Any, *, allow_empty: bool = False) -> Interactions:
 def as_matrix(data: Any) -> Any:
     """Return a matrix of SciPy or NumPy, for which :func:`is_matrix` is true."""
     return data if sparse.issparse(data) else np.asanyarray(data)
+
+
+def as_data(data: Any) -> Any:
+    """Return Interactions, which may be empty, of data with ids, and a matrix as it is."""
+    return as_matrix(data) if is_matrix(data) else as_interactions(data, allow_empty=True)
 
 
 def _described(data: object) -> str:

@@ -13,21 +13,16 @@ from scipy import sparse
 
 from wrmf.data.axes import map_axis
 from wrmf.data.checks import as_csr, is_canonical
-from wrmf.data.inputs import as_interactions, as_matrix, is_matrix
+from wrmf.data.inputs import as_data
 from wrmf.data.interactions import Interactions, align, entry_rows, same_ids
 from wrmf.model.growth import check_id_types
 from wrmf.model.state import Factors
 
-__all__ = ["as_data", "names_on_item_axis", "on_item_axis", "on_own_axes", "on_user_axis"]
+__all__ = ["names_on_item_axis", "on_item_axis", "on_own_axes", "on_user_axis"]
 
 Axis: TypeAlias = Literal["users", "items"]
 # The values of the parameter ``unknown`` for ids in a history.
 UNKNOWN = ("raise", "skip")
-
-
-def as_data(data: Any) -> Any:
-    """Return Interactions, which may be empty, of data with ids, and a matrix as it is."""
-    return as_matrix(data) if is_matrix(data) else as_interactions(data, allow_empty=True)
 
 
 def on_own_axes(data: Any, state: Factors) -> sparse.csr_matrix:

@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from tqdm.auto import tqdm
 
-from wrmf.data.axes import lookup_table, object_array
 from wrmf.data.checks import as_positive_int, is_integer
-from wrmf.data.id_lists import as_id_list
+from wrmf.data.id_index import object_array
 from wrmf.files import replacing
 from wrmf.model.estimator import Estimator
+from wrmf.model.filters import ItemFilter
 from wrmf.model.list_files import Axes, writer_for
-from wrmf.model.lists import ItemFilter
+from wrmf.model.state import Factors
 
 __all__ = ["BulkRecommender", "Written"]
 
@@ -98,7 +98,7 @@ class BulkRecommender(Estimator):
         """
         state, n = self.state, as_positive_int(n, "n")
         writer = writer_for(path, format)
-        asked = state.users if users is None else _as_array(users, state.users)
+        asked = np.asarray(state.users) if users is None else _as_array(users, state)
         ItemFilter(*(filters.get(name) for name in PER_USER)).check_users(asked)
         # An error of the arguments is raised before the file is made.
         self.recommend(asked[:0], n, **_filters_of(asked[:0], filters))
@@ -107,7 +107,7 @@ class BulkRecommender(Estimator):
         n_rows = n_empty = 0
         with (
             replacing(path) as file,
-            writer(file, Axes(asked, state.items)) as write,
+            writer(file, Axes(asked, np.asarray(state.items))) as write,
             tqdm(total=len(asked), desc="recommend", unit="user", disable=disable) as bar,
         ):
             # At least one block, so that a file without rows has the names of its columns.
@@ -122,10 +122,10 @@ class BulkRecommender(Estimator):
         return Written(len(asked), n_rows, n_empty)
 
 
-def _as_array(users: Any, axis: np.ndarray) -> np.ndarray:
+def _as_array(users: Any, state: Factors) -> np.ndarray:
     """Return ids of users as an array: int64 if they are ints, else objects."""
-    listed = as_id_list(users, "users", lookup_table(axis))
-    whole = axis.dtype != object and all(map(is_integer, listed))
+    listed = state.prepared.user_ids.index.listed(users)
+    whole = state.users.dtype != object and all(map(is_integer, listed))
     return np.array(listed, dtype=np.int64) if whole else object_array(listed)
 
 

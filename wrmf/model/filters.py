@@ -76,7 +76,7 @@ class ItemFilter:
         blocked = ItemLists.none(m) if query.seen is None else query.seen
         if self.exclude is None and self.items is None:
             return Choice(None, blocked, None, np.zeros(m, dtype=bool))
-        self._check_users(query.users)
+        self.check_users(query.users)
         allowed, listed, has_list = None, None, np.zeros(m, dtype=bool)
         if isinstance(self.items, Mapping):
             listed, has_list = _per_user(state, query.users, self.items)
@@ -98,7 +98,7 @@ class ItemFilter:
                 allowed[excluded] = False
         return Choice(allowed, blocked, listed, has_list)
 
-    def _check_users(self, users: np.ndarray) -> None:
+    def check_users(self, users: np.ndarray) -> None:
         """Raise a ValueError if a mapping names a user who is not among ``users``."""
         if not any(isinstance(lists, Mapping) for lists in (self.exclude, self.items)):
             return

@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 import numpy as np
 from scipy import sparse
 
+from wrmf.data.inputs import as_data
 from wrmf.data.interactions import Interactions
-from wrmf.model.axes import as_data, on_item_axis, on_user_axis
+from wrmf.model.axes import on_item_axis, on_user_axis
 from wrmf.model.filters import ItemFilter
 from wrmf.model.limits import check_regularization, check_weights
 from wrmf.model.lists import ranked_items

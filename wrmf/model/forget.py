@@ -83,7 +83,7 @@ class Forgetting(Updatable):
         kept = np.ones(len(axes[side]), dtype=bool)
         kept[positions] = False
         # Rows are those of the side that loses some, columns those of the other side.
-        rows = state.train_matrix if side == 0 else state.train_matrix.T.tocsr()
+        rows = state.train_counts() if side == 0 else state.train_counts().T.tocsr()
         left = sparse.csr_matrix(rows[kept])
         if not left.nnz:
             raise ValueError(

@@ -10,6 +10,7 @@ from scipy import sparse
 
 from wrmf.data.axes import AxisMap, map_axis
 from wrmf.data.checks import as_csr
+from wrmf.data.inputs import as_data
 from wrmf.data.interactions import Interactions, entry_rows, object_array, same_ids
 from wrmf.model.saved_ids import check_ids
 from wrmf.model.state import Factors
@@ -44,7 +45,7 @@ class GrownAxes:
 
         Parameters
         ----------
-        data : Interactions, or a sparse or dense matrix (n_users, n_items)
+        data : Interactions, a table, histories, or a sparse or dense matrix (n_users, n_items)
             A matrix is accepted if the ids of the model are positions. It has at least as many rows
             and columns as the model.
         state : Factors
@@ -55,6 +56,7 @@ class GrownAxes:
             For a matrix where ids are not positions or that is too small, for ids of other types
             than those of the model, and ids that cannot be saved.
         """
+        data = as_data(data)
         if not isinstance(data, Interactions):
             return cls._of_matrix(as_csr(data, allow_empty=True), state)
         check_id_types(data.users, state.users, "users")

@@ -154,7 +154,7 @@ class Updatable(FoldIn):
         if how not in HOW:
             raise ValueError(f"how must be one of {HOW}, got {how!r}")
         grown = GrownAxes.of(data, state)
-        before = resized(state.train_matrix, grown.matrix.shape)
+        before = resized(state.train_counts(), grown.matrix.shape)
         change = change_histories(before, grown.matrix, how)
         check_limits(change.matrix, params)
         n_users, n_items = len(state.users), len(state.items)

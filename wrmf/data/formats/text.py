@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from wrmf.data.formats.bad_lines import FittingLines, closest_dialect
 from wrmf.data.formats.compression import format_ending
-from wrmf.data.formats.notes import MALFORMED, with_count
 from wrmf.data.formats.memory import reading_pool
+from wrmf.data.formats.notes import MALFORMED, with_count
 from wrmf.data.formats.options import SourceOptions
 from wrmf.data.formats.text_dialect import (
     SAMPLE,
