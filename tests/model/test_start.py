@@ -91,7 +91,7 @@ def test_rows_without_a_match_are_random_as_without_start(likes, fitted, small):
 def test_a_warm_fit_begins_where_the_other_ended(likes, fitted, small):
     losses = []
     small(dtype="float64", iterations=2).fit(
-        likes, lambda model, _: losses.append(model.loss(likes)), start=fitted
+        likes, callback=lambda model, _: losses.append(model.loss(likes)), start=fitted
     )
     assert losses[1] < losses[0] < fitted.loss(likes)
 

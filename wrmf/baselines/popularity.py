@@ -9,6 +9,7 @@ from scipy import sparse
 
 from wrmf.baselines.baseline import Baseline, Lists
 from wrmf.data.inputs import as_interactions, is_matrix
+from wrmf.numerics.item_lists import ItemLists
 from wrmf.numerics.ranking import top_n
 
 __all__ = ["Popularity"]
@@ -61,4 +62,5 @@ class Popularity(Baseline):
         allowed: np.ndarray,
     ) -> Lists:
         ones = np.ones((history.shape[0], 1))
-        return Lists(*top_n(ones, self.item_factors, n, blocked, allowed, self.num_threads))
+        masked = None if blocked is None else ItemLists.of(blocked)
+        return Lists(*top_n(ones, self.item_factors, n, masked, allowed, self.num_threads))

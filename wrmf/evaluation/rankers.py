@@ -14,6 +14,7 @@ from wrmf.evaluation.cold import TestPart
 from wrmf.evaluation.factors import factors_on_axes, has_factors
 from wrmf.evaluation.recommenders import ListModel
 from wrmf.model.queries import nothing_known
+from wrmf.numerics.item_lists import ItemLists
 from wrmf.numerics.objective import observed_scores, squared_errors
 from wrmf.numerics.ranking import NEVER, Ranks, rank_held_out, top_n
 
@@ -105,7 +106,7 @@ class FactorRanker:
         return result
 
     def lists(self, n: int, masked: bool) -> np.ndarray:
-        blocked = self.known if masked else None
+        blocked = ItemLists.of(self.known) if masked else None
         items, _, _ = top_n(self.x, self.y, n, blocked, num_threads=self.num_threads)
         items[self.unknown] = -1
         return items
