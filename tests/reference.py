@@ -17,20 +17,25 @@ def dense_weights(
 ):
     """Return q, b and c of every cell. The loss is Σ_cells (q p² − 2 b p + c) + regularisation.
 
-    p is the score of the cell, the product of its user's and its item's factors.
+    p is the score of the cell, the product of its user's and its item's factors. A negative count
+    is a dislike: its size is the confidence in a preference of 0.
     """
     counts = to_dense(matrix)
-    is_stored = counts > 0
-    strength = counts if confidence == "linear" else np.log(1 + counts / epsilon)
+    is_stored, size = counts != 0, np.abs(counts)
+    strength = np.log(1 + size / epsilon) if confidence == "log" else size
     weights = np.where(is_stored, alpha * strength, 0.0)
-    shift = unobserved_weight if objective == "wrmf" else 0.0
-    targets = np.where(is_stored, weights + shift, 0.0)
+    targets = np.where(counts > 0, weights, 0.0)
+    if objective == "ials":
+        return weights + unobserved_weight, targets, targets
+    if confidence == "raw":
+        return np.where(is_stored, weights, unobserved_weight), targets, targets
+    targets = np.where(counts > 0, weights + unobserved_weight, 0.0)
     return weights + unobserved_weight, targets, targets
 
 
 def row_regularization(matrix, base, exponent, unobserved_weight):
     """Return λ of each row: base · (stored entries + α₀ · columns)^exponent."""
-    counts = (to_dense(matrix) > 0).sum(axis=1)
+    counts = (to_dense(matrix) != 0).sum(axis=1)
     return base * (counts + unobserved_weight * matrix.shape[1]) ** exponent
 
 

@@ -8,7 +8,9 @@ cdef extern from "als.h" nogil:
         const int64_t *indptr
         const int32_t *indices
         const void *weights
+        const void *targets
         double target_shift
+        bint is_signed
         const void *fixed
         int k
         int ld

@@ -9,7 +9,8 @@ Arguments that belong together are passed as one object, whose attributes are
 
 side : the rows of one side, as ``wrmf.numerics.side.Side`` has them
     ``indptr`` int64, ``indices`` int32, ``weights`` and ``regularization`` float32 or float64,
-    ``target_shift`` float: the target of an entry is its weight plus ``target_shift``.
+    ``targets`` as ``weights``, or empty: the target of an entry is then its weight plus the float
+    ``target_shift``. ``is_signed`` bool: whether weights may be negative.
 system : data that the systems of all rows share, as ``wrmf.numerics.sweep.System`` has it
     ``fixed`` (n_columns, ld), ld a multiple of 16 and zeros from column k, ``k`` int,
     ``spectrum`` float64 (k,) or empty, ``cg_steps`` int.
@@ -78,6 +79,44 @@ cdef bint is_singular(int k, int order, const floating *factor, floating largest
     return False
 
 
+cdef floating target_of(
+    const als_problem *problem, int64_t entry, floating weight
+) noexcept nogil:
+    """Return the target b of an entry with the given weight."""
+    if problem.targets != NULL:
+        return (<const floating *> problem.targets)[entry]
+    return weight + <floating> problem.target_shift
+
+
+cdef void add_entries(
+    const als_problem *problem, int row, bint negative, const floating *scale,
+    floating *gathered, floating *system
+) noexcept nogil:
+    """Add Σ |w| v vᵀ over the entries of a row with w ≥ 0, or w < 0 if ``negative``.
+
+    v is y, scaled unless ``scale`` is NULL. ``gathered`` holds GATHER_ROWS·k elements.
+    """
+    cdef int k = problem.k, f, block = 0
+    cdef int64_t e
+    cdef const floating *weights = <const floating *> problem.weights
+    cdef const floating *y
+    cdef floating root
+
+    for e in range(problem.indptr[row], problem.indptr[row + 1]):
+        if (weights[e] < 0) != negative:
+            continue
+        y = (<const floating *> problem.fixed) + <size_t> problem.indices[e] * problem.ld
+        root = sqrt(-weights[e] if negative else weights[e])
+        for f in range(k):
+            gathered[block * k + f] = root * y[f] if scale == NULL else root * scale[f] * y[f]
+        block += 1
+        if block == GATHER_ROWS:
+            syrk_upper(k, block, gathered, k, system, k)
+            block = 0
+    if block:
+        syrk_upper(k, block, gathered, k, system, k)
+
+
 cdef bint solve_normal_equations(
     const als_problem *problem, int row, const floating *base, floating *scratch
 ) noexcept nogil:
@@ -86,29 +125,29 @@ cdef bint solve_normal_equations(
     ``problem.ld`` is k. Returns False if a pivot is within rounding error of zero; the row of
     ``out`` is then undefined. ``scratch`` holds k² + GATHER_ROWS·k elements.
     """
-    cdef int k = problem.k, entry, j, block = 0
-    cdef int64_t start = problem.indptr[row]
-    cdef int d = <int> (problem.indptr[row + 1] - start)
-    cdef const floating *weights = (<const floating *> problem.weights) + start
+    cdef int k = problem.k, j
+    cdef int64_t e
+    cdef const floating *weights = <const floating *> problem.weights
     cdef floating *normal = scratch
     cdef floating *gathered = scratch + <size_t> k * k
     cdef floating *x = (<floating *> problem.out) + <size_t> row * k
     cdef const floating *y
-    cdef floating root, target, largest = 0
+    cdef floating target, largest = 0
 
-    memcpy(normal, base, <size_t> k * k * sizeof(floating))
     memset(x, 0, <size_t> k * sizeof(floating))
-    for entry in range(d):
-        y = (<const floating *> problem.fixed) + <size_t> problem.indices[start + entry] * k
-        root = sqrt(weights[entry])
-        target = weights[entry] + <floating> problem.target_shift
+    for e in range(problem.indptr[row], problem.indptr[row + 1]):
+        y = (<const floating *> problem.fixed) + <size_t> problem.indices[e] * k
+        target = target_of[floating](problem, e, weights[e])
         for j in range(k):
-            gathered[block * k + j] = root * y[j]
             x[j] += target * y[j]
-        block += 1
-        if block == GATHER_ROWS or entry == d - 1:
-            syrk_upper(k, block, gathered, k, normal, k)
-            block = 0
+    if problem.is_signed:
+        memset(normal, 0, <size_t> k * k * sizeof(floating))
+        add_entries[floating](problem, row, True, NULL, gathered, normal)
+        for j in range(k * k):
+            normal[j] = base[j] - normal[j]
+    else:
+        memcpy(normal, base, <size_t> k * k * sizeof(floating))
+    add_entries[floating](problem, row, False, NULL, gathered, normal)
     for j in range(k):
         normal[j * k + j] += (<const floating *> problem.regularization)[row]
         if normal[j * k + j] > largest:
@@ -136,11 +175,12 @@ cdef bint solve_whitened(
 ) noexcept nogil:
     """Solve (I + SᵀS) t = Σ b v for one row; return False if it is singular to working precision.
 
-    The primal method solves this system, whose order is the number of factors. The dual method
-    solves (I + SSᵀ) h = b/√w, whose order is the number of the row's entries, and sets t = Sᵀh.
+    The primal method solves this system, whose order is the number of factors; weights may be
+    negative. The dual method solves (I + SSᵀ) h = b/√w, whose order is the number of the row's
+    entries, and sets t = Sᵀh.
     ``scratch`` holds k + max(k, GATHER_ROWS)·k + k² elements.
     """
-    cdef int k = problem.k, order, e, f, block = 0
+    cdef int k = problem.k, order, e, f
     cdef int64_t start = problem.indptr[row]
     cdef int d = <int> (problem.indptr[row + 1] - start)
     cdef const floating *fixed = <const floating *> problem.fixed
@@ -157,32 +197,32 @@ cdef bint solve_whitened(
     load_scales(problem, row, scale)
     order = d if method == ALS_dual else k
     memset(system, 0, <size_t> order * order * sizeof(floating))
-    for f in range(order):
-        system[<size_t> f * order + f] = 1
     memset(out, 0, <size_t> problem.ld * sizeof(floating))
-    for e in range(d):
-        y = fixed + <size_t> problem.indices[start + e] * problem.ld
-        # If the weight is 0, the target may be positive: use a tiny weight, so that the quotient is
-        # finite.
-        root = sqrt(weights[e] if weights[e] > 1e-30 else <floating> 1e-30)
-        entry = gathered + <size_t> block * k
-        for f in range(k):
-            entry[f] = root * scale[f] * y[f]
-        target = (weights[e] + <floating> problem.target_shift) / root
-        block += 1
-        if method == ALS_dual:
-            continue
-        for f in range(k):
-            out[f] += target * entry[f]
-        if block == GATHER_ROWS or e == d - 1:
-            syrk_upper(k, block, gathered, k, system, k)
-            block = 0
     if method == ALS_dual:
-        syrk_transposed_upper(d, k, gathered, k, system, d)
         solution = system + <size_t> d * d
         for e in range(d):
+            y = fixed + <size_t> problem.indices[start + e] * problem.ld
+            # If the weight is 0, the target may be positive: use a tiny weight, so that the
+            # quotient is finite.
             root = sqrt(weights[e] if weights[e] > 1e-30 else <floating> 1e-30)
-            solution[e] = (weights[e] + <floating> problem.target_shift) / root
+            entry = gathered + <size_t> e * k
+            for f in range(k):
+                entry[f] = root * scale[f] * y[f]
+            solution[e] = target_of[floating](problem, start + e, weights[e]) / root
+        syrk_transposed_upper(d, k, gathered, k, system, d)
+    else:
+        for e in range(d):
+            y = fixed + <size_t> problem.indices[start + e] * problem.ld
+            target = target_of[floating](problem, start + e, weights[e])
+            for f in range(k):
+                out[f] += target * scale[f] * y[f]
+        if problem.is_signed:
+            add_entries[floating](problem, row, True, scale, gathered, system)
+            for f in range(k * k):
+                system[f] = -system[f]
+        add_entries[floating](problem, row, False, scale, gathered, system)
+    for f in range(order):
+        system[<size_t> f * order + f] += 1
     for f in range(order):
         if system[<size_t> f * order + f] > largest:
             largest = system[<size_t> f * order + f]
@@ -232,7 +272,7 @@ cdef bint solve_by_cg(const als_problem *problem, int row, floating *scratch) no
         score = 0
         for f in range(k):
             score += scale[f] * y[f] * t[f]
-        score = weights[e] + <floating> problem.target_shift - weights[e] * score
+        score = target_of[floating](problem, e, weights[e]) - weights[e] * score
         for f in range(k):
             r[f] += score * scale[f] * y[f]
     rr = 0
@@ -285,7 +325,7 @@ def solve_exact(
 ):
     """Set ``out[r]`` to the factors that minimise the loss of row r, for each r in ``rows``.
 
-    With y_j = fixed[j], w the row's weights and b = w + target_shift, that is the solution of
+    With y_j = fixed[j], w the row's weights and b its targets, that is the solution of
 
         (base + regularization[r]·I + Σ_j w_j y_j y_jᵀ) x = Σ_j b_j y_j
 
@@ -303,6 +343,7 @@ def solve_exact(
     cdef const int32_t[::1] indices = side.indices
     cdef const floating[::1] weights = side.weights
     cdef const floating[::1] regularization = side.regularization
+    cdef const floating[::1] targets = side.targets
     cdef int k = fixed.shape[1]
     cdef Py_ssize_t n = rows.shape[0], position
     cdef int32_t row
@@ -315,7 +356,8 @@ def solve_exact(
         return
     problem.indptr, problem.indices = &indptr[0], &indices[0]
     problem.weights, problem.regularization = &weights[0], &regularization[0]
-    problem.target_shift = side.target_shift
+    problem.targets = &targets[0] if targets.shape[0] else NULL
+    problem.target_shift, problem.is_signed = side.target_shift, side.is_signed
     problem.fixed, problem.k, problem.ld = &fixed[0, 0], k, k
     problem.out = &out[0, 0]
     with nogil, parallel(num_threads=n_threads):
@@ -340,7 +382,8 @@ def solve_rows(
 
     If ``spectrum`` is empty, ``fixed`` is whitened, and v = fixed[j] for each entry j. Otherwise
     ``fixed`` is rotated into the eigenbasis, v_l = fixed[j, l] (spectrum_l + λ_r)^(-1/2), and
-    ``out`` is in this basis. The rows of V are the v, S = diag(√w) V, and b = w + target_shift.
+    ``out`` is in this basis. The rows of V are the v, S = diag(√w) V, and b are the targets.
+    "dual" takes no negative weights; for the other methods SᵀS stands for Σ w v vᵀ.
 
     Parameters
     ----------
@@ -360,6 +403,7 @@ def solve_rows(
     cdef const int32_t[::1] indices = side.indices
     cdef const floating[::1] weights = side.weights
     cdef const floating[::1] regularization = side.regularization
+    cdef const floating[::1] targets = side.targets
     cdef const floating[:, ::1] fixed = system.fixed
     cdef const double[::1] spectrum = system.spectrum
     cdef const als_kernels *kernels = als_kernels_of(isa, is_double)
@@ -369,7 +413,8 @@ def solve_rows(
         return
     problem.indptr, problem.indices = &indptr[0], &indices[0]
     problem.weights, problem.regularization = &weights[0], &regularization[0]
-    problem.target_shift = side.target_shift
+    problem.targets = &targets[0] if targets.shape[0] else NULL
+    problem.target_shift, problem.is_signed = side.target_shift, side.is_signed
     problem.fixed, problem.k, problem.ld = &fixed[0, 0], system.k, fixed.shape[1]
     problem.spectrum = &spectrum[0] if spectrum.shape[0] else NULL
     problem.steps = system.cg_steps

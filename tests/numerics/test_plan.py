@@ -119,6 +119,24 @@ def test_exact_solves_the_smaller_of_the_two_systems(isa, dtype, sizes, k):
     assert not len(planned.started)
 
 
+@every_solver
+@every_isa
+@every_dtype
+@pytest.mark.usefixtures("chunk_flops")
+@given(data=st.data(), sizes=row_sizes(), k=factor_counts)
+def test_rows_with_negative_weights_are_never_dual(solver, isa, dtype, data, sizes, k):
+    flags = st.lists(st.booleans(), min_size=len(sizes), max_size=len(sizes))
+    has_negative = np.array(data.draw(flags))
+    indptr = np.concatenate(([0], np.cumsum(sizes)))
+    order = np.argsort(-sizes, kind="stable").astype(np.int32)
+    planned = plan.plan_batches(indptr, order, k, solver, isa, dtype, has_negative)
+    rows = [row for batch in planned.batches for row in batch.rows.tolist()]
+    assert sorted(rows) == np.flatnonzero(sizes).tolist()
+    for batch in planned.batches:
+        assert batch.method != DUAL or not has_negative[batch.rows].any()
+        assert has_negative[batch.rows].all() or not has_negative[batch.rows].any()
+
+
 @every_isa
 @every_dtype
 @given(sizes=row_sizes(), k=factor_counts)

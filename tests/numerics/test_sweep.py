@@ -9,7 +9,7 @@ import reference
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import sparse
-from solving import assert_close, every_dtype, every_solver, solve
+from solving import SOLVER_CASES, assert_close, every_dtype, every_solver, solve
 from strategies import interactions, objectives
 
 from wrmf.numerics.threads import single_threaded_blas
@@ -22,9 +22,10 @@ def random_factors(n, k, dtype, seed=0):
 
 @every_solver
 @every_dtype
+@pytest.mark.parametrize("dislikes", [False, True], ids=["likes", "dislikes"])
 @given(data=st.data())
-def test_half_sweep_equals_the_dense_solution(solver, dtype, data):
-    matrix = data.draw(interactions())
+def test_half_sweep_equals_the_dense_solution(solver, dtype, dislikes, data):
+    matrix = data.draw(interactions(dislikes=dislikes))
     objective = data.draw(objectives)
     k = data.draw(st.integers(1, 9))
     exponent = data.draw(st.sampled_from([0.0, 1.0]))
@@ -68,6 +69,44 @@ def test_long_and_short_rows_equal_the_dense_solution(solver, dtype, k, exponent
         assert_close(out, expected, dtype)
 
 
+def fractions(matrix):
+    """Return a matrix with values from 0 to 1.5 in place of the counts."""
+    matrix = matrix.copy()
+    matrix.data = np.random.default_rng(3).random(matrix.nnz).astype(np.float32) * 1.5
+    return matrix
+
+
+@functools.cache
+def solutions_below_the_unobserved(k, dtype, exponent):
+    """Return a matrix of confidences below and above 1, fixed factors, and the dense solution."""
+    matrix = fractions(sparse.random(60, 300, density=0.2, format="csr", random_state=1))
+    fixed = random_factors(matrix.shape[1], k, dtype, seed=k)
+    regularization = reference.row_regularization(matrix, 1.0, exponent, 1.0)
+    with single_threaded_blas():
+        settings = {"alpha": 1.0, "confidence": "raw"}
+        return matrix, fixed, reference.half_sweep(matrix, fixed, regularization, **settings)
+
+
+@every_solver
+@every_dtype
+@pytest.mark.parametrize(("k", "exponent"), [(7, 1.0), (40, 0.0), (129, 1.0), (270, 0.0)])
+def test_confidences_below_the_unobserved_equal_the_dense_solution(solver, dtype, k, exponent):
+    matrix, fixed, expected = solutions_below_the_unobserved(k, dtype, exponent)
+    settings = {"alpha": 1.0, "confidence": "raw", "exponent": exponent}
+    assert_close(solve(matrix, fixed, 1.0, solver, **settings), expected, dtype)
+
+
+@pytest.mark.parametrize(
+    "solver", [case for case in SOLVER_CASES if case.solver == "exact"], ids=str
+)
+@every_dtype
+def test_a_tiny_confidence_is_not_rounded_to_the_precision_of_the_unobserved(solver, dtype, likes):
+    fixed = random_factors(likes.shape[1], 9, dtype)
+    settings = {"alpha": 1e-6, "confidence": "raw"}
+    expected = reference.half_sweep(likes, fixed, np.full(likes.shape[0], 0.3), **settings)
+    assert_close(solve(likes, fixed, 0.3, solver, **settings), expected, dtype)
+
+
 @every_solver
 @every_dtype
 @pytest.mark.parametrize("exponent", [0.0, 1.0])
@@ -92,6 +131,24 @@ def test_rows_far_longer_than_the_others_equal_the_dense_solution(solver, dtype,
     assert_close(out, expected, dtype)
     on_one_thread = solve(matrix, fixed, 0.5, solver, num_threads=1, exponent=exponent, alpha=3.0)
     assert np.array_equal(out, on_one_thread)
+
+
+@every_solver
+@every_dtype
+def test_long_rows_with_negative_weights_equal_the_dense_solution(solver, dtype):
+    generator = np.random.default_rng(0)
+    matrix = fractions(sparse.random(3, 30_000, density=0.5, format="csr", random_state=1))
+    fixed = generator.standard_normal((30_000, 20)).astype(dtype)
+    dense = fixed.astype(float)
+    expected = np.zeros((3, 20))
+    for row, (start, stop) in enumerate(itertools.pairwise(matrix.indptr)):
+        y, c = dense[matrix.indices[start:stop]], matrix.data[start:stop].astype(float)
+        system = dense.T @ dense + (y.T * (c - 1)) @ y + 0.5 * np.eye(20)
+        expected[row] = np.linalg.solve(system, c @ y)
+    settings = {"alpha": 1.0, "confidence": "raw"}
+    out = solve(matrix, fixed, 0.5, solver, num_threads=2, **settings)
+    assert_close(out, expected, dtype)
+    assert np.array_equal(out, solve(matrix, fixed, 0.5, solver, num_threads=1, **settings))
 
 
 @every_solver

@@ -14,7 +14,9 @@ typedef struct {
     const int64_t *indptr;
     const int32_t *indices;
     const void *weights;
-    double target_shift;        /* b = w + target_shift */
+    const void *targets;        /* b of each entry, or NULL if b = w + target_shift */
+    double target_shift;        /* used only without targets */
+    int is_signed;              /* whether weights may be negative */
     const void *fixed;          /* (n_columns, ld) whitened, or rotated if spectrum is given */
     int k, ld;                  /* ld: k rounded up to a multiple of 16; zeros from k on */
     const double *spectrum;     /* (k) eigenvalues, or NULL if fixed is whitened */

@@ -27,17 +27,19 @@ typedef struct {
 ALS_INLINE void ALS_NAME(load_cg_entries)(const als_problem *problem, int64_t e, int count,
                                           ALS_CG_ENTRIES *entries) {
     const ALS_REAL *weights = (const ALS_REAL *)problem->weights + e;
+    const ALS_REAL *targets = (const ALS_REAL *)problem->targets;
     const ALS_VEC shift = ALS_NAME(fill)((ALS_REAL)problem->target_shift);
     const int32_t *columns = problem->indices + e;
     int32_t padded[ALS_LANES];
     if (count == ALS_LANES) {
         memcpy(&entries->weights, weights, sizeof(ALS_VEC));
-        entries->targets = entries->weights + shift;
+        if (targets) memcpy(&entries->targets, targets + e, sizeof(ALS_VEC));
+        else entries->targets = entries->weights + shift;
     } else {
         ALS_REAL w[ALS_LANES] = {0}, b[ALS_LANES] = {0};
         for (int q = 0; q < ALS_LANES; q++) padded[q] = columns[q < count ? q : count - 1];
         for (int q = 0; q < count; q++) w[q] = weights[q];
-        for (int q = 0; q < count; q++) b[q] = w[q] + shift[0];
+        for (int q = 0; q < count; q++) b[q] = targets ? targets[e + q] : w[q] + shift[0];
         memcpy(&entries->weights, w, sizeof(ALS_VEC));
         memcpy(&entries->targets, b, sizeof(ALS_VEC));
         columns = padded;

@@ -4,6 +4,8 @@
  * With few factors, the factors of all entries of a batch are gathered and transposed first, and
  * products are computed with a row in each lane. With many factors, products are summed row by row,
  * vectorised along the factors. The systems of a batch are solved together, one in each lane.
+ *
+ * S takes the square root of the weights, so rows with a negative weight need another solver.
  */
 #ifndef ALS_REAL
 #error "include dual.h from als_real.h only"
@@ -158,16 +160,20 @@ ALS_INLINE void ALS_NAME(combine)(const als_problem *problem, const ALS_ROW *ent
  * of a row. */
 static void ALS_NAME(load_targets)(const als_problem *problem, const ALS_ROWS *rows, int n,
                                    ALS_VEC *c, ALS_VEC *root) {
-    ALS_VEC length, weights[ALS_LANES];
+    ALS_VEC length, weights[ALS_LANES], targets[ALS_LANES];
     for (int lane = 0; lane < ALS_LANES; lane++)
         length[lane] = (ALS_REAL)(int)rows->lane[lane].length;
     for (int e = 0; e < n; e++) {
-        if (e % ALS_LANES == 0) ALS_NAME(load_weights)(rows, e, weights);
+        if (e % ALS_LANES == 0) {
+            ALS_NAME(load_entries)(rows, 0, e, weights);
+            if (problem->targets) ALS_NAME(load_entries)(rows, 1, e, targets);
+        }
         /* If w is 0, b may be positive: use a tiny w, so that c is finite and S'c is still b y. */
         ALS_VEC w = weights[e % ALS_LANES];
         ALS_VEC safe = ALS_NAME(square_root)(ALS_NAME(max)(w, ALS_NAME(fill)((ALS_REAL)1e-30)));
         ALS_MASK used = length > ALS_NAME(fill)((ALS_REAL)e);
-        c[e] = ALS_NAME(select)(used, (w + (ALS_REAL)problem->target_shift) / safe, (ALS_VEC){0});
+        ALS_VEC b = problem->targets ? targets[e % ALS_LANES] : w + (ALS_REAL)problem->target_shift;
+        c[e] = ALS_NAME(select)(used, b / safe, (ALS_VEC){0});
         root[e] = ALS_NAME(select)(used, safe, (ALS_VEC){0});
     }
 }

@@ -2,6 +2,10 @@
  *
  * S'S is summed row by row, vectorised along the factors. The systems of a batch are then solved
  * together, one in each lane. The sums of long rows are computed in parts, by several threads.
+ *
+ * A weight may be negative, down to -alpha_0. Its row's S'S is then the sum over the positive
+ * weights minus that over the negative ones, with the roots of their absolute values. The system is
+ * positive definite nevertheless, since I contains alpha_0 v v' of each entry.
  */
 #ifndef ALS_REAL
 #error "include primal.h from als_real.h only"
@@ -15,25 +19,50 @@ static int ALS_NAME(sums_vectors)(int n) {
     return vectors;
 }
 
-/* Up to ALS_ENTRIES entries of a row: their columns, targets b and square roots of weights. */
+/* Up to ALS_ENTRIES entries of a row: their columns, targets b and square roots of |w|. Entries with
+ * a negative weight come last, from ``positive`` on. */
 #define ALS_CHUNK ALS_NAME(chunk)
 typedef struct {
     const int32_t *columns;
-    int length;
+    int length, positive;
     ALS_REAL target[ALS_ENTRIES], root[ALS_ENTRIES];
+    int32_t sorted[ALS_ENTRIES]; /* the columns, if they are not in the order of the row */
 } ALS_CHUNK;
+
+/* Load a chunk whose weights may be negative. */
+static void ALS_NAME(load_signed_chunk)(const als_problem *problem, const ALS_ROW *entries,
+                                        int64_t first, ALS_CHUNK *chunk) {
+    ALS_REAL shift = (ALS_REAL)problem->target_shift;
+    int filled = 0;
+    chunk->columns = chunk->sorted;
+    for (int negative = 0; negative < 2; negative++) {
+        for (int e = 0; e < chunk->length; e++) {
+            ALS_REAL w = entries->weights[first + e];
+            if ((w < 0) != negative) continue;
+            chunk->sorted[filled] = entries->columns[first + e];
+            chunk->target[filled] = entries->targets ? entries->targets[first + e] : w + shift;
+            chunk->root[filled++] = ALS_SQRT(negative ? -w : w);
+        }
+        if (!negative) chunk->positive = filled;
+    }
+}
 
 ALS_INLINE void ALS_NAME(load_chunk)(const als_problem *problem, const ALS_ROW *entries,
                                      int64_t first, ALS_CHUNK *chunk) {
     int64_t left = entries->length - first;
     chunk->columns = entries->columns + first;
-    chunk->length = left < ALS_ENTRIES ? (int)left : ALS_ENTRIES;
+    chunk->length = chunk->positive = left < ALS_ENTRIES ? (int)left : ALS_ENTRIES;
+    if (problem->is_signed) {
+        ALS_NAME(load_signed_chunk)(problem, entries, first, chunk);
+        return;
+    }
     for (int e = 0; e < chunk->length; e += ALS_LANES) {
         int count = chunk->length - e < ALS_LANES ? chunk->length - e : ALS_LANES;
         ALS_VEC w = {0}, root;
         memcpy(&w, entries->weights + first + e, count * sizeof(ALS_REAL));
         root = ALS_NAME(square_root)(w);
-        w += (ALS_REAL)problem->target_shift;
+        if (entries->targets) memcpy(&w, entries->targets + first + e, count * sizeof(ALS_REAL));
+        else w += (ALS_REAL)problem->target_shift;
         memcpy(chunk->target + e, &w, sizeof w);
         memcpy(chunk->root + e, &root, sizeof root);
     }
@@ -70,6 +99,18 @@ typedef struct {
     ALS_VEC *target;       /* sum of b y */
 } ALS_SUMS;
 
+/* Subtract the outer products of the entries with a negative weight from a block of sums. */
+static void ALS_NAME(subtract_negative)(const ALS_CHUNK *chunk, int width, const ALS_REAL *panel,
+                                        ptrdiff_t stride, int i, int j, ALS_VEC *sums) {
+    int rows = chunk->length - chunk->positive;
+    panel += chunk->positive * stride;
+    for (int p = 0; p < 4 * width; p++) sums[p] = -sums[p];
+#define ALS_ADD(n) ALS_NAME(add_outer_products)(n, rows, panel, stride, i, j, sums)
+    ALS_BY_WIDTH(width, ALS_ADD)
+#undef ALS_ADD
+    for (int p = 0; p < 4 * width; p++) sums[p] = -sums[p];
+}
+
 /* Add the entries of one row to its sums. Prefetch the factors of the entries of the ``next`` row,
  * which may have no entries. */
 static void ALS_NAME(sum_entries)(const als_problem *problem, const ALS_ROW *entries,
@@ -88,7 +129,8 @@ static void ALS_NAME(sum_entries)(const als_problem *problem, const ALS_ROW *ent
         /* While these entries are summed, prefetch the next ones, an equal share with each row of
          * blocks. */
         int64_t left = entries->length - first - chunk.length;
-        const int32_t *ahead = left > 0 ? chunk.columns + chunk.length : next->columns;
+        const int32_t *ahead =
+            left > 0 ? entries->columns + first + chunk.length : next->columns;
         int64_t to_fetch = left > 0 ? left : next->length;
         if (to_fetch > ALS_ENTRIES) to_fetch = ALS_ENTRIES;
         const ALS_REAL *panel = (const ALS_REAL *)sums->panel;
@@ -99,9 +141,11 @@ static void ALS_NAME(sum_entries)(const als_problem *problem, const ALS_ROW *ent
                     __builtin_prefetch(ALS_NAME(fixed_row)(problem, ahead[fetched]) + l);
             for (int j = 0; j < i + 4; j += ALS_BLOCK_COLUMNS * ALS_LANES) {
                 int width = ALS_NAME(block_width)(i, j);
-#define ALS_ADD(n) ALS_NAME(add_outer_products)(n, chunk.length, panel, problem->ld, i, j, to)
+#define ALS_ADD(n) ALS_NAME(add_outer_products)(n, chunk.positive, panel, problem->ld, i, j, to)
                 ALS_BY_WIDTH(width, ALS_ADD)
 #undef ALS_ADD
+                if (chunk.positive < chunk.length)
+                    ALS_NAME(subtract_negative)(&chunk, width, panel, problem->ld, i, j, to);
                 to += 4 * width;
             }
         }

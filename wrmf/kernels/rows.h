@@ -7,13 +7,14 @@
 #define ALS_ROW ALS_NAME(row)
 typedef struct {
     const int32_t *columns;
-    const ALS_REAL *weights;
+    const ALS_REAL *weights, *targets; /* targets: NULL if they are w + target_shift */
     int64_t length;
 } ALS_ROW;
 
 ALS_INLINE ALS_ROW ALS_NAME(entries_of)(const als_problem *problem, int64_t first, int64_t last) {
+    const ALS_REAL *targets = (const ALS_REAL *)problem->targets;
     return (ALS_ROW){problem->indices + first, (const ALS_REAL *)problem->weights + first,
-                     last - first};
+                     targets ? targets + first : NULL, last - first};
 }
 
 ALS_INLINE ALS_ROW ALS_NAME(row_entries)(const als_problem *problem, int32_t row) {
@@ -38,16 +39,19 @@ static void ALS_NAME(load_rows)(const als_problem *problem, const als_batch *bat
     }
 }
 
-/* Load the weights of entries e .. e + ALS_LANES - 1 of all rows: vector q has entry e + q of each
- * lane's row, or 0 past the end of the row. */
-ALS_INLINE void ALS_NAME(load_weights)(const ALS_ROWS *rows, int e, ALS_VEC w[ALS_LANES]) {
+/* Load the weights or targets of entries e .. e + ALS_LANES - 1 of all rows: vector q has entry
+ * e + q of each lane's row, or 0 past the end of the row. */
+ALS_INLINE void ALS_NAME(load_entries)(const ALS_ROWS *rows, const int of_targets, int e,
+                                       ALS_VEC v[ALS_LANES]) {
     for (int lane = 0; lane < ALS_LANES; lane++) {
-        int left = (int)rows->lane[lane].length - e;
-        w[lane] = (ALS_VEC){0};
-        if (left >= ALS_LANES) memcpy(&w[lane], rows->lane[lane].weights + e, sizeof(ALS_VEC));
-        else if (left > 0) memcpy(&w[lane], rows->lane[lane].weights + e, left * sizeof(ALS_REAL));
+        const ALS_ROW *row = rows->lane + lane;
+        const ALS_REAL *from = of_targets ? row->targets : row->weights;
+        int left = (int)row->length - e;
+        v[lane] = (ALS_VEC){0};
+        if (left >= ALS_LANES) memcpy(&v[lane], from + e, sizeof(ALS_VEC));
+        else if (left > 0) memcpy(&v[lane], from + e, left * sizeof(ALS_REAL));
     }
-    ALS_NAME(transpose)(w);
+    ALS_NAME(transpose)(v);
 }
 
 /* Load the scale (spectrum[l] + lambda)^(-1/2) of each factor l of a row. Where both summands are

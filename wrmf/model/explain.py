@@ -55,7 +55,7 @@ def contributions(
         system = objective.unobserved_weight * state.prepared.items.gram + (y.T * weights) @ y
         system[np.diag_indices_from(system)] += user_regularization
         direction = _solve(system, state.item_factors[column].astype(np.float64))
-        terms: np.ndarray = (weights + objective.target_shift) * (y @ direction)
+        terms: np.ndarray = objective.targets(counts, np.float64) * (y @ direction)
     return terms
 
 

@@ -31,6 +31,7 @@ def solve_in_double(
     side = dataclasses.replace(
         side,
         weights=side.weights.astype(np.float64),
+        targets=side.targets.astype(np.float64),
         regularization=side.regularization.astype(np.float64),
     )
     out = np.zeros((len(side.order), len(base)))
@@ -47,7 +48,8 @@ def _least_norm(side: Side, row: int, fixed: np.ndarray, base: np.ndarray) -> np
     entries = slice(side.indptr[row], side.indptr[row + 1])
     y, weights = fixed[side.indices[entries]], side.weights[entries]
     system = base + (y.T * weights) @ y + side.regularization[row] * np.eye(len(base))
-    target = (weights + side.target_shift) @ y
+    targets = side.targets[entries] if len(side.targets) else weights + side.target_shift
+    target = targets @ y
     values, vectors = np.linalg.eigh(system)
     kept = values > len(base) * np.finfo(np.float64).eps * values[-1]
     minimum: np.ndarray = vectors[:, kept] @ ((vectors[:, kept].T @ target) / values[kept])

@@ -76,7 +76,7 @@ def fold_in(system: FoldInSystem, side: Side, num_threads: int = 0) -> np.ndarra
 
 def _solved_singly(system: FoldInSystem, side: Side, out: np.ndarray) -> bool:
     """Solve the rows one by one; return False if that is not possible for one of them."""
-    if system.solver is None:
+    if system.solver is None or len(side.targets) or side.is_signed:
         return False
     starts = side.indptr.tolist()
     for row, (first, last) in enumerate(pairwise(starts)):

@@ -88,11 +88,18 @@ class Objective:
 
         L = Σ_S [w p² − 2 b p + b] + α₀ Σ_all p² + Σ_u λ_u ‖x_u‖² + Σ_i λ_i ‖y_i‖²
 
-    where S are the stored pairs, p = x·y, w = α·f(d) and b = w + ``target_shift``.
+    where S are the stored pairs, p = x·y, w are their weights and b their targets.
 
-    ``wrmf`` (Hu, Koren, Volinsky 2008) has b = α₀ + w: confidence α₀ + α·f(d) on stored pairs and
-    α₀ elsewhere. ``ials`` (Rendle et al. 2021) has b = w: the α₀ term runs over all pairs.
+    ``wrmf`` (Hu, Koren, Volinsky 2008) has confidence c = α₀ + α·f(|d|) on stored pairs and α₀
+    elsewhere, so w = c − α₀ = α·f(|d|). With the confidence ``raw``, c = α·|d|, and w may be
+    negative, down to −α₀. ``ials`` (Rendle et al. 2021) has c = w = α·f(|d|), with f(d) = d for
+    ``raw`` as for ``linear``: the α₀ term runs over all pairs, so nothing is taken off.
+
+    The preference of a pair is 1, or 0 if d is negative, and b is c times the preference.
     λ_u = λ · (|S_u| + α₀ n_items)^ν, and λ_i likewise, with |S_i| and n_users.
+
+    For any weights w ≥ −α₀ on stored pairs the system of a row is positive semidefinite, since
+    α₀YᵀY + Σ_S w y yᵀ ≥ α₀ Σ_S y yᵀ + Σ_S w y yᵀ ≥ 0, and definite with λ > 0.
     """
 
     alpha: float
@@ -106,12 +113,33 @@ class Objective:
     def target_shift(self) -> float:
         return self.unobserved_weight if self.kind == "wrmf" else 0.0
 
+    @property
+    def offset(self) -> float:
+        """What the weights are below α·f(|d|): α₀ if this is the whole confidence, otherwise 0."""
+        return self.target_shift if self.confidence == "raw" else 0.0
+
     def weights(self, values: np.ndarray, dtype: DTypeLike) -> np.ndarray:
-        """Return w = α·f(d) for stored counts d."""
-        values = values.astype(np.float64)
+        """Return w for stored values d; with ``raw``, it may be negative."""
+        return (self._strengths(values) - self.offset).astype(dtype)
+
+    def targets(self, values: np.ndarray, dtype: DTypeLike) -> np.ndarray:
+        """Return b for stored values d: the confidence, or 0 if d is negative."""
+        # Not w + target_shift: a confidence much smaller than α₀ would be rounded to a multiple of
+        # the precision of α₀.
+        confidence = self._strengths(values) + (self.target_shift - self.offset)
+        return np.where(values < 0, 0.0, confidence).astype(dtype)
+
+    def are_shifted(self, values: np.ndarray) -> bool:
+        """Return whether all targets are w + ``target_shift``, so that they need not be stored."""
+        return self.offset == 0 and not (values < 0).any()
+
+    def _strengths(self, values: np.ndarray) -> np.ndarray:
+        """Return α·f(|d|) in float64."""
+        magnitudes = np.abs(values.astype(np.float64))
         if self.confidence == "log":
-            values = np.log1p(values / self.epsilon)
-        return (self.alpha * values).astype(dtype)
+            magnitudes = np.log1p(magnitudes / self.epsilon)
+        strengths: np.ndarray = self.alpha * magnitudes
+        return strengths
 
     def row_regularization(self, base: float, counts: np.ndarray, n_columns: int) -> np.ndarray:
         """Return λ of each row in float64, for rows with ``counts`` stored entries."""
@@ -131,7 +159,7 @@ class Objective:
         """Return L in float64, in O(nnz·k + (m + n)·k²)."""
         scores = observed_scores(matrix, user_factors, item_factors, num_threads)
         weights = self.weights(matrix.data, np.float64)
-        targets = weights + self.target_shift
+        targets = self.targets(matrix.data, np.float64)
         observed = np.sum(weights * scores**2 - 2 * targets * scores + targets)
         everywhere = np.sum(gram(user_factors, num_threads) * gram(item_factors, num_threads))
         penalty = 0.0

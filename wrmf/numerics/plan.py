@@ -1,11 +1,13 @@
 """Decides which method solves which rows, and divides the rows into batches.
 
 A solver is one record of ``SOLVERS``. It divides the rows of a side, sorted by decreasing number of
-entries, into ranges; all rows of a range are solved by the same method.
+entries, into ranges; all rows of a range are solved by the same method. Rows with a negative weight
+are divided apart from the others, since the dual method takes the square root of the weights.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -33,6 +35,9 @@ CG_ABOVE = 16
 PARTS_FROM = 64
 # The number of entries of a part.
 PART_ENTRIES = 8192
+
+
+NO_ROWS = np.empty(0, dtype=bool)
 
 
 class Parts(NamedTuple):
@@ -84,6 +89,7 @@ class Rows:
     k : int, number of factors
     isa : int, instruction set
     lanes : int, rows that this instruction set solves at once
+    signed : bool, whether each row has a negative weight, so that "dual" cannot solve it
     """
 
     order: np.ndarray
@@ -91,6 +97,19 @@ class Rows:
     k: int
     isa: int
     lanes: int
+    signed: bool = False
+
+    def at(self, chosen: np.ndarray, signed: bool) -> Rows:
+        """Return the chosen rows, in the same order."""
+        order, counts = self.order[chosen], self.counts[chosen]
+        return dataclasses.replace(self, order=order, counts=counts, signed=signed)
+
+    def parts_by_sign(self, has_negative: np.ndarray) -> list[Rows]:
+        """Return the rows without and those with a negative weight; a mask may be empty."""
+        if not len(has_negative):
+            return [self]
+        signed = has_negative[self.order]
+        return [self.at(~signed, signed=False), self.at(signed, signed=True)]
 
     def at_least(self, entries: int) -> int:
         """Return how many rows have at least ``entries`` entries."""
@@ -117,9 +136,12 @@ class Range(NamedTuple):
 
 
 def plan_exact(rows: Rows) -> list[Range]:
-    """Return the ranges of "exact": primal for rows with at least k entries, otherwise dual."""
+    """Return the ranges of "exact": primal for rows with at least k entries, otherwise dual.
+
+    Rows with a negative weight are all primal.
+    """
     isa = rows.isa if rows.k <= MOST_ORDER else BLAS
-    primal = rows.at_least(max(1, math.ceil(DUAL_BELOW * rows.k)))
+    primal = rows.at_least(1 if rows.signed else max(1, math.ceil(DUAL_BELOW * rows.k)))
     in_parts = min(primal, rows.at_least(PARTS_FROM * rows.lanes)) if isa else 0
     large = max(primal, rows.at_least(MOST_ORDER + 1))
     return [
@@ -140,15 +162,20 @@ def method_of_row(entries: int, k: int, isa: int, lanes: int) -> int | None:
 
 def exact_flops(rows: Rows) -> np.ndarray:
     """Return the approximate flops of each row with the cheaper of the primal and dual methods."""
-    order = np.minimum(rows.counts, rows.k).astype(float)
+    order = np.full(len(rows.counts), float(rows.k))
+    if not rows.signed:
+        order = np.minimum(rows.counts, order)
     squares = order * order * np.maximum(rows.counts, rows.k)
     flops: np.ndarray = squares + order**3 / 3 + 10.0 * rows.counts * rows.k
     return flops
 
 
 def plan_cg(rows: Rows) -> list[Range]:
-    """Return the ranges of "cg": conjugate gradients, or dual for rows with few entries."""
-    short = rows.at_least(min(CG_ABOVE + 1, rows.k))
+    """Return the ranges of "cg": conjugate gradients, or dual for rows with few entries.
+
+    Rows with a negative weight all take conjugate-gradient steps.
+    """
+    short = rows.at_least(1 if rows.signed else min(CG_ABOVE + 1, rows.k))
     return [
         Range(CG, 0, short, rows.isa, improves=True),
         Range(DUAL, short, len(rows.order), rows.isa),
@@ -199,16 +226,28 @@ class Plan:
 
 
 def plan_batches(
-    indptr: np.ndarray, order: np.ndarray, k: int, solver: str, isa: int, dtype: np.dtype
+    indptr: np.ndarray,
+    order: np.ndarray,
+    k: int,
+    solver: str,
+    isa: int,
+    dtype: np.dtype,
+    has_negative: np.ndarray = NO_ROWS,
 ) -> Plan:
-    """Return the plan of a side; ``order`` sorts its rows by decreasing number of entries."""
+    """Return the plan of a side.
+
+    ``order`` sorts its rows by decreasing number of entries. ``has_negative`` says which rows have
+    a negative weight; it is empty if no row has.
+    """
     counts = np.diff(indptr)[order]
     n_filled = int(np.count_nonzero(counts))
-    rows = Rows(order[:n_filled], counts[:n_filled], k, isa, lanes(isa, dtype == np.float64))
-    ranges = SOLVERS[solver].ranges(rows)
-    batches = list(_batches(indptr, rows, ranges, SOLVERS[solver].flops(rows)))
-    started = [rows.order[part.first : part.last] for part in ranges if part.improves]
-    return Plan(n_filled, np.sort(np.concatenate([np.empty(0, dtype=np.int32), *started])), batches)
+    filled = Rows(order[:n_filled], counts[:n_filled], k, isa, lanes(isa, dtype == np.float64))
+    batches, started = [], [np.empty(0, dtype=np.int32)]
+    for rows in filled.parts_by_sign(has_negative):
+        ranges = SOLVERS[solver].ranges(rows)
+        batches += _batches(indptr, rows, ranges, SOLVERS[solver].flops(rows))
+        started += [rows.order[part.first : part.last] for part in ranges if part.improves]
+    return Plan(n_filled, np.sort(np.concatenate(started)), batches)
 
 
 def _batches(

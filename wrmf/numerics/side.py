@@ -33,6 +33,8 @@ class Side:
     regularization : (n_rows,) of the factors' dtype
     order : int32 (n_rows,)
     target_shift, unobserved_weight : float, as in Objective
+    targets : (n_entries,) of the factors' dtype, or empty if they are weights + target_shift
+    has_negative : bool (n_rows,), whether a row has a negative weight; empty if no row has
     varies : bool, whether λ depends on a row's number of entries
     """
 
@@ -43,6 +45,8 @@ class Side:
     order: np.ndarray
     target_shift: float
     unobserved_weight: float
+    targets: np.ndarray
+    has_negative: np.ndarray
     varies: bool = False
     workspace: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
     plans: dict[tuple[int, str, int, np.dtype], Plan] = field(
@@ -64,17 +68,26 @@ class Side:
         """
         counts = np.diff(matrix.indptr)
         strengths = objective.row_regularization(regularization, counts, matrix.shape[1])
+        weights = objective.weights(matrix.data, dtype)
+        explicit = slice(0, 0) if objective.are_shifted(matrix.data) else slice(None)
         return cls(
             indptr=matrix.indptr.astype(np.int64, copy=False),
             indices=matrix.indices.astype(np.int32, copy=False),
-            weights=objective.weights(matrix.data, dtype),
+            weights=weights,
             regularization=strengths.astype(dtype),
             order=np.argsort(-counts, kind="stable").astype(np.int32),
             target_shift=objective.target_shift,
             unobserved_weight=objective.unobserved_weight,
+            targets=objective.targets(matrix.data[explicit], dtype),
+            has_negative=_rows_with_negative(weights, matrix.indptr),
             varies=objective.regularization_exponent != 0,
             workspace={} if workspace is None else workspace,
         )
+
+    @property
+    def is_signed(self) -> bool:
+        """Whether any weight is negative."""
+        return len(self.has_negative) > 0
 
     @cached_property
     def bounds(self) -> tuple[float, float]:
@@ -92,7 +105,7 @@ class Side:
         """Return the plan of a solver; it is made once for each set of arguments."""
         key = k, solver, isa, dtype
         if key not in self.plans:
-            self.plans[key] = plan_batches(self.indptr, self.order, *key)
+            self.plans[key] = plan_batches(self.indptr, self.order, *key, self.has_negative)
         return self.plans[key]
 
     def array(self, name: str, shape: tuple[int, int], dtype: DTypeLike) -> np.ndarray:
@@ -102,3 +115,13 @@ class Side:
         if kept is None or kept.nbytes < size:
             kept = self.workspace[name] = aligned_bytes(size)
         return kept[:size].view(dtype).reshape(shape)
+
+
+def _rows_with_negative(weights: np.ndarray, indptr: np.ndarray) -> np.ndarray:
+    """Return a mask of the rows that have a negative weight, or an empty one if no row has."""
+    negative = np.flatnonzero(weights < 0)
+    if not len(negative):
+        return np.empty(0, dtype=bool)
+    mask = np.zeros(len(indptr) - 1, dtype=bool)
+    mask[np.searchsorted(indptr, negative, side="right") - 1] = True
+    return mask
