@@ -4,8 +4,10 @@ import pytest
 
 
 @pytest.mark.parametrize("objective", ["wrmf", "ials"])
-def test_contributions_sum_to_the_score(likes, small, objective):
-    model = small(dtype="float64", objective=objective).fit(likes)
+@pytest.mark.parametrize("confidence", ["linear", "raw"])
+def test_contributions_sum_to_the_score(likes, small, objective, confidence):
+    settings = {"objective": objective, "confidence": confidence, "unobserved_weight": 2.5}
+    model = small(dtype="float64", **settings).fit(likes)
     for item in (0, 20, 150):
         frame = model.explain(2, item, n=3)
         score = model.predict(2, item)[0]

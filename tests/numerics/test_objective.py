@@ -101,6 +101,25 @@ def test_the_loss_of_2008_is_minimised(matrix):
     assert_solved(lambda x, y: hu_2008(counts, x, y), model, counts)
 
 
+@given(matrix=interactions(max_users=5, max_items=5), alpha=st.sampled_from([0.1, 0.4, 2.0]))
+def test_raw_confidences_are_those_of_2008_without_the_one(matrix, alpha):
+    counts = matrix.toarray()
+    model = fit(counts, confidence="raw", alpha=alpha)
+
+    def loss(x, y):
+        return hu_2008(counts, x, y, confidence=lambda r: alpha * r - 1 if r else 0.0)
+
+    assert_solved(loss, model, counts)
+    assert np.allclose(model.fold_in_users(counts), model.user_factors)
+
+
+@given(matrix=interactions(max_users=5, max_items=5))
+def test_raw_equals_linear_where_every_pair_has_the_unobserved_weight(matrix):
+    counts = matrix.toarray()
+    models = [fit(counts, objective="ials", confidence=name) for name in ("raw", "linear")]
+    assert np.array_equal(models[0].user_factors, models[1].user_factors)
+
+
 @given(matrix=interactions(max_users=5, max_items=5), epsilon=st.sampled_from([0.1, 1.0, 4.0]))
 def test_the_logarithmic_confidence_of_2008_is_minimised(matrix, epsilon):
     counts = matrix.toarray()

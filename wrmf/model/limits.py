@@ -26,14 +26,14 @@ def check_limits(matrix: sparse.csr_matrix, params: Parameters) -> None:
 def check_weights(matrix: sparse.csr_matrix, params: Parameters) -> None:
     """Raise a ValueError if the dtype of the factors cannot hold the largest weight α·f(d)."""
     objective = params.objective
-    largest = matrix.data.max(initial=0)
+    largest = np.abs(matrix.data).max(initial=0)
     with np.errstate(over="ignore", invalid="ignore"):
         weight = float(objective.weights(np.array([largest]), np.float64)[0])
     limit = float(np.finfo(params.dtype).max)
     if weight <= limit:
         return
     remedies = ["scale the counts down", "lower alpha"]
-    if objective.confidence == "linear":
+    if objective.confidence != "log":
         remedies.append('pass confidence="log"')
     if params.dtype == np.float32:
         remedies.append('pass dtype="float64"')

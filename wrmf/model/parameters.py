@@ -18,7 +18,7 @@ __all__ = ["Parameters", "Parametrized", "SweepOptions", "dtype_name", "validate
 
 CHOICES = {
     "objective": ("wrmf", "ials"),
-    "confidence": ("linear", "log"),
+    "confidence": ("linear", "log", "raw"),
     "solver": ("auto", *SOLVERS),
     "dtype": ("float32", "float64"),
 }

@@ -56,8 +56,10 @@ class WRMF(Forgetting, Saving, BulkRecommender):
         ν in λ_u = λ (|S_u| + α₀ n_items)^ν; 1 scales λ with the number of interactions.
     objective : {"wrmf", "ials"}, default "wrmf"
         "ials" sums the α₀ term over all pairs, as in Rendle et al. 2021.
-    confidence : {"linear", "log"}, default "linear"
-        f(d) = d, or log(1 + d/epsilon).
+    confidence : {"linear", "log", "raw"}, default "linear"
+        f(d) = d, or log(1 + d/epsilon). With "raw", c = α·d without α₀, as the library implicit
+        has it; it may be below α₀. With the objective "ials", which adds α₀ to all pairs, "raw"
+        is the same as "linear".
     solver : {"auto", "exact", "cg"}, default "auto"
         "exact" computes the exact minimum of each row. "cg" takes ``cg_steps`` conjugate-gradient
         steps from the previous factors; rows with so few entries that the exact minimum costs
