@@ -242,7 +242,8 @@ def plan_batches(
     counts = np.diff(indptr)[order]
     n_filled = int(np.count_nonzero(counts))
     filled = Rows(order[:n_filled], counts[:n_filled], k, isa, lanes(isa, dtype == np.float64))
-    batches, started = [], [np.empty(0, dtype=np.int32)]
+    batches: list[Batch] = []
+    started = [np.empty(0, dtype=np.int32)]
     for rows in filled.parts_by_sign(has_negative):
         ranges = SOLVERS[solver].ranges(rows)
         batches += _batches(indptr, rows, ranges, SOLVERS[solver].flops(rows))
