@@ -19,7 +19,7 @@ FLOORS = [
     {"export"},
     {"model", "datasets"},
     {"evaluation", "baselines"},
-    {"search", "pictures", "versions"},
+    {"search", "pictures", "versions", "compat"},
     {"report"},
     {"cli"},
     {"__main__", "__init__"},

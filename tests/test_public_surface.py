@@ -26,6 +26,9 @@ FUNCTIONS = {
     "WRMF": "factors regularization alpha iterations unobserved_weight regularization_exponent "
     "objective confidence solver dtype num_threads random_state",
     "load": "path mmap verify",
+    "from_implicit": "model user_items users items",
+    "compat.implicit.AlternatingLeastSquares": "factors regularization alpha dtype use_native "
+    "use_cg use_gpu iterations calculate_training_loss num_threads random_state",
     "evaluate": "model split metrics exclude_seen per_user on num_threads cold",
     "learning_curve": "model split epochs metrics",
     "grid_search": "model split grid epochs metric",
@@ -152,6 +155,11 @@ METHODS = [
 DOCUMENTED = [
     *wrmf.__all__,
     *(f"datasets.{name}" for name in wrmf.datasets.__all__),
+    *(
+        f"compat.implicit.{module}.{name}"
+        for module in ("als", "evaluation", "nearest_neighbours")
+        for name in getattr(wrmf.compat.implicit, module).__all__
+    ),
     *METHODS,
 ]
 
@@ -204,7 +212,7 @@ def loaded_after(code):
 
 def test_importing_wrmf_loads_neither_searches_nor_data_sets_nor_the_report():
     loaded = loaded_after("import wrmf; dir(wrmf)")
-    for package in ("search", "report", "datasets", "pictures", "baselines"):
+    for package in ("search", "report", "datasets", "pictures", "baselines", "compat"):
         assert f"wrmf.{package}" not in loaded
 
 

@@ -13,9 +13,10 @@ from wrmf.model.wrmf import WRMF, load
 from wrmf.versions import __version__, show_versions
 
 if TYPE_CHECKING:
-    from wrmf import datasets
+    from wrmf import compat, datasets
     from wrmf.baselines.neighbours import ItemKNN
     from wrmf.baselines.popularity import Popularity
+    from wrmf.compat.conversion import from_implicit
     from wrmf.data.folds import k_folds
     from wrmf.data.reading import read_interactions
     from wrmf.data.splitting import leave_k_out, split_interactions, split_users
@@ -42,8 +43,10 @@ __all__ = [
     "Split",
     "UpdateReport",
     "__version__",
+    "compat",
     "datasets",
     "evaluate",
+    "from_implicit",
     "grid_search",
     "halving_search",
     "k_folds",
@@ -68,7 +71,9 @@ LAZY_MODULES = {
     "Popularity": "wrmf.baselines.popularity",
     "Range": "wrmf.search.space",
     "SearchResult": "wrmf.search.result",
+    "compat": "wrmf.compat",
     "datasets": "wrmf.datasets",
+    "from_implicit": "wrmf.compat.conversion",
     "grid_search": "wrmf.search.grid",
     "halving_search": "wrmf.search.halving",
     "k_folds": "wrmf.data.folds",
