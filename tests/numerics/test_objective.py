@@ -101,6 +101,26 @@ def test_the_loss_of_2008_is_minimised(matrix):
     assert_solved(lambda x, y: hu_2008(counts, x, y), model, counts)
 
 
+@given(
+    matrix=interactions(max_users=5, max_items=5),
+    exponent=st.sampled_from([0.5, 1.0]),
+    solver=st.sampled_from(["exact", "cg"]),
+)
+def test_a_penalty_by_observed_pairs_is_that_of_spark(matrix, exponent, solver):
+    counts = matrix.toarray()
+    settings = {"solver": solver, "cg_steps": 50, "regularization_exponent": exponent}
+    model = fit(counts, regularization_counts="observed", **settings)
+    of_users = (counts > 0).sum(axis=1) ** exponent
+    of_items = (counts > 0).sum(axis=0) ** exponent
+
+    def loss(x, y):
+        penalty = of_users @ (x**2).sum(axis=1) + of_items @ (y**2).sum(axis=1)
+        return hu_2008(counts, x, y, regularization=0.0) + LAMBDA * penalty
+
+    assert_solved(loss, model, counts)
+    assert np.allclose(model.fold_in_users(counts), model.user_factors, atol=1e-6)
+
+
 @given(matrix=interactions(max_users=5, max_items=5), alpha=st.sampled_from([0.1, 0.4, 2.0]))
 def test_raw_confidences_are_those_of_2008_without_the_one(matrix, alpha):
     counts = matrix.toarray()

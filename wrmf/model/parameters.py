@@ -19,6 +19,7 @@ __all__ = ["Parameters", "Parametrized", "SweepOptions", "dtype_name", "validate
 CHOICES = {
     "objective": ("wrmf", "ials"),
     "confidence": ("linear", "log", "raw"),
+    "regularization_counts": ("all", "observed"),
     "solver": ("auto", *SOLVERS),
     "dtype": ("float32", "float64"),
 }
@@ -102,6 +103,7 @@ def validate_parameters(params: Mapping[str, Any]) -> Parameters:
         regularization_exponent=as_real(
             params["regularization_exponent"], "regularization_exponent", minimum=-10.0
         ),
+        regularization_counts=params["regularization_counts"],
     )
     return Parameters(
         factors=factors,

@@ -77,6 +77,9 @@ class WRMF(Forgetting, Saving, BulkRecommender):
         good rankings are reached some iterations earlier. Rosenthal 2016 starts from 1. If there
         are few users, 2/√k to 6/√k may rank better (docs/tuning.md).
     cg_steps : int ≥ 1, default 2
+    regularization_counts : {"all", "observed"}, default "all"
+        With "observed", λ_u = λ |S_u|^ν, without the α₀ n_items that stand for the unobserved pairs.
+        With ν = 1 that is the penalty of Spark, and of cmfrec with ``scale_lam``.
 
     Attributes
     ----------
@@ -129,6 +132,7 @@ class WRMF(Forgetting, Saving, BulkRecommender):
         epsilon: float = 1.0,
         init_scale: float | None = None,
         cg_steps: int = 2,
+        regularization_counts: str = "all",
     ) -> None:
         self.factors = factors
         self.regularization = regularization
@@ -145,6 +149,7 @@ class WRMF(Forgetting, Saving, BulkRecommender):
         self.epsilon = epsilon
         self.init_scale = init_scale
         self.cg_steps = cg_steps
+        self.regularization_counts = regularization_counts
 
     @classmethod
     def from_factors(cls, factors: Factors, /, **params: Any) -> WRMF:

@@ -96,7 +96,8 @@ class Objective:
     ``raw`` as for ``linear``: the α₀ term runs over all pairs, so nothing is taken off.
 
     The preference of a pair is 1, or 0 if d is negative, and b is c times the preference.
-    λ_u = λ · (|S_u| + α₀ n_items)^ν, and λ_i likewise, with |S_i| and n_users.
+    λ_u = λ · (|S_u| + α₀ n_items)^ν, and λ_i likewise, with |S_i| and n_users; with
+    ``regularization_counts`` "observed", λ_u = λ · |S_u|^ν.
 
     For any weights w ≥ −α₀ on stored pairs the system of a row is positive semidefinite, since
     α₀YᵀY + Σ_S w y yᵀ ≥ α₀ Σ_S y yᵀ + Σ_S w y yᵀ ≥ 0, and definite with λ > 0.
@@ -108,6 +109,7 @@ class Objective:
     confidence: str
     epsilon: float
     regularization_exponent: float
+    regularization_counts: str = "all"
 
     @property
     def target_shift(self) -> float:
@@ -145,8 +147,13 @@ class Objective:
         """Return λ of each row in float64, for rows with ``counts`` stored entries."""
         if self.regularization_exponent == 0:
             return np.full(len(counts), base)
-        size = counts + self.unobserved_weight * n_columns
-        return base * size**self.regularization_exponent
+        size = counts.astype(np.float64)
+        if self.regularization_counts == "all":
+            size += self.unobserved_weight * n_columns
+        # Rows without entries are zeros, whatever their λ is.
+        size = np.where(size > 0, size, 1.0)
+        strengths: np.ndarray = base * size**self.regularization_exponent
+        return strengths
 
     def loss(
         self,
