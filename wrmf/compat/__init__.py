@@ -5,6 +5,6 @@ models of Spark. ``wrmf.compat.rectools`` and ``wrmf.compat.lenskit`` need these
 are not imported with the package.
 """
 
-from wrmf.compat import implicit
+from wrmf.compat import implicit, spark
 
-__all__ = ["implicit"]
+__all__ = ["implicit", "spark"]

@@ -78,7 +78,7 @@ class WRMF(Forgetting, Saving, BulkRecommender):
         are few users, 2/√k to 6/√k may rank better (docs/tuning.md).
     cg_steps : int ≥ 1, default 2
     regularization_counts : {"all", "observed"}, default "all"
-        With "observed", λ_u = λ |S_u|^ν, without the α₀ n_items that stand for the unobserved pairs.
+        With "observed", λ_u = λ |S_u|^ν, without the α₀ n_items for the unobserved pairs.
         With ν = 1 that is the penalty of Spark, and of cmfrec with ``scale_lam``.
 
     Attributes
