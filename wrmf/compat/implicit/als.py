@@ -228,7 +228,7 @@ class AlternatingLeastSquares(FactorLists):
         for name, row, n in (("userid", userid, user_items.shape[0]), ("itemid", itemid, n_items)):
             if not 0 <= row < n:
                 raise IndexError(f"{name} {row} is not in 0 to {n - 1}")
-        own = as_confidences(user_items[[userid]], "user_items", n_items)
+        own = as_confidences(user_items.tocsr()[[userid]], "user_items", n_items)
         y, objective = fixed[own.indices].astype(np.float64), params.objective
         if user_weights is None:
             system = gram(fixed) + (y.T * objective.weights(own.data, np.float64)) @ y
