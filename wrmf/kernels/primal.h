@@ -19,8 +19,8 @@ static int ALS_NAME(sums_vectors)(int n) {
     return vectors;
 }
 
-/* Up to ALS_ENTRIES entries of a row: their columns, targets b and square roots of |w|. Entries with
- * a negative weight come last, from ``positive`` on. */
+/* Up to ALS_ENTRIES entries of a row: their columns, targets b and square roots of |w|. Entries
+ * with a negative weight come last, from ``positive`` on. */
 #define ALS_CHUNK ALS_NAME(chunk)
 typedef struct {
     const int32_t *columns;
@@ -129,8 +129,7 @@ static void ALS_NAME(sum_entries)(const als_problem *problem, const ALS_ROW *ent
         /* While these entries are summed, prefetch the next ones, an equal share with each row of
          * blocks. */
         int64_t left = entries->length - first - chunk.length;
-        const int32_t *ahead =
-            left > 0 ? entries->columns + first + chunk.length : next->columns;
+        const int32_t *ahead = left > 0 ? entries->columns + first + chunk.length : next->columns;
         int64_t to_fetch = left > 0 ? left : next->length;
         if (to_fetch > ALS_ENTRIES) to_fetch = ALS_ENTRIES;
         const ALS_REAL *panel = (const ALS_REAL *)sums->panel;
