@@ -35,6 +35,30 @@ def test_a_singular_row_gets_the_minimum_of_least_norm():
     np.testing.assert_allclose(out @ span, out, atol=1e-9)
 
 
+@pytest.mark.parametrize("confidence", ["linear", "raw"])
+def test_dislikes_and_small_confidences_are_solved_in_float64(likes, confidence):
+    matrix = likes.copy()
+    generator = np.random.default_rng(1)
+    matrix.data = generator.choice([-2.0, -0.3, 0.3, 2.0], matrix.nnz).astype(np.float32)
+    fixed = generator.standard_normal((likes.shape[1], 6)).astype(np.float32)
+    settings = {"alpha": 0.8, "confidence": confidence}
+    side = Side.of(matrix, make_objective(**settings), 0.5, np.float32)
+    base = fixed.astype(float).T @ fixed.astype(float)
+    rows = np.arange(likes.shape[0], dtype=np.int32)
+    expected = reference.half_sweep(matrix, fixed, np.full(len(rows), 0.5), **settings)
+    # The values are rounded to float32 before.
+    np.testing.assert_allclose(solve_in_double(side, rows, fixed, base, 2), expected, atol=1e-6)
+
+
+@every_dtype
+def test_singular_rows_with_small_confidences_take_the_minimum_of_least_norm(dtype):
+    matrix = sparse.csr_matrix(np.array([[0.5, 0, 2, 0], [0, 0.1, 0, 0], [0, 0, 0, 0]]))
+    fixed = np.random.default_rng(0).standard_normal((4, 7)).astype(dtype)
+    settings = {"alpha": 1.0, "confidence": "raw"}
+    expected = reference.half_sweep(matrix, fixed, np.zeros(3), **settings)
+    assert_close(solve(matrix, fixed, 0.0, **settings), expected, dtype)
+
+
 @every_dtype
 def test_a_half_sweep_without_regularization_takes_the_minimum_of_least_norm(dtype):
     # Four columns span at most four of seven dimensions.
