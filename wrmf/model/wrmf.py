@@ -79,7 +79,7 @@ class WRMF(Forgetting, Saving, BulkRecommender):
     cg_steps : int ≥ 1, default 2
     regularization_counts : {"all", "observed"}, default "all"
         With "observed", λ_u = λ |S_u|^ν, without the α₀ n_items for the unobserved pairs.
-        With ν = 1 that is the penalty of Spark, and of cmfrec with ``scale_lam``.
+        With ν = 1 that is the penalty of Spark.
 
     Attributes
     ----------
