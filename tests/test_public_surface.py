@@ -66,6 +66,7 @@ FUNCTIONS = {
     "WRMF.item_similarity": "self",
     "WRMF.predict": "self users items",
     "WRMF.explain": "self user item n",
+    "WRMF.prepare": "self requests",
     "WRMF.save": "self path train dtype",
     "WRMF.export": "self kind path n_users",
     "WRMF.recommend_to": "self path users n",

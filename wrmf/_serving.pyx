@@ -11,7 +11,7 @@ from cpython.buffer cimport (
 )
 from cython cimport floating
 from cython.parallel cimport prange, threadid
-from libc.math cimport NAN, fabs, sqrt
+from libc.math cimport INFINITY, NAN, fabs, sqrt
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy, memset
 
@@ -83,6 +83,50 @@ def encode(
     for place in prange(order.shape[0], nogil=True, schedule="static", num_threads=n_threads):
         kernels.encode(&items[order[place], 0], k, &words[place // run, 0, place % run],
                        <rank_code *> &codes[place, 0])
+
+
+def are_canonical_rows(data, indices, indptr, int64_t n_rows, int64_t n_columns):
+    """Return whether arrays are those of a CSR matrix with sorted rows and positive, finite values.
+
+    Parameters
+    ----------
+    data, indices, indptr : contiguous float32, int32 and int32
+    """
+    cdef int64_t n = len(data)
+    if n_rows < 1 or len(indices) != n or len(indptr) != n_rows + 1:
+        return False
+    cdef Memory of_data = Memory(data, n * 4), of_indices = Memory(indices, n * 4)
+    cdef Memory of_indptr = Memory(indptr, (n_rows + 1) * 4)
+    cdef bint canonical
+    with nogil:
+        canonical = are_sorted_and_positive(
+            <const float *> of_data.start, <const int32_t *> of_indices.start,
+            <const int32_t *> of_indptr.start, n_rows, n_columns, n)
+    return canonical
+
+
+cdef bint are_sorted_and_positive(
+    const float *values, const int32_t *columns, const int32_t *starts, int64_t n_rows,
+    int64_t n_columns, int64_t n
+) noexcept nogil:
+    cdef int64_t row, entry
+    cdef int32_t before
+    if starts[0] != 0 or starts[n_rows] != n:
+        return False
+    for row in range(n_rows):
+        # Every start is checked before entries are read, so that none is out of bounds.
+        if starts[row + 1] < starts[row] or starts[row + 1] > n:
+            return False
+    for row in range(n_rows):
+        before = -1
+        for entry in range(starts[row], starts[row + 1]):
+            # Written so that NaN is refused.
+            if columns[entry] <= before or not 0 < values[entry] < INFINITY:
+                return False
+            before = columns[entry]
+        if before >= n_columns:
+            return False
+    return True
 
 
 cdef class Scanner:
@@ -276,6 +320,23 @@ cdef size_t aligned(size_t size) noexcept nogil:
     return (size + 63) // 64 * 64
 
 
+cdef bint set_weights(
+    const void *values, bint are_weights, int d, double alpha, double regularization,
+    floating *weights
+) noexcept nogil:
+    """Set the weights of d entries, and behind them λ; return whether all are finite."""
+    cdef int e
+    cdef bint finite = True
+    for e in range(d):
+        if are_weights:
+            weights[e] = <floating> (<const double *> values)[e]
+        else:
+            weights[e] = <floating> (alpha * (<const float *> values)[e])
+        finite = finite and weights[e] < INFINITY
+    weights[d] = <floating> regularization
+    return finite and weights[d] < INFINITY
+
+
 cdef class RowSolver:
     """Solves single rows exactly, with the factors of the other side fixed.
 
@@ -324,29 +385,34 @@ cdef class RowSolver:
         self.scratch_bytes = als_scratch_bytes(self.kernels, self.is_double, self.ld)
         self.nbytes = <size_t> self.k * (self.ld + self.k + 128) * self.real + self.scratch_bytes
 
-    def solve(self, int method, indices, weights, regularization, out):
-        """Set ``out`` to the factors of a row; return False if its system is singular.
+    def solve(self, int method, indices, values, double alpha, double regularization, out):
+        """Set ``out`` to the factors of a row.
+
+        Return False if its system is singular, or if a weight or λ is not finite in the precision
+        of the factors.
 
         Parameters
         ----------
         method : int, ``dual`` or ``primal``
         indices : int32 (d,), the columns of the row's entries, d ≥ 1
-        weights : (d,) of the factors' dtype
-        regularization : (1,) of the factors' dtype
+        values : float64 (d,), from which weights are rounded; or float32, to multiply by ``alpha``
+        regularization : float, λ of the row
         out : (k,) of the factors' dtype
         """
         cdef int d = <int> len(indices), e
         cdef Memory of_indices = Memory(indices, d * 4)
-        cdef Memory of_weights = Memory(weights, d * self.real)
-        cdef Memory of_regularization = Memory(regularization, self.real)
+        cdef bint are_weights = values.dtype.itemsize == 8
+        cdef Memory of_values = Memory(values, d * (8 if are_weights else 4))
         cdef Memory of_out = Memory(out, self.k * self.real, True)
         cdef const int32_t *columns = <const int32_t *> of_indices.start
         cdef size_t gathered = aligned(<size_t> d * self.k * self.real)
         cdef size_t whitened = aligned(<size_t> d * self.ld * self.real)
         cdef size_t solved = aligned(<size_t> self.ld * self.real)
-        cdef Room room = Room(gathered + whitened + solved + aligned(<size_t> d * 4))
+        cdef size_t integers = aligned(<size_t> d * 4)
+        cdef Room room = Room(gathered + whitened + solved + integers + (d + 1) * self.real)
         cdef Room scratch = self.scratch.pop() if self.scratch else Room(self.scratch_bytes)
         cdef uint8_t *rows = room.start
+        cdef uint8_t *weights = rows + gathered + whitened + solved + integers
         cdef uint8_t failed = 0
         cdef int32_t row = 0
         cdef int64_t indptr[2]
@@ -354,6 +420,16 @@ cdef class RowSolver:
         cdef als_batch batch
         cdef als_product product
         cdef uint64_t before
+        cdef bint finite
+        if self.is_double:
+            finite = set_weights[double](of_values.start, are_weights, d, alpha, regularization,
+                                         <double *> weights)
+        else:
+            finite = set_weights[float](of_values.start, are_weights, d, alpha, regularization,
+                                        <float *> weights)
+        if not finite:
+            self.scratch.append(scratch)
+            return False
         with nogil:
             before = isa_flush_subnormals()
             for e in range(d):
@@ -372,7 +448,7 @@ cdef class RowSolver:
             problem.indices = <const int32_t *> (rows + gathered + whitened + solved)
             for e in range(d):
                 (<int32_t *> problem.indices)[e] = e
-            problem.weights, problem.regularization = of_weights.start, of_regularization.start
+            problem.weights, problem.regularization = weights, weights + d * self.real
             problem.target_shift, problem.fixed = self.target_shift, rows + gathered
             problem.k, problem.ld, problem.steps = self.k, self.ld, 0
             problem.spectrum = (

@@ -16,6 +16,7 @@ import os
 import statistics
 import time
 import tracemalloc
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -130,12 +131,19 @@ def irspack_requests(model: wrmf.WRMF, rows: np.ndarray, listed: np.ndarray) -> 
 
 
 def medians(libraries: dict[str, Request], rounds: int) -> dict[str, float]:
-    """Return the median microseconds of each library, which answer in turn."""
+    """Return the median microseconds of each library.
+
+    They answer in turn, and each is the first as often as the others, since each leaves the caches
+    of the CPU to the next.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in libraries}
     for request in libraries.values():
         request(0)
     for i in range(rounds):
-        for name, request in libraries.items():
+        names = deque(libraries)
+        names.rotate(i)
+        for name in names:
+            request = libraries[name]
             start = time.perf_counter()
             request(i)
             seconds[name].append(time.perf_counter() - start)

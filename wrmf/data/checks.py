@@ -12,6 +12,8 @@ from typing import Any, TypeAlias, TypeGuard
 import numpy as np
 from scipy import sparse
 
+from wrmf._serving import are_canonical_rows
+
 __all__ = [
     "MatrixLike",
     "RandomStateLike",
@@ -30,6 +32,8 @@ RandomStateLike: TypeAlias = int | np.integer | np.random.Generator | np.random.
 
 # The largest number of rows or columns of a matrix: the kernels hold column indices as int32.
 MAX_LENGTH = 2**31 - 1
+# The types of the values, the indices and the row boundaries of a canonical matrix.
+CANONICAL_DTYPES = np.dtype(np.float32), np.dtype(np.int32), np.dtype(np.int32)
 
 
 def is_number(value: object) -> TypeGuard[float]:
@@ -171,25 +175,17 @@ def is_canonical(matrix: Any) -> bool:
     """
     if not isinstance(matrix, (sparse.csr_matrix, sparse.csr_array)) or matrix.ndim != 2:
         return False
-    parts = data, indices, indptr = matrix.data, matrix.indices, matrix.indptr
-    types = np.float32, np.int32, np.int32
-    for part, dtype in zip(parts, types, strict=True):
-        if part.dtype != dtype or part.ndim != 1 or not part.flags.c_contiguous:
-            return False
+    data, indices, indptr = matrix.data, matrix.indices, matrix.indptr
+    if (data.dtype, indices.dtype, indptr.dtype) != CANONICAL_DTYPES:
+        return False
+    if not (data.ndim == indices.ndim == indptr.ndim == 1):
+        return False
+    if not (data.flags.forc and indices.flags.forc and indptr.flags.forc):
+        return False
     n_rows, n_columns = matrix.shape
-    if len(indptr) != n_rows + 1 or indptr[0] != 0 or not indptr[-1] == len(indices) == len(data):
-        return False
-    if n_rows == 0 or n_columns > MAX_LENGTH or (n_rows > 1 and (np.diff(indptr) < 0).any()):
-        return False
-    if not len(data):
-        return True
-    # Written so that NaN is refused.
-    if not (data.min() > 0 and data.max() < np.inf):
-        return False
-    if indices.min() < 0 or indices.max() >= n_columns:
-        return False
-    falls = np.flatnonzero(indices[1:] <= indices[:-1]) + 1
-    return not len(falls) or bool(np.isin(falls, indptr).all())
+    return n_columns <= MAX_LENGTH and bool(
+        are_canonical_rows(data, indices, indptr, n_rows, n_columns)
+    )
 
 
 def _as_sparse(matrix: Any, name: str, allow_empty: bool) -> Any:

@@ -7,7 +7,6 @@ from scipy import sparse
 
 from wrmf.model.parameters import Parameters
 from wrmf.numerics.fold_in import FoldInSystem, fold_in
-from wrmf.numerics.side import Side
 from wrmf.numerics.threads import kernel_threads
 
 __all__ = ["solve_exactly"]
@@ -34,8 +33,9 @@ def solve_exactly(
     ndarray (n, k) of the dtype of ``fixed``
         Zeros in rows without entries.
     """
+    objective, regularization = params.objective, params.regularization[side]
     threads = params.sweep.num_threads
-    prepared = Side.of(rows, params.objective, params.regularization[side], fixed.dtype)
     if not rows.nnz:
         return np.zeros((rows.shape[0], fixed.shape[1]), dtype=fixed.dtype)
-    return fold_in(FoldInSystem.of(fixed, prepared, kernel_threads(threads)), prepared, threads)
+    system = FoldInSystem.of(fixed, objective, regularization, kernel_threads(threads))
+    return fold_in(system, rows, threads)

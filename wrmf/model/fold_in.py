@@ -19,9 +19,8 @@ from wrmf.model.prepared import REQUESTS, AxisFactors
 from wrmf.model.queries import Fallback, Query, nothing_known
 from wrmf.model.recommendations import Recommendations
 from wrmf.model.recommender import Recommender
-from wrmf.numerics.fold_in import fold_in
+from wrmf.numerics.fold_in import fold_in, fold_in_few
 from wrmf.numerics.item_lists import ItemLists
-from wrmf.numerics.side import Side
 
 __all__ = ["FoldIn"]
 
@@ -75,7 +74,7 @@ class FoldIn(Parametrized, Recommender):
         Notes
         -----
         With float32 factors, "recommend" and "similar_items" together take about a quarter of the
-        memory of the item factors and 32 bytes an item, "similar_users" the same for users. "ids"
+        memory of the item factors and 25 bytes an item, "similar_users" the same for users. "ids"
         take about 34 bytes for each id that is not its position, "fallback" 16 bytes an item, and
         the others some megabytes at most. ``prepared_bytes`` has the sum.
 
@@ -224,11 +223,14 @@ def _fold_in(
     rows: sparse.csr_matrix, fixed: AxisFactors, params: Parameters, side: int
 ) -> np.ndarray:
     """Return the factors of ``rows``, which are users (side 0) or items (side 1)."""
-    dtype = fixed.factors.dtype
-    with np.errstate(over="ignore", invalid="ignore"):
-        prepared = Side.of(rows, params.objective, params.regularization[side], dtype)
-    if not (np.isfinite(prepared.weights).all() and np.isfinite(prepared.regularization).all()):
+    objective, regularization = params.objective, params.regularization[side]
+    threads = params.sweep.num_threads
+    if regularization > np.finfo(params.dtype).max:
+        check_regularization(np.diff(rows.indptr), rows.shape[1], params, side)
+    system = fixed.fold_in_system(objective, regularization, threads)
+    factors = fold_in_few(system, rows)
+    if factors is None:
         check_weights(rows, params)
         check_regularization(np.diff(rows.indptr), rows.shape[1], params, side)
-    threads = params.sweep.num_threads
-    return fold_in(fixed.fold_in_system(prepared, threads), prepared, threads)
+        factors = fold_in(system, rows, threads)
+    return factors

@@ -27,9 +27,11 @@ def check_weights(matrix: sparse.csr_matrix, params: Parameters) -> None:
     """Raise a ValueError if the dtype of the factors cannot hold the largest weight α·f(d)."""
     objective = params.objective
     largest = np.abs(matrix.data).max(initial=0)
+    limit = float(np.finfo(params.dtype).max)
+    if objective.confidence == "linear" and objective.alpha * float(largest) <= limit:
+        return
     with np.errstate(over="ignore", invalid="ignore"):
         weight = float(objective.weights(np.array([largest]), np.float64)[0])
-    limit = float(np.finfo(params.dtype).max)
     if weight <= limit:
         return
     remedies = ["scale the counts down", "lower alpha"]
@@ -68,11 +70,11 @@ def check_regularization(counts: np.ndarray, n_columns: int, params: Parameters,
     side : {0, 1}, users or items
     """
     objective, base = params.objective, params.regularization[side]
+    limit = float(np.finfo(params.dtype).max)
     # λ is a monotonic function of the count, so its extremes are at the smallest and largest count.
     ends = np.array([counts.min(initial=0), counts.max(initial=0)], dtype=np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
         strength = objective.row_regularization(base, ends, n_columns)
-    limit = float(np.finfo(params.dtype).max)
     if (strength <= limit).all():
         return
     exponent = objective.regularization_exponent

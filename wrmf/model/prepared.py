@@ -21,9 +21,8 @@ from wrmf.model.parameters import Parameters
 from wrmf.numerics.codes import Codes
 from wrmf.numerics.fold_in import FoldInSystem
 from wrmf.numerics.isa import isa_number
-from wrmf.numerics.objective import gram
+from wrmf.numerics.objective import Objective, gram
 from wrmf.numerics.ranking import row_lengths
-from wrmf.numerics.side import Side
 from wrmf.numerics.threads import kernel_threads
 from wrmf.numerics.tiles import SortedItems
 
@@ -154,14 +153,19 @@ class AxisFactors(Parts):
 
     def __init__(self, factors: np.ndarray) -> None:
         self.factors = factors
-        self._systems: dict[tuple[float, ...], FoldInSystem] = {}
+        self._systems: dict[tuple[Objective, float, int], FoldInSystem] = {}
 
-    def fold_in_system(self, rows: Side, num_threads: int) -> FoldInSystem:
+    def fold_in_system(
+        self, objective: Objective, regularization: float, num_threads: int
+    ) -> FoldInSystem:
         """Return what new rows of the other axis have in common; it is computed once."""
-        key = rows.unobserved_weight, *rows.bounds, rows.target_shift, isa_number()
-        if key not in self._systems:
-            self._systems[key] = FoldInSystem.of(self.factors, rows, kernel_threads(num_threads))
-        return self._systems[key]
+        key = objective, regularization, isa_number()
+        system = self._systems.get(key)
+        if system is None:
+            threads = kernel_threads(num_threads)
+            system = FoldInSystem.of(self.factors, objective, regularization, threads)
+            self._systems[key] = system
+        return system
 
     @property
     def nbytes(self) -> int:

@@ -154,10 +154,12 @@ def plan_exact(rows: Rows) -> list[Range]:
 
 def method_of_row(entries: int, k: int, isa: int, lanes: int) -> int | None:
     """Return the method by which "exact" solves a row; None if BLAS or several parts solve it."""
-    if not isa or entries >= PARTS_FROM * lanes:
+    is_primal = entries >= max(1, math.ceil(DUAL_BELOW * k))
+    in_parts = is_primal and entries >= PARTS_FROM * lanes
+    order: int = k if is_primal else entries
+    if not isa or in_parts or order > MOST_ORDER:
         return None
-    method = PRIMAL if entries >= max(1, math.ceil(DUAL_BELOW * k)) else DUAL
-    return method if (k if method == PRIMAL else entries) <= MOST_ORDER else None
+    return int(PRIMAL if is_primal else DUAL)
 
 
 def exact_flops(rows: Rows) -> np.ndarray:

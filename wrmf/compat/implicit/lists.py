@@ -11,6 +11,7 @@ from scipy import sparse
 from wrmf.compat.implicit.confidences import as_seen
 from wrmf.data.checks import as_positive_int
 from wrmf.model.state import NotFittedError
+from wrmf.numerics.item_lists import ItemLists
 from wrmf.numerics.ranking import top_n, unit_rows
 
 __all__ = ["FactorLists"]
@@ -83,7 +84,7 @@ class FactorLists:
         else:
             factors = _fitted(self.user_factors)[_as_rows(users, self.user_factors, "userid")]
         allowed, N = _allowed(len(item_factors), N, items, filter_items, ("items", "filter_items"))
-        blocked = seen if filter_already_liked_items else None
+        blocked = ItemLists.of(seen) if filter_already_liked_items else None
         ranked = top_n(factors, item_factors, N, blocked, allowed, self.num_threads)
         is_known: np.ndarray = np.any(factors != 0, axis=1)
         return _as_tuple(ranked, is_known, N, np.ndim(userid) == 0)
@@ -164,10 +165,7 @@ class FactorLists:
             ranked = top_n(directions, unit, N, None, allowed & known, self.num_threads)
             return _as_tuple(ranked, has_length, N, is_single)
         rows = _as_rows(rows, factors, name)
-        itself = sparse.csr_matrix(
-            (np.ones(len(rows), dtype=bool), (np.arange(len(rows)), rows)),
-            shape=(len(rows), len(unit)),
-        )
+        itself = ItemLists(np.arange(len(rows) + 1, dtype=np.int64), rows.astype(np.int32))
         others = top_n(unit[rows], unit, N, itself, allowed & known, self.num_threads)
         # Rounding may give a neighbour in the same direction a higher cosine than the row itself.
         ranked = _with_itself_first(others, rows, allowed[rows], N)
