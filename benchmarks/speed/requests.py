@@ -16,7 +16,6 @@ import os
 import statistics
 import time
 import tracemalloc
-from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -75,7 +74,7 @@ def our_requests(model: wrmf.WRMF, rows: np.ndarray, listed: np.ndarray) -> dict
     """Return the requests that we answer, each of the i-th of the given rows."""
     users, items = model.users[rows].tolist(), model.items[rows % len(model.items)].tolist()
     new = [model.train_matrix[[row]] for row in rows]
-    choice = model.items[listed].tolist()
+    choice = model.items[listed]
     return {
         "fold_in_users(row)": lambda i: model.fold_in_users(new[i]),
         "recommend_new(row)": lambda i: model.recommend_new(new[i]),
@@ -133,16 +132,14 @@ def irspack_requests(model: wrmf.WRMF, rows: np.ndarray, listed: np.ndarray) -> 
 def medians(libraries: dict[str, Request], rounds: int) -> dict[str, float]:
     """Return the median microseconds of each library.
 
-    They answer in turn, and each is the first as often as the others, since each leaves the caches
-    of the CPU to the next.
+    They answer in turn, in a random order, since each leaves the caches of the CPU to the next.
     """
+    order = np.random.default_rng(3)
     seconds: dict[str, list[float]] = {name: [] for name in libraries}
     for request in libraries.values():
         request(0)
     for i in range(rounds):
-        names = deque(libraries)
-        names.rotate(i)
-        for name in names:
+        for name in order.permutation(list(libraries)):
             request = libraries[name]
             start = time.perf_counter()
             request(i)

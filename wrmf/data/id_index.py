@@ -21,6 +21,8 @@ FEW = 32
 
 def object_array(values: Sequence[Any] | np.ndarray) -> np.ndarray:
     """Return ``values`` as a 1-d object array, in which a tuple is one element."""
+    if isinstance(values, np.ndarray) and values.dtype == object:
+        return values
     array = np.empty(len(values), dtype=object)
     array[:] = values
     return array
@@ -112,13 +114,14 @@ class IdIndex:
         return self._position(id_) >= 0
 
     def listed(self, ids: Any) -> list[Any] | np.ndarray:
-        """Return an argument as a list of ids; an array of ints stays one.
+        """Return an argument as a list of ids; an array of ints or objects stays one.
 
         Booleans, which could be taken for the ids 0 and 1, are a TypeError.
         """
-        if isinstance(ids, np.ndarray) and ids.dtype.kind == "i" and ids.ndim == 1:
+        kind = ids.dtype.kind if isinstance(ids, np.ndarray) and ids.ndim == 1 else ""
+        if kind == "i":
             return ids
-        wanted = as_id_list(ids, self.axis, self)
+        wanted = ids if kind == "O" else as_id_list(ids, self.axis, self)
         if self._kind == "int" and any(isinstance(id_, (bool, np.bool_)) for id_ in wanted):
             raise TypeError(f"{self.axis} must be ids, got booleans: pass model.{self.axis}[mask]")
         return wanted
@@ -179,7 +182,7 @@ def describe_unknown(unknown: Sequence[Any] | np.ndarray, axis: str) -> str:
 
 def _as_int64(ids: Sequence[Any] | np.ndarray) -> np.ndarray | None:
     """Return ids as int64 if all are ints within its range; otherwise None."""
-    if isinstance(ids, np.ndarray):
+    if isinstance(ids, np.ndarray) and ids.dtype.kind == "i":
         return ids.astype(np.int64, copy=False)
     if set(map(type, ids)) != {int}:
         return None

@@ -128,7 +128,7 @@ def _per_user(
     listed = state.prepared.item_ids.index.listed
     named = [listed(lists[user_ids[row]]) for row in np.flatnonzero(has_list)]
     owners = np.repeat(np.flatnonzero(has_list), [len(ids) for ids in named])
-    if named and all(isinstance(ids, np.ndarray) for ids in named):
+    if named and all(isinstance(ids, np.ndarray) and ids.dtype.kind == "i" for ids in named):
         positions = state.find_items(np.concatenate(named))
     else:
         positions = state.find_items([id_ for ids in named for id_ in ids])

@@ -138,7 +138,7 @@ class AxisIds(Parts):
         wanted = self.index.listed(ids)
         positions = self.index.positions(wanted)
         whole = self.ids.dtype != object and all(map(is_integer, wanted))
-        return np.array(wanted, np.int64) if whole else object_array(wanted), positions
+        return np.array(wanted, np.int64) if whole else object_array(list(wanted)), positions
 
 
 class AxisFactors(Parts):

@@ -84,7 +84,7 @@ class WRMF(Forgetting, Saving, BulkRecommender):
     Attributes
     ----------
     user_factors, item_factors : ndarray (n_users, k), (n_items, k)
-        Arrays of the same shape may be assigned.
+        Read-only; arrays of the same shape may be assigned, and are copied.
     users, items : ndarray (n_users,), (n_items,)
         The ids of their rows.
     item_names : ndarray (n_items,) or None

@@ -6,7 +6,6 @@ import warnings
 from typing import Any, TypeAlias
 
 import numpy as np
-from scipy import sparse
 
 from wrmf.compat.implicit.confidences import as_seen
 from wrmf.data.checks import as_positive_int
