@@ -385,6 +385,12 @@ cdef class RowSolver:
         self.scratch_bytes = als_scratch_bytes(self.kernels, self.is_double, self.ld)
         self.nbytes = <size_t> self.k * (self.ld + self.k + 128) * self.real + self.scratch_bytes
 
+    cdef Room take_scratch(self):
+        try:
+            return self.scratch.pop()
+        except IndexError:
+            return Room(self.scratch_bytes)
+
     def solve(self, int method, indices, values, double alpha, double regularization, out):
         """Set ``out`` to the factors of a row.
 
@@ -410,7 +416,7 @@ cdef class RowSolver:
         cdef size_t solved = aligned(<size_t> self.ld * self.real)
         cdef size_t integers = aligned(<size_t> d * 4)
         cdef Room room = Room(gathered + whitened + solved + integers + (d + 1) * self.real)
-        cdef Room scratch = self.scratch.pop() if self.scratch else Room(self.scratch_bytes)
+        cdef Room scratch = self.take_scratch()
         cdef uint8_t *rows = room.start
         cdef uint8_t *weights = rows + gathered + whitened + solved + integers
         cdef uint8_t failed = 0
