@@ -120,8 +120,8 @@ class IdIndex:
         """
         kind = ids.dtype.kind if isinstance(ids, np.ndarray) and ids.ndim == 1 else ""
         if kind == "i":
-            return ids
-        wanted = ids if kind == "O" else as_id_list(ids, self.axis, self)
+            return np.asarray(ids)
+        wanted: list[Any] | np.ndarray = ids if kind == "O" else as_id_list(ids, self.axis, self)
         if self._kind == "int" and any(isinstance(id_, (bool, np.bool_)) for id_ in wanted):
             raise TypeError(f"{self.axis} must be ids, got booleans: pass model.{self.axis}[mask]")
         return wanted
