@@ -455,6 +455,7 @@ cdef class RowSolver:
             for e in range(d):
                 (<int32_t *> problem.indices)[e] = e
             problem.weights, problem.regularization = weights, weights + d * self.real
+            problem.targets, problem.is_signed = NULL, 0
             problem.target_shift, problem.fixed = self.target_shift, rows + gathered
             problem.k, problem.ld, problem.steps = self.k, self.ld, 0
             problem.spectrum = (
