@@ -178,7 +178,9 @@ def test_sessions_print_what_the_page_shows():
     for block in blocks("pycon"):
         test = parser.get_doctest(block, {}, PAGE.name, str(PAGE), 0)
         printed = []
-        doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(test, printed.append)
+        doctest.DocTestRunner(optionflags=doctest.NORMALIZE_WHITESPACE).run(
+            test, out=printed.append
+        )
         assert not printed, "".join(printed)
 
 
