@@ -89,11 +89,15 @@ def test_factors_changed_by_half_an_iteration_are_not_mixed_with_older_ones(
 ):
     from wrmf.model.trainer import Trainer
 
-    def interrupted(self, state, sweep):
-        raise KeyboardInterrupt
+    solve = Trainer._solve
+
+    def interrupted(side, fixed, out, sweep):
+        if out is model.state.user_factors:
+            raise KeyboardInterrupt
+        solve(side, fixed, out, sweep)
 
     answers(model)
-    monkeypatch.setattr(Trainer, "_solve_users", interrupted)
+    monkeypatch.setattr(Trainer, "_solve", staticmethod(interrupted))
     with pytest.raises(KeyboardInterrupt):
         model.partial_fit(likes, iterations=1)
     assert answers(model) == answers(fresh(model))

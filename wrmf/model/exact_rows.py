@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from scipy import sparse
 
+from wrmf.model.members import joined_side, member_blocks
 from wrmf.model.parameters import Parameters
 from wrmf.numerics.fold_in import FoldInSystem, fold_in
 from wrmf.numerics.threads import kernel_threads
@@ -37,5 +40,9 @@ def solve_exactly(
     threads = params.sweep.num_threads
     if not rows.nnz:
         return np.zeros((rows.shape[0], fixed.shape[1]), dtype=fixed.dtype)
+    if params.n_models > 1:
+        single = replace(params, n_models=1)
+        blocks = member_blocks(fixed, params.n_models, 1 - side)
+        return joined_side([solve_exactly(rows, block, single, side) for block in blocks], side)
     system = FoldInSystem.of(fixed, objective, regularization, kernel_threads(threads))
     return fold_in(system, rows, threads)

@@ -18,25 +18,23 @@ from scipy import sparse
 from scipy.linalg.lapack import dpotrf, dpotrs
 
 from wrmf.data.checks import as_positive_int
+from wrmf.model.parameters import Parameters
 from wrmf.model.state import Factors
-from wrmf.numerics.objective import Objective
 from wrmf.numerics.threads import single_threaded_blas
 from wrmf.numerics.whitening import LEAST_PIVOT
 
 __all__ = ["contributions", "explain_score"]
 
 
-def contributions(
-    state: Factors, objective: Objective, regularization: float, row: int, column: int
-) -> np.ndarray:
+def contributions(state: Factors, params: Parameters, row: int, column: int) -> np.ndarray:
     """Return the terms b_j · y_jᵀ A⁻¹ y_i of the score of item ``column`` for user ``row``.
+
+    Of several members, the mean of their terms is returned.
 
     Parameters
     ----------
     state : Factors
-    objective : Objective
-    regularization : float
-        λ of users, before it is scaled by the user's number of items.
+    params : Parameters
     row, column : int
 
     Returns
@@ -44,19 +42,22 @@ def contributions(
     float64 (n_items_of_the_user,)
         In the order of the user's row of ``state.train_matrix``.
     """
+    objective = params.objective
     columns, counts = _row(state.train_counts(), row)
-    y = state.item_factors[columns].astype(np.float64)
     weights = objective.weights(counts, np.float64)
     user_regularization = objective.row_regularization(
-        regularization, np.array([len(columns)]), len(state.items)
+        params.regularization[0], np.array([len(columns)]), len(state.items)
     )[0]
+    terms = np.zeros(len(columns))
     # Starting BLAS threads would take longer than these small products.
     with single_threaded_blas():
-        system = objective.unobserved_weight * state.prepared.items.gram + (y.T * weights) @ y
-        system[np.diag_indices_from(system)] += user_regularization
-        direction = _solve(system, state.item_factors[column].astype(np.float64))
-        terms: np.ndarray = objective.targets(counts, np.float64) * (y @ direction)
-    return terms
+        for items in state.prepared.items.members(params.n_models, 1):
+            y = items.factors[columns].astype(np.float64)
+            system = objective.unobserved_weight * items.gram + (y.T * weights) @ y
+            system[np.diag_indices_from(system)] += user_regularization
+            direction = _solve(system, items.factors[column].astype(np.float64))
+            terms += objective.targets(counts, np.float64) * (y @ direction)
+    return terms / params.n_models
 
 
 def _row(matrix: sparse.csr_matrix, row: int) -> tuple[np.ndarray, np.ndarray]:
@@ -76,16 +77,14 @@ def _solve(system: np.ndarray, target: np.ndarray) -> np.ndarray:
     return solution
 
 
-def explain_score(
-    state: Factors, objective: Objective, regularization: float, user: Any, item: Any, n: int
-) -> pd.DataFrame:
+def explain_score(state: Factors, params: Parameters, user: Any, item: Any, n: int) -> pd.DataFrame:
     """Return the n largest contributions to a score; see ``WRMF.explain``."""
     n = as_positive_int(n, "n")
     rows, columns = state.find_users(user), state.find_items(item)
     if len(rows) != 1 or len(columns) != 1:
         raise ValueError(f"explain takes one user and one item, got {len(rows)} and {len(columns)}")
     row, column = int(rows[0]), int(columns[0])
-    terms = contributions(state, objective, regularization, row, column)
+    terms = contributions(state, params, row, column)
     largest = np.argsort(-terms, kind="stable")[:n]
     own = _row(state.train_counts(), row)[0][largest]
     names = {} if state.item_names is None else {"name": state.item_names[own]}

@@ -14,6 +14,7 @@ from wrmf.model.axes import on_item_axis, on_user_axis
 from wrmf.model.filters import ItemFilter
 from wrmf.model.limits import check_regularization, check_weights
 from wrmf.model.lists import ranked_items
+from wrmf.model.members import joined_side
 from wrmf.model.parameters import Parameters, Parametrized, validate_parameters
 from wrmf.model.prepared import REQUESTS, AxisFactors
 from wrmf.model.queries import Fallback, Query, nothing_known
@@ -223,11 +224,19 @@ def _fold_in(
     rows: sparse.csr_matrix, fixed: AxisFactors, params: Parameters, side: int
 ) -> np.ndarray:
     """Return the factors of ``rows``, which are users (side 0) or items (side 1)."""
-    objective, regularization = params.objective, params.regularization[side]
-    threads = params.sweep.num_threads
-    if regularization > np.finfo(params.dtype).max:
+    if params.regularization[side] > np.finfo(params.dtype).max:
         check_regularization(np.diff(rows.indptr), rows.shape[1], params, side)
-    system = fixed.fold_in_system(objective, regularization, threads)
+    members = fixed.members(params.n_models, 1 - side)
+    if len(members) == 1:
+        return _fold_in_member(rows, members[0], params, side)
+    return joined_side([_fold_in_member(rows, member, params, side) for member in members], side)
+
+
+def _fold_in_member(
+    rows: sparse.csr_matrix, fixed: AxisFactors, params: Parameters, side: int
+) -> np.ndarray:
+    threads = params.sweep.num_threads
+    system = fixed.fold_in_system(params.objective, params.regularization[side], threads)
     factors = fold_in_few(system, rows)
     if factors is None:
         check_weights(rows, params)

@@ -54,6 +54,8 @@ class Parameters:
         Standard deviation of the initial factors.
     solve_users_first : bool
         Whether users are solved once before the first iteration.
+    n_models : int
+        The number of members; see :mod:`wrmf.model.members`.
     sweep : SweepOptions
     """
 
@@ -63,7 +65,13 @@ class Parameters:
     regularization: tuple[float, float]
     init_scale: float
     solve_users_first: bool
+    n_models: int
     sweep: SweepOptions
+
+    @property
+    def n_columns(self) -> int:
+        """The number of factors of all members."""
+        return self.factors * self.n_models
 
 
 def validate_parameters(params: Mapping[str, Any]) -> Parameters:
@@ -112,6 +120,7 @@ def validate_parameters(params: Mapping[str, Any]) -> Parameters:
         regularization=regularization,
         init_scale=0.1 / math.sqrt(factors) if scale is None else _init_scale(scale, dtype),
         solve_users_first=scale is None,
+        n_models=as_positive_int(params["n_models"], "n_models"),
         sweep=SweepOptions(
             solver="exact" if params["solver"] == "auto" else params["solver"],
             num_threads=num_threads,

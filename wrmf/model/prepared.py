@@ -16,6 +16,7 @@ from scipy import sparse
 
 from wrmf.data.checks import is_integer
 from wrmf.data.id_index import IdIndex, object_array
+from wrmf.model.members import member_blocks
 from wrmf.model.names import NameIndex
 from wrmf.model.parameters import Parameters
 from wrmf.numerics.codes import Codes
@@ -154,6 +155,7 @@ class AxisFactors(Parts):
     def __init__(self, factors: np.ndarray) -> None:
         self.factors = factors
         self._systems: dict[tuple[Objective, float, int], FoldInSystem] = {}
+        self._members: dict[int, list[AxisFactors]] = {}
 
     def fold_in_system(
         self, objective: Objective, regularization: float, num_threads: int
@@ -167,11 +169,23 @@ class AxisFactors(Parts):
             self._systems[key] = system
         return system
 
+    def members(self, n_models: int, side: int) -> list[AxisFactors]:
+        """Return the factors of each member; they are copied once if there are several."""
+        if n_models == 1:
+            return [self]
+        members = self._members.get(n_models)
+        if members is None:
+            blocks = member_blocks(self.factors, n_models, side)
+            members = self._members[n_models] = [AxisFactors(block) for block in blocks]
+        return members
+
     @property
     def nbytes(self) -> int:
         """The size of the parts that have been computed so far, in bytes."""
-        systems = list(self._systems.values())
-        return super().nbytes + sum(system.nbytes for system in systems)
+        size = super().nbytes + sum(system.nbytes for system in list(self._systems.values()))
+        for members in list(self._members.values()):
+            size += sum(member.factors.nbytes + member.nbytes for member in members)
+        return size
 
     @part
     def gram(self) -> np.ndarray:

@@ -33,12 +33,15 @@ class Saving(FoldIn):
     @classmethod
     def of_state(cls: type[Model], factors: Factors, params: Mapping[str, Any]) -> Model:
         """Return a fitted model as ``from_factors`` does, but let factors be NaN or infinite."""
-        of_arrays = {"factors": factors.k, "dtype": factors.dtype.name}
+        given = {**(factors.params or {}), **params}
+        n_models = as_positive_int(given.get("n_models", 1), "n_models")
+        of_arrays = {"factors": factors.k // n_models, "dtype": factors.dtype.name}
         model = cls(**{**(factors.params or {}), **of_arrays, **params})
-        if (factors.k, factors.dtype) != (model.factors, np.dtype(model.dtype)):
+        wanted = model.factors * n_models, np.dtype(model.dtype)
+        if (factors.k, factors.dtype) != wanted:
             raise ValueError(
                 f"the state has {factors.k} factors of {factors.dtype}, but the parameters ask for "
-                f"{model.factors} of {np.dtype(model.dtype)}"
+                f"{wanted[0]} of {wanted[1]}"
             )
         model.state = replace(factors, params=model.frozen_params())
         return model

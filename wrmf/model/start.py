@@ -10,10 +10,11 @@ from wrmf.data.axes import map_axis
 from wrmf.data.interactions import Interactions
 from wrmf.model.exact_rows import solve_exactly
 from wrmf.model.growth import check_id_types
+from wrmf.model.members import Member, joined, joined_side
 from wrmf.model.parameters import Parameters
 from wrmf.model.state import FactorModel, Factors
 
-__all__ = ["as_start", "random_factors", "warm_factors"]
+__all__ = ["as_start", "initial_factors", "random_items", "warm_factors"]
 
 # The number of random values that are drawn at a time, so that they take 8 MB.
 BLOCK = 2**20
@@ -37,6 +38,24 @@ def random_factors(n_rows: int, params: Parameters, generator: np.random.Generat
     return out
 
 
+def initial_factors(
+    shape: tuple[int, int], params: Parameters, generator: np.random.Generator
+) -> Member:
+    """Return random factors of users and items, of one member after the other."""
+    n_users, n_items = shape
+    members = []
+    for _ in range(params.n_models):
+        x = random_factors(n_users, params, generator)
+        members.append((x, random_factors(n_items, params, generator)))
+    return joined(members)
+
+
+def random_items(n_items: int, params: Parameters, generator: np.random.Generator) -> np.ndarray:
+    """Return random factors of items of all members."""
+    blocks = [random_factors(n_items, params, generator) for _ in range(params.n_models)]
+    return joined_side(blocks, 1)
+
+
 def as_start(start: Any, params: Parameters) -> Factors:
     """Return the state of a model, or a state itself, if training can start from it.
 
@@ -48,10 +67,10 @@ def as_start(start: Any, params: Parameters) -> Factors:
     state = start.state if isinstance(start, FactorModel) else start
     if not isinstance(state, Factors):
         raise TypeError(f"start must be a fitted model or Factors, got {type(start).__name__}")
-    if state.k != params.factors:
+    if state.k != params.n_columns:
         raise ValueError(
-            f"start has {state.k} factors, now {params.factors} are asked for: pass "
-            f"factors={state.k}, or fit without start"
+            f"start has {state.k} factors, now {params.n_columns} are asked for: pass "
+            f"factors={state.k // params.n_models}, or fit without start"
         )
     state.check_finite()
     return state
@@ -72,8 +91,7 @@ def warm_factors(
     """
     check_id_types(data.users, start.users, "users")
     check_id_types(data.items, start.items, "items")
-    users = random_factors(data.n_users, params, generator)
-    items = random_factors(data.n_items, params, generator)
+    users, items = initial_factors(data.shape, params, generator)
     of_users = map_axis(data.users, start.users, "drop", "users").positions
     of_items = map_axis(data.items, start.items, "drop", "items").positions
     has_user, has_item = of_users >= 0, of_items >= 0

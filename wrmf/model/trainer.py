@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, Protocol
 
 import numpy as np
 from tqdm.auto import tqdm
 
+from wrmf.model.members import Member, joined, members_of
 from wrmf.model.parameters import Parameters, SweepOptions
 from wrmf.model.state import Factors
 from wrmf.numerics.side import Side
@@ -107,12 +108,17 @@ class Trainer:
             if random_users and params.solve_users_first:
                 # The first items are then solved for users who fit the initial items, not random
                 # ones.
-                self._solve_users(self._state(), params.sweep)
+                members = self._members(params.n_models)
+                for x, y in members:
+                    self._solve(self.users, y, x, params.sweep)
+                self._publish(members, model.iterations_done)
             for _ in tqdm(range(iterations), desc="WRMF", unit="sweep", disable=disable):
+                members = self._members(params.n_models)
                 with single_threaded_blas():
-                    self._solve_items(self._state(), params.sweep)
-                    self._solve_users(self._state(), params.sweep)
-                model.state = model.state.after_training(model.iterations_done + 1)
+                    for x, y in members:
+                        self._solve(self.items, x, y, params.sweep)
+                        self._solve(self.users, y, x, params.sweep)
+                self._publish(members, model.iterations_done + 1)
                 if callback is not None and callback(model, model.iterations_done):
                     break
         except BaseException:
@@ -137,11 +143,18 @@ class Trainer:
             )
         return state
 
-    def _solve_items(self, state: Factors, sweep: SweepOptions) -> None:
-        self._solve(self.items, state.user_factors, state.item_factors, sweep)
+    def _members(self, n_models: int) -> list[Member]:
+        """Return the factors of each member; those of a single one are solved in place."""
+        state = self._state()
+        return members_of(state.user_factors, state.item_factors, n_models)
 
-    def _solve_users(self, state: Factors, sweep: SweepOptions) -> None:
-        self._solve(self.users, state.item_factors, state.user_factors, sweep)
+    def _publish(self, members: list[Member], iterations_done: int) -> None:
+        """Set the state of the model to the factors of its members."""
+        state = self.model.state
+        if len(members) > 1:
+            x, y = joined(members)
+            state = replace(state, user_factors=x, item_factors=y)
+        self.model.state = state.after_training(iterations_done)
 
     @staticmethod
     def _solve(side: Side, fixed: np.ndarray, out: np.ndarray, sweep: SweepOptions) -> None:

@@ -16,7 +16,7 @@ from wrmf.model.growth import GrownAxes
 from wrmf.model.histories import HOW, HistoryChange, change_histories, resized
 from wrmf.model.limits import check_limits
 from wrmf.model.parameters import Parameters
-from wrmf.model.start import random_factors
+from wrmf.model.start import random_items
 from wrmf.model.state import Factors
 from wrmf.model.trainer import Trainer
 
@@ -191,7 +191,7 @@ class Updatable(FoldIn):
         n_users, n_items = change.matrix.shape
         new_users = np.arange(len(state.users), n_users)
         more = n_items - len(state.items)
-        random = random_factors(more, params, as_generator(self.random_state)) if more else None
+        random = random_items(more, params, as_generator(self.random_state)) if more else None
         x = _extended(state.user_factors, n_users)
         y = _extended(state.item_factors, n_items, random)
         # New users are solved first, since items would otherwise be solved as if they had none.

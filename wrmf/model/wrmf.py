@@ -17,10 +17,11 @@ from wrmf.model.bulk import BulkRecommender
 from wrmf.model.explain import explain_score
 from wrmf.model.forget import Forgetting
 from wrmf.model.limits import check_limits
+from wrmf.model.members import members_of
 from wrmf.model.persistence import explain_failures, read_model
 from wrmf.model.saved_ids import check_ids
 from wrmf.model.saving import Saving
-from wrmf.model.start import as_start, random_factors, warm_factors
+from wrmf.model.start import as_start, initial_factors, warm_factors
 from wrmf.model.state import Factors
 from wrmf.model.trainer import Trainer
 
@@ -80,11 +81,17 @@ class WRMF(Forgetting, Saving, BulkRecommender):
     regularization_counts : {"all", "observed"}, default "all"
         With "observed", λ_u = λ |S_u|^ν, without the α₀ n_items for the unobserved pairs.
         With ν = 1 that is the penalty of Spark.
+    n_models : int ≥ 1, default 1
+        M models that differ only in their random start are trained side by side and used as one
+        model with M·k factors, whose scores are the mean of theirs. The cost is M times that of
+        one. When to touch it: with 4, where the best model comes after few iterations and k is
+        already large; below 512 factors, a larger k is often better (docs/tuning.md).
 
     Attributes
     ----------
     user_factors, item_factors : ndarray (n_users, k), (n_items, k)
-        Read-only; arrays of the same shape may be assigned, and are copied.
+        Read-only; arrays of the same shape may be assigned, and are copied. With ``n_models`` above
+        1, k is that of all models together.
     users, items : ndarray (n_users,), (n_items,)
         The ids of their rows.
     item_names : ndarray (n_items,) or None
@@ -133,6 +140,7 @@ class WRMF(Forgetting, Saving, BulkRecommender):
         init_scale: float | None = None,
         cg_steps: int = 2,
         regularization_counts: str = "all",
+        n_models: int = 1,
     ) -> None:
         self.factors = factors
         self.regularization = regularization
@@ -150,6 +158,7 @@ class WRMF(Forgetting, Saving, BulkRecommender):
         self.init_scale = init_scale
         self.cg_steps = cg_steps
         self.regularization_counts = regularization_counts
+        self.n_models = n_models
 
     @classmethod
     def from_factors(cls, factors: Factors, /, **params: Any) -> WRMF:
@@ -296,10 +305,16 @@ class WRMF(Forgetting, Saving, BulkRecommender):
             self._start(data)
             return Trainer(self)
         state, params = self.state, self.check_params()
-        if (state.k, state.dtype) != (params.factors, params.dtype):
+        n_models = (state.params or {}).get("n_models", 1)
+        if n_models != params.n_models:
+            raise ValueError(
+                f"the model was fitted with n_models={n_models}, now {params.n_models} are asked "
+                "for: call fit"
+            )
+        if (state.k, state.dtype) != (params.n_columns, params.dtype):
             raise ValueError(
                 f"the model was fitted with {state.k} factors of {state.dtype}, now "
-                f"{params.factors} of {params.dtype} are asked for: call fit"
+                f"{params.n_columns} of {params.dtype} are asked for: call fit"
             )
         matrix = on_own_axes(data, state)
         check_limits(matrix, params)
@@ -325,8 +340,7 @@ class WRMF(Forgetting, Saving, BulkRecommender):
         check_limits(data.matrix, params)
         generator = as_generator(self.random_state)
         if start is None:
-            x = random_factors(data.n_users, params, generator)
-            y = random_factors(data.n_items, params, generator)
+            x, y = initial_factors(data.shape, params, generator)
         else:
             x, y = warm_factors(as_start(start, params), data, params, generator)
         self.state = Factors(
@@ -345,7 +359,7 @@ class WRMF(Forgetting, Saving, BulkRecommender):
         """Return the exact loss on ``data``, computed in float64.
 
         It costs O(n_interactions·k + (n_users + n_items)·k²); cells without an entry are not
-        visited.
+        visited. With ``n_models`` above 1, it is the mean of the losses of the models.
 
         Parameters
         ----------
@@ -362,13 +376,12 @@ class WRMF(Forgetting, Saving, BulkRecommender):
         9.0
         """
         state, params = self.state, self.fitted_params()
-        return params.objective.loss(
-            on_own_axes(data, state),
-            state.user_factors,
-            state.item_factors,
-            params.regularization,
-            params.sweep.num_threads,
-        )
+        matrix, of_sides = on_own_axes(data, state), params.regularization
+        losses = [
+            params.objective.loss(matrix, x, y, of_sides, params.sweep.num_threads)
+            for x, y in members_of(state.user_factors, state.item_factors, params.n_models)
+        ]
+        return sum(losses) / len(losses)
 
     def explain(self, user: Any, item: Any, n: int = 10) -> pd.DataFrame:
         """Return how much each of a user's interactions contributes to the score of an item.
@@ -400,7 +413,7 @@ class WRMF(Forgetting, Saving, BulkRecommender):
         [1, 3, 5]
         """
         state, params = self.state, self.fitted_params()
-        return explain_score(state, params.objective, params.regularization[0], user, item, n)
+        return explain_score(state, params, user, item, n)
 
 
 def load(path: str | os.PathLike[str], mmap: bool = False, verify: bool | None = None) -> WRMF:
