@@ -23,9 +23,9 @@ def scores(result):
 def test_the_format_of_a_journal(split, model, journal):
     result = grid_search(model, split, GRID, EPOCHS, journal=journal, validation=0.2)
     header, *curves, test = map(json.loads, journal.read_text().splitlines())
-    assert {**header, "search": None, "params": None} == {
+    assert {**header, "search": None, "params": None, "crc32": None} == {
         "journal": "wrmf-search",
-        "version": 2,
+        "version": 3,
         "search": None,
         "seed": 0,
         "metric": "precision@5",
@@ -33,13 +33,15 @@ def test_the_format_of_a_journal(split, model, journal):
         "params": None,
         "scored_on": "validation",
         "ranges": {},
+        "crc32": None,
     }
     assert [record["setting"] for record in curves] == [c.params for c in result.curves]
     for record, curve in zip(curves, result.curves, strict=True):
         assert list(record["curve"]) == ["epochs", "train", "test", "seconds", "stderr", "by_seed"]
         assert record["curve"]["test"] == curve.test
     assert test == {
-        "test": [dict(result.test), result.test.n_users, result.test.n_skipped, result.test.stderr]
+        "test": [dict(result.test), result.test.n_users, result.test.n_skipped, result.test.stderr],
+        "crc32": test["crc32"],
     }
 
 

@@ -1,7 +1,8 @@
 """The journal of a search: a file of JSON lines from which an interrupted search resumes.
 
 The first line is the header. It names what is searched, and has a digest of everything that
-determines the curves. Each further line is one of
+determines the curves. Each line ends in its checksum, so damage is refused
+(:mod:`wrmf.search.journal_lines`). Each further line is one of
 
 - ``{"setting": {…}, "curve": {…}}``: a setting and its curve, up to the epoch reached; a later
   line of the same setting replaces an earlier one,
@@ -17,7 +18,6 @@ import json
 import os
 import threading
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -26,20 +26,20 @@ import numpy as np
 from wrmf.data.split import Split
 from wrmf.evaluation.evaluate import Evaluation
 from wrmf.model.wrmf import WRMF
+from wrmf.search.journal_lines import (
+    CURVE_FIELDS,
+    KIND,
+    VERSION,
+    Record,
+    read_lines,
+    write_line,
+)
 from wrmf.search.learning_curve import LearningCurve
 from wrmf.search.options import SearchOptions, as_seed
 from wrmf.search.result import SearchResult
 from wrmf.search.space import Range, Setting, Space, plain, setting_key
 
 __all__ = ["Journal", "read_journal", "search_header"]
-
-KIND, VERSION = "wrmf-search", 2
-# A line of JSON: the header or a record.
-Record = dict[str, Any]
-# The fields of a curve that are stored; its params are the setting.
-CURVE_FIELDS = [
-    field.name for field in fields(LearningCurve) if field.name not in ("params", "model")
-]
 
 
 class Journal:
@@ -60,7 +60,8 @@ class Journal:
     Raises
     ------
     ValueError
-        If the file is not a journal, or the journal of another search. The file is not changed.
+        If the file is not a journal, damaged, or the journal of another search. The file is not
+        changed.
     """
 
     def __init__(self, path: str | os.PathLike[str] | None, header: Record) -> None:
@@ -78,7 +79,7 @@ class Journal:
             path.write_bytes(b"")
             self._append(self.header)
             return
-        header, *records = _parse(path, content)
+        header, records = read_lines(path, content)
         if header["search"] != self.header["search"]:
             raise ValueError(
                 f"{path} is the journal of another search (other data, model, epochs, metrics, "
@@ -117,7 +118,7 @@ class Journal:
         if self.path is None:
             return
         with self._lock, self.path.open("ab") as file:
-            file.write(json.dumps(record, default=plain).encode() + b"\n")
+            file.write(write_line(record))
             file.flush()
             os.fsync(file.fileno())
 
@@ -128,12 +129,12 @@ def read_journal(path: str | os.PathLike[str]) -> SearchResult:
     Raises
     ------
     FileNotFoundError, ValueError
-        If there is no such file, it is not a journal, or it has no finished setting.
+        If there is no such file, it is not a journal or damaged, or it has no finished setting.
     """
     source = Path(path)
     if not source.is_file():
         raise FileNotFoundError(f"no such journal: {source}")
-    header, *records = _parse(source, source.read_bytes())
+    header, records = read_lines(source, source.read_bytes())
     curves = _last_curves(records)
     if not curves:
         raise ValueError(f"{source} holds no finished setting yet")
@@ -234,14 +235,3 @@ def _last_curves(records: Iterable[Mapping[str, Any]]) -> list[LearningCurve]:
     """Return the last curve of each setting, in the order in which the settings first occur."""
     last = {setting_key(record["setting"]): record for record in records if "setting" in record}
     return [LearningCurve(params=record["setting"], **record["curve"]) for record in last.values()]
-
-
-def _parse(path: Path, content: bytes) -> list[Record]:
-    """Return the complete lines of a journal, the header first. An incomplete line is skipped."""
-    try:
-        lines = [json.loads(line) for line in content[: content.rfind(b"\n") + 1].splitlines()]
-    except ValueError:
-        lines = []
-    if not lines or not isinstance(lines[0], dict) or lines[0].get("journal") != KIND:
-        raise ValueError(f"{path} is not a search journal: name another file")
-    return lines
