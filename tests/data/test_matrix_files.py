@@ -92,7 +92,8 @@ def test_broken_matrices_in_memory_are_errors():
         ("general\n2 2 1\n3 1 1\n", "exceeds matrix dimension"),
         ("general\n", "x.mtx is no Matrix Market file, or damaged"),
         ("general\n2 2 1\n99999999999999999999999 1 1\n", "x.mtx is no Matrix Market file"),
-        ("general\n9999999999 2 1\n1 1 1\n", "has the shape"),
+        ("general\n9999999999 2 1\n1 1 1\n", "x.mtx is too large: shape"),
+        ("general\n999999999 2 1\n1 1 1\n", "has the shape"),
     ],
 )
 def test_damaged_matrix_market_files_are_errors(tmp_path, text, error):
@@ -106,3 +107,18 @@ def test_several_matrices_are_refused_since_positions_are_no_ids():
         load([FILES / "plays.mtx", FILES / "likes.mtx"])
     with pytest.raises(ValueError, match="2 sources, of which one is a matrix"):
         load([{"user": [1], "item": [2]}, MATRIX])
+
+
+@pytest.mark.parametrize("dtype", [">f4", ">i8", "f2", "?"])
+def test_matrices_of_every_dtype_and_byte_order_are_read(dtype):
+    matrix = sparse.csr_matrix(np.eye(3))
+    matrix.data = matrix.data.astype(dtype)
+    matrix.indices, matrix.indptr = matrix.indices.astype(">i4"), matrix.indptr.astype("u8")
+    assert list(load(matrix, "user", "item", "value")["value"]) == [1, 1, 1]
+
+
+def test_coordinates_of_other_lengths_are_an_error():
+    matrix = sparse.coo_array(np.eye(3))
+    matrix.data = matrix.data[:2]
+    with pytest.raises(ValueError, match="the matrix is broken: it has 3 rows, 3 columns and 2"):
+        load(matrix)

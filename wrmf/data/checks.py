@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import numbers
+from collections.abc import Callable
 from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
@@ -18,6 +19,7 @@ __all__ = [
     "MatrixLike",
     "RandomStateLike",
     "as_csr",
+    "as_entries",
     "as_generator",
     "as_positive_int",
     "as_real",
@@ -29,6 +31,9 @@ __all__ = [
 
 MatrixLike: TypeAlias = "sparse.spmatrix | sparse.sparray | np.ndarray"
 RandomStateLike: TypeAlias = int | np.integer | np.random.Generator | np.random.RandomState | None
+
+# A function of values and the name of their matrix that raises an error for those not wanted.
+CheckValues: TypeAlias = Callable[[np.ndarray, str], None]
 
 # The largest number of rows or columns of a matrix: the kernels hold column indices as int32.
 MAX_LENGTH = 2**31 - 1
@@ -145,7 +150,9 @@ def as_csr(
     array([[0., 3.]], dtype=float32)
     """
     # SciPy's compiled conversions do not check indices, so the matrix is validated first.
-    exact = _as_exact_csr(_as_sparse(matrix, name, allow_empty), name)
+    exact = sparse.csr_matrix(
+        _as_exact(_as_sparse(matrix, name, allow_empty), name, _check_values).tocsr()
+    )
     if not _is_sorted(exact):
         exact.sum_duplicates()
     if not exact.data.all():
@@ -166,6 +173,25 @@ def as_csr(
     canonical.has_sorted_indices = True
     canonical.has_canonical_format = True
     return canonical
+
+
+def as_entries(matrix: MatrixLike, name: str) -> sparse.coo_matrix:
+    """Return the stored entries of a matrix as float64 COO, after validating all but the values.
+
+    Repeated pairs and zeros are kept, and values may be negative, NaN or infinite.
+
+    Parameters
+    ----------
+    matrix : as in :func:`as_csr`
+    name : str
+        What error messages call the matrix.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As in :func:`as_csr`, but not for values and matrices without entries.
+    """
+    return sparse.coo_matrix(_as_exact(_as_sparse(matrix, name, True), name, _accept_values))
 
 
 def is_canonical(matrix: Any) -> bool:
@@ -216,31 +242,29 @@ def _as_sparse(matrix: Any, name: str, allow_empty: bool) -> Any:
     return sparse.csr_matrix(matrix)
 
 
-def _as_exact_csr(matrix: Any, name: str) -> sparse.csr_matrix:
-    """Return a validated copy of a matrix in CSR format, with float64 values.
+def _as_exact(matrix: Any, name: str, check_values: CheckValues) -> Any:
+    """Return a validated copy of a matrix with float64 values, in COO or a compressed format.
 
     It may still hold repeated pairs and stored zeros. Values are converted to float64 before SciPy
     adds up repeated pairs: in their original type, small integers could overflow, and each sum
     would be rounded.
     """
-    if matrix.format in ("csr", "csc", "bsr"):
-        n_rows, n_columns = matrix.shape
-        height, width = matrix.blocksize if matrix.format == "bsr" else (1, 1)
-        lengths = n_rows // height, n_columns // width
-        if matrix.format == "csc":
-            lengths = lengths[1], lengths[0]
-        n_entries = _check_compressed(matrix, name, *lengths)
-        stored = matrix.data[:n_entries], matrix.indices[:n_entries], matrix.indptr
-        kind = {"csr": sparse.csr_matrix, "csc": sparse.csc_matrix, "bsr": sparse.bsr_matrix}
-        _check_values(stored[0], name)
-        values, indices, indptr = _as_float64(stored[0]), *map(_as_native, stored[1:])
-        exact = kind[matrix.format]((values, indices, indptr), shape=matrix.shape, copy=True)
-    else:
-        exact = _as_exact_coo(matrix, name)
-    return sparse.csr_matrix(exact.tocsr())
+    if matrix.format not in ("csr", "csc", "bsr"):
+        return _as_exact_coo(matrix, name, check_values)
+    n_rows, n_columns = matrix.shape
+    height, width = matrix.blocksize if matrix.format == "bsr" else (1, 1)
+    lengths = n_rows // height, n_columns // width
+    if matrix.format == "csc":
+        lengths = lengths[1], lengths[0]
+    n_entries = _check_compressed(matrix, name, *lengths)
+    stored = matrix.data[:n_entries], matrix.indices[:n_entries], matrix.indptr
+    kind = {"csr": sparse.csr_matrix, "csc": sparse.csc_matrix, "bsr": sparse.bsr_matrix}
+    check_values(stored[0], name)
+    values, indices, indptr = _as_float64(stored[0]), *map(_as_native, stored[1:])
+    return kind[matrix.format]((values, indices, indptr), shape=matrix.shape, copy=True)
 
 
-def _as_exact_coo(matrix: Any, name: str) -> sparse.coo_matrix:
+def _as_exact_coo(matrix: Any, name: str, check_values: CheckValues) -> sparse.coo_matrix:
     """Validate a matrix of any other format, and return it in COO format with float64 values."""
     if matrix.format != "coo":
         if matrix.format == "lil" and list(map(len, matrix.rows)) != list(map(len, matrix.data)):
@@ -257,7 +281,7 @@ def _as_exact_coo(matrix: Any, name: str) -> sparse.coo_matrix:
         )
     _check_range(rows, name, matrix.shape[0])
     _check_range(columns, name, matrix.shape[1])
-    _check_values(matrix.data, name)
+    check_values(matrix.data, name)
     return sparse.coo_matrix((_as_float64(matrix.data), (rows, columns)), shape=matrix.shape)
 
 
@@ -332,6 +356,10 @@ def _check_values(values: np.ndarray, name: str) -> None:
             f"{name} holds a negative value ({values.min()}). Negative values in data are no "
             "counts of implicit feedback: drop these pairs or turn them into positive weights"
         )
+
+
+def _accept_values(values: np.ndarray, name: str) -> None:
+    """Raise no error; for callers that check values by themselves."""
 
 
 def _is_sorted(matrix: sparse.csr_matrix) -> bool:

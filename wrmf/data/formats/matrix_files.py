@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
+from wrmf.data.checks import as_entries
 from wrmf.data.formats.compression import open_unpacked, unpacking
 from wrmf.data.formats.options import SourceOptions
-from wrmf.data.formats.unfolded import UNFOLDED, Entries
+from wrmf.data.formats.unfolded import Entries
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -152,34 +153,17 @@ def read_matrix(matrix: Any, options: SourceOptions, name: str = "the matrix") -
     """
     import pyarrow as pa
 
-    if matrix.ndim != 2:
-        raise ValueError(f"{name} must be 2-d (users × items), got shape {matrix.shape}")
-    if matrix.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must hold real numbers, got {matrix.dtype}")
-    if sparse.issparse(matrix) and matrix.format in ("csr", "csc", "bsr"):
-        try:
-            # SciPy's compiled conversions trust the indices.
-            matrix.copy().check_format(full_check=True)
-        except ValueError as error:
-            raise ValueError(f"{name} is broken: {error}") from None
-    entries = sparse.coo_array(matrix)
+    entries = as_entries(matrix, name)
     longest = max(matrix.shape)
     if longest > max(LONG_AXIS, 100 * entries.nnz):
         raise ValueError(
             f"{name} has the shape {matrix.shape} for {entries.nnz} entries; if this is right, "
             "pass a data frame of its entries"
         )
-    rows, columns = entries.coords
-    for axis, (positions, length) in enumerate(zip((rows, columns), matrix.shape, strict=True)):
-        if len(positions) and not 0 <= positions.min() <= positions.max() < length:
-            raise ValueError(
-                f"{name} is broken: its {UNFOLDED[axis]}s run from {positions.min()} to "
-                f"{positions.max()}, but must lie in 0 … {length - 1}"
-            )
     return Entries(
         users=pa.array(np.arange(matrix.shape[0])),
         items=pa.array(np.arange(matrix.shape[1])),
-        user_codes=rows.astype(np.int64),
-        item_codes=columns.astype(np.int64),
-        values=entries.data.astype(np.float64),
+        user_codes=entries.row.astype(np.int64),
+        item_codes=entries.col.astype(np.int64),
+        values=entries.data,
     ).table()
