@@ -91,3 +91,12 @@ def test_cut_off_archives_are_one_line(tmp_path):
     with pytest.raises(ValueError, match=r"x\.jsonl\.gz cannot be unpacked") as info:
         load(path)
     assert "\n" not in str(info.value)
+
+
+@pytest.mark.parametrize("start", ["", "\n", " \t\r\n", "\ufeff", '{"user": 1}\n', '{"user": 1}'])
+@pytest.mark.parametrize("end", ["", "\n", 'x\n{"user": 1}', "\n{}"])
+def test_a_null_in_place_of_an_object_is_an_error(tmp_path, start, end):
+    path = tmp_path / "x.jsonl"
+    path.write_text(f"{start}null{end}", encoding="utf-8")
+    with pytest.raises(ValueError, match=r"x.jsonl: line \d (holds NoneType|is not JSON)"):
+        load(path, "user")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,10 @@ __all__ = ["read_json"]
 BLOCK_BYTES = 16 * 2**20
 # Arrow's parser calls itself for each level of nested lists and objects, without a limit.
 LARGEST_DEPTH = 64
+# A null in place of an object, at the start of a block and after an object or a line. At the start of
+# a block it ends the process within arrow (its issue 47409), and elsewhere it becomes a row.
+WHITESPACE = rb"[ \t\r\n\xef\xbb\xbf]*"
+FIRST_NULL, LATER_NULL = re.compile(WHITESPACE + b"n"), re.compile(rb"[\n}]" + WHITESPACE + b"n")
 # From this number on, doubles cannot hold every whole number.
 EXACT_DOUBLES = 2.0**53
 
@@ -44,7 +49,7 @@ def read_json(source: Path, options: SourceOptions) -> Table:
     with unpacking(source), open_unpacked(source) as file:
         is_array = file.read(BLOCK_BYTES).removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"[")
     try:
-        by_python = is_array or options.encoding or _is_deep(source)
+        by_python = is_array or options.encoding or _harms_arrow(source)
         table = None if by_python else _read_by_arrow(source)
         if table is not None and table.num_rows:
             return choose_columns(table, options.columns)
@@ -62,14 +67,17 @@ def read_json(source: Path, options: SourceOptions) -> Table:
         raise ValueError(f"{source}: {error}") from None
 
 
-def _is_deep(source: Path) -> bool:
-    """Return whether lists and objects in a line may be nested deeper than ``LARGEST_DEPTH``.
+def _harms_arrow(source: Path) -> bool:
+    """Return whether arrow's parser might end the process.
 
-    Brackets within texts count, too, so that some lines are only thought to be deep.
+    That is so for a null in place of an object, and for lists and objects in a line that are nested
+    deeper than ``LARGEST_DEPTH``. Texts count, too, so that some lines are only thought to be so.
     """
     depth = 0
     with unpacking(source), open_unpacked(source) as file:
         while block := file.read(BLOCK_BYTES):
+            if FIRST_NULL.match(block) or LATER_NULL.search(block):
+                return True
             data = np.frombuffer(block, np.uint8)
             # This bit is the difference between "[" and "{", and between "]" and "}".
             folded = data | 0x20
