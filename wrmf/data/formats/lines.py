@@ -76,8 +76,8 @@ def _all_lines(source: Path, options: SourceOptions) -> pa.ChunkedArray:
             arrow_csv.ParseOptions(delimiter=UNIT, quote_char=False, ignore_empty_lines=False),
             arrow_csv.ConvertOptions(column_types={LINE: pa.large_string()}),
         )
-    except UnicodeDecodeError as error:
-        raise _not_decoded(source, stream.line_of_bad_bytes(), error.encoding) from None
+    except UnicodeError:
+        raise _not_decoded(source, stream.line_of_bad_bytes(), stream.encoding) from None
     except pa.ArrowException as error:
         if "UTF8" in str(error):
             raise _not_decoded(source, stream.line_of_bad_bytes(), "utf-8") from None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import codecs
+import io
 from dataclasses import dataclass
 
 __all__ = ["SourceOptions"]
@@ -51,3 +53,18 @@ class SourceOptions:
     def __post_init__(self) -> None:
         if self.bad_lines not in BAD_LINES:
             raise ValueError(f"bad_lines must be one of {BAD_LINES}, got {self.bad_lines!r}")
+        if self.encoding:
+            _check_encoding(self.encoding)
+
+
+def _check_encoding(encoding: str) -> None:
+    """Raise a ValueError for a name that is no encoding of text."""
+    try:
+        codecs.lookup(encoding)
+        # Codecs between bytes, such as base64, are refused here.
+        io.TextIOWrapper(io.BytesIO(), encoding)
+    except (LookupError, ValueError):
+        # A name with a null character is a ValueError.
+        raise ValueError(
+            f'unknown encoding {encoding!r}; pass encoding="latin-1", "cp1252" or "utf-16"'
+        ) from None

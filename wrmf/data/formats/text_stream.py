@@ -60,7 +60,7 @@ class TextStream:
         Raises
         ------
         ValueError
-            For an unknown encoding, and for bytes that are no text.
+            For bytes that are no text.
         """
         stream = cls(source, comment=options.comment or None)
         with stream.open() as file:
@@ -68,15 +68,7 @@ class TextStream:
         marked = next(
             (name for mark, name in BYTE_ORDER_MARKS.items() if start.startswith(mark)), None
         )
-        encoding = options.encoding or marked or UTF8
-        try:
-            encoding = codecs.lookup(encoding).name
-            # Codecs between bytes, such as base64, are refused here.
-            io.TextIOWrapper(io.BytesIO(), encoding)
-        except LookupError:
-            raise ValueError(
-                f'unknown encoding {encoding!r}; pass encoding="latin-1", "cp1252" or "utf-16"'
-            ) from None
+        encoding = codecs.lookup(options.encoding or marked or UTF8).name
         if b"\0" in start and not encoding.startswith(("utf-16", "utf-32")):
             # A damaged archive may begin with zero bytes; reading all of it raises its own error.
             with stream.open() as file:
