@@ -151,8 +151,9 @@ def map_axis(ids: np.ndarray, onto: np.ndarray | None, unknown: str, name: str) 
         return AxisMap(onto, positions)
     if unknown == "error":
         raise ValueError(
-            f"unknown {describe_unknown(ids[is_unknown], name)}; the axis has {len(onto)}, such as "
-            f'{onto[:1].tolist()[0]!r}: pass unknown="drop" or "extend"'
+            f"unknown {describe_unknown(ids[is_unknown], name)}; the axis has {len(onto)}"
+            f"{''.join(f', such as {id_!r}' for id_ in onto[:1].tolist())}: "
+            'pass unknown="drop" or "extend"'
         )
     positions[is_unknown] = len(onto) + np.arange(is_unknown.sum())
     return AxisMap(_joined(onto, ids[is_unknown], name), positions)

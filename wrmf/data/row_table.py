@@ -147,11 +147,12 @@ class RowTable:
     def column(self, column: Column) -> Any:
         """Return a column, a pandas Series or an arrow array."""
         if isinstance(self.table, pd.DataFrame):
+            # A column may be wanted twice, and then occurs twice.
             if column in self.table.columns:
-                return self.table[column]
+                return self.table.iloc[:, list(self.table.columns).index(column)]
             return self.table.iloc[:, self._position(column)]
         if str(column) in self.table.column_names:
-            return self.table.column(str(column))
+            return self.table.column(self.table.column_names.index(str(column)))
         return self.table.column(self._position(column))
 
     def with_nulls(self, rows: np.ndarray) -> RowTable:

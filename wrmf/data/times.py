@@ -397,7 +397,11 @@ def _parse_iso(text: Any, name: str) -> np.ndarray:
 def _parse_pattern(text: Any, name: str, pattern: str) -> np.ndarray:
     """Parse text by a pattern of ``strptime``; times with a zone are converted to UTC."""
     series = pd.Series(text.to_pylist(), dtype=object)
-    parsed = pd.to_datetime(series, format=pattern, errors="coerce", utc=True)
+    try:
+        parsed = pd.to_datetime(series, format=pattern, errors="coerce", utc=True)
+    except ValueError as error:
+        # Unreadable times are NaT, so this is about the pattern.
+        raise ValueError(f"time_format={pattern!r} is no pattern of strptime: {error}") from None
     _check_parsed(parsed, text, name, f"not in the time_format {pattern!r}")
     return _as_microseconds(parsed.dt.tz_localize(None).to_numpy(), name)
 

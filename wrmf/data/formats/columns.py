@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -17,6 +18,7 @@ __all__ = [
     "choose_columns",
     "column_paths",
     "positions_of",
+    "shorten_names",
     "tidy_arrow",
 ]
 
@@ -57,7 +59,16 @@ def _position_of(column: str | int, places: dict[Any, list[int]], names: Sequenc
     kind = f"column {column!r}"
     if isinstance(column, int):
         kind += f" (columns are counted from 0, there are {len(names)})"
-    raise ValueError(f"no {kind}; the columns are {list(names)}: name them by user=, item=, value=")
+    raise ValueError(
+        f"no {kind}; the columns are {shorten_names(names)}: name them by user=, item=, value="
+    )
+
+
+def shorten_names(names: Sequence[Any]) -> str:
+    """Return a list of names for an error message, which long lists and names must not fill."""
+    shown = reprlib.Repr()
+    shown.maxlist, shown.maxstring, shown.maxother = 12, 40, 40
+    return shown.repr(list(names))
 
 
 @dataclass(frozen=True)

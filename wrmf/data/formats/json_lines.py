@@ -25,8 +25,8 @@ __all__ = ["read_json"]
 BLOCK_BYTES = 16 * 2**20
 # Arrow's parser calls itself for each level of nested lists and objects, without a limit.
 LARGEST_DEPTH = 64
-# A null in place of an object, at the start of a block and after an object or a line. At the start of
-# a block it ends the process within arrow (its issue 47409), and elsewhere it becomes a row.
+# A null in place of an object, at the start of a block and after an object or a line. At the start
+# of a block it ends the process within arrow (its issue 47409), and elsewhere it becomes a row.
 WHITESPACE = rb"[ \t\r\n\xef\xbb\xbf]*"
 FIRST_NULL, LATER_NULL = re.compile(WHITESPACE + b"n"), re.compile(rb"[\n}]" + WHITESPACE + b"n")
 # From this number on, doubles cannot hold every whole number.

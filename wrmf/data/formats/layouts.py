@@ -99,11 +99,14 @@ def _lists_and_users(
     user, item = options.columns[:2]
     names = [item] if layout == "baskets" else [user, item]
     chosen = choose_columns(table, names)
-    arrow: Any = (
-        pa.Table.from_pandas(chosen, preserve_index=False)
-        if isinstance(chosen, pd.DataFrame)
-        else chosen
-    )
+    arrow: Any = chosen
+    if isinstance(chosen, pd.DataFrame):
+        try:
+            arrow = pa.Table.from_pandas(chosen, preserve_index=False)
+        except (pa.ArrowException, OverflowError) as error:
+            raise ValueError(
+                f"layout={layout!r} needs columns of one type each: {error.args[0]}"
+            ) from None
     lists = _whole(arrow.column(len(names) - 1))
     if not (pa.types.is_list(lists.type) or pa.types.is_large_list(lists.type)):
         raise ValueError(

@@ -58,9 +58,16 @@ def read_matrix_market(source: Path, options: SourceOptions) -> pa.Table:
         For a damaged file, and a file of complex numbers.
     """
     try:
-        with unpacking(source), open_unpacked(source) as file:
-            matrix = _parse_matrix_market(io.BufferedReader(cast(io.RawIOBase, file)))
-    except (ValueError, OverflowError) as error:
+        with (
+            unpacking(source),
+            open_unpacked(source) as file,
+            # The reader of a compressed file has no lines.
+            io.BufferedReader(cast(io.RawIOBase, file)) as buffered,
+            # pandas converts numbers that no integer can hold, with a warning of NumPy only.
+            np.errstate(invalid="raise"),
+        ):
+            matrix = _parse_matrix_market(buffered)
+    except (ValueError, OverflowError, FloatingPointError) as error:
         reason = str(error).partition("\n")[0]
         raise ValueError(f"{source} is no Matrix Market file, or damaged: {reason}") from None
     return read_matrix(matrix, options, str(source))
@@ -69,7 +76,7 @@ def read_matrix_market(source: Path, options: SourceOptions) -> pa.Table:
 def _parse_matrix_market(file: BinaryIO) -> sparse.coo_array:
     banner = file.readline().decode("ascii", "replace").lower().split()
     if len(banner) != 5 or banner[1] != "matrix" or banner[2] not in ("coordinate", "array"):
-        raise ValueError(f"its first line is {' '.join(banner)!r}")
+        raise ValueError(f"its first line is {' '.join(banner)[:80]!r}")
     layout, field, symmetry = banner[2:]
     if field not in ("real", "double", "integer", "unsigned-integer", "pattern"):
         raise ValueError(f"its entries are {field}, not numbers")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from wrmf.data.formats.columns import shorten_names
+
 __all__ = ["Header"]
 
 NUMBER_OR_DATE = re.compile(r"\s*([-+]?[\d.,]*\d([eE][-+]?\d+)?|\d{4}-\d\d?-\d\d?([T ].*)?)\s*")
@@ -48,7 +50,7 @@ class Header:
         if list(self.cells) != positions and all(map(NUMBER_OR_DATE.fullmatch, self.cells)):
             raise ValueError(
                 f"line {self.line} of {self.source} should name the columns, but looks like data: "
-                f"{list(self.cells)}; {HOW_WITHOUT}"
+                f"{shorten_names(self.cells)}; {HOW_WITHOUT}"
             )
 
     def position_of(self, column: str | int) -> int:
@@ -72,12 +74,13 @@ class Header:
                 return column
             raise ValueError(
                 f"no column {column}; {self.source} has {n_columns} columns, counted from 0, such "
-                f"as {list(self.cells)} in line {self.line}"
+                f"as {shorten_names(self.cells)} in line {self.line}"
             )
         if not self.is_present:
             raise ValueError(
                 f"no column {column!r}, as header=False says that columns have no names; "
-                f"name them by position: user=0, item=1 (line {self.line}: {list(self.cells)})"
+                f"name them by position: user=0, item=1 (line {self.line}: "
+                f"{shorten_names(self.cells)})"
             )
         for names in self._spellings():
             if names.count(column) > 1:
@@ -90,7 +93,7 @@ class Header:
         mark = self.cells[0][:1]
         hint = f"; if lines that begin with {mark!r} are comments, pass comment={mark!r}"
         raise ValueError(
-            f"no column {column!r}; the columns are {list(self.cells)}: "
+            f"no column {column!r}; the columns are {shorten_names(self.cells)}: "
             f"name them by user=, item=, value=; {HOW_WITHOUT}{hint if mark in ('#', '%') else ''}"
         )
 
