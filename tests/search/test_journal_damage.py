@@ -108,7 +108,7 @@ HEADER = {
     "searched": ["alpha"],
     "params": {},
 }
-CURVE = {"epochs": [1], "train": {"mse": [0.5]}, "test": {"mse": [0.5]}}
+CURVE = {"epochs": [1], "train": {"mse": [0.5]}, "test": {"mse": [0.5]}, "seconds": [1]}
 WRONG_HEADERS = [
     {"seed": None},
     {"seed": True},
@@ -144,6 +144,8 @@ WRONG_RECORDS = [
             {"train": {"mse": [0.5, 0.5]}},
             {"train": {"auc": [0.5]}},
             {"seconds": "3"},
+            {"seconds": []},
+            {"train": {}, "test": {}},
             {"by_seed": {}},
             {"by_seed": [3]},
             {"stderr": {"mse": ["x"]}},
@@ -154,6 +156,7 @@ WRONG_RECORDS = [
     {"test": [{}, "3", 0]},
     {"test": [{"mse": "x"}, 3, 0]},
     {"test": [{"mse": 1}, 3, 0, []]},
+    {"test": [{"auc": 1}, 3, 0, {}]},
 ]
 
 

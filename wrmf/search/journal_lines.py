@@ -60,8 +60,10 @@ def read_lines(path: Path, content: bytes) -> tuple[Record, list[Record]]:
     for number, line in enumerate(lines, 1):
         try:
             record = _decode(line, is_checked)
-            check = _check_record if records else _check_header
-            check(record)
+            if records:
+                _check_record(record, records[0]["metric"])
+            else:
+                _check_header(record)
         except _DamagedLine as damage:
             remedy = "to measure its setting again, delete this line" if records else "delete it"
             raise ValueError(
@@ -124,29 +126,31 @@ def _check_header(header: Record) -> None:
         _check(all(map(is_number, ends[:2])) and type(ends[2]) is bool, "has no valid 'ranges'")
 
 
-def _check_record(record: Record) -> None:
+def _check_record(record: Record, metric: str) -> None:
     """Raise an error for a record that is neither a curve nor the scores on the test split."""
     if record.keys() == {"test"}:
-        _check_test(record["test"])
+        _check_test(record["test"], metric)
     elif record.keys() == {"setting", "curve"}:
         _check(isinstance(record["setting"], dict), "has a setting that is no object")
-        _check_curve(record["curve"])
+        _check_curve(record["curve"], metric)
     else:
         raise _DamagedLine("is neither a curve nor a test")
 
 
-def _check_curve(curve: Any) -> None:
-    _check(isinstance(curve, dict) and {"epochs", "train", "test"} <= curve.keys(), "has no curve")
+def _check_curve(curve: Any, metric: str) -> None:
+    _check(isinstance(curve, dict), "has a curve that is no object")
+    for name in ("epochs", "train", "test", "seconds"):
+        _check(name in curve, f"has a curve without {name}")
     _check(curve.keys() <= set(CURVE_FIELDS), "has a curve with unknown fields")
     epochs, by_seed = curve["epochs"], curve.get("by_seed", [])
     _check(isinstance(epochs, list) and len(epochs) > 0, "has a curve without epochs")
     _check(all(type(epoch) is int for epoch in epochs), "has epochs that are not whole numbers")
     _check(epochs == sorted(set(epochs)), "has epochs that do not rise")
-    seconds = curve.get("seconds", [])
-    _check(_are_numbers(seconds), "has seconds that are not numbers")
+    _check_scores({"seconds": curve["seconds"]}, len(epochs))
     _check(isinstance(by_seed, list), "has no valid scores by seed")
     for scores in (curve["train"], curve["test"], *by_seed):
         _check_scores(scores, len(epochs))
+    _check(metric in curve["test"], f"has a curve without the metric {metric!r:.40}")
     _check(curve["train"].keys() == curve["test"].keys(), "has other metrics on train than on test")
     _check_scores(curve.get("stderr", {}), len(epochs))
 
@@ -158,12 +162,13 @@ def _check_scores(scores: Any, n: int) -> None:
         _check(_are_numbers(values) and len(values) == n, f"has scores that are not {n} numbers")
 
 
-def _check_test(test: Any) -> None:
+def _check_test(test: Any, metric: str) -> None:
     _check(isinstance(test, list) and len(test) in (3, 4, 7), "has a test of another length")
     values, *counts = test
     for scores in (values, *counts[2:3]):
         _check(isinstance(scores, dict), "has scores that are no object")
         _check(all(map(is_number, scores.values())), "has scores that are not numbers")
+    _check(metric in values, f"has a test without the metric {metric!r:.40}")
     _check(all(type(count) is int for count in counts[:2] + counts[4:]), "has counts that are not")
 
 
