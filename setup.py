@@ -116,7 +116,12 @@ def extension(name, prefix):
 DEBUG_DIRECTIVES = {"boundscheck": True, "initializedcheck": True}
 setup(
     ext_modules=cythonize(
-        [extension("_als", "als"), extension("_ranking", "rank"), extension("_serving", "serving")],
+        [
+            extension("_als", "als"),
+            extension("_ranking", "rank"),
+            extension("_serving", "serving"),
+            extension("_item_weights", "item_weights"),
+        ],
         compiler_directives=DEBUG_DIRECTIVES if switch("WRMF_DEBUG") else {},
         show_all_warnings=False,
     ),

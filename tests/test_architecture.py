@@ -14,7 +14,7 @@ FLOORS = [
     {"_blas", "files"},
     {"_als"},
     {"_ranking"},
-    {"_serving"},
+    {"_serving", "_item_weights"},
     {"numerics", "data"},
     {"export"},
     {"model", "datasets"},
@@ -27,7 +27,7 @@ FLOORS = [
 FLOOR = {name: height for height, names in enumerate(FLOORS) for name in names}
 ROOT = Path(wrmf.__file__).parent
 SOURCES = sorted(path for ending in ("py", "pyx", "pxd") for path in ROOT.rglob(f"*.{ending}"))
-COMPILED = {"_als", "_ranking", "_serving", "_blas"}
+COMPILED = {"_als", "_ranking", "_serving", "_item_weights", "_blas"}
 
 
 def module_of(path):

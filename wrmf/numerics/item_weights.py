@@ -1,0 +1,210 @@
+"""Item weights: what having one item says about another one, by a ridge regression for each item.
+
+Let R be the binary matrix of the data and G = RᵀR, so that G_ij counts the users that items i and
+j share. The neighbours N(j) of item j are the K items i ≠ j with the largest G_ij · n_i^-½, where
+n_i = G_ii, among those with G_ij > 0; equal ones are taken by position. The weights of item j are
+the coefficients of the regression of its users on those of its neighbours:
+
+    b_j = argmin_b ‖r_j − R_N b‖² + λ ‖b‖²,   (G_NN + λI) b_j = G_Nj.
+
+With all items as neighbours this is SLIM without its L1 penalty and its sign constraint (Ning and
+Karypis 2011), or EASE (Steck 2019), whose cost is n_items³ and whose memory is n_items². With K
+neighbours they are n_items · K³ and n_items · K.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import sparse
+
+from wrmf._item_weights import fit, workspace_bytes
+from wrmf.numerics.item_lists import ItemLists
+from wrmf.numerics.item_terms import WeightRows, touched_by_block
+from wrmf.numerics.threads import kernel_threads, single_threaded_blas
+
+__all__ = ["ItemWeights", "standard_deviation"]
+
+# Ctrl-C is checked after CHUNK_ITEMS items, or after fewer whose counts take CHUNK_COUNTS steps.
+CHUNK_ITEMS, CHUNK_COUNTS = 2**14, 2e8
+ALIGNMENT = 64
+# A variance below this share of the mean square is a rounding error of equal values.
+LEAST_VARIANCE = 1e-12
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ItemWeights:
+    """The weights b of each item's neighbours, and what they were fitted with.
+
+    Attributes
+    ----------
+    by_item : WeightRows, (n_items, n_items)
+        Row j has the neighbours of item j and their weights b_j.
+    neighbours : int
+        K, the largest number of neighbours of an item.
+    regularization : float
+        λ.
+    spread : float
+        The standard deviation of the terms Σ_i b_ij of all users and items of the training data;
+        0 if all are equal.
+
+    References
+    ----------
+    Ning, Karypis: SLIM: Sparse Linear Methods for Top-N Recommender Systems. ICDM 2011.
+
+    Steck: Embarrassingly Shallow Autoencoders for Sparse Data. WWW 2019.
+
+    Examples
+    --------
+    >>> from scipy import sparse
+    >>> matrix = sparse.csr_matrix([[1.0, 1, 0], [1, 1, 0], [0, 0, 1]])
+    >>> weights = ItemWeights.fit(matrix, neighbours=2, regularization=2.0)
+    >>> weights.by_item.indices.tolist(), weights.by_item.values.tolist()
+    ([1, 0], [0.5, 0.5])
+    """
+
+    by_item: WeightRows
+    neighbours: int
+    regularization: float
+    spread: float
+
+    @classmethod
+    def fit(
+        cls,
+        matrix: sparse.csr_matrix,
+        neighbours: int = 30,
+        regularization: float = 20.0,
+        num_threads: int = 0,
+    ) -> ItemWeights:
+        """Return the weights of the items of a users × items matrix.
+
+        Parameters
+        ----------
+        matrix : CSR (n_users, n_items)
+            Only its pairs matter, not their values.
+        neighbours : int ≥ 1, default 30
+        regularization : float > 0, default 20.0
+            λ, in users: the more, the smaller are weights that rest on few of them.
+        num_threads : int ≥ 0, default 0
+            The result is bitwise the same for any number.
+
+        Raises
+        ------
+        ValueError
+            If λ is so small that a regression has no unique solution to working precision.
+
+        Notes
+        -----
+        It costs Σ_u n_u² steps to count shared users, and for each item K² / 2 intersections of
+        lists of users and K³ / 3 multiplications. The counts of one item at a time are kept.
+        """
+        n_items = matrix.shape[1]
+        by_user = ItemLists.of(matrix)
+        pairs = sparse.csr_matrix(
+            (np.ones(len(by_user.indices), np.int8), by_user.indices, by_user.indptr), matrix.shape
+        )
+        by_item = ItemLists.of(pairs.T.tocsr())
+        most = max(1, min(neighbours, n_items - 1))
+        parts = []
+        with single_threaded_blas():
+            memory = _zeros(kernel_threads(num_threads), workspace_bytes(*matrix.shape, most))
+            for items in _chunks(by_user, by_item):
+                parts.append(_fit_part(by_user, by_item, items, (most, regularization), memory))
+        counts, indices, values = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        indptr = np.zeros(n_items + 1, dtype=np.int64)
+        np.cumsum(counts, out=indptr[1:])
+        weights = WeightRows(indptr, indices, values)
+        spread = _spread(by_user, weights, num_threads)
+        return cls(weights, neighbours, float(regularization), spread)
+
+    def __repr__(self) -> str:
+        return (
+            f"ItemWeights({self.n_items} items, {len(self.by_item.values)} weights, "
+            f"neighbours={self.neighbours}, regularization={self.regularization:g})"
+        )
+
+    @property
+    def n_items(self) -> int:
+        """The number of items."""
+        return len(self.by_item.indptr) - 1
+
+    @property
+    def nbytes(self) -> int:
+        """The size of the weights in bytes."""
+        return self.by_item.nbytes
+
+    def at(self, places: np.ndarray) -> ItemWeights:
+        """Return the weights of items in another order: item j is ``places[j]`` of this record.
+
+        ``places`` has each position once.
+        """
+        n = self.n_items
+        square = sparse.csr_matrix(
+            (self.by_item.values, self.by_item.indices, self.by_item.indptr), shape=(n, n)
+        )
+        moved = square[places][:, places].sorted_indices()
+        rows = WeightRows(moved.indptr.astype(np.int64), moved.indices.astype(np.int32), moved.data)
+        return ItemWeights(rows, self.neighbours, self.regularization, self.spread)
+
+
+def _chunks(by_user: ItemLists, by_item: ItemLists) -> list[slice]:
+    """Return ranges of items that take a fraction of a second each."""
+    sizes = np.zeros(len(by_item.indices) + 1)
+    np.cumsum(by_user.counts[by_item.indices], out=sizes[1:])
+    steps = sizes[by_item.indptr]
+    n_items, first, chunks = len(steps) - 1, 0, []
+    while first < n_items:
+        full = int(np.searchsorted(steps, steps[first] + CHUNK_COUNTS, side="right")) - 1
+        last = min(n_items, first + CHUNK_ITEMS, max(first + 1, full))
+        chunks.append(slice(first, last))
+        first = last
+    return chunks or [slice(0, 0)]
+
+
+def _fit_part(
+    by_user: ItemLists,
+    by_item: ItemLists,
+    items: slice,
+    options: tuple[int, float],
+    memory: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the number of neighbours of a range of items, the neighbours and their weights."""
+    most, regularization = options
+    n = items.stop - items.start
+    neighbours = np.zeros((n, most), dtype=np.int32)
+    weights = np.zeros((n, most), dtype=np.float32)
+    counts = np.zeros(n, dtype=np.int32)
+    fit(by_user, by_item, items.start, regularization, neighbours, weights, counts, memory)
+    if (counts < 0).any() or not np.isfinite(weights).all():
+        raise ValueError(
+            f"the item weights have no unique solution with a regularization of "
+            f"{regularization:g}: some items have almost the same users, so raise it "
+            "(item_regularization of a model)"
+        )
+    used = np.arange(most) < counts[:, None]
+    return counts, neighbours[used], weights[used]
+
+
+def _zeros(threads: int, size: int) -> np.ndarray:
+    """Return zeros for each thread, which begin on a boundary of ``ALIGNMENT`` bytes."""
+    memory = np.zeros(threads * size + ALIGNMENT, dtype=np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start : start + threads * size].reshape(threads, size)
+
+
+def _spread(history: ItemLists, weights: WeightRows, num_threads: int) -> float:
+    """Return the standard deviation of the terms of all users and items."""
+    total = squares = 0.0
+    for _, touched in touched_by_block(history, weights.transposed(), None, num_threads):
+        total += float(touched.terms.sum())
+        # A product by BLAS would depend on the number of its threads.
+        squares += float(np.square(touched.terms).sum())
+    n_cells = max(1, (len(history.indptr) - 1) * (len(weights.indptr) - 1))
+    return standard_deviation(total / n_cells, squares / n_cells)
+
+
+def standard_deviation(mean: float, mean_square: float) -> float:
+    """Return √(mean square − mean²), and 0 where rounding errors are all that is left of it."""
+    variance = mean_square - mean**2
+    return float(np.sqrt(variance)) if variance > LEAST_VARIANCE * mean_square else 0.0
