@@ -53,7 +53,8 @@ def test_lists_with_terms_equal_the_plain_order_of_sums(case, n, share):
     x, y, terms, generator = case
     blocked = generator.random((len(x), len(y))) < share
     allowed = generator.random(len(y)) < generator.choice([0.1, 0.9, 1.1])
-    lists = top_n_with_terms(x, y, n, terms, ItemLists.of(sparse.csr_matrix(blocked)), allowed)
+    choice = ItemLists.of(sparse.csr_matrix(blocked)), allowed
+    lists = top_n_with_terms(x, y, n, terms, choice)
     assert_lists(lists, total_scores(x, y, terms), n, blocked | ~allowed)
 
 
@@ -75,7 +76,7 @@ def test_lists_with_terms_are_bitwise_the_same_for_any_number_of_threads(dtype, 
     results = []
     for threads, most in ((1, 2**21), (3, 2**21), (2, 1000)):
         monkeypatch.setattr(item_terms, "MOST_TERMS", most)
-        results.append(top_n_with_terms(x, y, 10, terms, terms.history, None, threads))
+        results.append(top_n_with_terms(x, y, 10, terms, (terms.history, None), threads))
     for result in results[1:]:
         assert all(
             np.array_equal(a, b, equal_nan=True) for a, b in zip(results[0], result, strict=True)

@@ -27,6 +27,7 @@ from wrmf.numerics.tiles import SortedItems, Tiles, ranking_dtype
 __all__ = [
     "NEVER",
     "Ranks",
+    "auc_by_row",
     "rank_held_out",
     "row_lengths",
     "top_n",
@@ -276,7 +277,7 @@ def rank_held_out(
             held_out.ranks[entries][held_out.scores[entries] == -np.inf] = NEVER
             ranked = len(item_factors) - np.diff(masked.indptr) * leaves_out
             counts = held_out.above[entries], held_out.equal[entries]
-            auc = _auc(matrix.indptr, held_out.scores[entries], counts, ranked)
+            auc = auc_by_row(matrix.indptr, held_out.scores[entries], counts, ranked)
         results[side] = Ranks(held_out.ranks[entries], auc)
     return [results[side] for side in range(len(sides))]
 
@@ -304,7 +305,7 @@ def _held_out(
     )
 
 
-def _auc(
+def auc_by_row(
     indptr: np.ndarray,
     scores: np.ndarray,
     counts: tuple[np.ndarray, np.ndarray],

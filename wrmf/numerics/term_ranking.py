@@ -67,8 +67,7 @@ def top_n_with_terms(
     item_factors: np.ndarray | SortedItems,
     n: int,
     terms: ItemTerms,
-    blocked: ItemLists | None = None,
-    allowed: np.ndarray | None = None,
+    choice: tuple[ItemLists | None, np.ndarray | None] = (None, None),
     num_threads: int = 0,
     untouched: Untouched | None = None,
 ) -> Arrays:
@@ -76,8 +75,9 @@ def top_n_with_terms(
 
     Parameters
     ----------
-    user_factors, item_factors, n, blocked, allowed, num_threads : as in ``top_n``
+    user_factors, item_factors, n, num_threads : as in ``top_n``
     terms : ItemTerms of m users
+    choice : the arguments ``blocked`` and ``allowed`` of ``top_n``
     untouched : callable(users, blocked), optional
         Computes the lists by factors alone; by default ``top_n``.
 
@@ -85,7 +85,7 @@ def top_n_with_terms(
     -------
     rows, scores, counts : as in ``top_n``
     """
-    catalogue = SortedItems.as_sorted(item_factors)
+    catalogue, (blocked, allowed) = SortedItems.as_sorted(item_factors), choice
     lists = Lists.empty(len(user_factors), min(n, len(catalogue)), user_factors.dtype)
     for users, touched in touched_by_block(terms.history, terms.by_owner, blocked, num_threads):
         factors, left_out = user_factors[users], touched.items
