@@ -11,6 +11,7 @@ from scipy import sparse
 
 from wrmf.model.exact_rows import solve_exactly
 from wrmf.model.growth import are_positions
+from wrmf.model.item_term import with_item_weights
 from wrmf.model.update import Updatable, UpdateReport
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class Forgetting(Updatable):
             left[:, changed].T.tocsr(), factors[side], params, 1 - side
         )
         names = state.item_names
-        self.state = replace(
+        smaller = replace(
             state,
             user_factors=factors[0],
             item_factors=factors[1],
@@ -106,7 +107,9 @@ class Forgetting(Updatable):
             train_matrix=left if side == 0 else left.T.tocsr(),
             item_names=names[kept] if side == 1 and names is not None else names,
             numbered=state.numbered and are_positions(axes[side]),
+            item_weights=None,
         )
+        self.state = with_item_weights(smaller, params)
         resolved = {("changed_items", "changed_users")[side]: axes[1 - side][changed]}
         self._last_update = UpdateReport(
             **resolved,

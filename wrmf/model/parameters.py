@@ -14,7 +14,14 @@ from wrmf.data.checks import as_positive_int, as_real
 from wrmf.numerics.objective import Objective
 from wrmf.numerics.plan import SOLVERS
 
-__all__ = ["Parameters", "Parametrized", "SweepOptions", "dtype_name", "validate_parameters"]
+__all__ = [
+    "ItemTermOptions",
+    "Parameters",
+    "Parametrized",
+    "SweepOptions",
+    "dtype_name",
+    "validate_parameters",
+]
 
 CHOICES = {
     "objective": ("wrmf", "ials"),
@@ -28,6 +35,9 @@ CHOICES = {
 # OpenMP library that cannot start its threads ends the process.
 LIMITS = {"num_threads": (0, 1024), "cg_steps": (1, 2**31 - 1)}
 
+# The regression of an item takes the cube of the number of its neighbours.
+MAX_NEIGHBOURS = 1000
+
 Model = TypeVar("Model", bound="Parametrized")
 
 
@@ -38,6 +48,24 @@ class SweepOptions:
     solver: str
     num_threads: int
     cg_steps: int
+
+
+@dataclass(frozen=True)
+class ItemTermOptions:
+    """How item weights are fitted, and how much they count: β, K and λ of ``ItemWeights``."""
+
+    weight: float
+    neighbours: int
+    regularization: float
+
+    @classmethod
+    def validate(cls, params: Mapping[str, Any]) -> ItemTermOptions:
+        """Return the options of a model's parameters."""
+        neighbours = as_positive_int(params["item_neighbors"], "item_neighbors")
+        if neighbours > MAX_NEIGHBOURS:
+            raise ValueError(f"item_neighbors must be at most {MAX_NEIGHBOURS}, got {neighbours}")
+        strength = as_real(params["item_regularization"], "item_regularization", strict=True)
+        return cls(as_real(params["item_weight"], "item_weight"), neighbours, strength)
 
 
 @dataclass(frozen=True)
@@ -57,6 +85,7 @@ class Parameters:
     n_models : int
         The number of members; see :mod:`wrmf.model.members`.
     sweep : SweepOptions
+    item_term : ItemTermOptions
     """
 
     factors: int
@@ -67,6 +96,7 @@ class Parameters:
     solve_users_first: bool
     n_models: int
     sweep: SweepOptions
+    item_term: ItemTermOptions
 
     @property
     def n_columns(self) -> int:
@@ -126,6 +156,7 @@ def validate_parameters(params: Mapping[str, Any]) -> Parameters:
             num_threads=num_threads,
             cg_steps=cg_steps,
         ),
+        item_term=ItemTermOptions.validate(params),
     )
 
 

@@ -22,6 +22,8 @@ from wrmf.model.parameters import Parameters
 from wrmf.numerics.codes import Codes
 from wrmf.numerics.fold_in import FoldInSystem
 from wrmf.numerics.isa import isa_number
+from wrmf.numerics.item_terms import WeightRows
+from wrmf.numerics.item_weights import ItemWeights, standard_deviation
 from wrmf.numerics.objective import Objective, gram
 from wrmf.numerics.ranking import row_lengths
 from wrmf.numerics.threads import kernel_threads
@@ -40,6 +42,8 @@ REQUESTS = {
     "explain": ("items.gram",),
     "fallback": ("train.most_popular",),
 }
+# What "recommend" needs in addition, of a model with an item term.
+ITEM_TERM = ("item_part.by_owner", "scores.spread")
 
 Value = TypeVar("Value")
 Holder = TypeVar("Holder", bound="Parts")
@@ -235,6 +239,55 @@ class Train(Parts):
         return order[: int(np.count_nonzero(self.popularity))]
 
 
+class Scores(Parts):
+    """What is computed from the factors of both axes.
+
+    Parameters
+    ----------
+    users, items : AxisFactors
+    """
+
+    sources = ("users", "items")
+
+    def __init__(self, users: AxisFactors, items: AxisFactors) -> None:
+        self.users, self.items = users, items
+
+    @part
+    def spread(self) -> np.float64:
+        """The standard deviation of the scores x·y of all users and items.
+
+        Their sum is (Σ_u x_u)·(Σ_i y_i), and the sum of their squares ⟨XᵀX, YᵀY⟩.
+        """
+        x, y = self.users.factors, self.items.factors
+        n_cells = max(1, len(x) * len(y))
+        total = np.sum(x.sum(axis=0, dtype=np.float64) * y.sum(axis=0, dtype=np.float64))
+        squares = np.sum(self.users.gram * self.items.gram)
+        spread: np.float64 = np.float64(
+            standard_deviation(float(total) / n_cells, float(squares) / n_cells)
+        )
+        return spread
+
+
+class ItemPart(Parts):
+    """What is computed from the item weights.
+
+    Parameters
+    ----------
+    weights : ItemWeights, or None for a model without an item term
+    """
+
+    sources = ("weights",)
+
+    def __init__(self, weights: ItemWeights | None) -> None:
+        self.weights = weights
+
+    @part
+    def by_owner(self) -> WeightRows:
+        """The weights of the items that a user has in rows."""
+        assert self.weights is not None
+        return self.weights.by_item.transposed()
+
+
 class Arrays(Protocol):
     """The arrays of a fitted model, as :class:`wrmf.model.state.Factors` has them."""
 
@@ -250,6 +303,8 @@ class Arrays(Protocol):
     def item_names(self) -> np.ndarray | None: ...
     @property
     def train_matrix(self) -> sparse.csr_matrix | None: ...
+    @property
+    def item_weights(self) -> ItemWeights | None: ...
 
 
 class Prepared:
@@ -259,14 +314,22 @@ class Prepared:
     ----------
     user_ids, item_ids : AxisIds
     users, items : AxisFactors
+    train : Train
+    item_part : ItemPart
+    scores : Scores
     """
 
     def __init__(
-        self, ids: tuple[AxisIds, AxisIds], factors: tuple[AxisFactors, AxisFactors], train: Train
+        self,
+        ids: tuple[AxisIds, AxisIds],
+        factors: tuple[AxisFactors, AxisFactors],
+        train: Train,
+        item_part: ItemPart,
     ) -> None:
         self.user_ids, self.item_ids = ids
         self.users, self.items = factors
-        self.train = train
+        self.train, self.item_part = train, item_part
+        self.scores = Scores(*factors)
         # The validated parameters of the fit, and the number of threads that they hold.
         self.parameters: tuple[int, Parameters] | None = None
 
@@ -276,25 +339,31 @@ class Prepared:
         users = AxisIds("users", arrays.users)
         items = AxisIds("items", arrays.items, arrays.item_names)
         of_users, of_items = AxisFactors(arrays.user_factors), AxisFactors(arrays.item_factors)
-        train = Train(arrays.train_matrix)
+        train, item_part = Train(arrays.train_matrix), ItemPart(arrays.item_weights)
         if earlier is not None:
             users, items = earlier.user_ids.unless(users), earlier.item_ids.unless(items)
             of_users, of_items = earlier.users.unless(of_users), earlier.items.unless(of_items)
             train = earlier.train.unless(train)
-        return cls((users, items), (of_users, of_items), train)
+            item_part = earlier.item_part.unless(item_part)
+        prepared = cls((users, items), (of_users, of_items), train, item_part)
+        if earlier is not None:
+            prepared.scores = earlier.scores.unless(prepared.scores)
+        return prepared
 
     def without_factors(self) -> Prepared:
         """Return what stays valid once the content of the factor arrays has changed."""
         factors = AxisFactors(self.users.factors), AxisFactors(self.items.factors)
-        return Prepared((self.user_ids, self.item_ids), factors, self.train)
+        return Prepared((self.user_ids, self.item_ids), factors, self.train, self.item_part)
 
     def compute(self, request: str) -> None:
         """Compute what a request of ``REQUESTS`` needs, except the systems of fold-ins."""
-        for part_of in REQUESTS[request]:
+        term = ITEM_TERM if request == "recommend" and self.item_part.weights is not None else ()
+        for part_of in (*REQUESTS[request], *term):
             attrgetter(part_of)(self)
 
     @property
     def nbytes(self) -> int:
         """The size of all parts that have been computed so far, in bytes."""
-        holders = (self.user_ids, self.item_ids, self.users, self.items, self.train)
+        axes = (self.user_ids, self.item_ids, self.users, self.items)
+        holders = (*axes, self.train, self.item_part, self.scores)
         return sum(holder.nbytes for holder in holders)

@@ -10,6 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from wrmf.model.prepared import Prepared
+from wrmf.numerics.item_weights import ItemWeights
 
 __all__ = ["FactorModel", "Factors", "NotFittedError"]
 
@@ -46,6 +47,8 @@ class Factors:
         The parameters that the model was fitted with, as ``get_params`` returned them.
     numbered : bool, default False
         Whether the ids are only positions, since the data was a matrix without ids.
+    item_weights : ItemWeights of n_items items, optional
+        What items say about other items. They count as much as ``params["item_weight"]`` says.
     prepared : Prepared, optional
         What requests need beside the arrays. ``dataclasses.replace`` passes on what the changes
         leave valid.
@@ -72,6 +75,7 @@ class Factors:
     item_names: np.ndarray | None = None
     params: Mapping[str, Any] | None = None
     numbered: bool = False
+    item_weights: ItemWeights | None = None
     prepared: Prepared = field(default=None, compare=False)  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
@@ -98,6 +102,10 @@ class Factors:
                 raise ValueError(f"there are {len(ids)} {side} ids for {n_rows} rows")
         if self.item_names is not None and len(self.item_names) != n_items:
             raise ValueError(f"there are {len(self.item_names)} item names for {n_items} items")
+        if self.item_weights is not None and self.item_weights.n_items != n_items:
+            raise ValueError(
+                f"there are item weights of {self.item_weights.n_items} items for {n_items} items"
+            )
         if (self.user_factors.shape[1], self.user_factors.dtype) != (self.k, self.dtype):
             raise ValueError(
                 "both sides must have the same k and dtype, got "
@@ -135,6 +143,15 @@ class Factors:
     def dtype(self) -> np.dtype[Any]:
         """The factors' dtype."""
         return self.item_factors.dtype
+
+    @property
+    def item_scale(self) -> float:
+        """The factor of sums of item weights in scores, in units of scores; 0 for no item term."""
+        weights, params = self.item_weights, self.params or {}
+        weight = float(params.get("item_weight", 0.0))
+        if weights is None or weight == 0 or weights.spread == 0:
+            return 0.0
+        return weight * float(self.prepared.scores.spread) / weights.spread
 
     def find_users(self, ids: Any) -> np.ndarray:
         """Return the row indices of one or several user ids; an unknown id raises a ValueError."""

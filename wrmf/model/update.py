@@ -14,6 +14,7 @@ from wrmf.model.exact_rows import solve_exactly
 from wrmf.model.fold_in import FoldIn
 from wrmf.model.growth import GrownAxes
 from wrmf.model.histories import HOW, HistoryChange, change_histories, resized
+from wrmf.model.item_term import with_item_weights
 from wrmf.model.limits import check_limits
 from wrmf.model.parameters import Parameters
 from wrmf.model.start import random_items
@@ -168,7 +169,9 @@ class Updatable(FoldIn):
             train_matrix=change.matrix,
             item_names=grown.item_names,
             numbered=grown.numbered,
+            item_weights=None,
         )
+        updated = with_item_weights(updated, params, state)
         if iterations:
             updated = self._trained(updated, iterations, progress)
         self.state = updated

@@ -16,9 +16,11 @@ from wrmf.model.axes import names_on_item_axis, on_own_axes
 from wrmf.model.bulk import BulkRecommender
 from wrmf.model.explain import explain_score
 from wrmf.model.forget import Forgetting
+from wrmf.model.item_term import with_item_weights
 from wrmf.model.limits import check_limits
 from wrmf.model.members import members_of
 from wrmf.model.persistence import explain_failures, read_model
+from wrmf.model.reweighing import Reweighing
 from wrmf.model.saved_ids import check_ids
 from wrmf.model.saving import Saving
 from wrmf.model.start import as_start, initial_factors, warm_factors
@@ -28,7 +30,7 @@ from wrmf.model.trainer import Trainer
 __all__ = ["WRMF", "load"]
 
 
-class WRMF(Forgetting, Saving, BulkRecommender):
+class WRMF(Forgetting, Reweighing, Saving, BulkRecommender):
     r"""Weighted regularised matrix factorisation by alternating least squares.
 
     Minimises, over user factors x and item factors y,
@@ -86,6 +88,15 @@ class WRMF(Forgetting, Saving, BulkRecommender):
         model with M·k factors, whose scores are the mean of theirs. The cost is M times that of
         one. When to touch it: with 4, where the best model comes after few iterations and k is
         already large; below 512 factors, a larger k is often better (docs/tuning.md).
+    item_weight : float ≥ 0, default 0.0
+        β: x_u·y_j + β σ Σ_i b_ij, over the items i that user u has, is then the score of item j.
+        b_j are the weights of a ridge regression of item j on its nearest items, and σ is the
+        ratio of the standard deviations of both sums. 0 means no such term, and costs nothing. Try
+        0.3 to 1 on a validation split (docs/tuning.md); baskets and decks gain most.
+    item_neighbors : int from 1 to 1000, default 30
+        K, the largest number of items in the regression of an item. Rarely worth a search.
+    item_regularization : float > 0, default 20.0
+        λ of these regressions, in users. More is better where the data are few.
 
     Attributes
     ----------
@@ -141,6 +152,9 @@ class WRMF(Forgetting, Saving, BulkRecommender):
         cg_steps: int = 2,
         regularization_counts: str = "all",
         n_models: int = 1,
+        item_weight: float = 0.0,
+        item_neighbors: int = 30,
+        item_regularization: float = 20.0,
     ) -> None:
         self.factors = factors
         self.regularization = regularization
@@ -159,6 +173,9 @@ class WRMF(Forgetting, Saving, BulkRecommender):
         self.cg_steps = cg_steps
         self.regularization_counts = regularization_counts
         self.n_models = n_models
+        self.item_weight = item_weight
+        self.item_neighbors = item_neighbors
+        self.item_regularization = item_regularization
 
     @classmethod
     def from_factors(cls, factors: Factors, /, **params: Any) -> WRMF:
@@ -320,7 +337,7 @@ class WRMF(Forgetting, Saving, BulkRecommender):
         check_limits(matrix, params)
         names = names_on_item_axis(data, state) if state.item_names is None else state.item_names
         # Training writes to the factors, and those of a mapped file are read-only.
-        self.state = replace(
+        prepared = replace(
             state,
             user_factors=np.require(state.user_factors, requirements=["C", "W"]),
             item_factors=np.require(state.item_factors, requirements=["C", "W"]),
@@ -328,6 +345,7 @@ class WRMF(Forgetting, Saving, BulkRecommender):
             params=self.frozen_params(),
             item_names=names,
         )
+        self.state = with_item_weights(prepared, params, state)
         return Trainer(self)
 
     def _start(self, data: Any, start: WRMF | Factors | None = None) -> None:
@@ -343,7 +361,7 @@ class WRMF(Forgetting, Saving, BulkRecommender):
             x, y = initial_factors(data.shape, params, generator)
         else:
             x, y = warm_factors(as_start(start, params), data, params, generator)
-        self.state = Factors(
+        initial = Factors(
             user_factors=x,
             item_factors=y,
             users=data.users,
@@ -353,6 +371,7 @@ class WRMF(Forgetting, Saving, BulkRecommender):
             params=self.frozen_params(),
             numbered=numbered,
         )
+        self.state = with_item_weights(initial, params)
         self._last_update = None
 
     def loss(self, data: Any) -> float:
@@ -399,10 +418,11 @@ class WRMF(Forgetting, Saving, BulkRecommender):
         -------
         DataFrame
             At most n rows, the largest contribution first. The columns are item, name (if the
-            model has names) and contribution. ``attrs["score"]`` is the score that ``predict``
-            returns. ``attrs["rest"]`` is the score minus the contributions shown: it consists of
-            the contributions left out and, with "cg", of a difference because the user's factors
-            are not exactly the minimum.
+            model has names) and contribution; with an item term also its two summands, by_factors
+            and by_items, and ``attrs["item_term"]``, the sum of all by_items. ``attrs["score"]`` is
+            the score that ``predict`` returns. ``attrs["rest"]`` is the score minus the
+            contributions shown: it consists of the contributions left out and, with "cg", of a
+            difference because the user's factors are not exactly the minimum.
 
         Examples
         --------
