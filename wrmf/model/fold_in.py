@@ -215,7 +215,7 @@ class FoldIn(Parametrized, Recommender):
         factors = _fold_in(matrix, state.prepared.items, self.fitted_params(), 0)
         seen = ItemLists.of(matrix)
         nothing = nothing_known(seen.counts, factors)
-        query = Query(users, factors, seen if exclude_seen else None, nothing, popular)
+        query = Query(users, factors, seen if exclude_seen else None, nothing, popular, seen)
         lists = ranked_items(state, query, n, ItemFilter(exclude, items), self.num_threads)
         return lists.described(("user", "item"), interactions)
 

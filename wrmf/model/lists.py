@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from wrmf.data.checks import as_positive_int
 from wrmf.model.filters import Choice, ItemFilter
+from wrmf.model.item_term import item_terms
 from wrmf.model.prepared import AxisFactors, AxisIds
 from wrmf.model.queries import Query
 from wrmf.model.recommendations import Recommendations
 from wrmf.model.state import Factors
 from wrmf.numerics import ranking
 from wrmf.numerics.item_lists import ItemLists
+from wrmf.numerics.term_ranking import ItemTerms, top_n_of_with_terms, top_n_with_terms
 
 __all__ = ["nearest_neighbours", "ranked_items"]
 
@@ -36,11 +39,13 @@ def ranked_items(
     n = min(as_positive_int(n, "n"), len(state.items))
     choice = filters.resolve(state, query, len(query.users) <= FEW)
     unknown = query.unknown
+    terms = item_terms(state, query.history)
     if not unknown.any():
-        rows, scores, counts = _ranked(state, query.factors, n, choice, num_threads)
+        rows, scores, counts = _ranked(state, query.factors, n, choice, num_threads, terms)
     else:
         known = np.flatnonzero(~unknown)
-        lists = _ranked(state, query.factors[known], n, choice.at(known), num_threads)
+        terms = None if terms is None else terms.at(known)
+        lists = _ranked(state, query.factors[known], n, choice.at(known), num_threads, terms)
         rows, scores, counts = _joined([(known, lists)], len(unknown))
         fallback = np.flatnonzero(unknown & query.popular)
         if len(fallback):
@@ -54,23 +59,27 @@ def ranked_items(
 
 
 def _ranked(
-    state: Factors, factors: np.ndarray, n: int, choice: Choice, num_threads: int
+    state: Factors,
+    factors: np.ndarray,
+    n: int,
+    choice: Choice,
+    num_threads: int,
+    terms: ItemTerms | None,
 ) -> Ranked:
-    """Return the n best items of each user."""
+    """Return the n best items of each user; ``terms`` are added to scores."""
     items = state.prepared.items
     if not len(factors):
         return np.empty((0, n), np.int64), np.empty((0, n), factors.dtype), np.empty(0, np.int64)
     if choice.listed is None:
-        return _best(items, factors, n, choice, num_threads)
+        return _best(items, factors, n, choice, num_threads, terms)
     # For users who have their own list of items, rank only the items of this list.
     listed = np.flatnonzero(choice.has_list)
     if len(listed) == len(factors):
-        return _best_listed(items, factors, n, choice, num_threads)
-    others = np.flatnonzero(~choice.has_list)
-    parts = [
-        (listed, _best_listed(items, factors[listed], n, choice.at(listed), num_threads)),
-        (others, _best(items, factors[others], n, choice.at(others), num_threads)),
-    ]
+        return _best_listed(items, factors, n, choice, num_threads, terms)
+    parts = []
+    for rows, best in ((listed, _best_listed), (np.flatnonzero(~choice.has_list), _best)):
+        of_rows = None if terms is None else terms.at(rows)
+        parts.append((rows, best(items, factors[rows], n, choice.at(rows), num_threads, of_rows)))
     return _joined([part for part in parts if len(part[0])], len(factors))
 
 
@@ -86,10 +95,23 @@ def _joined(parts: Sequence[tuple[np.ndarray, Ranked]], m: int) -> Ranked:
 
 
 def _best(
-    items: AxisFactors, factors: np.ndarray, n: int, choice: Choice, num_threads: int
+    items: AxisFactors,
+    factors: np.ndarray,
+    n: int,
+    choice: Choice,
+    num_threads: int,
+    terms: ItemTerms | None = None,
 ) -> Ranked:
     """Return the n best of all items; few users are answered by a scan of rounded factors."""
     blocked, allowed = choice.blocked, choice.allowed
+    if terms is not None:
+
+        def without_terms(users: slice, blocked: ItemLists) -> Ranked:
+            return _best(items, factors[users], n, replace(choice, blocked=blocked), num_threads)
+
+        return top_n_with_terms(
+            factors, items.by_norm, n, terms, (blocked, allowed), num_threads, without_terms
+        )
     if 0 < len(factors) <= FEW:
         lists = ranking.top_n_of_few(factors, items.codes.scores, n, blocked, allowed)
         if lists[2].min() >= 0:
@@ -98,9 +120,17 @@ def _best(
 
 
 def _best_listed(
-    items: AxisFactors, factors: np.ndarray, n: int, choice: Choice, num_threads: int
+    items: AxisFactors,
+    factors: np.ndarray,
+    n: int,
+    choice: Choice,
+    num_threads: int,
+    terms: ItemTerms | None = None,
 ) -> Ranked:
     """Return the n best of the items that are listed for each user."""
+    if terms is not None:
+        listed = choice.lists()
+        return top_n_of_with_terms(factors, items.by_norm, n, terms, listed, num_threads)
     if 0 < len(factors) <= FEW:
         lists = ranking.top_n_of_few(
             factors, items.codes.scores, n, choice.blocked, choice.allowed, choice.listed

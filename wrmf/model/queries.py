@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from wrmf.model.item_term import known_histories
 from wrmf.model.state import Factors
 from wrmf.numerics.item_lists import ItemLists
 
@@ -27,6 +28,8 @@ class Query:
     unknown, popular : bool (n,)
         ``unknown``: whether nothing is known of a user. ``popular``: whether such a user gets the
         most popular items instead of an empty list.
+    history : ItemLists of n users, or None
+        The items that each user has, for a model with an item term.
     """
 
     users: np.ndarray
@@ -34,6 +37,7 @@ class Query:
     seen: ItemLists | None
     unknown: np.ndarray
     popular: np.ndarray
+    history: ItemLists | None = None
 
 
 @dataclass(frozen=True)
@@ -90,7 +94,7 @@ def users_query(state: Factors, users: Any, exclude_seen: bool, fallback: Fallba
         ids, factors = np.asarray(state.users), state.user_factors
         if matrix is not None:
             seen = ItemLists.of(matrix)
-        known = np.ones(len(ids), dtype=bool)
+        known, history = np.ones(len(ids), dtype=bool), known_histories(state, None)
     else:
         if fallback.unknown == "raise":
             rows = state.find_users(users)
@@ -100,9 +104,11 @@ def users_query(state: Factors, users: Any, exclude_seen: bool, fallback: Fallba
         known = rows >= 0
         factors = state.user_factors[rows]
         factors[~known] = 0
+        history = known_histories(state, rows)
         if matrix is not None:
             seen = ItemLists.of_rows(matrix, rows)
     # Without training data, a user of whom nothing is known is one whose factors are zero.
     counts = np.zeros(len(ids), dtype=np.int64) if seen is None else seen.counts
     unknown = nothing_known(counts, factors)
-    return Query(ids, factors, seen if exclude_seen else None, unknown, fallback.popular(known))
+    popular = fallback.popular(known)
+    return Query(ids, factors, seen if exclude_seen else None, unknown, popular, history)

@@ -8,6 +8,7 @@ import numpy as np
 
 from wrmf.data.checks import as_positive_int
 from wrmf.model.filters import ItemFilter
+from wrmf.model.item_term import predicted_terms
 from wrmf.model.lists import nearest_neighbours, ranked_items
 from wrmf.model.queries import Fallback, users_query
 from wrmf.model.recommendations import Recommendations
@@ -23,7 +24,7 @@ class Recommender(FactorModel):
     num_threads: int
 
     def predict(self, users: Any, items: Any) -> np.ndarray:
-        """Return the scores x_u·y_i of pairs of a user and an item.
+        """Return the scores of pairs of a user and an item: x_u·y_i, and the item term if any.
 
         Parameters
         ----------
@@ -56,7 +57,9 @@ class Recommender(FactorModel):
             )
         x, y = np.broadcast_arrays(state.user_factors[rows], state.item_factors[columns])
         scores: np.ndarray = np.einsum("ij,ij->i", x, y)
-        return scores
+        added = predicted_terms(state, rows, columns)
+        total: np.ndarray = (scores + added).astype(scores.dtype, copy=False)
+        return total
 
     def recommend(
         self,
