@@ -21,6 +21,12 @@ import numpy as np
 
 from wrmf.files import replacing
 from wrmf.model.saved_ids import ids_from_arrays, ids_to_arrays, names_from_arrays, names_to_arrays
+from wrmf.model.saved_item_weights import (
+    item_weights_from_file,
+    item_weights_to_arrays,
+    item_weights_to_json,
+    set_spread,
+)
 from wrmf.model.saved_parts import (
     as_canonical,
     check_values,
@@ -108,6 +114,7 @@ def encode(params: Mapping[str, Any], factors: Factors, options: SaveOptions) ->
         "iterations_done": int(factors.iterations_done),
         "numbered": bool(factors.numbered),
         "dtype": factors.dtype.name,
+        **item_weights_to_json(factors),
     }
     arrays = {
         "item_factors": options.stored(factors.item_factors, "item"),
@@ -116,6 +123,7 @@ def encode(params: Mapping[str, Any], factors: Factors, options: SaveOptions) ->
         **ids_to_arrays("items", factors.items),
         **names_to_arrays("item_names", factors.item_names),
         **_train_arrays(factors, options.train),
+        **item_weights_to_arrays(factors.item_weights),
     }
     texts = {"format": FORMAT, "version": str(VERSION), "model": json.dumps(header)}
     return Tensors(arrays, texts)
@@ -154,8 +162,10 @@ def decode(content: Tensors, *, lazy: bool, verify: bool) -> tuple[dict[str, Any
         item_names=names_from_arrays("item_names", arrays, lazy=lazy, verify=verify),
         params=params_from_json(header["params"]),
         numbered=header["numbered"],
+        item_weights=item_weights_from_file(header, arrays, len(items), verify=verify),
     )
     _check_fields(factors)
+    set_spread(factors, header)
     if verify:
         factors.check_finite()
     return params_from_json(header["changed_params"]), factors
