@@ -5,7 +5,7 @@ User factors that minimise the loss are x = A⁻¹ Σ_j b_j y_j, with A the user
     A = α₀ YᵀY + Σ_j w_j y_j y_jᵀ + λ_u I
 
 and j the user's items (Hu, Koren, Volinsky 2008, section 5). So the score of an item i is
-x·y_i = Σ_j b_j · y_jᵀ A⁻¹ y_i, a sum with one term for each j.
+x·y_i = Σ_j b_j · y_jᵀ A⁻¹ y_i, a sum with one term for each j. An item term is such a sum, too.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from scipy import sparse
 from scipy.linalg.lapack import dpotrf, dpotrs
 
 from wrmf.data.checks import as_positive_int
+from wrmf.model.item_term import term_contributions
 from wrmf.model.parameters import Parameters
 from wrmf.model.state import Factors
 from wrmf.numerics.threads import single_threaded_blas
@@ -84,13 +85,21 @@ def explain_score(state: Factors, params: Parameters, user: Any, item: Any, n: i
     if len(rows) != 1 or len(columns) != 1:
         raise ValueError(f"explain takes one user and one item, got {len(rows)} and {len(columns)}")
     row, column = int(rows[0]), int(columns[0])
-    terms = contributions(state, params, row, column)
+    by_factors = contributions(state, params, row, column)
+    every = _row(state.train_counts(), row)[0]
+    by_items = term_contributions(state, every, column)
+    terms = by_factors + by_items
     largest = np.argsort(-terms, kind="stable")[:n]
-    own = _row(state.train_counts(), row)[0][largest]
+    own = every[largest]
     names = {} if state.item_names is None else {"name": state.item_names[own]}
+    has_term = state.item_scale > 0
+    parts = {"by_factors": by_factors[largest], "by_items": by_items[largest]} if has_term else {}
     frame: pd.DataFrame = pd.DataFrame(
-        {"item": state.items[own], **names, "contribution": terms[largest]}
+        {"item": state.items[own], **names, "contribution": terms[largest], **parts}
     )
-    score = float(state.user_factors[row].astype(np.float64) @ state.item_factors[column])
+    of_factors = float(state.user_factors[row].astype(np.float64) @ state.item_factors[column])
+    score = of_factors + float(by_items.sum())
     frame.attrs = {"score": score, "rest": score - float(terms[largest].sum())}
+    if has_term:
+        frame.attrs["item_term"] = float(by_items.sum())
     return frame

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -151,6 +152,12 @@ class Saving(FoldIn):
         FileNotFoundError, IsADirectoryError, OSError
             If a file cannot be written.
 
+        Warns
+        -----
+        UserWarning
+            If the model has an item term, which vectors cannot hold: lists of the other program
+            are then those of the factors alone.
+
         Notes
         -----
         Indexes hold float32 vectors. Seen items are not left out, so ask an index for more items
@@ -167,6 +174,12 @@ class Saving(FoldIn):
         if kind not in KINDS:
             raise ValueError(f"kind must be one of {KINDS}, got {kind!r}")
         state.check_finite()
+        if state.item_scale > 0:
+            warnings.warn(
+                "the item term of the model (item_weight) is left out: other programs rank by the "
+                "factors alone, as the model does after reweigh_items(item_weight=0)",
+                stacklevel=2,
+            )
         items = Vectors(state.item_factors, ids_to_json(state.items.tolist(), "item"))
         if kind == "npz":
             if options:
