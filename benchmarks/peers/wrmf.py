@@ -46,7 +46,7 @@ def train(matrix: sparse.csr_matrix, setting: Setting, recorder: SweepRecorder) 
         init_scale=INIT_SCALE,
         **setting.options,
     )
-    return model.fit(matrix, record, progress=False)
+    return model.fit(matrix, callback=record, progress=False)
 
 
 def evaluate(

@@ -107,7 +107,7 @@ def test_fit_recommend_and_similar(likes, tmp_path, capsys):
     assert capsys.readouterr().out.count(fitted.items[5]) == 4
 
 
-@pytest.mark.parametrize("name", ["recs.parquet", "recs.jsonl", "recs.tsv", "recs.txt"])
+@pytest.mark.parametrize("name", ["recs.parquet", "recs.jsonl", "recs.tsv", "recs.csv.gz"])
 def test_recommend_writes_what_the_ending_says(numbered_model, tmp_path, name):
     out = tmp_path / name
     assert main(["recommend", numbered_model, "-n", "2", "--out", str(out)]) == 0
@@ -115,7 +115,7 @@ def test_recommend_writes_what_the_ending_says(numbered_model, tmp_path, name):
         "recs.parquet": pd.read_parquet,
         "recs.jsonl": lambda path: pd.read_json(path, lines=True),
         "recs.tsv": lambda path: pd.read_csv(path, sep="\t"),
-        "recs.txt": pd.read_csv,
+        "recs.csv.gz": pd.read_csv,
     }[name]
     expected = wrmf.load(numbered_model).recommend(n=2).to_frame()
     pd.testing.assert_frame_equal(read(out), expected, check_dtype=False, rtol=1e-6)

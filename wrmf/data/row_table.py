@@ -148,9 +148,9 @@ class RowTable:
         """Return a column, a pandas Series or an arrow array."""
         if isinstance(self.table, pd.DataFrame):
             # A column may be wanted twice, and then occurs twice.
-            if column in self.table.columns:
-                return self.table.iloc[:, list(self.table.columns).index(column)]
-            return self.table.iloc[:, self._position(column)]
+            names: list[Any] = self.table.columns.tolist()
+            position = names.index(column) if column in names else self._position(column)
+            return self.table.iloc[:, position]
         if str(column) in self.table.column_names:
             return self.table.column(self.table.column_names.index(str(column)))
         return self.table.column(self._position(column))

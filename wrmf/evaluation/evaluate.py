@@ -89,6 +89,12 @@ def evaluate(
     UserWarning
         If the model keeps its training data, and that has test pairs which are not in the split's.
 
+    Notes
+    -----
+    A model with an item term (``item_weight``) is measured by its whole scores. ``auc``, ``mrr``
+    without a cut-off and ``mse`` then take many times as long as metrics with one, since they need
+    the score of every user and item, or of every item that has a term.
+
     Examples
     --------
     >>> import numpy as np, wrmf

@@ -12,9 +12,12 @@ from wrmf.data.axes import lookup_table
 from wrmf.data.interactions import object_array, same_ids
 from wrmf.data.split import Split
 from wrmf.evaluation.cold import TestPart
+from wrmf.model.item_term import item_terms
 from wrmf.model.state import FactorModel
+from wrmf.numerics.item_lists import ItemLists
+from wrmf.numerics.term_ranking import ItemTerms
 
-__all__ = ["HasFactors", "factors_on_axes", "has_factors"]
+__all__ = ["HasFactors", "factors_on_axes", "has_factors", "terms_on_axes"]
 
 
 class HasFactors(Protocol):
@@ -95,6 +98,26 @@ def factors_on_axes(model: Any, split: Split, part: TestPart) -> tuple[np.ndarra
             )
     dtype = np.result_type(user_factors, item_factors, np.float32)
     return user_factors.astype(dtype, copy=False), item_factors.astype(dtype, copy=False)
+
+
+def terms_on_axes(model: HasFactors, split: Split, part: TestPart) -> ItemTerms | None:
+    """Return what a model adds to the scores of the test users, or None if it adds nothing.
+
+    Parameters and errors are as in ``factors_on_axes``. The terms are those of the known
+    interactions of the test users.
+    """
+    if not isinstance(model, FactorModel) or model.state.item_scale == 0:
+        return None
+    terms = item_terms(model.state, ItemLists.of(part.known))
+    weights = model.state.item_weights
+    assert terms is not None
+    assert weights is not None
+    items, every_item = _ids(model, "items", model.item_factors), np.arange(split.train.n_items)
+    places = every_item if items is None else _places(items, split.train.items, every_item, "items")
+    if places is every_item:
+        return terms
+    by_item = weights.at(places).by_item
+    return ItemTerms(terms.history, by_item.transposed(), by_item, terms.scale)
 
 
 def _ids(model: Any, axis: str, factors: np.ndarray) -> np.ndarray | None:

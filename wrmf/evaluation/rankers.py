@@ -11,12 +11,18 @@ from scipy import sparse
 
 from wrmf.data.split import Split
 from wrmf.evaluation.cold import TestPart
-from wrmf.evaluation.factors import factors_on_axes, has_factors
+from wrmf.evaluation.factors import factors_on_axes, has_factors, terms_on_axes
 from wrmf.evaluation.recommenders import ListModel
 from wrmf.model.queries import nothing_known
 from wrmf.numerics.item_lists import ItemLists
 from wrmf.numerics.objective import observed_scores, squared_errors
 from wrmf.numerics.ranking import NEVER, Ranks, rank_held_out, top_n
+from wrmf.numerics.term_ranking import ItemTerms, top_n_with_terms
+from wrmf.numerics.term_ranks import (
+    observed_scores_with_terms,
+    rank_held_out_with_terms,
+    squared_errors_with_terms,
+)
 
 __all__ = ["Ranker", "Side", "ranker_of"]
 
@@ -70,13 +76,14 @@ def ranker_of(model: Any, split: Split, part: TestPart, depth: int, num_threads:
     if (has_factors(model) and folds_in) or not hasattr(model, "recommend"):
         x, y = factors_on_axes(model, split, part)
         unknown = nothing_known(np.diff(part.known.indptr), x)
-        return FactorRanker(x, y, part.known, unknown, num_threads)
+        terms = terms_on_axes(model, split, part)
+        return FactorRanker(x, y, part.known, unknown, num_threads, terms)
     return ListRanker(ListModel(model, split, part), part.known, depth)
 
 
 @dataclass(frozen=True, eq=False)
 class FactorRanker:
-    """Ranks by the products of factors.
+    """Ranks by the products of factors, and by the item terms of a model that has them.
 
     Attributes
     ----------
@@ -85,6 +92,7 @@ class FactorRanker:
     unknown : bool (m,)
         Users of whom nothing is known, so that no item is ranked for them.
     num_threads : int
+    terms : ItemTerms of the test users, or None
     """
 
     x: np.ndarray
@@ -92,34 +100,53 @@ class FactorRanker:
     known: sparse.csr_matrix
     unknown: np.ndarray
     num_threads: int
+    terms: ItemTerms | None = None
     # The exact scores of the held-out items by ``on``: ranks and errors need them.
     observed: dict[str, np.ndarray] = field(default_factory=dict)
 
     def ranks(self, sides: Sequence[Side], cutoff: int | None) -> list[Ranks]:
-        scored = [(side.held_out, self._scores(side), side.masked) for side in sides]
-        ranked = rank_held_out(self.x, self.y, scored, self.known, cutoff, self.num_threads)
         result = []
-        for side, ranks in zip(sides, ranked, strict=True):
+        for side, ranks in zip(sides, self._ranked(sides, cutoff), strict=True):
             ranks.ranks[np.repeat(self.unknown, np.diff(side.held_out.indptr))] = NEVER
             auc = None if ranks.auc is None else np.where(self.unknown, 0.0, ranks.auc)
             result.append(Ranks(ranks.ranks, auc))
         return result
 
+    def _ranked(self, sides: Sequence[Side], cutoff: int | None) -> list[Ranks]:
+        if self.terms is None:
+            scored = [(side.held_out, self._scores(side), side.masked) for side in sides]
+            return rank_held_out(self.x, self.y, scored, self.known, cutoff, self.num_threads)
+        pairs = [(side.held_out, side.masked) for side in sides]
+        return rank_held_out_with_terms(
+            (self.x, self.y), self.terms, pairs, self.known, cutoff, self.num_threads
+        )
+
     def lists(self, n: int, masked: bool) -> np.ndarray:
         blocked = ItemLists.of(self.known) if masked else None
-        items, _, _ = top_n(self.x, self.y, n, blocked, num_threads=self.num_threads)
+        if self.terms is None:
+            items, _, _ = top_n(self.x, self.y, n, blocked, num_threads=self.num_threads)
+        else:
+            choice = blocked, None
+            items, _, _ = top_n_with_terms(self.x, self.y, n, self.terms, choice, self.num_threads)
         items[self.unknown] = -1
         return items
 
     def squared_errors(self, sides: Sequence[Side]) -> Mapping[str, float]:
         scores = {side.on: self._scores(side) for side in sides}
-        sums = squared_errors(list(scores.values()), self.x, self.y, self.num_threads)
+        values = list(scores.values())
+        if self.terms is None:
+            sums = squared_errors(values, self.x, self.y, self.num_threads)
+        else:
+            sums = squared_errors_with_terms(values, self.x, self.y, self.terms, self.num_threads)
         return dict(zip(scores, sums, strict=True))
 
     def _scores(self, side: Side) -> np.ndarray:
         if side.on not in self.observed:
-            self.observed[side.on] = observed_scores(
-                side.held_out, self.x, self.y, self.num_threads
+            factors = side.held_out, self.x, self.y
+            self.observed[side.on] = (
+                observed_scores(*factors, self.num_threads)
+                if self.terms is None
+                else observed_scores_with_terms(*factors, self.terms, self.num_threads)
             )
         return self.observed[side.on]
 
