@@ -284,20 +284,23 @@ cdef struct Rows:
     int64_t n_words              # of marks
 
 
-cdef int64_t count_row(const Rows *r, int64_t user, uint8_t *marks) noexcept nogil:
-    """Return the number of items with a term, and of blocked items; leave no mark."""
+cdef int64_t count_row(const Rows *r, int64_t user, int64_t *stamps) noexcept nogil:
+    """Return the number of items with a term, and of blocked items.
+
+    The stamp of an item is one more than the last user who was counted for it.
+    """
     cdef int64_t entry, place, count = 0
-    cdef int step
-    for step in range(2):
-        for place in range(r.start[user], r.start[user + 1]):
-            for entry in range(r.weight_start[r.items[place]], r.weight_start[r.items[place] + 1]):
-                count += marks[r.weight_items[entry]] == step
-                marks[r.weight_items[entry]] = 1 - step
-        for place in range(r.blocked_start[user], r.blocked_start[user + 1]):
-            count += marks[r.blocked[place]] == step
-            marks[r.blocked[place]] = 1 - step
-    # Each item was counted when it was marked and when the mark was removed.
-    return count // 2
+    cdef int32_t item
+    for place in range(r.start[user], r.start[user + 1]):
+        for entry in range(r.weight_start[r.items[place]], r.weight_start[r.items[place] + 1]):
+            item = r.weight_items[entry]
+            count += stamps[item] != user + 1
+            stamps[item] = user + 1
+    for place in range(r.blocked_start[user], r.blocked_start[user + 1]):
+        item = r.blocked[place]
+        count += stamps[item] != user + 1
+        stamps[item] = user + 1
+    return count
 
 
 cdef void sum_row(
@@ -342,22 +345,24 @@ cdef set_rows(Rows *r, rows, weights, blocked, int64_t n_marks):
     r.n_words = n_marks // WORD
 
 
-def count_terms(rows, weights, blocked, uint8_t[:, ::1] marks, int64_t[::1] counts):
+def count_terms(rows, weights, blocked, int64_t[:, ::1] stamps, int64_t[::1] counts):
     """Set ``counts`` to the number of items of each user with a term or blocked.
 
     Parameters
     ----------
     rows, blocked : ItemLists of m users, the items that they have and those that they may not get
     weights : CSR (n_items, n_items) as indptr int64, indices int32, values float32
-    marks : uint8 (n_threads, a multiple of 8 ≥ n_items), of zeros, as it is left
+    stamps : int64 (n_threads, n_items), of zeros
     counts : int64 (m,)
     """
     cdef Rows r
     cdef int64_t user
-    set_rows(&r, rows, weights, blocked, marks.shape[1])
+    if stamps.shape[1] == 0:
+        return
+    set_rows(&r, rows, weights, blocked, 0)
     for user in prange(counts.shape[0], nogil=True, schedule="dynamic", chunksize=16,
-                       num_threads=marks.shape[0]):
-        counts[user] = count_row(&r, user, &marks[threadid(), 0])
+                       num_threads=stamps.shape[0]):
+        counts[user] = count_row(&r, user, &stamps[threadid(), 0])
 
 
 def sum_terms(
@@ -368,7 +373,8 @@ def sum_terms(
 
     Parameters
     ----------
-    rows, weights, blocked, marks : as in ``count_terms``
+    rows, weights, blocked : as in ``count_terms``
+    marks : uint8 (n_threads, a multiple of 8 ≥ n_items), of zeros, as it is left
     sums : float64, of the shape of ``marks``, of zeros, as it is left
     indptr : int64 (m + 1,), from the counts
     items, terms : int32, float64
@@ -441,22 +447,32 @@ def pair_terms(rows, weights, pairs, double[::1] out, int n_threads):
 cdef int64_t rank_row(
     const rank_kernels *kernels, const floating *user, const floating *items, int k, double length,
     const double *norms, const int32_t *listed, const double *terms, int64_t count,
-    const uint8_t *allowed, int n, double *heap, int32_t *best, floating *scores
+    const uint8_t *allowed, int n, double *heap, double *bounds, int32_t *places,
+    int32_t *best, floating *scores
 ) noexcept nogil:
-    """Set a user's list to the n best of the listed items, best first; return its length."""
+    """Set a user's list to the n best of the listed items, best first; return its length.
+
+    Items are scored in decreasing order of an upper bound of their score, until no other item can
+    be among the n best. ``bounds`` and ``places`` are a heap, with the highest bound at the root.
+    """
     cdef int64_t entry
-    cdef int size = 0, place
+    cdef int size = 0, place, n_bounds = 0
     cdef int32_t item
     cdef double score, bound
     for entry in range(count):
         item = listed[entry]
         if terms[entry] == -INFINITY or (allowed != NULL and not allowed[item]):
             continue
-        if size == n:
-            # No dot product exceeds the product of the norms; the rest covers roundings.
-            bound = length * norms[item]
-            if bound + terms[entry] + 1e-6 * (bound + fabs(terms[entry])) < heap[0]:
-                continue
+        # No dot product exceeds the product of the norms; the rest covers roundings.
+        bound = length * norms[item]
+        bound = bound + terms[entry] + 1e-6 * (bound + fabs(terms[entry]))
+        rise(bounds, places, n_bounds, -bound, <int32_t> entry)
+        n_bounds += 1
+    while n_bounds and (size < n or -bounds[0] >= heap[0]):
+        entry = places[0]
+        n_bounds -= 1
+        sift(bounds, places, n_bounds, bounds[n_bounds], places[n_bounds])
+        item = listed[entry]
         # The sum is rounded once, to the precision of the factors.
         score = <floating> (kernels.exact_score(user, items + <size_t> item * k, k)
                             + terms[entry])
@@ -505,17 +521,24 @@ def rank_terms(
     cdef const uint8_t[::1] mask
     cdef const uint8_t *is_allowed = NULL
     cdef int64_t user, m = users.shape[0]
-    cdef size_t bytes = (n * sizeof(double) + 63) // 64 * 64
+    cdef int64_t longest = 0
+    cdef size_t bytes, of_heap = n * sizeof(double)
+    cdef uint8_t *own
     cdef Room room
     if m == 0 or n == 0 or positions.shape[0] == 0:
         return
     if allowed is not None:
         mask = allowed
         is_allowed = &mask[0]
+    for user in range(m):
+        longest = max(longest, start[user + 1] - start[user])
+    bytes = (of_heap + longest * (sizeof(double) + sizeof(int32_t)) + 63) // 64 * 64
     room = Room(n_threads * bytes)
     for user in prange(m, nogil=True, schedule="dynamic", chunksize=16, num_threads=n_threads):
+        own = room.start + threadid() * bytes
         counts[user] = rank_row[floating](
             kernels, &users[user, 0], &items[0, 0], k, user_norms[user], &item_norms[0],
             &positions[0] + start[user], &terms[0] + start[user], start[user + 1] - start[user],
-            is_allowed, n, <double *> (room.start + threadid() * bytes), &best[user, 0],
+            is_allowed, n, <double *> own, <double *> (own + of_heap),
+            <int32_t *> (own + of_heap + longest * sizeof(double)), &best[user, 0],
             &scores[user, 0])

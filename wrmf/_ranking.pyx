@@ -74,6 +74,7 @@ cdef struct Work:
     int32_t *list_items
     void *list_scores
     int64_t *list_counts
+    const double *least_scores   # NULL if items of any score may be listed
 
 
 # One thread's scratch for a block of users.
@@ -149,6 +150,9 @@ cdef void start_list(const Work *w, Scratch *s, const Query *q) noexcept nogil:
     entry.margin = w.relative_error * w.user_norms[q.user] * w.tile_norms[0] + w.absolute_error
     entry.floor = -INFINITY
     entry.threshold = -INFINITY
+    if w.least_scores != NULL:
+        # An item with this exact score may have a tile score that is lower by a margin.
+        entry.threshold = w.least_scores[q.user] - entry.margin
     entry.heap = s.heaps + at * w.n * w.real
     entry.candidates = s.candidates + at * entry.capacity * rank_candidate_size(w.is_double)
 
@@ -488,6 +492,7 @@ cdef set_lists(Work *w, const floating[:, ::1] users, lists):
     w.list_items = <int32_t *> &items[0, 0] if items.shape[0] else NULL
     w.list_scores = <void *> matrix[floating](lists.scores)
     w.list_counts = <int64_t *> int64s(lists.counts)
+    w.least_scores = reals[double](lists.least_scores)
 
 
 def rank(

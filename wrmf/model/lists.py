@@ -101,13 +101,18 @@ def _best(
     choice: Choice,
     num_threads: int,
     terms: ItemTerms | None = None,
+    least_scores: np.ndarray | None = None,
 ) -> Ranked:
-    """Return the n best of all items; few users are answered by a scan of rounded factors."""
+    """Return the n best of all items; few users are answered by a scan of rounded factors.
+
+    Items below ``least_scores`` may be left out.
+    """
     blocked, allowed = choice.blocked, choice.allowed
     if terms is not None:
 
-        def without_terms(users: slice, blocked: ItemLists) -> Ranked:
-            return _best(items, factors[users], n, replace(choice, blocked=blocked), num_threads)
+        def without_terms(users: slice, blocked: ItemLists, least: np.ndarray) -> Ranked:
+            own = replace(choice, blocked=blocked)
+            return _best(items, factors[users], n, own, num_threads, least_scores=least)
 
         return top_n_with_terms(
             factors, items.by_norm, n, terms, (blocked, allowed), num_threads, without_terms
@@ -116,7 +121,7 @@ def _best(
         lists = ranking.top_n_of_few(factors, items.codes.scores, n, blocked, allowed)
         if lists[2].min() >= 0:
             return lists
-    return ranking.top_n(factors, items.by_norm, n, blocked, allowed, num_threads)
+    return ranking.top_n(factors, items.by_norm, n, blocked, allowed, num_threads, least_scores)
 
 
 def _best_listed(

@@ -118,19 +118,23 @@ class Lists(NamedTuple):
     items : int32 (m, n), best first; −1 past the end of a list
     scores : (m, n); NaN past the end of a list
     counts : int64 (m,)
+    least_scores : float64 (m,), or empty
+        Items with a lower score may be left out, which makes lists of few high scores faster.
     """
 
     items: np.ndarray
     scores: np.ndarray
     counts: np.ndarray
+    least_scores: np.ndarray
 
     @classmethod
-    def empty(cls, m: int, n: int, dtype: np.dtype) -> Lists:
+    def empty(cls, m: int, n: int, dtype: np.dtype, least: np.ndarray | None = None) -> Lists:
         """Return m lists without items."""
         return cls(
             np.full((m, n), -1, dtype=np.int32),
             np.full((m, n), np.nan, dtype=dtype),
             np.zeros(m, dtype=np.int64),
+            np.empty(0) if least is None else np.ascontiguousarray(least, dtype=np.float64),
         )
 
     def as_arrays(self, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -186,6 +190,7 @@ def top_n(
     blocked: ItemLists | None = None,
     allowed: np.ndarray | None = None,
     num_threads: int = 0,
+    least_scores: np.ndarray | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the n best items of each user.
 
@@ -196,6 +201,9 @@ def top_n(
     n : int ≥ 1
     blocked : ItemLists of m users, optional: items that are never returned
     allowed : bool (n_items,), optional: the only items to return
+    num_threads : int ≥ 0, default 0
+    least_scores : float64 (m,), optional
+        The caller has no use for items with lower scores, so some or all of them are left out.
 
     Returns
     -------
@@ -211,7 +219,7 @@ def top_n(
     n = min(n, len(item_factors))
     tiles = Tiles.of(user_factors, item_factors, allowed)
     dtype = tiles.users.dtype
-    lists = Lists.empty(len(tiles.users), n, dtype)
+    lists = Lists.empty(len(tiles.users), n, dtype, least_scores)
     if n and len(tiles.order):
         masks = _masks(blocked, len(tiles.users), [blocked is not None])
         _rank_blocks(tiles, n, masks, HeldOut.none(dtype), lists, num_threads)

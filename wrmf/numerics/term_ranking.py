@@ -31,8 +31,9 @@ from wrmf.numerics.tiles import SortedItems, norm_bounds, ranking_dtype
 __all__ = ["ItemTerms", "top_n_of_with_terms", "top_n_with_terms"]
 
 Arrays = tuple[np.ndarray, np.ndarray, np.ndarray]
-# Returns lists by factors alone, of the users in a slice without the items blocked for them.
-Untouched = Callable[[slice, ItemLists], Arrays]
+# Returns lists by factors alone: of the users in a slice, without the items blocked for them, and
+# possibly without items whose score is below that of each user.
+Untouched = Callable[[slice, ItemLists, np.ndarray], Arrays]
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def top_n_with_terms(
     user_factors, item_factors, n, num_threads : as in ``top_n``
     terms : ItemTerms of m users
     choice : the arguments ``blocked`` and ``allowed`` of ``top_n``
-    untouched : callable(users, blocked), optional
+    untouched : callable(users, blocked, least_scores), optional
         Computes the lists by factors alone; by default ``top_n``.
 
     Returns
@@ -86,18 +87,24 @@ def top_n_with_terms(
     rows, scores, counts : as in ``top_n``
     """
     catalogue, (blocked, allowed) = SortedItems.as_sorted(item_factors), choice
-    lists = Lists.empty(len(user_factors), min(n, len(catalogue)), user_factors.dtype)
+    n = min(n, len(catalogue))
+    lists = Lists.empty(len(user_factors), n, user_factors.dtype)
+    if not n:
+        return lists.as_arrays(user_factors.dtype)
     for users, touched in touched_by_block(terms.history, terms.by_owner, blocked, num_threads):
         factors, left_out = user_factors[users], touched.items
-        if untouched is None:
-            first = top_n(factors, catalogue, n, left_out, allowed, num_threads)
-        else:
-            first = untouched(users, left_out)
         # The terms of blocked items stay −∞, with a scale of 0, too.
         is_free = touched.terms > -np.inf
         np.multiply(touched.terms, terms.scale, out=touched.terms, where=is_free)
-        second = _best(factors, catalogue, lists.items.shape[1], touched, allowed, num_threads)
-        for whole, part in zip(lists, _merged(first, second), strict=True):
+        best = _best(factors, catalogue, n, touched, allowed, num_threads)
+        # Once n touched items are known, an untouched one must not be below all of them.
+        least = np.where(best.counts == n, best.scores[:, n - 1], -np.inf)
+        if untouched is None:
+            others = top_n(factors, catalogue, n, left_out, allowed, num_threads, least)
+        else:
+            others = untouched(users, left_out, least)
+        merged = _merged(others, best.as_arrays(user_factors.dtype))
+        for whole, part in zip(lists, merged, strict=False):
             whole[users] = part
     return lists.as_arrays(user_factors.dtype)
 
@@ -113,7 +120,8 @@ def top_n_of_with_terms(
     """Return the lists of ``top_n_with_terms``, restricted to the items listed for each user."""
     catalogue = SortedItems.as_sorted(item_factors)
     added = Touched(listed, terms.of_pairs(listed, num_threads))
-    return _best(user_factors, catalogue, min(n, len(catalogue)), added, None, num_threads)
+    best = _best(user_factors, catalogue, min(n, len(catalogue)), added, None, num_threads)
+    return best.as_arrays(user_factors.dtype)
 
 
 def _best(
@@ -123,7 +131,7 @@ def _best(
     added: Touched,
     allowed: np.ndarray | None,
     num_threads: int,
-) -> Arrays:
+) -> Lists:
     """Return the n best of the items of each user, by score plus what is added to it."""
     dtype = ranking_dtype(user_factors, catalogue)
     users = np.ascontiguousarray(user_factors, dtype=dtype)
@@ -140,7 +148,7 @@ def _best(
         lists,
         kernel_threads(num_threads if len(added.terms) > FEW_TERMS else 1),
     )
-    return lists.as_arrays(user_factors.dtype)
+    return lists
 
 
 def _merged(first: Arrays, second: Arrays) -> Arrays:
