@@ -140,3 +140,12 @@ def test_transposing_twice_gives_the_same_rows():
     weights = ItemWeights.fit(random_matrix(), 4).by_item
     assert isinstance(weights.transposed(), WeightRows)
     assert all(map(np.array_equal, weights, weights.transposed().transposed()))
+
+
+def test_repeated_pairs_count_once_and_the_matrix_is_not_changed():
+    indptr, indices = np.array([0, 3, 5]), np.array([2, 0, 2, 1, 0])
+    matrix = sparse.csr_matrix((np.ones(5), indices.copy(), indptr), shape=(2, 3))
+    once = sparse.csr_matrix(np.array([[1.0, 0, 1], [1, 1, 0]]))
+    first, second = ItemWeights.fit(matrix, 2, 1.0), ItemWeights.fit(once, 2, 1.0)
+    assert all(map(np.array_equal, first.by_item, second.by_item))
+    assert matrix.indices.tolist() == indices.tolist()

@@ -100,6 +100,10 @@ class ItemWeights:
         lists of users and K³ / 3 multiplications. The counts of one item at a time are kept.
         """
         n_items = matrix.shape[1]
+        if not matrix.has_canonical_format:
+            # A repeated pair would be counted twice.
+            matrix = matrix.copy()
+            matrix.sum_duplicates()
         by_user = ItemLists.of(matrix)
         pairs = sparse.csr_matrix(
             (np.ones(len(by_user.indices), np.int8), by_user.indices, by_user.indptr), matrix.shape
