@@ -1,5 +1,9 @@
 """Scores, lists and explanations of a model with an item term are those of its definition."""
 
+import copy
+import pickle
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import reference_item_weights
@@ -270,3 +274,17 @@ def test_data_without_shared_users_has_no_term(small):
     model = small(**PARAMS).fit(np.eye(4))
     assert model.state.item_scale == 0
     assert model.recommend(n=3).counts.tolist() == [3, 3, 3, 3]
+
+
+def test_a_model_made_of_factors_has_the_weights_that_its_parameters_ask_for(model, data):
+    bare = replace(model.state, item_weights=None, params=None)
+    again = wrmf.WRMF.from_factors(bare, **PARAMS)
+    assert np.array_equal(again.recommend().scores, model.recommend().scores, equal_nan=True)
+    assert wrmf.WRMF.from_factors(bare).state.item_scale == 0
+    with pytest.raises(ValueError, match="saved without its training data: use a file saved with"):
+        wrmf.WRMF.from_factors(replace(bare, train_matrix=None), **PARAMS)
+
+
+def test_copies_and_pickles_answer_the_same(model):
+    for again in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        assert np.array_equal(again.recommend().scores, model.recommend().scores, equal_nan=True)

@@ -13,6 +13,7 @@ import numpy as np
 from wrmf.data.checks import as_generator, as_positive_int
 from wrmf.export.export import KINDS, Export, Sample, Vectors, write_arrays, write_index
 from wrmf.model.fold_in import FoldIn
+from wrmf.model.item_term import with_item_weights
 from wrmf.model.persistence import SaveOptions, decode, encode, write_model
 from wrmf.model.saved_ids import ids_to_json
 from wrmf.model.state import Factors
@@ -30,6 +31,7 @@ class Saving(FoldIn):
     dtype: Any
     iterations: int
     random_state: Any
+    item_weight: float
 
     @classmethod
     def of_state(cls: type[Model], factors: Factors, params: Mapping[str, Any]) -> Model:
@@ -45,6 +47,8 @@ class Saving(FoldIn):
                 f"{wanted[0]} of {wanted[1]}"
             )
         model.state = replace(factors, params=model.frozen_params())
+        if model.item_weight:
+            model.state = with_item_weights(model.state, model.check_params(), factors)
         return model
 
     @classmethod
