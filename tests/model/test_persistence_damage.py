@@ -41,10 +41,11 @@ def split(content):
     return json.loads(content[LENGTH:end]), content[end:]
 
 
-def sealed(header, arrays):
+def sealed(header, arrays, alignment=64):
     """Return a file with a header that has a valid checksum, as a forger can compute it."""
     header["__metadata__"] = {**header["__metadata__"], "checksum": "0" * 8}
     text = header if isinstance(header, bytes) else json.dumps(header, separators=(",", ":"))
+    text += " " * (-(LENGTH + len(text.encode())) % alignment)
     return sealed_text(text.encode(), arrays)
 
 
@@ -225,6 +226,17 @@ def test_a_forged_header_is_refused_before_anything_is_allocated(
         message = refused(tmp_path / "m", **options)
         with pytest.raises(ValueError, match=error):
             raise ValueError(message)
+
+
+@pytest.mark.parametrize("mmap", [False, True])
+def test_arrays_that_compiled_code_could_not_read_in_place_are_refused(small_file, tmp_path, mmap):
+    header, arrays = split(small_file.read_bytes())
+    for odd in range(1, 4):
+        content = sealed(header, arrays)
+        length = int.from_bytes(content[:LENGTH], "little") + odd
+        text = content[LENGTH : LENGTH + length - odd] + b" " * odd
+        (tmp_path / "m").write_bytes(sealed_text(text, arrays))
+        assert "between two multiples" in refused(tmp_path / "m", mmap=mmap)
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "{}", "[]", "null", "1" * 10_000, "\udcff"])

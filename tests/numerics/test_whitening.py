@@ -80,3 +80,10 @@ def test_eigenvalues_within_rounding_of_zero_count_as_zero_where_a_row_has_no_re
     spectrum = Frame.of(base, (0.0, 1.0), "float32").spectrum
     assert np.count_nonzero(spectrum) == 3
     assert (spectrum >= 0).all()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("bounds", [(0.0, 0.0), (1.0, 1.0), (0.0, 1.0)])
+def test_a_gram_matrix_beyond_the_range_is_an_error_that_says_so(value, bounds):
+    with pytest.raises(np.linalg.LinAlgError, match="beyond the range of float32"):
+        Frame.of(np.full((2, 2), value), bounds, "float32")

@@ -106,7 +106,7 @@ def read_tensors(file: IO[bytes], *, mapped: bool = False, verify: bool = True) 
     size = os.fstat(file.fileno()).st_size
     header, start = _read_header(file, size)
     metadata = _checked_metadata(header.pop("__metadata__", None))
-    places = _checked_places(header, size - start)
+    places = _checked_places(header, start, size)
     checksums = _checksums(metadata, places)
     if mapped:
         view = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
@@ -225,16 +225,21 @@ def _checked_metadata(metadata: Any) -> dict[str, str]:
     return metadata
 
 
-def _checked_places(header: Mapping[str, Any], size: int) -> dict[str, _Place]:
-    """Return the places of all arrays, which must fill ``size`` bytes without gap or overlap."""
+def _checked_places(header: Mapping[str, Any], start: int, size: int) -> dict[str, _Place]:
+    """Return the places of all arrays, which must fill the file after ``start`` without gaps.
+
+    Compiled code reads elements at multiples of their size only.
+    """
     places = {name: _Place.of(name, entry) for name, entry in header.items()}
     end = 0
     for name, place in places.items():
         if place.begin != end:
             raise ValueError(f"the array {name!r} begins at {place.begin}, not at {end}")
+        if (start + end) % place.dtype.itemsize:
+            raise ValueError(f"the array {name!r} begins between two multiples of its elements")
         end = place.end
-    if end != size:
-        raise ValueError(f"its arrays take {end} bytes, but {size} bytes follow the header")
+    if start + end != size:
+        raise ValueError(f"its arrays take {end} bytes, but {size - start} bytes follow the header")
     return places
 
 

@@ -48,7 +48,17 @@ class Frame:
         base : float64 (k, k), α₀ times the Gram matrix of the fixed factors
         bounds : the smallest and the largest λ of all rows
         dtype : dtype of the factors; if a λ is 0, eigenvalues within its rounding error count as 0
+
+        Raises
+        ------
+        LinAlgError
+            If ``base`` is not finite.
         """
+        if not np.isfinite(base).all():
+            raise np.linalg.LinAlgError(
+                "the factors are so large, or not finite, that sums of their squares are beyond the "
+                f"range of {np.dtype(dtype)}"
+            )
         smallest, largest = bounds
         if smallest == largest and smallest > 0:
             lower, failed = dpotrf(base + smallest * np.eye(len(base)), lower=True)
