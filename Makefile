@@ -4,13 +4,15 @@ PYTHON ?= python3
 VENV ?= .venv
 BENCH_VENV ?= .venv-bench
 ARM_VENV ?= .venv-aarch64
+CASES ?= 100000
+KILLS ?= 100
 PEERS := $(shell sed -n 's/^bench = //p' pyproject.toml | grep -o '"[a-z][^"[]*"')
 BIN := $(VENV)/bin
 PIP := -m pip install --quiet --disable-pip-version-check
 KERNELS := $(wildcard wrmf/kernels/*.h wrmf/kernels/*.c)
 SOURCES := setup.py pyproject.toml $(wildcard wrmf/*.pyx wrmf/*.pxd) $(KERNELS)
 
-.PHONY: demo test test-clang lint format bench aarch64 clean
+.PHONY: demo test test-clang fuzz sanitize faults lint format bench aarch64 clean
 
 demo: $(VENV)/.built
 	$(BIN)/wrmf demo --out demo
@@ -22,6 +24,18 @@ test: $(VENV)/.built
 test-clang:
 	CC=clang $(MAKE) .venv-clang/.built VENV=.venv-clang
 	.venv-clang/bin/python -m pytest tests/numerics tests/model
+
+# Random cases of every target, in child processes; CASES of each. They take hours.
+fuzz: $(VENV)/.built
+	WRMF_FUZZ_CASES=$(CASES) $(BIN)/python -m pytest tests/fuzz
+
+# Builds with sanitizers, gcc and clang, in folders of their own.
+sanitize: $(VENV)/.built
+	.ci/sanitize $(CURDIR)/$(BIN)/python
+
+# Kills processes that save and search at random moments, KILLS of each; and fits many times.
+faults: $(VENV)/.built
+	WRMF_KILLS=$(KILLS) WRMF_FITS=200 $(BIN)/python -m pytest tests/faults
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .

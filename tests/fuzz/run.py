@@ -1,0 +1,113 @@
+"""Run cases of a target: ``python -m fuzz.run TARGET [FIRST] [COUNT]`` in the folder ``tests``.
+
+A case is the target and a number, which seeds its random generator. So a failure is repeated by its
+number alone. Cases run in a child process: one that ends the process, or hangs, is named as well.
+"""
+
+from __future__ import annotations
+
+import collections
+import faulthandler
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import traceback
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from fuzz.targets import TARGETS
+
+__all__ = ["Report", "run_cases"]
+
+# A case takes milliseconds; on a busy machine, a second.
+HANG_SECONDS = 120
+TESTS = Path(__file__).parents[1]
+
+
+@dataclass
+class Report:
+    """How many cases ended in which way, and what failed, by the number of the case."""
+
+    outcomes: dict[str, int] = field(default_factory=dict)
+    failures: dict[int, str] = field(default_factory=dict)
+
+    @property
+    def n_cases(self) -> int:
+        """The number of cases that were run."""
+        return sum(self.outcomes.values()) + len(self.failures)
+
+
+def run_cases(target: str, first: int, count: int) -> Report:
+    """Run cases in a child process, and in another one after each case that ends the process."""
+    whole, number = Report(), first
+    while number < first + count:
+        with tempfile.TemporaryDirectory() as folder:
+            log = Path(folder, "log")
+            command = [sys.executable, "-m", "fuzz.run", target, str(number)]
+            command += [str(first + count - number), "--log", str(log)]
+            root = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", str(TESTS.parent))])
+            child = subprocess.run(
+                command, env={**os.environ, "PYTHONPATH": root}, cwd=folder, stderr=subprocess.PIPE
+            )
+            lines = log.read_text().splitlines() if log.exists() else []
+        for line in lines:
+            case, outcome, failure = json.loads(line)
+            if failure:
+                whole.failures[case] = failure
+            else:
+                whole.outcomes[outcome] = whole.outcomes.get(outcome, 0) + 1
+            number = case + 1
+        if child.returncode:
+            text = child.stderr.decode(errors="replace")[-2000:]
+            whole.failures[number] = f"the process ended with {child.returncode}: {text}"
+            number += 1
+    return whole
+
+
+def _run_here(target: str, first: int, count: int, log: Path | None) -> int:
+    """Run cases in this process; return the number of failures."""
+    faulthandler.enable()
+    outcomes: collections.Counter[str] = collections.Counter()
+    n_failures = 0
+    with tempfile.TemporaryDirectory() as folder, Path(log or os.devnull).open("w") as file:
+        for number in range(first, first + count):
+            faulthandler.dump_traceback_later(HANG_SECONDS, exit=True)
+            outcome, failure = "", ""
+            try:
+                outcome = TARGETS[target](np.random.default_rng(number), Path(folder))
+            except Exception:
+                failure = traceback.format_exc()
+                n_failures += 1
+                if log is None:
+                    print(f"case {number} of {target}:\n{failure}")
+            outcomes[outcome] += 1
+            print(json.dumps([number, outcome, failure]), file=file, flush=True)
+        faulthandler.cancel_dump_traceback_later()
+    if log is None:
+        print(f"{target}: {count} cases, {n_failures} failures, {dict(outcomes.most_common(20))}")
+        return n_failures
+    return 0
+
+
+def _main(words: list[str]) -> int:
+    log = None
+    if "--log" in words:
+        place = words.index("--log")
+        log = Path(words[place + 1])
+        words = words[:place]
+    target, *numbers = words
+    first, count = [*map(int, numbers), *[0, 1000][len(numbers) :]]
+    if log is None and count > 1:
+        report = run_cases(target, first, count)
+        for number, failure in report.failures.items():
+            print(f"case {number} of {target}:\n{failure}")
+        print(f"{target}: {report.n_cases} cases, {len(report.failures)} failed, {report.outcomes}")
+        return int(bool(report.failures))
+    return min(1, _run_here(target, first, count, log))
+
+
+if __name__ == "__main__":
+    sys.exit(_main(sys.argv[1:]))
