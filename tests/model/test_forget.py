@@ -143,3 +143,30 @@ def test_knows_users_takes_one_or_several_ids(fitted):
     assert fitted.knows_users("user-3-").tolist() == [True]
     assert fitted.knows_users(["user-3-", "nobody", 3]).tolist() == [True, False, False]
     assert fitted.knows_users([]).tolist() == []
+
+
+@pytest.mark.parametrize("train", [False, "seen"])
+def test_a_model_without_counts_forgets_and_says_what_it_does_not_solve(fitted, tmp_path, train):
+    path = tmp_path / "model.wrmf"
+    fitted.save(path, train=train)
+    model = wrmf.load(path)
+    before = model.state
+    with pytest.warns(UserWarning, match="the factors of items stay as they are") as caught:
+        model.forget_users(["user-3-", "user-20-"])
+    assert caught[0].filename == __file__
+    with pytest.warns(UserWarning, match="the factors of users stay as they are"):
+        model.forget_items("Name of item-8-")
+    left = np.delete(np.arange(200), 8)
+    assert np.array_equal(model.users, before.users[KEPT])
+    assert np.array_equal(model.user_factors, before.user_factors[KEPT])
+    assert np.array_equal(model.item_factors, before.item_factors[left])
+    assert np.array_equal(model.item_names, before.item_names[left])
+    if train == "seen":
+        assert (model.train_matrix != before.train_matrix[KEPT][:, left]).nnz == 0
+    lists = model.recommend(["user-0-"], n=3, exclude_seen=train == "seen")
+    assert lists.counts.tolist() == [3]
+    model.save(path)
+    for secret in ("user-3-", "item-8-"):
+        assert secret.encode() not in path.read_bytes()
+    with pytest.raises(ValueError, match=r"no (users|interaction) would be left of \d+"):
+        model.forget_users(model.users)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Forgetting"]
 
+SIDES = ("users", "items")
+
 
 class Forgetting(Updatable):
     """A model that can forget users and items."""
@@ -29,7 +32,8 @@ class Forgetting(Updatable):
         Neither the model nor a file that it is saved to later has anything of them left. The items
         that they had are solved again without them, by one exact half-step. The factors of other
         users and items, which were trained together with theirs, stay as they are;
-        ``partial_fit(model.train_matrix)`` trains them on what is left.
+        ``partial_fit(model.train_matrix)`` trains them on what is left. Of a model that was saved
+        without the counts of its training data, no items are solved again, which is a warning.
 
         Parameters
         ----------
@@ -83,20 +87,36 @@ class Forgetting(Updatable):
         factors = [state.user_factors, state.item_factors]
         kept = np.ones(len(axes[side]), dtype=bool)
         kept[positions] = False
-        # Rows are those of the side that loses some, columns those of the other side.
-        rows = state.train_counts() if side == 0 else state.train_counts().T.tocsr()
-        left = sparse.csr_matrix(rows[kept])
-        if not left.nnz:
-            raise ValueError(
-                f"no interaction would be left of {rows.nnz}: fit a new model without these "
-                f"{len(np.unique(positions))} {('users', 'items')[side]}"
-            )
-        changed = np.unique(rows[~kept].indices)
         axes[side], factors[side] = axes[side][kept], factors[side][kept]
-        factors[1 - side] = factors[1 - side].copy()
-        factors[1 - side][changed] = solve_exactly(
-            left[:, changed].T.tocsr(), factors[side], params, 1 - side
-        )
+        matrix = state.train_matrix
+        # Rows are those of the side that loses some, columns those of the other side.
+        left = changed = None
+        n_removed = 0
+        if matrix is not None:
+            rows = matrix if side == 0 else matrix.T.tocsr()
+            left = sparse.csr_matrix(rows[kept])
+            n_removed = rows.nnz - left.nnz
+            if not left.nnz:
+                raise ValueError(
+                    f"no interaction would be left of {rows.nnz}: fit a new model without these "
+                    f"{len(np.unique(positions))} {SIDES[side]}"
+                )
+        elif not kept.any():
+            raise ValueError(f"no {SIDES[side]} would be left of {len(kept)}")
+        if matrix is None or matrix.dtype == bool:
+            warnings.warn(
+                f"the factors of {SIDES[1 - side]} stay as they are, since this model was saved "
+                "without the counts of its training data: to solve them again, use a file saved "
+                "with train=True",
+                stacklevel=3,
+            )
+        else:
+            assert left is not None
+            changed = np.unique(rows[~kept].indices)
+            factors[1 - side] = factors[1 - side].copy()
+            factors[1 - side][changed] = solve_exactly(
+                left[:, changed].T.tocsr(), factors[side], params, 1 - side
+            )
         names = state.item_names
         smaller = replace(
             state,
@@ -104,16 +124,24 @@ class Forgetting(Updatable):
             item_factors=factors[1],
             users=axes[0],
             items=axes[1],
-            train_matrix=left if side == 0 else left.T.tocsr(),
+            train_matrix=left if side == 0 or left is None else left.T.tocsr(),
             item_names=names[kept] if side == 1 and names is not None else names,
             numbered=state.numbered and are_positions(axes[side]),
             item_weights=None,
         )
-        self.state = with_item_weights(smaller, params)
-        resolved = {("changed_items", "changed_users")[side]: axes[1 - side][changed]}
+        if left is not None:
+            self.state = with_item_weights(smaller, params)
+        else:
+            weights = state.item_weights
+            if side == 1 and weights is not None:
+                weights = weights.at(np.flatnonzero(kept))
+            self.state = replace(smaller, item_weights=weights)
+        resolved = {}
+        if changed is not None:
+            resolved[("changed_items", "changed_users")[side]] = axes[1 - side][changed]
         self._last_update = UpdateReport(
             **resolved,
-            pairs_removed=rows.nnz - left.nnz,
+            pairs_removed=n_removed,
             seconds=time.perf_counter() - began,
         )
         return self

@@ -141,7 +141,7 @@ class ItemWeights:
     def at(self, places: np.ndarray) -> ItemWeights:
         """Return the weights of items in another order: item j is ``places[j]`` of this record.
 
-        ``places`` has each position once.
+        ``places`` has each position at most once; weights of other items are left out.
         """
         n = self.n_items
         square = sparse.csr_matrix(
