@@ -56,6 +56,7 @@ FUNCTIONS = {
     "WRMF.forget_users": "self ids",
     "WRMF.forget_items": "self ids",
     "WRMF.knows_users": "self ids",
+    "WRMF.knows_items": "self ids",
     "WRMF.loss": "self data",
     "WRMF.recommend": "self users n exclude_seen exclude items",
     "WRMF.recommend_new": "self interactions n",

@@ -168,6 +168,10 @@ class Factors:
         """
         return self.prepared.item_ids.find(ids)
 
+    def locate_items(self, ids: Any) -> tuple[np.ndarray, np.ndarray]:
+        """Return item ids as an array, and the row index of each; −1 for an unknown id."""
+        return self.prepared.item_ids.locate(ids)
+
     def after_training(self, iterations_done: int) -> Factors:
         """Return a record of the same arrays, whose content training has changed."""
         prepared = self.prepared.without_factors()

@@ -235,6 +235,28 @@ class Updatable(FoldIn):
         known: np.ndarray = rows >= 0
         return known
 
+    def knows_items(self, ids: Any) -> np.ndarray:
+        """Return, for each id, whether the model has an item with this id.
+
+        Parameters
+        ----------
+        ids : an id or a sequence of n ids
+            Names are not taken for ids.
+
+        Returns
+        -------
+        bool (n,)
+
+        Examples
+        --------
+        >>> import numpy as np, wrmf
+        >>> wrmf.WRMF(factors=2).fit(np.eye(3)).knows_items([2, 3, "x"])
+        array([ True, False, False])
+        """
+        _, columns = self.state.locate_items(ids)
+        known: np.ndarray = columns >= 0
+        return known
+
 
 def _extended(factors: np.ndarray, n_rows: int, more: np.ndarray | None = None) -> np.ndarray:
     """Return a copy of factors with rows appended: those of ``more``, or zeros."""
