@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import numbers
 from collections.abc import Sequence
 from typing import Any
@@ -92,6 +93,13 @@ class IdIndex:
             return 0
         slots = 1 << max(5, (len(self.ids) * 13 // 10).bit_length())
         return 16 * slots + slots // 4
+
+    @functools.cached_property
+    def types(self) -> frozenset[type]:
+        """The types of the ids."""
+        if self._kind in ("int", "str", "sorted"):
+            return frozenset({int if self._kind == "int" else str})
+        return frozenset(map(type, self.ids.tolist()))
 
     def find(self, ids: Any) -> np.ndarray:
         """Return the positions of an id (also a str, bytes or tuple), or of an iterable of ids.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from wrmf.data.ids import encode_ids
 from wrmf.data.interactions import Interactions
 from wrmf.data.rows import Rows
 
-__all__ = ["as_data", "as_interactions", "as_matrix", "is_matrix"]
+__all__ = ["Histories", "as_data", "as_interactions", "as_matrix", "is_matrix"]
 
 # Columns of a table that are read if the table has them, by the parameter that names them.
 OPTIONAL_COLUMNS = ("value", "time", "item_name")
@@ -128,37 +129,78 @@ def _column_names(table: Any) -> list[Any]:
     return list(pa.RecordBatchReader.from_stream(table).schema.names)
 
 
+@dataclass(frozen=True)
+class Histories:
+    """Histories of users, one after the other.
+
+    Attributes
+    ----------
+    users : int64 or object (n,)
+    lengths : list of n ints
+        The number of entries of each user.
+    items, counts : lists
+        The items of all users, which may be repeated, and their counts.
+    """
+
+    users: np.ndarray
+    lengths: list[int]
+    items: list[Any]
+    counts: list[float]
+
+    @classmethod
+    def of(cls, histories: Mapping[Any, Any], axis: Any = None) -> Histories:
+        """Return the histories of a mapping from user id to items, or to their counts.
+
+        ``axis``, a container of ids, tells a tuple that is an id from a tuple of ids.
+        """
+        if "user" in histories and "item" in histories:
+            raise ValueError(
+                "the mapping has the keys 'user' and 'item', so it may hold columns or histories: "
+                "pass columns as a frame, and histories as wrmf.Interactions"
+            )
+        items: list[Any] = []
+        counts: list[float] = []
+        lengths = []
+        for user, history in histories.items():
+            if isinstance(history, Mapping):
+                listed, values = list(history), list(history.values())
+                _check_counts(values, user)
+                counts.extend(values)
+            else:
+                listed = as_id_list(history, f"the history of {user!r}", axis)
+                counts.extend([1.0] * len(listed))
+            if any(map(_is_null, listed)):
+                raise ValueError(f"the history of {user!r} holds a null id")
+            items.extend(listed)
+            lengths.append(len(listed))
+        users = list(histories)
+        # Keys are distinct; those that are all texts need no further checks.
+        texts = all(type(user) is str for user in users)
+        return cls(
+            object_array(users) if texts else as_ids(users, None, "users"), lengths, items, counts
+        )
+
+    @property
+    def entry_users(self) -> np.ndarray:
+        """The position of the user of each entry."""
+        return np.repeat(np.arange(len(self.users)), self.lengths)
+
+
+def _is_null(value: Any) -> bool:
+    """Return whether a value is None, NaN, NaT or NA."""
+    return value is None or value is pd.NA or (type(value) is not str and bool(value != value))
+
+
 def _of_histories(histories: Mapping[Any, Any]) -> Interactions:
     """Return the interactions of a mapping from user id to items; they may be empty."""
-    if "user" in histories and "item" in histories:
-        raise ValueError(
-            "the mapping has the keys 'user' and 'item', so it may hold columns or histories: pass "
-            "columns as a frame, and histories as wrmf.Interactions"
-        )
-    users = as_ids(list(histories), None, "users")
-    items: list[Any] = []
-    values: list[float] = []
-    lengths = []
-    for user, history in histories.items():
-        if isinstance(history, Mapping):
-            listed, counts = list(history), list(history.values())
-            _check_counts(counts, user)
-            values.extend(counts)
-        else:
-            listed = as_id_list(history, f"the history of {user!r}")
-            values.extend([1.0] * len(listed))
-        items.extend(listed)
-        lengths.append(len(listed))
-    codes, distinct = encode_ids(pd.Series(object_array(items)), "item", null_texts=())
-    if (codes < 0).any():
-        user = np.repeat(np.arange(len(users)), lengths)[codes < 0][0]
-        raise ValueError(f"the history of {users.tolist()[user]!r} holds a null id")
+    read = Histories.of(histories)
+    codes, distinct = encode_ids(pd.Series(object_array(read.items)), "item", null_texts=())
     rows = Rows(
-        users,
+        read.users,
         distinct,
-        np.repeat(np.arange(len(users)), lengths),
+        read.entry_users,
         codes.astype(np.int64),
-        np.array(values, dtype=np.float64),
+        np.array(read.counts, dtype=np.float64),
     )
     return Interactions.of_merged(rows, "sum")
 

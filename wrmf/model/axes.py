@@ -6,6 +6,7 @@ Interactions are matched by id, matrices without ids by position.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
@@ -13,14 +14,17 @@ from scipy import sparse
 
 from wrmf.data.axes import map_axis
 from wrmf.data.checks import as_csr, is_canonical
-from wrmf.data.inputs import as_data
+from wrmf.data.id_index import IdIndex, object_array
+from wrmf.data.inputs import Histories, as_data
 from wrmf.data.interactions import Interactions, align, entry_rows, same_ids
 from wrmf.model.growth import check_id_types
 from wrmf.model.state import Factors
 
-__all__ = ["names_on_item_axis", "on_item_axis", "on_own_axes", "on_user_axis"]
+__all__ = ["names_on_item_axis", "on_own_axes", "on_user_axis", "rows_on_item_axis"]
 
 Axis: TypeAlias = Literal["users", "items"]
+# The values, rows and columns of a matrix.
+Entries: TypeAlias = tuple[np.ndarray, np.ndarray, np.ndarray]
 # The values of the parameter ``unknown`` for ids in a history.
 UNKNOWN = ("raise", "skip")
 
@@ -67,29 +71,38 @@ def names_on_item_axis(data: Any, state: Factors) -> np.ndarray | None:
     return map_axis(data.items, state.items, "error", "items").rearrange(data.item_names)
 
 
-def on_item_axis(data: Any, state: Factors, unknown: str = "raise") -> sparse.csr_matrix:
-    """Return ``data`` as a matrix whose columns are the model's items.
+def rows_on_item_axis(
+    data: Any, state: Factors, unknown: str = "raise"
+) -> tuple[np.ndarray, sparse.csr_matrix]:
+    """Return the users of ``data``, and a matrix of them whose columns are the model's items.
 
-    Items of Interactions are matched by id; they may be in any order, and some may be missing. The
-    columns of a matrix are in the order of ``state.items``. ``unknown`` is "raise" or "skip": what
-    to do with interactions with items that the model does not have. A warning counts those that
-    are skipped.
+    Items of Interactions and histories are matched by id; they may be in any order, and some may be
+    missing. The columns of a matrix are in the order of ``state.items``, and its users are 0, 1, 2,
+    …. ``unknown`` is "raise" or "skip": what to do with interactions with items that the model does
+    not have. A warning counts those that are skipped.
     """
     if unknown not in UNKNOWN:
         raise ValueError(f"unknown must be one of {UNKNOWN}, got {unknown!r}")
+    if isinstance(data, Mapping):
+        index = state.prepared.item_ids.index
+        histories = Histories.of(data, index)
+        places = np.arange(len(histories.items))
+        entries = np.array(histories.counts), histories.entry_users, places
+        shape = len(histories.users), len(state.items)
+        return histories.users, _placed(entries, histories.items, index, shape, unknown)
     data = as_data(data)
     if isinstance(data, Interactions):
-        return _on_axis(data, state, "items", unknown)
+        return data.users, _on_axis(data, state, "items", unknown)
     rows = data if is_canonical(data) else as_csr(data, allow_empty=True)
     if rows.shape[1] != len(state.items):
         raise ValueError(
             f"data must be users × items with {len(state.items)} columns, got {rows.shape}"
         )
-    return rows
+    return np.arange(rows.shape[0]), rows
 
 
 def on_user_axis(data: Any, state: Factors, unknown: str = "raise") -> sparse.csr_matrix:
-    """Return ``data`` as a matrix whose rows are the model's users; see ``on_item_axis``."""
+    """Return ``data`` as a matrix whose rows are the model's users; see ``rows_on_item_axis``."""
     if unknown not in UNKNOWN:
         raise ValueError(f"unknown must be one of {UNKNOWN}, got {unknown!r}")
     data = as_data(data)
@@ -105,46 +118,66 @@ def on_user_axis(data: Any, state: Factors, unknown: str = "raise") -> sparse.cs
 
 def _on_axis(data: Interactions, state: Factors, axis: Axis, unknown: str) -> sparse.csr_matrix:
     """Return the matrix of interactions, with one axis in the order of the model's ids."""
-    if same_ids(getattr(data, axis), getattr(state, axis)):
-        return data.matrix
+    ids, matrix = getattr(data, axis), data.matrix
+    if same_ids(ids, getattr(state, axis)):
+        return matrix
+    rows, columns = entry_rows(matrix), matrix.indices
+    if axis == "items":
+        shape = matrix.shape[0], len(state.items)
+        return _placed((matrix.data, rows, columns), ids, _index(state, axis), shape, unknown)
+    # The transposed matrix has users as columns.
+    shape = matrix.shape[1], len(state.users)
+    placed = _placed((matrix.data, columns, rows), ids, _index(state, axis), shape, unknown)
+    return placed.T.tocsr()
+
+
+def _placed(
+    entries: Entries, ids: Any, index: IdIndex, shape: tuple[int, int], unknown: str
+) -> sparse.csr_matrix:
+    """Return a matrix whose columns are the axis of an index.
+
+    Parameters
+    ----------
+    entries : values, rows, and positions in ``ids``
+    ids : the ids of the columns that the entries have now
+    index : IdIndex
+        It is that of the model, so that a short history does not cost as much as all ids.
+    shape : (n_rows, n_columns)
+    unknown : {"raise", "skip"}
+    """
+    values, rows, places = entries
+    wanted = index.listed(ids)
+    positions = index.positions(wanted)
     if unknown == "skip":
-        return _known_part(data, state, axis)
-    try:
-        _check_known(data, state, axis)
-    except ValueError as error:
-        raise ValueError(
-            f'{error}. To leave out what the model does not know, pass unknown="skip"'
-        ) from None
-    return align(data, **{axis: getattr(state, axis)}).matrix
-
-
-def _known_part(data: Interactions, state: Factors, axis: Axis) -> sparse.csr_matrix:
-    """Return the matrix of interactions on the model's axis, and warn of those left out."""
-    ids, own = getattr(data, axis), getattr(state, axis)
-    check_id_types(ids, own, axis)
-    positions = map_axis(ids, own, "drop", axis).positions
-    rows, columns = entry_rows(data.matrix), data.matrix.indices
-    on_axis = columns if axis == "items" else rows
-    known = positions[on_axis] >= 0
+        check_id_types(wanted, index)
+    else:
+        try:
+            index.refuse_unknown(wanted, positions)
+        except ValueError as error:
+            raise ValueError(
+                f'{error}. To leave out what the model does not know, pass unknown="skip"'
+            ) from None
+    columns = positions[places]
+    known = columns >= 0
     if not known.all():
-        unknown = np.unique(on_axis[~known])
+        left_out = [wanted[place] for place in np.unique(places[~known])]
         warnings.warn(
             f"{np.count_nonzero(~known)} of {len(known)} interactions are left out: they are with "
-            f"{len(unknown)} {axis} that the model does not have, such as "
-            f"{ids[unknown[:1]].tolist()[0]!r}",
+            f"{len(set(left_out))} {index.axis} that the model does not have, such as "
+            f"{object_array(left_out[:1]).tolist()[0]!r}",
             stacklevel=5,
         )
-    shape = list(data.matrix.shape)
-    shape[0 if axis == "users" else 1] = len(own)
-    placed = positions[on_axis[known]]
-    entries = (placed, columns[known]) if axis == "users" else (rows[known], placed)
-    return sparse.csr_matrix((data.matrix.data[known], entries), shape=tuple(shape))
+    kept = values[known], (rows[known], columns[known])
+    return as_csr(sparse.csr_matrix(kept, shape=shape), allow_empty=True)
+
+
+def _index(state: Factors, axis: Axis) -> IdIndex:
+    prepared = state.prepared
+    return (prepared.user_ids if axis == "users" else prepared.item_ids).index
 
 
 def _check_known(data: Interactions, state: Factors, axis: Axis) -> None:
     """Raise a ValueError for an id of the data that the model does not have."""
     own, ids = getattr(state, axis), getattr(data, axis)
     if not same_ids(own, ids):
-        prepared = state.prepared
-        index = (prepared.user_ids if axis == "users" else prepared.item_ids).index
-        index.find(ids)
+        _index(state, axis).find(ids)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
-from wrmf.model.axes import on_item_axis
+from wrmf.model.axes import rows_on_item_axis
 from wrmf.model.fold_in import FoldIn
 from wrmf.numerics.objective import observed_scores
 from wrmf.numerics.ranked import Ranked, ndcg
@@ -94,7 +94,7 @@ class Estimator(FoldIn):
         >>> wrmf.WRMF(factors=2, random_state=0).fit(likes[:4]).score(likes[4:])
         1.0
         """
-        rows = on_item_axis(X, self.state)
+        _, rows = rows_on_item_axis(X, self.state)
         known, held_out = hold_out_part(rows)
         tested = np.diff(held_out.indptr) > 0
         if not tested.any():

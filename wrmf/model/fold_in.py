@@ -8,9 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 from scipy import sparse
 
-from wrmf.data.inputs import as_data
-from wrmf.data.interactions import Interactions
-from wrmf.model.axes import on_item_axis, on_user_axis
+from wrmf.model.axes import on_user_axis, rows_on_item_axis
 from wrmf.model.filters import ItemFilter
 from wrmf.model.limits import check_regularization, check_weights
 from wrmf.model.lists import ranked_items
@@ -139,7 +137,7 @@ class FoldIn(Parametrized, Recommender):
         >>> np.array_equal(model.fold_in_users(likes[:2]), model.user_factors[:2])
         True
         """
-        rows = on_item_axis(data, self.state, unknown)
+        _, rows = rows_on_item_axis(data, self.state, unknown)
         return _fold_in(rows, self.state.prepared.items, self.fitted_params(), 0)
 
     def fold_in_items(self, data: Any, unknown: str = "raise") -> np.ndarray:
@@ -208,9 +206,7 @@ class FoldIn(Parametrized, Recommender):
         array([[5]])
         """
         state = self.state
-        data = as_data(interactions)
-        matrix = on_item_axis(data, state, unknown)
-        users = data.users if isinstance(data, Interactions) else np.arange(matrix.shape[0])
+        users, matrix = rows_on_item_axis(interactions, state, unknown)
         popular = Fallback(fallback=fallback).popular(np.ones(len(users), dtype=bool))
         factors = _fold_in(matrix, state.prepared.items, self.fitted_params(), 0)
         seen = ItemLists.of(matrix)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +11,7 @@ from scipy import sparse
 
 from wrmf.data.axes import AxisMap, map_axis
 from wrmf.data.checks import as_csr
+from wrmf.data.id_index import IdIndex
 from wrmf.data.inputs import as_data
 from wrmf.data.interactions import Interactions, entry_rows, object_array, same_ids
 from wrmf.model.saved_ids import check_ids
@@ -59,8 +61,8 @@ class GrownAxes:
         data = as_data(data)
         if not isinstance(data, Interactions):
             return cls._of_matrix(as_csr(data, allow_empty=True), state)
-        check_id_types(data.users, state.users, "users")
-        check_id_types(data.items, state.items, "items")
+        check_id_types(data.users, state.prepared.user_ids.index)
+        check_id_types(data.items, state.prepared.item_ids.index)
         users = map_axis(data.users, state.users, "extend", "users")
         items = map_axis(data.items, state.items, "extend", "items")
         check_ids(users.ids[len(state.users) :], "user")
@@ -102,21 +104,21 @@ def are_positions(ids: np.ndarray) -> bool:
     return same_ids(ids, np.arange(len(ids)))
 
 
-def check_id_types(ids: np.ndarray, known: np.ndarray, axis: str) -> None:
+def check_id_types(ids: np.ndarray | Sequence[Any], known: IdIndex) -> None:
     """Raise a TypeError for an id of a type that none of the known ids has.
 
     7, "7" and True may be meant as one id, but would be three.
     """
-    if ids.dtype == known.dtype == np.int64 or not len(ids):
-        return
-    types = {int} if known.dtype == np.int64 else set(map(type, known.tolist()))
-    for value in ids.tolist():
-        if type(value) not in types:
-            names = " or ".join(sorted(kind.__name__ for kind in types))
+    if isinstance(ids, np.ndarray):
+        # Whole numbers are of one type.
+        ids = ids[:1].tolist() if ids.dtype == np.int64 else ids.tolist()
+    for value in ids:
+        if type(value) not in known.types:
+            names = " or ".join(sorted(kind.__name__ for kind in known.types))
             raise TypeError(
-                f"the data names {axis} by {type(value).__name__}, such as {value!r}, the model by "
-                f"{names}, such as {known.tolist()[0]!r}: read both as the same type, a text file "
-                'with like=model, unknown="extend"'
+                f"the data names {known.axis} by {type(value).__name__}, such as {value!r}, the "
+                f"model by {names}, such as {known.ids[:1].tolist()[0]!r}: read both as the same "
+                'type, a text file with like=model, unknown="extend"'
             )
 
 

@@ -89,8 +89,8 @@ def warm_factors(
     TypeError, ValueError
         For ids of another type than those of ``start``, and if no id is the same.
     """
-    check_id_types(data.users, start.users, "users")
-    check_id_types(data.items, start.items, "items")
+    check_id_types(data.users, start.prepared.user_ids.index)
+    check_id_types(data.items, start.prepared.item_ids.index)
     users, items = initial_factors(data.shape, params, generator)
     of_users = map_axis(data.users, start.users, "drop", "users").positions
     of_items = map_axis(data.items, start.items, "drop", "items").positions
