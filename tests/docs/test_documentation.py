@@ -7,7 +7,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "benchmarks" / "README.md"])
+PAGES = sorted(
+    [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/*.md"),
+        *ROOT.glob("examples/*/*.md"),
+        ROOT / "benchmarks" / "README.md",
+    ]
+)
 # The target of a Markdown link, without the part after "#".
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 BENCHMARK_COMMAND = re.compile(r"python -m (benchmarks[\w.]*)")
