@@ -68,7 +68,7 @@ FUNCTIONS = {
     "WRMF.predict": "self users items",
     "WRMF.explain": "self user item n",
     "WRMF.prepare": "self requests",
-    "WRMF.save": "self path train dtype",
+    "WRMF.save": "self path train dtype codes",
     "WRMF.export": "self kind path n_users",
     "WRMF.recommend_to": "self path users n",
     "WRMF.transform": "self X",

@@ -210,8 +210,18 @@ def test_the_file_format_is_unchanged(model, tmp_path):
         "train.data": "F32",
         "users.bytes": "U8",
         "items.json": "U8",
+        "item_codes.bars": "F64",
+        "item_codes.cosine_scales": "F32",
+        "item_codes.cosine_slack": "F64",
+        "item_codes.lengths": "F32",
+        "item_codes.norms": "F64",
+        "item_codes.order": "I32",
+        "item_codes.score_scales": "F32",
+        "item_codes.score_slack": "F64",
+        "item_codes.words": "I32",
     }
     assert set(description) == {
+        "codes",
         "params",
         "changed_params",
         "iterations_done",

@@ -12,7 +12,7 @@ from scipy import sparse
 import wrmf
 from wrmf import _ranking
 from wrmf.numerics import ranking, tiles
-from wrmf.numerics.codes import Codes
+from wrmf.numerics.codes import CodeArrays, Codes
 from wrmf.numerics.isa import ISAS
 from wrmf.numerics.item_lists import ItemLists
 from wrmf.numerics.objective import observed_scores
@@ -84,7 +84,7 @@ def test_lists_of_each_users_own_items_equal_the_plain_order_of_exact_scores(dra
 
 
 def codes_of(y):
-    return Codes.of(SortedItems.of(y), ranking.row_lengths(y))
+    return Codes.of(y, CodeArrays.of(SortedItems.of(y), ranking.row_lengths(y)))
 
 
 @pytest.mark.parametrize("isa", ISAS)

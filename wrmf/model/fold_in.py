@@ -77,8 +77,9 @@ class FoldIn(Parametrized, Recommender):
         take about 34 bytes for each id that is not its position, "fallback" 16 bytes an item, and
         the others some megabytes at most. ``prepared_bytes`` has the sum.
 
-        Training and assigned factors throw away what depends on them; ids are kept. Nothing of it
-        is saved, copied or pickled. Any number of threads may ask at the same time.
+        Training and assigned factors throw away what depends on them; ids are kept. Files have what
+        "recommend" and "similar_items" need, and processes that map a file share it. Nothing else
+        is saved, and nothing is copied or pickled. Any number of threads may ask at the same time.
 
         Examples
         --------

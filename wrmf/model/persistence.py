@@ -20,6 +20,7 @@ from typing import IO, Any
 import numpy as np
 
 from wrmf.files import replacing
+from wrmf.model.saved_codes import LAYOUT, codes_from_arrays, codes_to_arrays
 from wrmf.model.saved_ids import ids_from_arrays, ids_to_arrays, names_from_arrays, names_to_arrays
 from wrmf.model.saved_item_weights import (
     item_weights_from_file,
@@ -56,16 +57,22 @@ class SaveOptions:
         Whether to save the training matrix; "seen" saves only its pairs, without counts.
     dtype : {"float16"} or None
         The precision of factors in the file; by default that of the model.
+    codes : bool
+        Whether to save the rounded factors of items that requests scan. They are those of the
+        model's factors, so a file of float16 factors has none.
     """
 
     train: bool | str = True
     dtype: Any = None
+    codes: bool = True
 
     def __post_init__(self) -> None:
         if not isinstance(self.train, (bool, str)) or self.train not in TRAIN:
             raise ValueError(f"train must be one of {TRAIN}, got {self.train!r}")
         if self.dtype is not None and self.dtype not in (HALF, np.float16):
             raise ValueError(f"dtype must be None or {HALF!r}, got {self.dtype!r}")
+        if not isinstance(self.codes, bool):
+            raise TypeError(f"codes must be True or False, got {self.codes!r}")
 
     def stored(self, factors: np.ndarray, side: str) -> np.ndarray:
         """Return factors in the precision of the file."""
@@ -116,6 +123,9 @@ def encode(params: Mapping[str, Any], factors: Factors, options: SaveOptions) ->
         "dtype": factors.dtype.name,
         **item_weights_to_json(factors),
     }
+    codes = codes_to_arrays(factors) if options.codes and options.dtype is None else {}
+    if codes:
+        header["codes"] = LAYOUT
     arrays = {
         "item_factors": options.stored(factors.item_factors, "item"),
         "user_factors": options.stored(factors.user_factors, "user"),
@@ -124,6 +134,7 @@ def encode(params: Mapping[str, Any], factors: Factors, options: SaveOptions) ->
         **names_to_arrays("item_names", factors.item_names),
         **_train_arrays(factors, options.train),
         **item_weights_to_arrays(factors.item_weights),
+        **codes,
     }
     texts = {"format": FORMAT, "version": str(VERSION), "model": json.dumps(header)}
     return Tensors(arrays, texts)
@@ -168,6 +179,8 @@ def decode(content: Tensors, *, lazy: bool, verify: bool) -> tuple[dict[str, Any
     set_spread(factors, header)
     if verify:
         factors.check_finite()
+    if header.get("codes") == LAYOUT:
+        codes_from_arrays(factors, arrays, verify=verify)
     return params_from_json(header["changed_params"]), factors
 
 

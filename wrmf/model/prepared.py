@@ -19,7 +19,7 @@ from wrmf.data.id_index import IdIndex, object_array
 from wrmf.model.members import member_blocks
 from wrmf.model.names import NameIndex
 from wrmf.model.parameters import Parameters
-from wrmf.numerics.codes import Codes
+from wrmf.numerics.codes import CodeArrays, Codes
 from wrmf.numerics.fold_in import FoldInSystem
 from wrmf.numerics.isa import isa_number
 from wrmf.numerics.item_terms import WeightRows
@@ -204,12 +204,35 @@ class AxisFactors(Parts):
     @part
     def codes(self) -> Codes:
         """The rows rounded to bytes, for requests of few users."""
-        return Codes.of(self.by_norm, self.lengths, kernel_threads())
+        return Codes.of(self.factors, self.code_arrays())
 
     @part
     def by_norm(self) -> SortedItems:
         """The rows in decreasing order of norm."""
         return SortedItems.of(self.factors)
+
+    def code_arrays(self) -> CodeArrays:
+        """Return the arrays of ``codes``, those that are kept or new ones."""
+        kept: Codes | None = vars(self).get("codes")
+        if kept is not None:
+            return kept.arrays
+        return CodeArrays.of(self.by_norm, self.lengths, kernel_threads())
+
+    def restore_codes(self, arrays: CodeArrays) -> None:
+        """Take the arrays of ``codes`` from a file that has them.
+
+        Raises
+        ------
+        ValueError
+            If they cannot be those of the factors.
+        """
+        arrays.check(self.factors)
+        parts: dict[str, Any] = {
+            "codes": Codes.of(self.factors, arrays),
+            "by_norm": arrays.sorted_items(self.factors),
+            "lengths": arrays.lengths,
+        }
+        vars(self).update(parts)
 
 
 class Train(Parts):
