@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -173,17 +174,23 @@ class Histories:
                 raise ValueError(f"the history of {user!r} holds a null id")
             items.extend(listed)
             lengths.append(len(listed))
-        users = list(histories)
-        # Keys are distinct; those that are all texts need no further checks.
-        texts = all(type(user) is str for user in users)
-        return cls(
-            object_array(users) if texts else as_ids(users, None, "users"), lengths, items, counts
-        )
+        return cls(_as_users(list(histories)), lengths, items, counts)
 
     @property
     def entry_users(self) -> np.ndarray:
         """The position of the user of each entry."""
         return np.repeat(np.arange(len(self.users)), self.lengths)
+
+
+def _as_users(keys: list[Any]) -> np.ndarray:
+    """Return the keys of a mapping as ids; those of one plain type need no further checks."""
+    kinds = set(map(type, keys))
+    if kinds == {str}:
+        return object_array(keys)
+    if kinds == {int}:
+        with contextlib.suppress(OverflowError):
+            return np.array(keys, dtype=np.int64)
+    return as_ids(keys, None, "users")
 
 
 def _is_null(value: Any) -> bool:
