@@ -107,6 +107,36 @@ def test_fit_recommend_and_similar(likes, tmp_path, capsys):
     assert capsys.readouterr().out.count(fitted.items[5]) == 4
 
 
+def test_update_reads_ids_as_the_model_has_them_and_saves(numbered_model, tmp_path, capsys):
+    new, out = tmp_path / "new.csv", tmp_path / "out.wrmf"
+    new.write_text("user,item\n2,7\n99,7\n99,123\n")
+    before = wrmf.load(numbered_model)
+    assert main(["update", numbered_model, str(new), "--out", str(out), "--threads", "1"]) == 0
+    assert "New users: 1\nNew items: 1\n" in capsys.readouterr().out
+    data = wrmf.read_interactions(new, like=before, unknown="extend")
+    updated, expected = wrmf.load(out), wrmf.load(numbered_model).update(data)
+    assert updated.users.tolist() == [*before.users.tolist(), 99]
+    assert (updated.user_factors == expected.user_factors).all()
+    assert updated.num_threads == before.num_threads
+    assert wrmf.load(numbered_model).users.tolist() == before.users.tolist()
+    assert main(["update", numbered_model, str(new), "--how", "replace"]) == 0
+    assert 99 in wrmf.load(numbered_model).users
+
+
+def test_an_update_without_training_data_says_what_is_missing(numbered_model, tmp_path, capsys):
+    wrmf.load(numbered_model).save(tmp_path / "m", train=False)
+    (tmp_path / "new.csv").write_text("user,item\n2,7\n")
+    assert main(["update", str(tmp_path / "m"), str(tmp_path / "new.csv")]) == 1
+    assert "saved with train=True" in capsys.readouterr().err
+
+
+def test_export_writes_arrays_and_says_what(numbered_model, tmp_path, capsys):
+    path = tmp_path / "items.npz"
+    assert main(["export", numbered_model, "npz", str(path)]) == 0
+    assert capsys.readouterr().out.startswith("npz: 3 items × 2 factors in ")
+    assert path.exists()
+
+
 @pytest.mark.parametrize("name", ["recs.parquet", "recs.jsonl", "recs.tsv", "recs.csv.gz"])
 def test_recommend_writes_what_the_ending_says(numbered_model, tmp_path, name):
     out = tmp_path / name

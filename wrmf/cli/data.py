@@ -18,6 +18,7 @@ from wrmf.data.formats.sources import FORMATS
 from wrmf.data.interactions import Interactions
 from wrmf.data.reading import read_interactions
 from wrmf.datasets import DATASETS
+from wrmf.model.wrmf import WRMF
 
 __all__ = ["add_data_options", "load_data", "load_like"]
 
@@ -55,9 +56,10 @@ def add_data_options(command: argparse.ArgumentParser) -> None:
     )
 
 
-def load_data(options: argparse.Namespace) -> Interactions:
+def load_data(options: argparse.Namespace, like: WRMF | None = None) -> Interactions:
     """Return the interactions that the options of :func:`add_data_options` name.
 
+    Ids are read as those of the model ``like``, unless the options name another; new ids are kept.
     A summary of the rows that were read and dropped is printed to standard error.
     """
     name = options.data[0] if len(options.data) == 1 else ""
@@ -66,7 +68,10 @@ def load_data(options: argparse.Namespace) -> Interactions:
         data = DATASETS[name].load(random_state=options.seed)
     else:
         source = options.data[0] if len(options.data) == 1 else options.data
-        data = read_interactions(source, **_arguments(options))
+        arguments = _arguments(options)
+        if like is not None:
+            arguments = {"like": like, "unknown": "extend", **arguments}
+        data = read_interactions(source, **arguments)
     print(data.summary(), file=sys.stderr)
     if options.names is not None:
         data = data.with_names(_read_names(data, options))

@@ -10,11 +10,13 @@ from collections.abc import Sequence
 from wrmf.cli.datasets import DATASETS_VERB
 from wrmf.cli.demo import DEMO
 from wrmf.cli.evaluate import EVALUATE
+from wrmf.cli.export import EXPORT
 from wrmf.cli.fit import FIT
 from wrmf.cli.messages import translate
 from wrmf.cli.recommend import RECOMMEND, SIMILAR
 from wrmf.cli.report import REPORT
 from wrmf.cli.search import SEARCH
+from wrmf.cli.update import UPDATE
 from wrmf.cli.verb import HelpFormatter, Verb
 from wrmf.versions import __version__
 
@@ -25,9 +27,11 @@ VERBS: tuple[Verb, ...] = (
     DEMO,
     SEARCH,
     FIT,
+    UPDATE,
     RECOMMEND,
     SIMILAR,
     EVALUATE,
+    EXPORT,
     REPORT,
     DATASETS_VERB,
 )
