@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+import wrmf
 from wrmf import Interactions
 
 
@@ -118,3 +119,18 @@ def test_copies_and_pickles_leave_the_prepared_state_behind(model):
         assert answers(again) == answers(model)
     assert copy.copy(model).state.prepared is model.state.prepared
     assert replace(model.state, params=None).prepared.items is model.state.prepared.items
+
+
+def test_a_model_without_training_data_prepares_all_but_what_is_popular(likes, small, tmp_path):
+    small().fit(likes).save(tmp_path / "m", train=False)
+    model = wrmf.load(tmp_path / "m").prepare()
+    assert model.recommend(0, exclude_seen=False).counts.all()
+    with pytest.raises(ValueError, match="without its training data: no item is known to be pop"):
+        model.prepare("fallback")
+
+
+def test_a_single_kind_of_request_is_prepared_for(likes, small):
+    model = small().fit(likes).prepare("similar_items")
+    assert set(vars(model.state.prepared.items)) >= {"codes"}
+    with pytest.raises(ValueError, match="got 'similar'"):
+        model.prepare("similar")

@@ -47,7 +47,7 @@ class FoldIn(Parametrized, Recommender):
             state.prepared.parameters = self.num_threads, params
         return params
 
-    def prepare(self: Model, requests: Iterable[str] | None = None) -> Model:
+    def prepare(self: Model, requests: str | Iterable[str] | None = None) -> Model:
         """Compute what single requests need, before the first of them comes.
 
         Without this call each part is computed by the first request that needs it. A service that
@@ -56,10 +56,11 @@ class FoldIn(Parametrized, Recommender):
 
         Parameters
         ----------
-        requests : iterable of str, optional
+        requests : str or iterable of str, optional
             The kinds of requests to prepare for: "ids", "recommend", "similar_items",
             "similar_users", "fold_in_users", "fold_in_items", "explain" and "fallback". By default
-            all but "similar_users" and "fold_in_items".
+            all but "similar_users" and "fold_in_items", and without "fallback" if the model was
+            saved without its training data, which tells what is popular.
 
         Returns
         -------
@@ -68,7 +69,8 @@ class FoldIn(Parametrized, Recommender):
         Raises
         ------
         ValueError
-            For another kind of request, and for factors that are not finite.
+            For another kind of request, for "fallback" without training data, and for factors that
+            are not finite.
 
         Notes
         -----
@@ -90,12 +92,18 @@ class FoldIn(Parametrized, Recommender):
         True
         """
         state, params = self.state, self.fitted_params()
-        chosen = DEFAULT_REQUESTS if requests is None else list(requests)
+        if requests is None:
+            has_train = state.train_matrix is not None
+            chosen = [name for name in DEFAULT_REQUESTS if has_train or name != "fallback"]
+        else:
+            chosen = [requests] if isinstance(requests, str) else list(requests)
         for request in chosen:
             if request not in REQUESTS:
                 raise ValueError(
                     f"requests must be of {', '.join(map(repr, REQUESTS))}, got {request!r}"
                 )
+        if "fallback" in chosen:
+            state.train_pairs("no item is known to be popular, so do not prepare for a fallback")
         for request in chosen:
             state.prepared.compute(request)
         for side, request in enumerate(("fold_in_users", "fold_in_items")):
