@@ -130,6 +130,13 @@ def test_an_update_without_training_data_says_what_is_missing(numbered_model, tm
     assert "saved with train=True" in capsys.readouterr().err
 
 
+def test_an_unknown_user_is_an_error_that_names_the_option(numbered_model, capsys):
+    assert main(["recommend", numbered_model, "nine"]) == 1
+    assert "pass --unknown popular or skip" in capsys.readouterr().err
+    assert main(["recommend", numbered_model, "nine", "--unknown", "popular", "-n", "1"]) == 0
+    assert "nine" in capsys.readouterr().out
+
+
 def test_export_writes_arrays_and_says_what(numbered_model, tmp_path, capsys):
     path = tmp_path / "items.npz"
     assert main(["export", numbered_model, "npz", str(path)]) == 0

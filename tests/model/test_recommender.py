@@ -223,3 +223,8 @@ def test_bad_arguments_are_explained(checkerboard, small):
         model.similar_items([-1])
     with pytest.raises(ValueError, match="must pair up"):
         model.predict([0, 1], [0, 1, 2])
+
+
+def test_an_unknown_user_is_an_error_that_says_what_to_type(likes, small):
+    with pytest.raises(ValueError, match=r'unknown id among users: -5.*pass unknown="popular"'):
+        small().fit(likes).recommend([-5])

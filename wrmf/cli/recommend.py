@@ -36,6 +36,13 @@ def add_recommend_options(command: argparse.ArgumentParser) -> None:
         help="popular: users without interactions get the items that most users have; by default "
         "they get none",
     )
+    command.add_argument(
+        "--unknown",
+        choices=("raise", "skip", "popular"),
+        default="raise",
+        help="what to do with ids that are no user of the model: raise an error, give an empty "
+        "list, or the items that most users have",
+    )
     add_table_option(command.add_argument)
 
 
@@ -43,7 +50,10 @@ def run_recommend(options: argparse.Namespace) -> None:
     """Write a table of users, items, ranks and scores."""
     model = load(options.model)
     users = parse_ids(options.user_ids, model.users) if options.user_ids else None
-    arguments: dict[str, Any] = {"exclude_seen": not options.keep_seen}
+    arguments: dict[str, Any] = {
+        "exclude_seen": not options.keep_seen,
+        "unknown": options.unknown,
+    }
     if options.fallback is not None:
         arguments["fallback"] = options.fallback
     if options.out is None or options.out.suffix[1:] not in FORMATS:

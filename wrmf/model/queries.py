@@ -97,7 +97,13 @@ def users_query(state: Factors, users: Any, exclude_seen: bool, fallback: Fallba
         known, history = np.ones(len(ids), dtype=bool), known_histories(state, None)
     else:
         if fallback.unknown == "raise":
-            rows = state.find_users(users)
+            try:
+                rows = state.find_users(users)
+            except ValueError as error:
+                raise ValueError(
+                    f'{error}: pass unknown="popular" or "skip"; recommend_new takes histories of '
+                    "other users"
+                ) from None
             ids = state.users[rows]
         else:
             ids, rows = state.locate_users(users)
