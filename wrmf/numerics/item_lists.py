@@ -79,6 +79,11 @@ class ItemLists(NamedTuple):
         """The length of each list."""
         return np.diff(self.indptr)
 
+    @property
+    def nbytes(self) -> int:
+        """The size of the arrays in bytes."""
+        return self.indptr.nbytes + self.indices.nbytes
+
     def _keys(self) -> np.ndarray:
         """Return one number for each pair of a user and an item, in increasing order."""
         users = np.repeat(np.arange(len(self.indptr) - 1, dtype=np.int64), self.counts)
@@ -93,7 +98,7 @@ class ItemLists(NamedTuple):
         """Return the lists of some users."""
         if len(users) == len(self.indptr) - 1 and bool((users[:-1] < users[1:]).all()):
             return self
-        counts = self.counts[users]
+        counts = self.indptr[users + 1] - self.indptr[users]
         indptr = np.concatenate(([0], np.cumsum(counts))).astype(np.int64, copy=False)
         places = np.arange(indptr[-1]) + np.repeat(self.indptr[users] - indptr[:-1], counts)
         return ItemLists(indptr, self.indices[places])
@@ -114,6 +119,24 @@ class ItemLists(NamedTuple):
         keys, others = self._keys(), other._keys()
         places = np.minimum(np.searchsorted(others, keys), len(others) - 1)
         return self._of_keys(keys[others[places] != keys], len(self.indptr) - 1)
+
+    def narrowed(
+        self, applies: np.ndarray, other: ItemLists, other_applies: np.ndarray
+    ) -> ItemLists:
+        """Return the items in both lists of a user; of a user with one list only, that one.
+
+        Parameters
+        ----------
+        applies, other_applies : bool (m,)
+            Whether a user has a list in ``self`` and in ``other``.
+        """
+        keys, others = self._keys(), other._keys()
+        own = keys[~other_applies[keys >> 32]]
+        of_other = others[~applies[others >> 32]]
+        both = np.intersect1d(keys, others, assume_unique=True)
+        return self._of_keys(
+            sorted_distinct(np.concatenate([own, of_other, both])), len(self.indptr) - 1
+        )
 
     def within(self, allowed: np.ndarray | None) -> ItemLists:
         """Return the items of which ``allowed`` is True."""
