@@ -200,14 +200,14 @@ def test_item_similarity_refuses_results_larger_than_max_bytes(likes, small):
         model.item_similarity(max_bytes=1000)
 
 
-def test_a_boolean_mask_is_not_taken_for_ids(checkerboard, small):
+def test_a_list_of_booleans_is_not_taken_for_ids(checkerboard, small):
     model = small(factors=2).fit(checkerboard)
-    mask = np.arange(10) > 4
+    mask = (np.arange(10) > 4).tolist()
     for options in ({"exclude": mask}, {"items": mask}, {"exclude": {0: mask}}):
         with pytest.raises(TypeError, match=r"got booleans: pass model.items\[mask\]"):
             model.recommend([0], **options)
     with pytest.raises(TypeError, match=r"users must be ids, got booleans"):
-        model.recommend(mask[:8])
+        model.recommend(np.array(mask[:8]))
 
 
 def test_bad_arguments_are_explained(checkerboard, small):

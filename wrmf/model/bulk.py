@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,16 +12,16 @@ from wrmf.data.checks import as_positive_int, is_integer
 from wrmf.data.id_index import object_array
 from wrmf.files import replacing
 from wrmf.model.estimator import Estimator
-from wrmf.model.filters import ItemFilter
 from wrmf.model.list_files import Axes, writer_for
+from wrmf.model.list_options import ListOptions
+from wrmf.model.lists import ranked_items
+from wrmf.model.queries import users_query
 from wrmf.model.state import Factors
 
 __all__ = ["BulkRecommender", "Written"]
 
 # The largest number of users, and of listed items, of a block.
 BLOCK_USERS, BLOCK_ITEMS = 2**16, 2**20
-# Filters that may be mappings from users to what applies to them.
-PER_USER = ("exclude", "items")
 
 
 class Written(NamedTuple):
@@ -98,10 +97,11 @@ class BulkRecommender(Estimator):
         """
         state, n = self.state, as_positive_int(n, "n")
         writer = writer_for(path, format)
+        options = ListOptions(**filters)
         asked = np.asarray(state.users) if users is None else _as_array(users, state)
-        ItemFilter(*(filters.get(name) for name in PER_USER)).check_users(asked)
         # An error of the arguments is raised before the file is made.
-        self.recommend(asked[:0], n, **_filters_of(asked[:0], filters))
+        users_query(state, asked[:0], options.exclude_seen, options.of_unknown)
+        rules = options.resolve(state, self._item_table, asked, few=False)
         size = max(1, min(BLOCK_USERS, BLOCK_ITEMS // min(n, len(state.items))))
         disable = None if progress is None else not progress
         n_rows = n_empty = 0
@@ -112,8 +112,9 @@ class BulkRecommender(Estimator):
         ):
             # At least one block, so that a file without rows has the names of its columns.
             for start in range(0, max(1, len(asked)), size):
-                block = asked[start : start + size]
-                lists = self.recommend(block, n, **_filters_of(block, filters))
+                rows = np.arange(start, min(start + size, len(asked)))
+                query = users_query(state, asked[rows], options.exclude_seen, options.of_unknown)
+                lists = ranked_items(state, query, n, rules.at(rows), self.num_threads)
                 frame = lists.to_frame("pandas")
                 write(frame)
                 n_rows += len(frame)
@@ -127,14 +128,3 @@ def _as_array(users: Any, state: Factors) -> np.ndarray:
     listed = state.prepared.user_ids.index.listed(users)
     whole = state.users.dtype != object and all(map(is_integer, listed))
     return np.array(listed, dtype=np.int64) if whole else object_array(listed)
-
-
-def _filters_of(users: np.ndarray, filters: dict[str, Any]) -> dict[str, Any]:
-    """Return the filters that apply to some users: mappings name no others."""
-    ids = users.tolist()
-    return {
-        name: {user: value[user] for user in ids if user in value}
-        if name in PER_USER and isinstance(value, Mapping)
-        else value
-        for name, value in filters.items()
-    }

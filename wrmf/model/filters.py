@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from wrmf.model.queries import Query
-from wrmf.model.state import Factors
-from wrmf.numerics.item_lists import ItemLists, sorted_distinct
+from wrmf.model.filter_forms import Lookup, OwnLists, select, split_filters
+from wrmf.model.item_table import ItemTable
+from wrmf.numerics.item_lists import ItemLists
 
 __all__ = ["Choice", "ItemFilter"]
+
+# In a call for few users, a mask that allows at most one of SPARSE items is a list.
+SPARSE = 16
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,15 @@ class Choice:
         listed = None if self.listed is None else self.listed.at(rows)
         return Choice(self.allowed, self.blocked.at(rows), listed, self.has_list[rows])
 
+    def without(self, blocked: ItemLists | None) -> Choice:
+        """Return the choice without further items of each user."""
+        return self if blocked is None else replace(self, blocked=blocked.union(self.blocked))
+
+    def within(self, allowed: np.ndarray) -> Choice:
+        """Return the choice of only those items of which ``allowed`` is True."""
+        kept = allowed if self.allowed is None else self.allowed & allowed
+        return replace(self, allowed=kept)
+
     def lists(self) -> ItemLists:
         """Return what is left of the lists of users who have one."""
         listed = self.listed
@@ -53,16 +65,24 @@ class ItemFilter:
 
     Attributes
     ----------
-    exclude, items : ids, or mapping of user id to ids, or None
-        ``exclude`` are items never to recommend; ``items`` are the only ones to choose from. Ids
-        apply to all users, a mapping only to the users that it names.
+    exclude, items : a filter, or a list of filters, or None
+        ``exclude`` are items never to recommend; ``items`` are the only ones to choose from. A
+        filter is ids or a mask of all users, or a mapping of user id to ids or a mask, or a matrix
+        users × items.
+    where : a condition on ``table``, or None
+    table : ItemTable, or None
+    names : (str, str)
+        What error messages call ``exclude`` and ``items``.
     """
 
     exclude: Any = None
     items: Any = None
+    where: Any = None
+    table: ItemTable | None = None
+    names: tuple[str, str] = ("exclude", "items")
 
-    def resolve(self, state: Factors, query: Query, few: bool) -> Choice:
-        """Return the choice of the users of a query.
+    def resolve(self, lookup: Lookup, users: np.ndarray, few: bool) -> Choice:
+        """Return the choice of some users.
 
         ``few`` tells that the cost of a mask over all items would matter. Items that no user may
         get are then blocked for each user, and a list for all users is a list of each user.
@@ -70,43 +90,37 @@ class ItemFilter:
         Raises
         ------
         TypeError, ValueError
-            For unknown items, and a mapping that names a user who is not in the query.
+            For unknown items, and a mapping that names a user who is not among ``users``.
         """
-        m = len(query.users)
-        blocked = ItemLists.none(m) if query.seen is None else query.seen
-        if self.exclude is None and self.items is None:
-            return Choice(None, blocked, None, np.zeros(m, dtype=bool))
-        self.check_users(query.users)
-        allowed, listed, has_list = None, None, np.zeros(m, dtype=bool)
-        if isinstance(self.items, Mapping):
-            listed, has_list = _per_user(state, query.users, self.items)
-        elif self.items is not None:
-            chosen = sorted_distinct(state.find_items(self.items))
-            if few:
-                listed, has_list = ItemLists.same(chosen, m), np.ones(m, dtype=bool)
-            else:
-                allowed = np.zeros(len(state.items), dtype=bool)
-                allowed[chosen] = True
-        if isinstance(self.exclude, Mapping):
-            blocked = blocked.union(_per_user(state, query.users, self.exclude)[0])
-        elif self.exclude is not None:
-            excluded = sorted_distinct(state.find_items(self.exclude))
-            if few:
-                blocked = blocked.union(ItemLists.same(excluded, m))
-            else:
-                allowed = np.ones(len(state.items), dtype=bool) if allowed is None else allowed
-                allowed[excluded] = False
-        return Choice(allowed, blocked, listed, has_list)
+        m = len(users)
+        choice = Choice(None, ItemLists.none(m), None, np.zeros(m, dtype=bool))
+        chosen, left_out = split_filters(self.items), split_filters(self.exclude)
+        if not chosen and not left_out and self.where is None:
+            return choice
+        self._check_users(users, left_out, chosen)
+        resolved = [select(value, self.names[1], lookup, users) for value in chosen]
+        if self.where is not None:
+            if self.table is None:
+                raise ValueError(
+                    "where is a condition on a table of items: assign one to model.item_table, or "
+                    "pass a mask over model.items as items="
+                )
+            resolved.append(self.table.mask(self.where, lookup.axis))
+        choice = _chosen(choice, resolved, few, len(lookup.axis.ids))
+        excluded = [select(value, self.names[0], lookup, users) for value in left_out]
+        return _left(choice, excluded, few, len(lookup.axis.ids))
 
-    def check_users(self, users: np.ndarray) -> None:
+    def _check_users(self, users: np.ndarray, left_out: list[Any], chosen: list[Any]) -> None:
         """Raise a ValueError if a mapping names a user who is not among ``users``."""
-        if not any(isinstance(lists, Mapping) for lists in (self.exclude, self.items)):
-            return
-        asked = set(users.tolist())
-        for name, lists in (("exclude", self.exclude), ("items", self.items)):
-            others = (
-                [user for user in lists if user not in asked] if isinstance(lists, Mapping) else []
-            )
+        named = [
+            (name, value)
+            for name, values in zip(self.names, (left_out, chosen), strict=True)
+            for value in values
+            if isinstance(value, Mapping)
+        ]
+        asked = set(users.tolist()) if named else set()
+        for name, lists in named:
+            others = [user for user in lists if user not in asked]
             if others:
                 more = f" and {len(others) - 1} more" if len(others) > 1 else ""
                 example = f", such as {users.tolist()[0]!r}" if len(users) else ""
@@ -116,20 +130,61 @@ class ItemFilter:
                 )
 
 
-def _per_user(
-    state: Factors, users: np.ndarray, lists: Mapping[Any, Any]
-) -> tuple[ItemLists, np.ndarray]:
-    """Return the items that a mapping names for each user, and whether it names the user.
+def _chosen(
+    choice: Choice, filters: list[np.ndarray | OwnLists], few: bool, n_items: int
+) -> Choice:
+    """Return a choice that is restricted to what all filters select."""
+    allowed: np.ndarray | None = None
+    positions: np.ndarray | None = None
+    listed, has_list = choice.listed, choice.has_list
+    for selected in filters:
+        if isinstance(selected, OwnLists):
+            listed, has_list = _narrowed(listed, has_list, selected)
+        elif selected.dtype == bool:
+            allowed = selected if allowed is None else allowed & selected
+        elif positions is None:
+            positions = selected
+        else:
+            positions = np.intersect1d(positions, selected, assume_unique=True)
+    if positions is not None and allowed is not None:
+        positions, allowed = positions[allowed[positions]], None
+    elif few and allowed is not None and np.count_nonzero(allowed) * SPARSE <= n_items:
+        positions, allowed = np.flatnonzero(allowed), None
+    if positions is not None and few:
+        m = len(has_list)
+        same = OwnLists(ItemLists.same(positions, m), np.ones(m, dtype=bool))
+        listed, has_list = _narrowed(listed, has_list, same)
+    elif positions is not None:
+        allowed = np.zeros(n_items, dtype=bool)
+        allowed[positions] = True
+    return replace(choice, allowed=allowed, listed=listed, has_list=has_list)
 
-    The ids of all users are looked up at once.
-    """
-    user_ids = users.tolist()
-    has_list = np.array([user in lists for user in user_ids], dtype=bool)
-    listed = state.prepared.item_ids.index.listed
-    named = [listed(lists[user_ids[row]]) for row in np.flatnonzero(has_list)]
-    owners = np.repeat(np.flatnonzero(has_list), [len(ids) for ids in named])
-    if named and all(isinstance(ids, np.ndarray) and ids.dtype.kind == "i" for ids in named):
-        positions = state.find_items(np.concatenate(named))
-    else:
-        positions = state.find_items([id_ for ids in named for id_ in ids])
-    return ItemLists.of_pairs(owners, positions, len(users)), has_list
+
+def _narrowed(
+    listed: ItemLists | None, has_list: np.ndarray, own: OwnLists
+) -> tuple[ItemLists, np.ndarray]:
+    """Return the lists of users who have to satisfy one more list."""
+    if listed is None:
+        return own.lists, own.applies
+    return listed.narrowed(has_list, own.lists, own.applies), has_list | own.applies
+
+
+def _left(choice: Choice, filters: list[np.ndarray | OwnLists], few: bool, n_items: int) -> Choice:
+    """Return a choice without anything that a filter selects."""
+    blocked, allowed = choice.blocked, choice.allowed
+    # The mask of an argument is never written to.
+    is_own = False
+    for selected in filters:
+        if isinstance(selected, OwnLists):
+            blocked = blocked.union(selected.lists)
+        elif few and selected.dtype != bool:
+            blocked = blocked.union(ItemLists.same(selected, len(choice.has_list)))
+        elif selected.dtype == bool:
+            allowed, is_own = (~selected if allowed is None else allowed & ~selected), True
+        else:
+            if not is_own:
+                allowed = np.ones(n_items, bool) if allowed is None else allowed.copy()
+                is_own = True
+            assert allowed is not None
+            allowed[selected] = False
+    return replace(choice, allowed=allowed, blocked=blocked)

@@ -9,13 +9,13 @@ import numpy as np
 from scipy import sparse
 
 from wrmf.model.axes import on_user_axis, rows_on_item_axis
-from wrmf.model.filters import ItemFilter
 from wrmf.model.limits import check_regularization, check_weights
-from wrmf.model.lists import ranked_items
+from wrmf.model.list_options import ListOptions
+from wrmf.model.lists import FEW, ranked_items
 from wrmf.model.members import joined_side
 from wrmf.model.parameters import Parameters, Parametrized, validate_parameters
 from wrmf.model.prepared import REQUESTS, AxisFactors
-from wrmf.model.queries import Fallback, Query, nothing_known
+from wrmf.model.queries import Query, nothing_known
 from wrmf.model.recommendations import Recommendations
 from wrmf.model.recommender import Recommender
 from wrmf.numerics.fold_in import fold_in, fold_in_few
@@ -23,7 +23,8 @@ from wrmf.numerics.item_lists import ItemLists
 
 __all__ = ["FoldIn"]
 
-DEFAULT_REQUESTS = [name for name in REQUESTS if name not in ("similar_users", "fold_in_items")]
+BY_REQUEST_ONLY = ("similar_users", "recommend_users", "fold_in_items")
+DEFAULT_REQUESTS = [name for name in REQUESTS if name not in BY_REQUEST_ONLY]
 
 Model = TypeVar("Model", bound="FoldIn")
 
@@ -58,9 +59,10 @@ class FoldIn(Parametrized, Recommender):
         ----------
         requests : str or iterable of str, optional
             The kinds of requests to prepare for: "ids", "recommend", "similar_items",
-            "similar_users", "fold_in_users", "fold_in_items", "explain" and "fallback". By default
-            all but "similar_users" and "fold_in_items", and without "fallback" if the model was
-            saved without its training data, which tells what is popular.
+            "similar_users", "recommend_users", "fold_in_users", "fold_in_items", "explain" and
+            "fallback". By default all but "similar_users", "recommend_users" and "fold_in_items",
+            and without "fallback" if the model was saved without its training data, which tells
+            what is popular.
 
         Returns
         -------
@@ -75,7 +77,8 @@ class FoldIn(Parametrized, Recommender):
         Notes
         -----
         With float32 factors, "recommend" and "similar_items" together take about a quarter of the
-        memory of the item factors and 25 bytes an item, "similar_users" the same for users. "ids"
+        memory of the item factors and 25 bytes an item, "similar_users" the same for users, and
+        "recommend_users" in addition 4 bytes for each pair of the training data. "ids"
         take about 34 bytes for each id that is not its position, "fallback" 16 bytes an item, and
         the others some megabytes at most. ``prepared_bytes`` has the sum.
 
@@ -194,6 +197,12 @@ class FoldIn(Parametrized, Recommender):
         items: Any = None,
         fallback: str | None = None,
         unknown: str = "raise",
+        *,
+        where: Any = None,
+        unknown_items: str = "raise",
+        min_score: float | None = None,
+        item_offset: Any = None,
+        diversify: float = 0.0,
     ) -> Recommendations:
         """Return the n items with the highest scores for users who were not in the training data.
 
@@ -205,6 +214,7 @@ class FoldIn(Parametrized, Recommender):
         n, exclude_seen, exclude, items, fallback : as in ``recommend``
             The items that a user has seen are those in ``interactions``.
         unknown : as in ``fold_in_users``
+        where, unknown_items, min_score, item_offset, diversify : as in ``recommend``
 
         Examples
         --------
@@ -216,12 +226,24 @@ class FoldIn(Parametrized, Recommender):
         """
         state = self.state
         users, matrix = rows_on_item_axis(interactions, state, unknown)
-        popular = Fallback(fallback=fallback).popular(np.ones(len(users), dtype=bool))
+        options = ListOptions(
+            exclude_seen=exclude_seen,
+            exclude=exclude,
+            items=items,
+            fallback=fallback,
+            where=where,
+            unknown_items=unknown_items,
+            min_score=min_score,
+            item_offset=item_offset,
+            diversify=diversify,
+        )
+        popular = options.of_unknown.popular(np.ones(len(users), dtype=bool))
         factors = _fold_in(matrix, state.prepared.items, self.fitted_params(), 0)
         seen = ItemLists.of(matrix)
         nothing = nothing_known(seen.counts, factors)
         query = Query(users, factors, seen if exclude_seen else None, nothing, popular, seen)
-        lists = ranked_items(state, query, n, ItemFilter(exclude, items), self.num_threads)
+        rules = options.resolve(state, self._item_table, users, len(users) <= FEW)
+        lists = ranked_items(state, query, n, rules, self.num_threads)
         return lists.described(("user", "item"), interactions)
 
 

@@ -7,7 +7,7 @@ another. Nothing here is compared, copied, pickled or saved.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any, Generic, Protocol, TypeVar, overload
 
@@ -22,9 +22,11 @@ from wrmf.model.parameters import Parameters
 from wrmf.numerics.codes import CodeArrays, Codes
 from wrmf.numerics.fold_in import FoldInSystem
 from wrmf.numerics.isa import isa_number
+from wrmf.numerics.item_lists import ItemLists
 from wrmf.numerics.item_terms import WeightRows
 from wrmf.numerics.item_weights import ItemWeights, standard_deviation
 from wrmf.numerics.objective import Objective, gram
+from wrmf.numerics.offsets import item_rows, offset_scale
 from wrmf.numerics.ranking import row_lengths
 from wrmf.numerics.threads import kernel_threads
 from wrmf.numerics.tiles import SortedItems
@@ -37,6 +39,7 @@ REQUESTS = {
     "recommend": ("items.codes",),
     "similar_items": ("items.codes",),
     "similar_users": ("users.codes",),
+    "recommend_users": ("users.codes", "train.users_of"),
     "fold_in_users": (),
     "fold_in_items": (),
     "explain": ("items.gram",),
@@ -129,14 +132,18 @@ class AxisIds(Parts):
 
         A name is taken for the id of the item with that name, unless the name is itself an id.
         """
-        if self.names is None:
-            return self.index.find(ids)
-        wanted = self.index.listed(ids)
-        positions = self.index.positions(wanted)
-        for place in np.flatnonzero(positions < 0):
-            positions[place] = self.name_index.position(wanted[place])
+        wanted, positions = self.positions(ids)
         self.index.refuse_unknown(wanted, positions)
         return positions
+
+    def positions(self, ids: Any) -> tuple[Sequence[Any] | np.ndarray, np.ndarray]:
+        """Return one or several ids or names as a sequence, and their positions; −1 if unknown."""
+        wanted = self.index.listed(ids)
+        positions = self.index.positions(wanted)
+        if self.names is not None:
+            for place in np.flatnonzero(positions < 0):
+                positions[place] = self.name_index.position(wanted[place])
+        return wanted, positions
 
     def locate(self, ids: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return ids as an array, and the position of each; −1 for an unknown id."""
@@ -160,6 +167,7 @@ class AxisFactors(Parts):
         self.factors = factors
         self._systems: dict[tuple[Objective, float, int], FoldInSystem] = {}
         self._members: dict[int, list[AxisFactors]] = {}
+        self._with_offset: tuple[np.ndarray, float, AxisFactors] | None = None
 
     def fold_in_system(
         self, objective: Objective, regularization: float, num_threads: int
@@ -183,12 +191,27 @@ class AxisFactors(Parts):
             members = self._members[n_models] = [AxisFactors(block) for block in blocks]
         return members
 
+    def with_offset(self, offset: np.ndarray, others: AxisFactors) -> tuple[AxisFactors, float]:
+        """Return factors whose scores have an offset added, and the scale that users need.
+
+        Those of the offset that was asked for last are kept. ``others`` are the factors of the
+        other axis; see :mod:`wrmf.numerics.offsets`.
+        """
+        kept = self._with_offset
+        if kept is None or not np.array_equal(kept[0], offset):
+            scale = offset_scale(others.typical_length, self.typical_length, offset)
+            rows = item_rows(self.factors, offset, scale)
+            kept = self._with_offset = offset.copy(), scale, AxisFactors(rows)
+        return kept[2], kept[1]
+
     @property
     def nbytes(self) -> int:
         """The size of the parts that have been computed so far, in bytes."""
         size = super().nbytes + sum(system.nbytes for system in list(self._systems.values()))
         for members in list(self._members.values()):
             size += sum(member.factors.nbytes + member.nbytes for member in members)
+        if (kept := self._with_offset) is not None:
+            size += kept[0].nbytes + kept[2].factors.nbytes + kept[2].nbytes
         return size
 
     @part
@@ -200,6 +223,19 @@ class AxisFactors(Parts):
     def lengths(self) -> np.ndarray:
         """The norm of each row, of the dtype of the factors."""
         return row_lengths(self.factors)
+
+    @part
+    def typical_length(self) -> np.float64:
+        """The root mean square of the norms, 0 without rows."""
+        lengths = self.lengths.astype(np.float64)
+        typical: np.float64 = np.sqrt(np.dot(lengths, lengths) / max(1, len(lengths)))
+        return typical
+
+    @part
+    def has_length(self) -> np.ndarray:
+        """Whether the norm of each row is above zero, bool."""
+        known: np.ndarray = self.lengths > 0
+        return known
 
     @part
     def codes(self) -> Codes:
@@ -254,6 +290,12 @@ class Train(Parts):
         assert self.matrix is not None
         counts = np.bincount(self.matrix.indices, minlength=self.matrix.shape[1])
         return counts.astype(np.int64, copy=False)
+
+    @part
+    def users_of(self) -> ItemLists:
+        """The users of each item."""
+        assert self.matrix is not None
+        return ItemLists.of(self.matrix.T.tocsr())
 
     @part
     def most_popular(self) -> np.ndarray:
@@ -382,7 +424,9 @@ class Prepared:
         """Compute what a request of ``REQUESTS`` needs, except the systems of fold-ins."""
         term = ITEM_TERM if request == "recommend" and self.item_part.weights is not None else ()
         for part_of in (*REQUESTS[request], *term):
-            attrgetter(part_of)(self)
+            # A model that was saved without its training data answers what needs none of it.
+            if self.train.matrix is not None or not part_of.startswith("train."):
+                attrgetter(part_of)(self)
 
     @property
     def nbytes(self) -> int:

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from wrmf.data.id_index import object_array
 from wrmf.model.item_term import known_histories
+from wrmf.model.prepared import AxisFactors, AxisIds
 from wrmf.model.state import Factors
 from wrmf.numerics.item_lists import ItemLists
 
-__all__ = ["Fallback", "Query", "nothing_known", "users_query"]
+__all__ = [
+    "Fallback",
+    "Query",
+    "baskets_query",
+    "directions_query",
+    "items_query",
+    "nothing_known",
+    "users_query",
+]
 
 
 @dataclass(frozen=True)
 class Query:
-    """Users that items are ranked for.
+    """Users that items are ranked for, or items that users or other items are ranked for.
 
     Attributes
     ----------
@@ -118,3 +129,54 @@ def users_query(state: Factors, users: Any, exclude_seen: bool, fallback: Fallba
     unknown = nothing_known(counts, factors)
     popular = fallback.popular(known)
     return Query(ids, factors, seen if exclude_seen else None, unknown, popular, history)
+
+
+def items_query(state: Factors, items: Any, exclude_seen: bool) -> Query:
+    """Return the query for items that users are ranked for; users who have an item are left out."""
+    rows = state.find_items(items)
+    factors, seen = state.item_factors[rows], None
+    if exclude_seen:
+        state.train_pairs("pass exclude_seen=False")
+        seen = state.prepared.train.users_of.at(rows)
+    nobody = np.zeros(len(rows), dtype=bool)
+    return Query(state.items[rows], factors, seen, ~factors.any(axis=1), nobody)
+
+
+def directions_query(axis: AxisIds, factors: AxisFactors, ids: Any) -> Query:
+    """Return the query for the neighbours of rows, which are no neighbours of themselves."""
+    rows = axis.find(ids)
+    lengths = factors.lengths[rows]
+    unit = factors.factors[rows] / np.where(lengths > 0, lengths, 1)[:, None]
+    itself = ItemLists(np.arange(len(rows) + 1, dtype=np.int64), rows.astype(np.int32))
+    nobody = np.zeros(len(rows), dtype=bool)
+    return Query(axis.ids[rows], unit, itself, lengths == 0, nobody)
+
+
+def baskets_query(axis: AxisIds, factors: AxisFactors, baskets: Any) -> Query:
+    """Return the query for the neighbours of baskets.
+
+    The direction of a basket is the sum of those of its rows, which are left out of its neighbours.
+
+    Parameters
+    ----------
+    baskets : ids, or mapping of a name to ids
+        The query of ids has the tuple of these ids as its name.
+    """
+    if isinstance(baskets, Mapping):
+        names = list(baskets)
+        rows = [axis.find(ids) for ids in baskets.values()]
+    else:
+        rows = [axis.find(baskets)]
+        names = [tuple(axis.ids[rows[0]].tolist())]
+    sums = np.zeros((len(rows), factors.factors.shape[1]))
+    for place, members in enumerate(rows):
+        members = np.unique(members[factors.lengths[members] > 0])
+        unit = factors.factors[members].astype(np.float64)
+        sums[place] = (unit / factors.lengths[members][:, None]).sum(axis=0)
+    lengths = np.linalg.norm(sums, axis=1)
+    unit = (sums / np.where(lengths > 0, lengths, 1)[:, None]).astype(factors.factors.dtype)
+    owners = np.repeat(np.arange(len(rows)), [len(members) for members in rows])
+    members = np.concatenate([np.empty(0, np.int64), *rows])
+    own = ItemLists.of_pairs(owners, members, len(rows))
+    nobody = np.zeros(len(rows), dtype=bool)
+    return Query(object_array(names), unit, own, lengths == 0, nobody)

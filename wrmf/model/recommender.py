@@ -6,12 +6,16 @@ from typing import Any
 
 import numpy as np
 
-from wrmf.data.checks import as_positive_int
+from wrmf.model.filter_forms import Lookup
 from wrmf.model.filters import ItemFilter
+from wrmf.model.item_table import ItemTable
 from wrmf.model.item_term import predicted_terms
-from wrmf.model.lists import nearest_neighbours, ranked_items
-from wrmf.model.queries import Fallback, users_query
+from wrmf.model.list_options import ListOptions, ListRules
+from wrmf.model.lists import FEW, nearest_neighbours, ranked_items, ranked_users
+from wrmf.model.prepared import AxisIds
+from wrmf.model.queries import Query, baskets_query, directions_query, items_query, users_query
 from wrmf.model.recommendations import Recommendations
+from wrmf.model.scoring import Scoring
 from wrmf.model.state import FactorModel
 from wrmf.numerics.ranking import unit_rows
 
@@ -22,6 +26,21 @@ class Recommender(FactorModel):
     """Scores, recommendations and neighbours from a fitted state."""
 
     num_threads: int
+    _item_table: ItemTable | None = None
+
+    @property
+    def item_table(self) -> Any:
+        """A table of properties of items, for ``where=`` of ``recommend`` and others, or None.
+
+        A data frame of any library, or a dict of columns, with the ids of items in the column
+        "item", or in the index of a frame of pandas. It may be assigned before or after ``fit``,
+        and has its rows in any order. It is neither copied nor saved with the model.
+        """
+        return None if self._item_table is None else self._item_table.native
+
+    @item_table.setter
+    def item_table(self, table: Any) -> None:
+        self._item_table = None if table is None else ItemTable(table)
 
     def predict(self, users: Any, items: Any) -> np.ndarray:
         """Return the scores of pairs of a user and an item: x_u·y_i, and the item term if any.
@@ -70,6 +89,12 @@ class Recommender(FactorModel):
         items: Any = None,
         unknown: str = "raise",
         fallback: str | None = None,
+        *,
+        where: Any = None,
+        unknown_items: str = "raise",
+        min_score: float | None = None,
+        item_offset: Any = None,
+        diversify: float = 0.0,
     ) -> Recommendations:
         """Return the n items with the highest scores for each user, best first.
 
@@ -83,12 +108,16 @@ class Recommender(FactorModel):
             Lists are shorter if fewer items are left.
         exclude_seen : bool, default True
             Whether to leave out the items that a user has in the training data.
-        exclude : sequence of item ids, or mapping of user id to a sequence of item ids, optional
-            Items never to recommend: to any user, or with a mapping, to the users that it names.
-            A mapping may name only users of this call. Unique names of items are accepted as ids.
+        exclude : a filter, or a list of filters, optional
+            Items never to recommend. A filter is item ids; or a mask, which is an array or a column
+            of booleans with one for each of ``model.items``; or a mapping of user id to ids or a
+            mask, for the users that it names, who must be of this call; or a matrix, sparse or of
+            booleans, with a row for each user of this call and a column for each of
+            ``model.items``. Several filters are passed as a list and apply together. Unique names
+            of items are accepted as ids.
         items : as ``exclude``, optional
             The only items to choose from, by default all. Users that a mapping does not name
-            choose from all.
+            choose from all. Of several filters, an item has to meet all.
         unknown : {"raise", "skip", "popular"}, default "raise"
             What to do with ids that are no user of the model: raise an error, treat them as users
             without interactions, or recommend the most popular items.
@@ -96,6 +125,23 @@ class Recommender(FactorModel):
             What users without interactions get; by default an empty list. "popular" recommends
             the items with the most users in the training data; items with equally many users are
             ranked by their position in ``model.items``. Filters apply, and the scores are NaN.
+        where : mapping, column of booleans, or callable, optional
+            A condition on ``model.item_table``: ``{"genre": "jazz"}``, ``{"genre": ["jazz",
+            "rock"], "price": lambda price: price < 10}``, a column of booleans such as
+            ``table["price"] < 10``, or a function of the table. Other items are left out.
+        unknown_items : {"raise", "skip"}, default "raise"
+            What to do with items in filters and offsets that the model does not have: raise an
+            error, or leave them out, which a warning counts.
+        min_score : float, optional
+            Items with a lower score are left out, so that lists may be shorter.
+        item_offset : array (n_items,), mapping of item id to number, or Series, optional
+            Added to the scores of items, in the dtype of the factors, before anything is chosen by
+            them. Items that are not named have 0.
+        diversify : float in [0, 1), default 0
+            Above 0, lists are chosen from the 10 n best items by maximal marginal relevance: one
+            after the other the item with the largest (1 − diversify) r − diversify c, where c is
+            its largest cosine to an item that is already listed, and r its score, scaled so that
+            the best of the 10 n has 1 and the last of them 0. Lists are in this order.
 
         Returns
         -------
@@ -106,22 +152,110 @@ class Recommender(FactorModel):
         Raises
         ------
         TypeError, ValueError
-            For unknown ids, users in a mapping who are not asked for, and an ``n`` that is not a
-            whole number ≥ 1.
+            For unknown ids, users in a mapping who are not asked for, an ``n`` that is not a
+            whole number ≥ 1, and other filters that do not fit the model or the call.
+
+        References
+        ----------
+        Carbonell, Goldstein: The Use of MMR, Diversity-Based Reranking for Reordering Documents and
+        Producing Summaries. SIGIR 1998.
 
         Examples
         --------
         >>> import numpy as np, wrmf
         >>> likes = np.indices((6, 6)).sum(axis=0) % 2
         >>> likes[0, 1] = 0
-        >>> wrmf.WRMF(factors=2, random_state=0).fit(likes).recommend([0], n=1).ids
+        >>> model = wrmf.WRMF(factors=2, random_state=0).fit(likes)
+        >>> model.recommend([0], n=1).ids
         array([[1]])
+        >>> model.recommend([0, 1], n=1, exclude=[[1, 2], {0: [3]}], exclude_seen=False).ids
+        array([[5],
+               [0]])
         """
-        query = users_query(self.state, users, exclude_seen, Fallback(unknown, fallback))
-        lists = ranked_items(self.state, query, n, ItemFilter(exclude, items), self.num_threads)
+        options = ListOptions(
+            exclude_seen=exclude_seen,
+            exclude=exclude,
+            items=items,
+            unknown=unknown,
+            fallback=fallback,
+            where=where,
+            unknown_items=unknown_items,
+            min_score=min_score,
+            item_offset=item_offset,
+            diversify=diversify,
+        )
+        state = self.state
+        query = users_query(state, users, exclude_seen, options.of_unknown)
+        few = len(query.users) <= FEW
+        rules = options.resolve(state, self._item_table, query.users, few)
+        lists = ranked_items(state, query, n, rules, self.num_threads)
         return lists.described(("user", "item"), users)
 
-    def similar_items(self, items: Any, n: int = 10) -> Recommendations:
+    def recommend_users(
+        self,
+        items: Any,
+        n: int = 10,
+        exclude_seen: bool = True,
+        exclude: Any = None,
+        users: Any = None,
+        *,
+        min_score: float | None = None,
+    ) -> Recommendations:
+        """Return the n users with the highest scores for each item, best first.
+
+        Users with equal scores are ranked by their position in ``model.users``. Users of whom
+        nothing is known are not listed, and items without interactions have empty lists.
+
+        Parameters
+        ----------
+        items : an id or a sequence of ids
+            Unique names are accepted as ids.
+        n : int ≥ 1, default 10
+        exclude_seen : bool, default True
+            Whether to leave out the users who have an item in the training data.
+        exclude, users : as ``exclude`` and ``items`` of ``recommend``, optional
+            Users never to list, and the only ones to choose from. Mappings have item ids as keys.
+        min_score : float, optional
+            Users with a lower score are left out.
+
+        Returns
+        -------
+        Recommendations
+            Its ``users`` are the given items, and its ``ids`` users. Frames name them so.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For unknown ids, an ``n`` that is not a whole number ≥ 1, and other filters that do not
+            fit.
+
+        Examples
+        --------
+        >>> import numpy as np, wrmf
+        >>> likes = np.indices((6, 6)).sum(axis=0) % 2
+        >>> likes[0, 1] = 0
+        >>> model = wrmf.WRMF(factors=2, random_state=0).fit(likes)
+        >>> model.recommend_users(1, n=1).ids
+        array([[0]])
+        """
+        state = self.state
+        query = items_query(state, items, exclude_seen)
+        filters = ItemFilter(exclude, users, names=("exclude", "users"))
+        rules = self._rules(state.prepared.user_ids, filters, query, min_score)
+        lists = ranked_users(state, query, n, rules, self.num_threads)
+        return lists.described(("item", "user"), items)
+
+    def similar_items(
+        self,
+        items: Any,
+        n: int = 10,
+        exclude: Any = None,
+        among: Any = None,
+        *,
+        where: Any = None,
+        min_score: float | None = None,
+        basket: bool = False,
+    ) -> Recommendations:
         """Return the n nearest other items of each given item by cosine, best first.
 
         Items without interactions have no neighbours and are nobody's neighbour.
@@ -131,11 +265,22 @@ class Recommender(FactorModel):
         items : an id or a sequence of ids
             Unique names are accepted as ids.
         n : int ≥ 1, default 10
+        exclude, among : as ``exclude`` and ``items`` of ``recommend``, optional
+            Items never to list, and the only ones to choose from. Mappings and matrices are of the
+            given items instead of users.
+        where : as in ``recommend``, optional
+        min_score : float, optional
+            Items with a lower cosine are left out.
+        basket : bool, default False
+            Whether ``items`` are one basket, whose neighbours are nearest to the sum of the
+            directions of its items. The basket is named by the tuple of its ids; a mapping of name
+            to ids has several baskets. Items are no neighbours of a basket that has them.
 
         Raises
         ------
         TypeError, ValueError
-            For an unknown id, or an ``n`` that is not a whole number ≥ 1.
+            For an unknown id, an ``n`` that is not a whole number ≥ 1, and other filters that do
+            not fit.
 
         Examples
         --------
@@ -144,11 +289,15 @@ class Recommender(FactorModel):
         >>> model = wrmf.WRMF(factors=2, random_state=0).fit(likes)
         >>> sorted(model.similar_items(0, n=2).ids[0].tolist())
         [2, 4]
+        >>> model.similar_items([0, 2], n=1, basket=True).ids
+        array([[4]])
         """
-        state, n = self.state, as_positive_int(n, "n")
-        rows = state.find_items(items)
-        prepared = state.prepared
-        lists = nearest_neighbours(prepared.item_ids, prepared.items, rows, n, self.num_threads)
+        state = self.state
+        axis, factors = state.prepared.item_ids, state.prepared.items
+        query = (baskets_query if basket else directions_query)(axis, factors, items)
+        filters = ItemFilter(exclude, among, where, self._item_table, ("exclude", "among"))
+        rules = self._rules(axis, filters, query, min_score)
+        lists = nearest_neighbours(axis, factors, query, n, rules, self.num_threads)
         return lists.described(("item", "similar_item"), items)
 
     def similar_users(self, users: Any, n: int = 10) -> Recommendations:
@@ -156,11 +305,18 @@ class Recommender(FactorModel):
 
         Parameters, errors and users without interactions are as in ``similar_items``.
         """
-        state, n = self.state, as_positive_int(n, "n")
-        rows = state.find_users(users)
-        prepared = state.prepared
-        lists = nearest_neighbours(prepared.user_ids, prepared.users, rows, n, self.num_threads)
+        axis, factors = self.state.prepared.user_ids, self.state.prepared.users
+        query = directions_query(axis, factors, users)
+        rules = self._rules(axis, ItemFilter(), query, None)
+        lists = nearest_neighbours(axis, factors, query, n, rules, self.num_threads)
         return lists.described(("user", "similar_user"), users)
+
+    @staticmethod
+    def _rules(
+        axis: AxisIds, filters: ItemFilter, query: Query, min_score: float | None
+    ) -> ListRules:
+        few = len(query.users) <= FEW
+        return ListRules(filters.resolve(Lookup(axis), query.users, few), Scoring(min_score))
 
     def item_similarity(self, max_bytes: int = 4 * 2**30) -> np.ndarray:
         """Return the cosine of every pair of items.
