@@ -130,7 +130,8 @@ class IdIndex:
         if kind == "i":
             return np.asarray(ids)
         wanted: list[Any] | np.ndarray = ids if kind == "O" else as_id_list(ids, self.axis, self)
-        if self._kind == "int" and any(isinstance(id_, (bool, np.bool_)) for id_ in wanted):
+        # No type derives from these two, and the types are few, however many ids there are.
+        if self._kind == "int" and not {bool, np.bool_}.isdisjoint(map(type, wanted)):
             raise TypeError(f"{self.axis} must be ids, got booleans: pass model.{self.axis}[mask]")
         return wanted
 
