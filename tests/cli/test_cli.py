@@ -204,6 +204,25 @@ def test_a_fallback_reaches_the_model(numbered_model, monkeypatch):
     assert calls[1]["fallback"] == "popular"
 
 
+def test_filters_of_recommend_are_read_from_files(numbered_model, tmp_path, capsys):
+    items, exclude = tmp_path / "items.txt", tmp_path / "exclude.txt"
+    items.write_text("\ufeff7\r\n8\r\n\r\n", encoding="utf-8")
+    exclude.write_text("8\n")
+    out = tmp_path / "lists.csv"
+    command = ["recommend", numbered_model, "--keep-seen", "--out", str(out)]
+    filters = ["--items-file", str(items), "--exclude-file", str(exclude)]
+    assert main([*command, *filters]) == 0
+    assert set(pd.read_csv(out)["item"]) == {7}
+    assert main([*command, "--min-score", "1000"]) == 0
+    assert len(pd.read_csv(out)) == 0
+    exclude.write_text("nine\n")
+    assert main([*command, "--exclude-file", str(exclude)]) == 1
+    assert main([*command, "--exclude-file", str(tmp_path / "none.txt")]) == 1
+    errors = capsys.readouterr().err
+    assert "unknown id among items: 'nine'" in errors
+    assert "none.txt" in errors
+
+
 def test_search_and_report(likes, tmp_path, capsys):
     journal, page, model = (str(tmp_path / name) for name in ("s.jsonl", "r.html", "m.wrmf"))
     options = "--leave-out 3 --grid factors=2,4 --grid alpha=1.0 --epochs 1:4:2"

@@ -43,6 +43,19 @@ def add_recommend_options(command: argparse.ArgumentParser) -> None:
         help="what to do with ids that are no user of the model: raise an error, give an empty "
         "list, or the items that most users have",
     )
+    for name, text in (
+        ("exclude", "leave out these items"),
+        ("items", "choose from these items only"),
+    ):
+        command.add_argument(
+            f"--{name}-file",
+            type=Path,
+            metavar="FILE",
+            help=f"{text}: a file with an item id, or a name that only one item has, in each line",
+        )
+    command.add_argument(
+        "--min-score", type=float, metavar="X", help="leave out items with a lower score"
+    )
     add_table_option(command.add_argument)
 
 
@@ -56,6 +69,11 @@ def run_recommend(options: argparse.Namespace) -> None:
     }
     if options.fallback is not None:
         arguments["fallback"] = options.fallback
+    if options.min_score is not None:
+        arguments["min_score"] = options.min_score
+    for name, path in (("exclude", options.exclude_file), ("items", options.items_file)):
+        if path is not None:
+            arguments[name] = parse_ids(_lines(path), model.items)
     if options.out is None or options.out.suffix[1:] not in FORMATS:
         lists = model.recommend(users, n=options.n, **arguments)
         write_table(lists.to_frame(), options.out)
@@ -81,6 +99,12 @@ def run_similar(options: argparse.Namespace) -> None:
     model = load(options.model)
     neighbours = model.similar_items(parse_ids(options.item_ids, model.items), n=options.n)
     write_table(neighbours.to_frame(), options.out)
+
+
+def _lines(path: Path) -> list[str]:
+    """Return the lines of a file, without empty ones."""
+    lines = path.read_text(encoding="utf-8-sig").splitlines()
+    return [line.strip() for line in lines if line.strip()]
 
 
 def parse_ids(texts: Sequence[str], model_ids: np.ndarray) -> list[Any]:
