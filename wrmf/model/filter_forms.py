@@ -65,11 +65,11 @@ class Lookup:
         self.skipped.extend(wanted[place] for place in np.flatnonzero(positions < 0).tolist())
         return positions
 
-    def warn(self) -> None:
-        """Warn of the ids that were skipped."""
+    def warn(self, stacklevel: int = 3) -> None:
+        """Warn of the ids that were skipped; ``stacklevel`` counts from this method."""
         if self.skipped:
             ids = describe_unknown(self.skipped, self.axis.axis)
-            warnings.warn(f"filters are applied without unknown {ids}", stacklevel=4)
+            warnings.warn(f"filters are applied without unknown {ids}", stacklevel=stacklevel)
 
 
 def as_bool_column(value: Any) -> np.ndarray | None:

@@ -81,5 +81,5 @@ class ListOptions:
         filters = ItemFilter(self.exclude, self.items, self.where, table)
         choice = filters.resolve(lookup, users, few)
         offset = resolve_offset(self.item_offset, lookup, state.dtype)
-        lookup.warn()
+        lookup.warn(stacklevel=4)
         return ListRules(choice, Scoring(self.min_score, offset, self.diversify))

@@ -12,7 +12,6 @@ from wrmf.model.item_table import ItemTable
 from wrmf.model.item_term import predicted_terms
 from wrmf.model.list_options import ListOptions, ListRules
 from wrmf.model.lists import FEW, nearest_neighbours, ranked_items, ranked_users
-from wrmf.model.prepared import AxisIds
 from wrmf.model.queries import Query, baskets_query, directions_query, items_query, users_query
 from wrmf.model.recommendations import Recommendations
 from wrmf.model.scoring import Scoring
@@ -241,7 +240,8 @@ class Recommender(FactorModel):
         state = self.state
         query = items_query(state, items, exclude_seen)
         filters = ItemFilter(exclude, users, names=("exclude", "users"))
-        rules = self._rules(state.prepared.user_ids, filters, query, min_score)
+        lookup = Lookup(state.prepared.user_ids)
+        rules = _rules(filters, lookup, query, min_score)
         lists = ranked_users(state, query, n, rules, self.num_threads)
         return lists.described(("item", "user"), items)
 
@@ -253,6 +253,7 @@ class Recommender(FactorModel):
         among: Any = None,
         *,
         where: Any = None,
+        unknown_items: str = "raise",
         min_score: float | None = None,
         basket: bool = False,
     ) -> Recommendations:
@@ -268,7 +269,7 @@ class Recommender(FactorModel):
         exclude, among : as ``exclude`` and ``items`` of ``recommend``, optional
             Items never to list, and the only ones to choose from. Mappings and matrices are of the
             given items instead of users.
-        where : as in ``recommend``, optional
+        where, unknown_items : as in ``recommend``
         min_score : float, optional
             Items with a lower cosine are left out.
         basket : bool, default False
@@ -296,7 +297,9 @@ class Recommender(FactorModel):
         axis, factors = state.prepared.item_ids, state.prepared.items
         query = (baskets_query if basket else directions_query)(axis, factors, items)
         filters = ItemFilter(exclude, among, where, self._item_table, ("exclude", "among"))
-        rules = self._rules(axis, filters, query, min_score)
+        lookup = Lookup(axis, unknown_items)
+        rules = _rules(filters, lookup, query, min_score)
+        lookup.warn()
         lists = nearest_neighbours(axis, factors, query, n, rules, self.num_threads)
         return lists.described(("item", "similar_item"), items)
 
@@ -307,16 +310,9 @@ class Recommender(FactorModel):
         """
         axis, factors = self.state.prepared.user_ids, self.state.prepared.users
         query = directions_query(axis, factors, users)
-        rules = self._rules(axis, ItemFilter(), query, None)
+        rules = _rules(ItemFilter(), Lookup(axis), query, None)
         lists = nearest_neighbours(axis, factors, query, n, rules, self.num_threads)
         return lists.described(("user", "similar_user"), users)
-
-    @staticmethod
-    def _rules(
-        axis: AxisIds, filters: ItemFilter, query: Query, min_score: float | None
-    ) -> ListRules:
-        few = len(query.users) <= FEW
-        return ListRules(filters.resolve(Lookup(axis), query.users, few), Scoring(min_score))
 
     def item_similarity(self, max_bytes: int = 4 * 2**30) -> np.ndarray:
         """Return the cosine of every pair of items.
@@ -353,3 +349,9 @@ class Recommender(FactorModel):
         unit, _ = unit_rows(factors)
         similarity: np.ndarray = unit @ unit.T
         return similarity
+
+
+def _rules(filters: ItemFilter, lookup: Lookup, query: Query, min_score: float | None) -> ListRules:
+    """Return the rules of a query, without offsets and diversity."""
+    choice = filters.resolve(lookup, query.users, len(query.users) <= FEW)
+    return ListRules(choice, Scoring(min_score))
