@@ -9,6 +9,7 @@ PYTHON_BLOCK = re.compile(r"```python\n(.*?)```", re.S)
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = {
     "recommending.md": [],
+    "filtering.md": [],
     "evaluating.md": [],
     "metrics.md": [],
     "scikit-learn.md": ["sklearn"],
