@@ -55,3 +55,23 @@ def test_rows_of_a_matrix_are_taken_in_any_order(sets, rows):
 def test_one_list_is_repeated(items):
     assert sets_of(ItemLists.same(np.array(sorted(items), dtype=int), 3)) == [items] * 3
     assert sets_of(ItemLists.none(2)) == [set(), set()]
+
+
+@given(st.data())
+def test_narrowed_lists_hold_what_is_in_every_list_of_a_user(data):
+    m = 4
+    sets = st.lists(st.sets(st.integers(0, 5)), min_size=m, max_size=m)
+    flags = st.lists(st.booleans(), min_size=m, max_size=m)
+    applies, other_applies = data.draw(flags), data.draw(flags)
+    first = [own if here else set() for own, here in zip(data.draw(sets), applies, strict=True)]
+    second = [
+        own if here else set() for own, here in zip(data.draw(sets), other_applies, strict=True)
+    ]
+
+    narrowed = lists_of(first).narrowed(
+        np.array(applies), lists_of(second), np.array(other_applies)
+    )
+    for user in range(m):
+        both = applies[user] and other_applies[user]
+        expected = first[user] & second[user] if both else first[user] | second[user]
+        assert narrowed.of_user(user).tolist() == sorted(expected)

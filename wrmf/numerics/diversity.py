@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from wrmf.numerics.ranking import unit_rows
-
 __all__ = ["diversified"]
 
 # The largest size of the factors that are gathered at a time, in bytes.
@@ -14,6 +12,7 @@ GATHERED_BYTES = 2**22
 
 def diversified(
     items: np.ndarray,
+    lengths: np.ndarray,
     lists: tuple[np.ndarray, np.ndarray, np.ndarray],
     n: int,
     weight: float,
@@ -29,7 +28,8 @@ def diversified(
 
     Parameters
     ----------
-    items : (n_items, k), whose cosines count; the cosine with a row of zeros is 0
+    items, lengths : (n_items, k), (n_items,)
+        Factors, whose cosines count, and their norms. The cosine with a row of zeros is 0.
     lists : rows, scores and counts, as ``top_n`` returns them
     n : int ≥ 1
     weight : float in [0, 1)
@@ -51,7 +51,14 @@ def diversified(
     block = max(1, GATHERED_BYTES // (8 * max(1, width * items.shape[1])))
     for first in range(0, m, block):
         part = slice(first, first + block)
-        chosen[part] = _places(items, rows[part], scores[part], counts[part], n, weight)
+        valid = np.arange(width) < counts[part, None]
+        listed = np.where(valid, rows[part], 0)
+        relevance = np.where(valid, _relevance(scores[part], counts[part]), -np.inf)
+        gain = (1 - weight) * relevance
+        with np.errstate(divide="ignore"):
+            inverse = 1 / lengths[listed].astype(np.float64)
+        inverse[~np.isfinite(inverse)] = 0
+        chosen[part] = _places(items[listed].astype(np.float64), inverse, gain, n, weight)
     taken = np.minimum(counts, n)
     past = np.arange(n) >= taken[:, None]
     best, values = np.take_along_axis(rows, chosen, 1), np.take_along_axis(scores, chosen, 1)
@@ -59,33 +66,36 @@ def diversified(
     return best, values, taken
 
 
+def _relevance(scores: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Return the scores of lists, scaled so that the first has 1 and the last 0."""
+    exact = scores.astype(np.float64)
+    last = exact[np.arange(len(counts)), np.maximum(counts - 1, 0)][:, None]
+    spread = exact[:, :1] - last
+    return np.where(spread > 0, (exact - last) / np.where(spread > 0, spread, 1), 1.0)
+
+
 def _places(
-    items: np.ndarray,
-    rows: np.ndarray,
-    scores: np.ndarray,
-    counts: np.ndarray,
-    n: int,
-    weight: float,
+    factors: np.ndarray, inverse: np.ndarray, gain: np.ndarray, n: int, weight: float
 ) -> np.ndarray:
-    """Return the places in each list, in the order in which they are taken."""
-    m, width = rows.shape
+    """Return n places of each list, in the order in which they are taken.
+
+    Parameters
+    ----------
+    factors : float64 (m, width, k)
+    inverse, gain : float64 (m, width)
+        One over the norms of the factors, and (1 − weight) r, which is −∞ past the end of a list
+        and is overwritten.
+    """
+    m, width, _ = factors.shape
     users = np.arange(m)
-    valid = np.arange(width) < counts[:, None]
-    exact = np.where(valid, scores, 0).astype(np.float64)
-    unit, _ = unit_rows(items[np.where(valid, rows, 0).ravel()].astype(np.float64))
-    unit = unit.reshape(m, width, -1)
-    last = exact[users, np.maximum(counts - 1, 0)]
-    spread = exact[:, 0] - last
-    relevance = (exact - last[:, None]) / np.where(spread > 0, spread, 1)[:, None]
-    relevance[spread <= 0] = 1
-    gain = np.where(valid, (1 - weight) * relevance, -np.inf)
     nearest = np.full((m, width), -np.inf)
     places = np.zeros((m, n), dtype=np.int64)
     for position in range(1, n):
         taken = places[:, position - 1]
         gain[users, taken] = -np.inf
-        # Not a matrix product, whose sums could depend on the number of users.
-        cosines = (unit * unit[users, taken][:, None, :]).sum(axis=2)
+        # Not a matrix product of BLAS, whose sums could depend on the number of users.
+        products = np.einsum("uik,uk->ui", factors, factors[users, taken])
+        cosines = products * inverse * inverse[users, taken][:, None]
         np.maximum(nearest, cosines, out=nearest)
         places[:, position] = np.argmax(gain - weight * nearest, axis=1)
     return places
