@@ -48,10 +48,12 @@ def draw_filter(kind, model, generator):
         return model.items[chosen].tolist(), everyone
     if kind == "mask":
         return mask, everyone
+    if kind == "few ids":
+        return model.items[chosen[:2]].tolist(), [set(chosen[:2].tolist())] * len(users)
     if kind == "sparse mask":
         small = np.zeros(n_items, dtype=bool)
-        small[chosen[:4]] = True
-        return small, [set(chosen[:4].tolist())] * len(users)
+        small[chosen[:2]] = True
+        return small, [set(chosen[:2].tolist())] * len(users)
     if kind == "polars":
         polars = pytest.importorskip("polars")
         return polars.Series(mask), everyone
@@ -77,6 +79,7 @@ def draw_filter(kind, model, generator):
 
 KINDS = [
     "ids",
+    "few ids",
     "mask",
     "sparse mask",
     "polars",

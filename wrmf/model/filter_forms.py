@@ -152,7 +152,8 @@ def _checked_mask(mask: np.ndarray, name: str, axis: AxisIds) -> np.ndarray:
             f"a mask in {name} must have one value for each of the {n} model.{axis.axis}, got "
             f"{len(mask) if mask.ndim == 1 else mask.shape}"
         )
-    return mask
+    # Compiled code reads the mask, which may be a column of a table.
+    return np.ascontiguousarray(mask)
 
 
 def _of_rows(value: Any, name: str, shape: tuple[int, int], axis: str) -> OwnLists:

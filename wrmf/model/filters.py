@@ -14,8 +14,9 @@ from wrmf.numerics.item_lists import ItemLists
 
 __all__ = ["Choice", "ItemFilter"]
 
-# In a call for few users, a mask that allows at most one of SPARSE items is a list.
-SPARSE = 16
+# In a call for few users, at most one of SPARSE items is a list, and more are a mask. Exact scores of
+# the items in such a list take about as long as a scan of all items.
+SPARSE = 32
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,8 @@ class ItemFilter:
     def resolve(self, lookup: Lookup, users: np.ndarray, few: bool) -> Choice:
         """Return the choice of some users.
 
-        ``few`` tells that the cost of a mask over all items would matter. Items that no user may
-        get are then blocked for each user, and a list for all users is a list of each user.
+        ``few`` tells that the cost of a mask over all items would matter. A few items that no user
+        may get are then blocked for each user, and a few for all users are a list of each user.
 
         Raises
         ------
@@ -150,7 +151,7 @@ def _chosen(
         positions, allowed = positions[allowed[positions]], None
     elif few and allowed is not None and np.count_nonzero(allowed) * SPARSE <= n_items:
         positions, allowed = np.flatnonzero(allowed), None
-    if positions is not None and few:
+    if positions is not None and few and len(positions) * SPARSE <= n_items:
         m = len(has_list)
         same = OwnLists(ItemLists.same(positions, m), np.ones(m, dtype=bool))
         listed, has_list = _narrowed(listed, has_list, same)
@@ -177,7 +178,7 @@ def _left(choice: Choice, filters: list[np.ndarray | OwnLists], few: bool, n_ite
     for selected in filters:
         if isinstance(selected, OwnLists):
             blocked = blocked.union(selected.lists)
-        elif few and selected.dtype != bool:
+        elif few and selected.dtype != bool and len(selected) * SPARSE <= n_items:
             blocked = blocked.union(ItemLists.same(selected, len(choice.has_list)))
         elif selected.dtype == bool:
             allowed, is_own = (~selected if allowed is None else allowed & ~selected), True
