@@ -75,12 +75,15 @@ def our_requests(model: wrmf.WRMF, rows: np.ndarray, listed: np.ndarray) -> dict
     users, items = model.users[rows].tolist(), model.items[rows % len(model.items)].tolist()
     new = [model.train_matrix[[row]] for row in rows]
     choice = model.items[listed]
+    mask = np.zeros(len(model.items), dtype=bool)
+    mask[listed] = True
     return {
         "fold_in_users(row)": lambda i: model.fold_in_users(new[i]),
         "recommend_new(row)": lambda i: model.recommend_new(new[i]),
         "recommend(u)": lambda i: model.recommend(users[i]),
         "similar_items(i)": lambda i: model.similar_items(items[i]),
         "recommend(u, items=1,000)": lambda i: model.recommend(users[i], items=choice),
+        "recommend(u, items=mask)": lambda i: model.recommend(users[i], items=mask),
         "predict(u, i)": lambda i: model.predict(users[i], items[i]),
         "explain(u, i)": lambda i: model.explain(users[i], items[i]),
     }
@@ -102,6 +105,7 @@ def implicit_requests(model: wrmf.WRMF, rows: np.ndarray, listed: np.ndarray) ->
         "recommend(u)": lambda i: peer.recommend(rows[i], new[i]),
         "similar_items(i)": lambda i: peer.similar_items(items[i]),
         "recommend(u, items=1,000)": lambda i: peer.recommend(rows[i], new[i], items=listed),
+        "recommend(u, items=mask)": lambda i: peer.recommend(rows[i], new[i], items=listed),
     }
 
 
