@@ -1,5 +1,7 @@
 """Filters, least scores, offsets and diversity: few users, many users and files agree."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 from reference_lists import best_items, marginal_relevance
 from scipy import sparse
 
+import wrmf
 from wrmf import WRMF, Interactions
 from wrmf.model import bulk, lists
 from wrmf.model.state import Factors
@@ -276,3 +279,58 @@ def test_users_for_an_item_are_those_with_the_highest_scores(likes, small):
     )
     with pytest.raises(ValueError, match="unknown id among users: 'x'"):
         model.recommend_users([2], users=["x"])
+
+
+RULES = {
+    "exclude": [{"u3": ["i1", "i2"]}, np.arange(N_ITEMS) % 7 == 0],
+    "where": {"genre": ["jazz", "folk"]},
+    "item_offset": np.linspace(-2, 2, N_ITEMS),
+    "min_score": -1.0,
+    "diversify": 0.3,
+}
+
+
+def with_table(model):
+    """Return a model whose items have genres."""
+    genres = np.array(["jazz", "rock", "folk"])[np.arange(N_ITEMS) % 3]
+    model.item_table = {"item": model.items, "genre": genres}
+    return model
+
+
+def test_the_number_of_threads_does_not_change_lists_under_rules():
+    model = with_table(of_integers(5, 16, float_items=True))
+    model.num_threads = 1
+    expected = model.recommend(n=8, **RULES)
+    model.num_threads = 2
+    assert_same(model.recommend(n=8, **RULES), expected)
+
+
+def test_threads_that_ask_under_rules_get_the_lists_of_one_thread():
+    model = with_table(of_integers(6, 16, float_items=True))
+    offsets = [np.linspace(-row, row, N_ITEMS) for row in range(3)]
+    genres = [["jazz"], "rock", ["folk", "rock"]]
+
+    def ask(call):
+        rules = {"item_offset": offsets[call % 3], "where": {"genre": genres[call // 3 % 3]}}
+        return model.recommend(model.users[call % N_USERS], n=5, **rules).rows.tolist()
+
+    expected = [ask(call) for call in range(54)]
+    # Nothing is prepared, so that the threads begin by preparing the same parts.
+    model.item_factors, model.item_table = model.item_factors, model.item_table
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(ask, range(54))) == expected
+
+
+def test_a_mapped_model_has_the_lists_of_the_model_in_memory(tmp_path):
+    model = with_table(of_integers(7, 16, float_items=True))
+    model.save(tmp_path / "model.wrmf")
+    mapped = with_table(wrmf.load(tmp_path / "model.wrmf", mmap=True))
+    assert_same(mapped.recommend(n=8, **RULES), model.recommend(n=8, **RULES))
+    basket = {"exclude": ["i5"], "where": {"genre": "rock"}, "basket": True}
+    assert_same(
+        mapped.similar_items(["i1", "i2"], **basket), model.similar_items(["i1", "i2"], **basket)
+    )
+    assert_same(
+        mapped.recommend_users("i1", users=["u1", "u2"]),
+        model.recommend_users("i1", users=["u1", "u2"]),
+    )
