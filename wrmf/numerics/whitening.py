@@ -56,8 +56,8 @@ class Frame:
         """
         if not np.isfinite(base).all():
             raise np.linalg.LinAlgError(
-                "the factors are so large, or not finite, that sums of their squares are beyond the "
-                f"range of {np.dtype(dtype)}"
+                "the factors are so large, or not finite, that sums of their squares are beyond "
+                f"the range of {np.dtype(dtype)}"
             )
         smallest, largest = bounds
         if smallest == largest and smallest > 0:
