@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from wrmf.numerics.values import bm25, inverse_frequency, tfidf
+
 __all__ = ["bm25_weight", "normalize", "tfidf_weight"]
 
 
@@ -45,8 +47,8 @@ def bm25_weight(X: Any, K1: float = 100, B: float = 0.8) -> sparse.coo_matrix:
     lengths = np.ravel(counts.sum(axis=1))
     mean = lengths.mean()
     relative = lengths / mean if mean else np.ones_like(lengths)
-    saturation = K1 * (1.0 - B + B * relative[counts.row])
-    counts.data = counts.data * (K1 + 1.0) / (saturation + counts.data) * _idf(counts)[counts.col]
+    idf = _idf(counts)[counts.col]
+    counts.data = bm25(counts.data, relative[counts.row], idf, K1, B)
     return counts
 
 
@@ -62,7 +64,7 @@ def tfidf_weight(X: Any) -> sparse.coo_matrix:
            [0.   , 0.   ]])
     """
     counts = _as_coo(X)
-    counts.data = np.sqrt(counts.data) * _idf(counts)[counts.col]
+    counts.data = tfidf(counts.data, _idf(counts)[counts.col])
     return counts
 
 
@@ -93,5 +95,4 @@ def _as_coo(X: Any) -> sparse.coo_matrix:
 def _idf(counts: sparse.coo_matrix) -> np.ndarray:
     """Return log N − log(1 + n) of each column."""
     in_rows = np.bincount(counts.col, minlength=counts.shape[1])
-    idf: np.ndarray = np.log(float(counts.shape[0])) - np.log1p(in_rows)
-    return idf
+    return inverse_frequency(counts.shape[0], in_rows)
