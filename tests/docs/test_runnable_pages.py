@@ -1,4 +1,4 @@
-"""The code on pages about recommending and evaluating runs, block after block."""
+"""The code of pages runs, block after block."""
 
 import re
 from pathlib import Path
@@ -13,6 +13,7 @@ PAGES = {
     "evaluating.md": [],
     "metrics.md": [],
     "scikit-learn.md": ["sklearn"],
+    "serving.md": [],
 }
 
 
