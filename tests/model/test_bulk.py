@@ -166,6 +166,11 @@ def test_an_interrupted_file_is_not_left_behind(model, tmp_path, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
+def test_an_argument_that_recommend_does_not_have_is_an_error(model, tmp_path):
+    with pytest.raises(TypeError, match=r"no argument 'item'; .* takes exclude_seen, exclude"):
+        model.recommend_to(tmp_path / "lists.csv", item=[3])
+
+
 def test_progress_is_shown_on_request(model, tmp_path, capsys):
     model.recommend_to(tmp_path / "lists.csv", n=2, progress=True)
     assert "300/300" in capsys.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import fields
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -97,7 +98,7 @@ class BulkRecommender(Estimator):
         """
         state, n = self.state, as_positive_int(n, "n")
         writer = writer_for(path, format)
-        options = ListOptions(**filters)
+        options = _as_options(filters)
         asked = np.asarray(state.users) if users is None else _as_array(users, state)
         # An error of the arguments is raised before the file is made.
         users_query(state, asked[:0], options.exclude_seen, options.of_unknown)
@@ -121,6 +122,18 @@ class BulkRecommender(Estimator):
                 n_empty += int((lists.counts == 0).sum())
                 bar.update(len(lists))
         return Written(len(asked), n_rows, n_empty)
+
+
+def _as_options(filters: dict[str, Any]) -> ListOptions:
+    """Return arguments of ``recommend`` as options; a TypeError for one that it does not have."""
+    names = [field.name for field in fields(ListOptions)]
+    others = [name for name in filters if name not in names]
+    if others:
+        raise TypeError(
+            f"recommend_to has no argument {others[0]!r}; beside its own, it takes "
+            f"{', '.join(names)}"
+        )
+    return ListOptions(**filters)
 
 
 def _as_array(users: Any, state: Factors) -> np.ndarray:

@@ -59,9 +59,17 @@ class Lookup:
 
     def positions(self, ids: Any) -> np.ndarray:
         """Return the position of each id; −1 for an unknown one, if that is skipped."""
-        if self.unknown == "raise":
-            return self.axis.find(ids)
         wanted, positions = self.axis.positions(ids)
+        if self.unknown == "raise":
+            try:
+                self.axis.index.refuse_unknown(wanted, positions)
+            except ValueError as error:
+                if self.axis.axis != "items":
+                    raise
+                raise ValueError(
+                    f'{error}. To ignore such ids, pass unknown_items="skip"'
+                ) from None
+            return positions
         self.skipped.extend(wanted[place] for place in np.flatnonzero(positions < 0).tolist())
         return positions
 

@@ -14,8 +14,8 @@ from wrmf.numerics.item_lists import ItemLists
 
 __all__ = ["Choice", "ItemFilter"]
 
-# In a call for few users, at most one of SPARSE items is a list, and more are a mask. Exact scores
-# of the items in such a list take about as long as a scan of all items.
+# In a call for few users, at most one of SPARSE items is a list, and more are a mask. The exact
+# scores of the items in such a list take about as long as a scan of all items.
 SPARSE = 32
 
 
