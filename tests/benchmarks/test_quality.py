@@ -12,7 +12,7 @@ pytest.importorskip("benchmarks.quality.tuner", reason="run from the root of the
 
 import wrmf
 from benchmarks.missing import Missing
-from benchmarks.quality import defaults, gowalla, leaderboard, splits
+from benchmarks.quality import defaults, gowalla, item_term, leaderboard, splits
 from benchmarks.quality.contenders import CONTENDERS
 from benchmarks.quality.contenders.simple import EASE, Popularity
 from benchmarks.quality.rankers import FactorRanker, ScoreRanker
@@ -245,3 +245,14 @@ def test_a_trial_that_cannot_catch_up_stops():
     ahead = Trial({"end": 2.0}, score=2.0)
     (_, behind) = search(run, Plan({"end": [0.5]}, "score"), Budget(1), [ahead])
     assert len(behind.curve) == 3
+
+
+def test_the_study_of_item_terms_has_a_row_for_each_setting_and_the_cost():
+    data = wrmf.datasets.synthetic_likes(200, 80, 2000, random_state=0)
+    split = wrmf.split_interactions(data, 0.2, random_state=0)
+    model = wrmf.WRMF(4, iterations=1, random_state=0).fit(split.train, progress=False)
+    options = SimpleNamespace(neighbors=[2, 5], regularization=[1.0, 20.0])
+    head, _, *rows = item_term.quality(model, split, options)
+    assert head.count("β") == len(item_term.WEIGHTS)
+    assert [row.split(" | ")[0] for row in rows] == ["| 2", "| 2", "| 5", "| 5"]
+    assert "times the" in item_term.cost(model, 0.6, rounds=1)
