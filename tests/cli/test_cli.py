@@ -174,6 +174,14 @@ def numbered_model(tmp_path):
     return str(path)
 
 
+def test_fit_takes_an_item_weight(likes, tmp_path, capsys):
+    path = str(tmp_path / "m")
+    assert main(["fit", str(likes), "--factors", "4", "--item-weight", "0.5", "--out", path]) == 0
+    assert wrmf.load(path).state.item_scale > 0
+    assert main(["fit", str(likes), "--item-weight", "-1", "--out", path]) != 0
+    assert "--item-weight must be finite and at least 0, got -1.0" in capsys.readouterr().err
+
+
 def test_ids_are_converted_to_numbers_where_the_model_has_numbers(numbered_model, capsys):
     assert main(["recommend", numbered_model, "2", "-n", "1"]) == 0
     for unknown in ("nine", "07"):

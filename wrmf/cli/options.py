@@ -23,6 +23,7 @@ MODEL_NUMBERS = (
     ("regularization", float, "λ, the penalty on the size of the factors"),
     ("alpha", float, "α, the confidence that each count adds"),
     ("iterations", int, "number of sweeps over all users and items"),
+    ("item_weight", float, "β, how much single items say beside the factors"),
 )
 MODEL_PARAMETERS = (*(name for name, _, _ in MODEL_NUMBERS), "objective", "init_scale")
 
@@ -33,7 +34,7 @@ def add_model_options(command: argparse.ArgumentParser) -> None:
     add = command.add_argument_group("the model").add_argument
     for name, number, text in MODEL_NUMBERS:
         add(
-            f"--{name}",
+            f"--{name.replace('_', '-')}",
             type=number,
             metavar="N" if number is int else "X",
             help=f"{text} (default: {defaults[name].default})",
