@@ -88,10 +88,16 @@ def touched_items(
     -------
     Touched
     """
-    m, n_items = len(history.indptr) - 1, len(by_owner.indptr) - 1
-    blocked = ItemLists.none(m) if blocked is None else blocked
+    blocked = ItemLists.none(len(history.indptr) - 1) if blocked is None else blocked
     most = int(_most_terms(history, by_owner, blocked)[-1])
-    threads = kernel_threads(num_threads if most > FEW_TERMS else 1)
+    return _touched(history, by_owner, blocked, num_threads if most > FEW_TERMS else 1)
+
+
+def _touched(
+    history: ItemLists, by_owner: WeightRows, blocked: ItemLists, num_threads: int
+) -> Touched:
+    m, n_items = len(history.indptr) - 1, len(by_owner.indptr) - 1
+    threads = kernel_threads(num_threads)
     counts = np.zeros(m, dtype=np.int64)
     count_terms(history, by_owner, blocked, np.zeros((threads, n_items), np.int64), counts)
     indptr = np.zeros(m + 1, dtype=np.int64)
@@ -114,10 +120,9 @@ def touched_by_block(
     while first < m:
         last = int(np.searchsorted(most, most[first] + MOST_TERMS, side="right")) - 1
         users = slice(first, min(m, max(first + 1, last)))
-        yield (
-            users,
-            touched_items(_part(history, users), by_owner, _part(blocked, users), num_threads),
-        )
+        threads = num_threads if most[users.stop] - most[first] > FEW_TERMS else 1
+        lists = (_part(history, users), by_owner, _part(blocked, users))
+        yield users, _touched(*lists, threads)
         first = users.stop
 
 
@@ -140,9 +145,9 @@ def terms_of_pairs(
 
 def _most_terms(history: ItemLists, by_owner: WeightRows, blocked: ItemLists) -> np.ndarray:
     """Return an upper bound of the number of items of the first 0, 1, …, m users."""
-    n_items = len(by_owner.indptr) - 1
+    n_items, starts = len(by_owner.indptr) - 1, by_owner.indptr
     sizes = np.zeros(len(history.indices) + 1, dtype=np.int64)
-    np.cumsum(np.diff(by_owner.indptr)[history.indices], out=sizes[1:])
+    np.cumsum(starts[1:][history.indices] - starts[history.indices], out=sizes[1:])
     of_user = np.minimum(np.diff(sizes[history.indptr]) + blocked.counts, n_items)
     most = np.zeros(len(history.indptr), dtype=np.int64)
     np.cumsum(of_user, out=most[1:])
