@@ -117,6 +117,7 @@ DEBUG_DIRECTIVES = {"boundscheck": True, "initializedcheck": True}
 setup(
     ext_modules=cythonize(
         [
+            extension("_lapack", "lapack"),
             extension("_als", "als"),
             extension("_ranking", "rank"),
             extension("_serving", "serving"),

@@ -81,3 +81,16 @@ cdef class Room:
 
     cdef object memory
     cdef uint8_t *start
+
+
+cdef class Stretches:
+    """Divides a loop into stretches; see _als.pyx."""
+
+    cdef int64_t count, first, last
+    cdef int n_threads
+    cdef double size, started
+    cdef bint next(self) except -1
+
+
+# Limit BLAS to one thread, if this is a helper of a parallel region.
+cdef void limit_helper() noexcept nogil

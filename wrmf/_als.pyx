@@ -3,7 +3,9 @@
 """Compiled kernels of alternating least squares, on arrays and numbers.
 
 The callers in ``wrmf.numerics`` check every index and shape and allocate the results. No exception
-is raised inside a parallel loop; a row that fails is marked in ``failed``.
+is raised inside a parallel loop; a row that fails is marked in ``failed``. Long loops are divided
+into stretches, between which signals are handled: Ctrl-C then raises, and the results are
+undefined.
 
 Arguments that belong together are passed as one object, whose attributes are
 
@@ -17,6 +19,7 @@ system : data that the systems of all rows share, as ``wrmf.numerics.sweep.Syste
 batch : rows that are solved by the same method, as ``wrmf.numerics.plan.Batch`` has them
     ``isa`` int, ``method`` int, ``rows`` int32, ``parts``.
 """
+from cpython.exc cimport PyErr_CheckSignals
 from cython cimport floating
 from cython.parallel cimport parallel, prange, threadid
 from libc.math cimport sqrt
@@ -24,6 +27,9 @@ from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 from libc.string cimport memcpy, memset
 
 from wrmf._blas cimport gemm, potrf_upper, potrs_upper, syrk_transposed_upper, syrk_upper
+from wrmf._lapack cimport limit_this_thread
+
+from time import perf_counter
 
 import numpy as np
 
@@ -43,12 +49,35 @@ cdef enum:
     GATHER_ROWS = 128
     # The number of columns of a Gram matrix that the kernels compute at a time.
     GRAM_PANEL = 128
+    # A panel of a Gram matrix is summed over so many rows at a time that it takes about this many
+    # flops.
+    GRAM_FLOPS = 1000000000
     # Scratch memory begins at a multiple of this many bytes, the size of a cache line.
     ALIGNMENT = 64
 
 
+cdef extern from *:
+    """
+    #ifdef _OPENMP
+    #include <omp.h>
+    #else
+    static int omp_get_max_threads(void) { return 0; }
+    #endif
+    """
+    int omp_get_max_threads() noexcept nogil
+
+
 cdef const als_kernels *kernels_of(int isa, bint is_double) noexcept nogil:
     return als_kernels_of(isa, is_double)
+
+
+def openmp_threads():
+    """Return the number of threads that OpenMP would use, 0 if this build is without OpenMP."""
+    return omp_get_max_threads()
+
+
+# Libraries of OpenMP read their environment now, if they have not yet; see wrmf.numerics.waiting.
+openmp_threads()
 
 
 def lanes(int isa, bint is_double):
@@ -61,6 +90,48 @@ cdef class Room:
         cdef uint8_t[::1] memory = np.empty(size + ALIGNMENT, dtype=np.uint8)
         self.memory = memory
         self.start = <uint8_t *> ((<size_t> &memory[0] + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT)
+
+
+# The flops of the first stretch of a loop, for each thread, and the seconds that the others take.
+cdef double FIRST_FLOPS = 1e9, STRETCH_SECONDS = 0.1
+
+
+cdef class Stretches:
+    """Divides a loop into stretches of a fraction of a second, and handles signals between them.
+
+    A short loop is a single stretch. No result depends on the stretches, since all iterations of a
+    loop are independent.
+
+    Parameters
+    ----------
+    count : int, the number of iterations
+    flops : float, about the flops of the longest iteration
+    n_threads : int
+    handle_signals : bool, default True; if not, the loop is a single stretch
+    """
+
+    def __init__(self, int64_t count, double flops, int n_threads, bint handle_signals=True):
+        self.count, self.n_threads = count, n_threads
+        self.first = self.last = 0
+        self.size = n_threads * max(1.0, FIRST_FLOPS / max(flops, 1.0)) if handle_signals else count
+        self.started = perf_counter()
+
+    cdef bint next(self) except -1:
+        """Set ``first`` and ``last`` to the next stretch; return False if there is none."""
+        cdef double now, seconds
+        if self.last == self.count:
+            return False
+        if self.last:
+            PyErr_CheckSignals()
+            now = perf_counter()
+            seconds = max(now - self.started, 1e-3 * STRETCH_SECONDS)
+            self.started = now
+            # One stretch may have been slow because the machine was busy.
+            self.size *= min(max(STRETCH_SECONDS / seconds, 0.25), 16.0)
+            self.size = max(self.size, self.n_threads)
+        self.first = self.last
+        self.last = <int64_t> min(<double> self.count, self.first + self.size)
+        return True
 
 
 # ---- Solving one row at a time with BLAS and LAPACK: simpler than the kernels, and used if the
@@ -314,6 +385,22 @@ cdef bint solve_by_cg(const als_problem *problem, int row, floating *scratch) no
 # ---- Half-sweeps.
 
 
+cdef void limit_helper() noexcept nogil:
+    """Limit BLAS to one thread in a helper; the caller's is limited by ``single_threaded_blas``."""
+    if threadid():
+        limit_this_thread()
+
+
+cdef double row_flops(const als_problem *problem, const int32_t *rows, int64_t n):
+    """Return about the flops of solving the longest of the rows."""
+    cdef int64_t place, longest = 0
+    cdef double k = problem.k
+    for place in range(n):
+        longest = max(longest, problem.indptr[rows[place] + 1] - problem.indptr[rows[place]])
+    # Sums over the entries, and the solution of a system of the smaller order.
+    return 2 * k * longest * min(k, <double> longest) + min(k, <double> longest) ** 3
+
+
 def solve_exact(
     const int32_t[::1] rows,
     side,
@@ -347,8 +434,9 @@ def solve_exact(
     cdef int k = fixed.shape[1]
     cdef Py_ssize_t n = rows.shape[0], position
     cdef int32_t row
-    cdef floating *own
+    cdef floating *own = NULL
     cdef als_problem problem
+    cdef Stretches stretches
     dtype = np.float32 if floating is float else np.float64
     cdef floating[:, ::1] scratch = np.empty((n_threads, (k + GATHER_ROWS) * k), dtype=dtype)
 
@@ -360,14 +448,18 @@ def solve_exact(
     problem.target_shift, problem.is_signed = side.target_shift, side.is_signed
     problem.fixed, problem.k, problem.ld = &fixed[0, 0], k, k
     problem.out = &out[0, 0]
-    with nogil, parallel(num_threads=n_threads):
-        own = &scratch[threadid(), 0]
-        for position in prange(n, schedule="dynamic", chunksize=8):
-            row = rows[position]
-            if indptr[row + 1] == indptr[row]:
-                memset(&out[row, 0], 0, <size_t> k * sizeof(floating))
-            elif not solve_normal_equations[floating](&problem, row, &base[0, 0], own):
-                failed[row] = 1
+    stretches = Stretches(n, row_flops(&problem, &rows[0], n), n_threads)
+    while stretches.next():
+        with nogil, parallel(num_threads=n_threads):
+            limit_helper()
+            own = &scratch[threadid(), 0]
+            for position in prange(stretches.first, stretches.last, schedule="dynamic",
+                                   chunksize=8):
+                row = rows[position]
+                if indptr[row + 1] == indptr[row]:
+                    memset(&out[row, 0], 0, <size_t> k * sizeof(floating))
+                elif not solve_normal_equations[floating](&problem, row, &base[0, 0], own):
+                    failed[row] = 1
 
 
 def solve_rows(
@@ -438,18 +530,21 @@ cdef solve_by_blas(
     cdef size_t bytes = (size * sizeof(floating) + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
     cdef Room scratch = Room(n_threads * bytes)
     cdef Py_ssize_t g, n = rows.shape[0]
-    cdef floating *own
-    cdef uint64_t before
-    with nogil, parallel(num_threads=n_threads):
-        before = isa_flush_subnormals()
-        own = <floating *> (scratch.start + threadid() * bytes)
-        for g in prange(n, schedule="dynamic", chunksize=8):
-            if method == ALS_cg:
-                if not solve_by_cg[floating](problem, rows[g], own):
+    cdef floating *own = NULL
+    cdef uint64_t before = 0
+    cdef Stretches stretches = Stretches(n, row_flops(problem, &rows[0], n), n_threads)
+    while stretches.next():
+        with nogil, parallel(num_threads=n_threads):
+            limit_helper()
+            before = isa_flush_subnormals()
+            own = <floating *> (scratch.start + threadid() * bytes)
+            for g in prange(stretches.first, stretches.last, schedule="dynamic", chunksize=8):
+                if method == ALS_cg:
+                    if not solve_by_cg[floating](problem, rows[g], own):
+                        problem.failed[rows[g]] = 1
+                elif not solve_whitened[floating](problem, method, rows[g], own):
                     problem.failed[rows[g]] = 1
-            elif not solve_whitened[floating](problem, method, rows[g], own):
-                problem.failed[rows[g]] = 1
-        isa_restore_subnormals(before)
+            isa_restore_subnormals(before)
 
 
 cdef solve_in_lanes(
@@ -460,19 +555,22 @@ cdef solve_in_lanes(
     cdef size_t bytes = problem.scratch_bytes
     cdef Room scratch = Room(n_threads * bytes)
     cdef Py_ssize_t n = rows.shape[0], width = kernels.lanes, g, ahead
-    cdef uint8_t *own
-    cdef uint64_t before
-    with nogil, parallel(num_threads=n_threads):
-        before = isa_flush_subnormals()
-        own = scratch.start + threadid() * bytes
-        for g in prange((n + width - 1) // width, schedule="dynamic", chunksize=1):
-            # Threads take groups in turn, so this thread's next group is about n_threads ahead.
-            ahead = (g + n_threads) * width
-            if ahead < n:
-                als_prefetch(problem, is_double, &rows[ahead], <int> min(width, n - ahead))
-            solve_group(kernels.solve[method], problem, &rows[g * width],
-                        <int> min(width, n - g * width), own)
-        isa_restore_subnormals(before)
+    cdef uint8_t *own = NULL
+    cdef uint64_t before = 0
+    cdef Stretches stretches = Stretches(
+        (n + width - 1) // width, width * row_flops(problem, &rows[0], n), n_threads)
+    while stretches.next():
+        with nogil, parallel(num_threads=n_threads):
+            before = isa_flush_subnormals()
+            own = scratch.start + threadid() * bytes
+            for g in prange(stretches.first, stretches.last, schedule="dynamic", chunksize=1):
+                # Threads take groups in turn, so this thread's next group is about n_threads ahead.
+                ahead = (g + n_threads) * width
+                if ahead < n:
+                    als_prefetch(problem, is_double, &rows[ahead], <int> min(width, n - ahead))
+                solve_group(kernels.solve[method], problem, &rows[g * width],
+                            <int> min(width, n - g * width), own)
+            isa_restore_subnormals(before)
 
 
 cdef void solve_group(
@@ -494,22 +592,29 @@ cdef solve_in_parts(
     cdef size_t part_bytes = kernels.part_size(problem) * (8 if is_double else 4)
     cdef Room scratch = Room(n_threads * bytes), sums = Room(owner.shape[0] * part_bytes)
     cdef Py_ssize_t n = rows.shape[0], width = kernels.lanes, g
-    cdef uint8_t *own
-    cdef uint64_t before
-    with nogil, parallel(num_threads=n_threads):
-        before = isa_flush_subnormals()
-        own = scratch.start + threadid() * bytes
-        for g in prange(owner.shape[0], schedule="dynamic", chunksize=1):
-            sum_part(kernels, problem, owner[g], first[g], last[g],
-                     sums.start + g * part_bytes, own)
-        isa_restore_subnormals(before)
-    with nogil, parallel(num_threads=n_threads):
-        before = isa_flush_subnormals()
-        own = scratch.start + threadid() * bytes
-        for g in prange((n + width - 1) // width, schedule="dynamic", chunksize=1):
-            solve_from_sums(kernels.solve[method], problem, &rows[g * width],
-                            <int> min(width, n - g * width), sums.start, &start[g * width], own)
-        isa_restore_subnormals(before)
+    cdef uint8_t *own = NULL
+    cdef uint64_t before = 0
+    cdef double k = problem.k
+    cdef Stretches stretches = Stretches(
+        owner.shape[0], 2 * k * k * (last[0] - first[0]), n_threads)
+    while stretches.next():
+        with nogil, parallel(num_threads=n_threads):
+            before = isa_flush_subnormals()
+            own = scratch.start + threadid() * bytes
+            for g in prange(stretches.first, stretches.last, schedule="dynamic", chunksize=1):
+                sum_part(kernels, problem, owner[g], first[g], last[g],
+                         sums.start + g * part_bytes, own)
+            isa_restore_subnormals(before)
+    stretches = Stretches((n + width - 1) // width, width * k * k * k, n_threads)
+    while stretches.next():
+        with nogil, parallel(num_threads=n_threads):
+            before = isa_flush_subnormals()
+            own = scratch.start + threadid() * bytes
+            for g in prange(stretches.first, stretches.last, schedule="dynamic", chunksize=1):
+                solve_from_sums(kernels.solve[method], problem, &rows[g * width],
+                                <int> min(width, n - g * width), sums.start, &start[g * width],
+                                own)
+            isa_restore_subnormals(before)
 
 
 cdef void sum_part(
@@ -535,12 +640,13 @@ cdef void solve_from_sums(
 
 def multiply(
     int isa, const floating[:, :] a, const floating[:, ::1] b, floating[:, :] out, int n_threads,
-    const int32_t[::1] chosen=None
+    const int32_t[::1] chosen=None, bint handle_signals=True
 ):
     """Set ``out`` to ``a @ b``; if ``chosen`` rows are given, only in these rows.
 
-    Each row of ``a`` and ``out`` must be contiguous. The kernels skip the zeros of a triangular
-    ``b``.
+    Each row of ``a`` and ``out`` must be contiguous. With ``chosen``, ``out`` may be ``a``. The
+    kernels skip the zeros of a triangular ``b``. Without ``handle_signals``, nothing interrupts the
+    product.
     """
     # The number of rows of one product. For the kernels, 256 rows stay in the level-2 cache while
     # all panels are multiplied. For BLAS with few factors, there are so few rows that it does not
@@ -554,7 +660,8 @@ def multiply(
     cdef Room panels = Room(<size_t> k * (m + 64) * sizeof(floating))
     # For each thread, a block of the chosen rows, and the products of these rows.
     cdef floating[:, :, ::1] left, right
-    cdef uint64_t before
+    cdef uint64_t before = 0
+    cdef Stretches stretches
     if n == 0:
         return
     dtype = np.float64 if floating is double else np.float32
@@ -570,23 +677,28 @@ def multiply(
         whole.panels = &b[0, 0]
     if chosen is not None:
         whole.left_stride, whole.result_stride = k, m
-    with nogil, parallel(num_threads=n_threads):
-        before = isa_flush_subnormals()
-        for block in prange((n + block_rows - 1) // block_rows, schedule="dynamic", chunksize=1):
-            count = <int> min(<Py_ssize_t> block_rows, n - block * block_rows)
-            if chosen is None:
-                multiply_rows[floating](kernels, &whole, count, &a[block * block_rows, 0],
-                                        &out[block * block_rows, 0])
-                continue
-            for row in range(count):
-                memcpy(&left[threadid(), row, 0], &a[chosen[block * block_rows + row], 0],
-                       k * sizeof(floating))
-            multiply_rows[floating](kernels, &whole, count, &left[threadid(), 0, 0],
-                                    &right[threadid(), 0, 0])
-            for row in range(count):
-                memcpy(&out[chosen[block * block_rows + row], 0], &right[threadid(), row, 0],
-                       m * sizeof(floating))
-        isa_restore_subnormals(before)
+    stretches = Stretches((n + block_rows - 1) // block_rows, 2.0 * block_rows * k * m, n_threads,
+                          handle_signals)
+    while stretches.next():
+        with nogil, parallel(num_threads=n_threads):
+            if kernels == NULL:
+                limit_helper()
+            before = isa_flush_subnormals()
+            for block in prange(stretches.first, stretches.last, schedule="dynamic", chunksize=1):
+                count = <int> min(<Py_ssize_t> block_rows, n - block * block_rows)
+                if chosen is None:
+                    multiply_rows[floating](kernels, &whole, count, &a[block * block_rows, 0],
+                                            &out[block * block_rows, 0])
+                    continue
+                for row in range(count):
+                    memcpy(&left[threadid(), row, 0], &a[chosen[block * block_rows + row], 0],
+                           k * sizeof(floating))
+                multiply_rows[floating](kernels, &whole, count, &left[threadid(), 0, 0],
+                                        &right[threadid(), 0, 0])
+                for row in range(count):
+                    memcpy(&out[chosen[block * block_rows + row], 0], &right[threadid(), row, 0],
+                           m * sizeof(floating))
+            isa_restore_subnormals(before)
 
 
 cdef void multiply_rows(
@@ -615,29 +727,41 @@ def sum_gram(
     ``in_double``, and add up these sums in float64. BLAS sums everything in float64. Each thread
     computes a panel of columns of a part at a time.
     """
-    cdef Py_ssize_t n = factors.shape[0], part, row, last
+    cdef Py_ssize_t n = factors.shape[0], part, row, last, work
     cdef const als_kernels *kernels = als_kernels_of(isa, in_double or floating is double)
-    cdef int k = factors.shape[1], ld = (k + 15) // 16 * 16, first, work, i, j
+    cdef int k = factors.shape[1], ld = (k + 15) // 16 * 16, first, i, j
     cdef int panel = GRAM_PANEL if isa else k
     cdef int panels = (k + panel - 1) // panel
     cdef size_t bytes = <size_t> ALS_GRAM_ROWS * (ld + 16) * sizeof(double)
     cdef Room scratch = Room(n_threads * bytes)
-    cdef double *own
-    cdef uint64_t before
-    with nogil, parallel(num_threads=n_threads):
-        before = isa_flush_subnormals()
-        own = <double *> (scratch.start + threadid() * bytes)
-        for work in prange(<int> parts.shape[0] * panels, schedule="dynamic", chunksize=1):
-            part = work // panels
-            first = work % panels * panel
-            row = part * rows_of_part
-            last = min(n, row + rows_of_part)
-            if isa:
-                add_gram(kernels, &factors[row, 0], floating is float, last - row, k, first,
-                         &parts[part, 0, 0], own)
-            else:
-                add_gram_by_blas[floating](&factors[row, 0], last - row, k, &parts[part, 0, 0], own)
-        isa_restore_subnormals(before)
+    cdef double *own = NULL
+    cdef uint64_t before = 0
+    cdef Stretches stretches
+    # The rows of all parts that are summed at a time. Sums are rounded for every ALS_GRAM_ROWS rows
+    # anyway, so the result does not depend on it.
+    cdef double flops = 2.0 * k * panel
+    cdef Py_ssize_t at_once = ALS_GRAM_ROWS * (1 + <Py_ssize_t> (
+        GRAM_FLOPS / flops / ALS_GRAM_ROWS)), begin
+    for begin in range(0, rows_of_part, at_once):
+        stretches = Stretches(parts.shape[0] * panels,
+                              flops * min(at_once, rows_of_part), n_threads)
+        while stretches.next():
+            with nogil, parallel(num_threads=n_threads):
+                if not isa:
+                    limit_helper()
+                before = isa_flush_subnormals()
+                own = <double *> (scratch.start + threadid() * bytes)
+                for work in prange(stretches.first, stretches.last, schedule="dynamic",
+                                   chunksize=1):
+                    part = work // panels
+                    first = <int> (work % panels) * panel
+                    row = part * rows_of_part + begin
+                    last = min(n, part * rows_of_part + min(begin + at_once, rows_of_part))
+                    if row < last:
+                        add_gram_panel[floating](
+                            kernels, &factors[row, 0], last - row, k, first, &parts[part, 0, 0],
+                            own)
+                isa_restore_subnormals(before)
     for part in range(1, parts.shape[0]):
         for i in range(k):
             for j in range(i + 1):
@@ -647,12 +771,15 @@ def sum_gram(
             parts[0, j, i] = parts[0, i, j]
 
 
-cdef void add_gram(
-    const als_kernels *kernels, const void *rows, bint are_floats, int64_t count, int k,
-    int first, double *sums, double *scratch
+cdef void add_gram_panel(
+    const als_kernels *kernels, const floating *rows, int64_t count, int k, int first,
+    double *sums, double *scratch
 ) noexcept nogil:
     cdef als_factors factors
-    factors.rows, factors.are_floats, factors.count = rows, are_floats, count
+    if kernels == NULL:
+        add_gram_by_blas[floating](rows, count, k, sums, scratch)
+        return
+    factors.rows, factors.are_floats, factors.count = rows, floating is float, count
     factors.k, factors.ld = k, (k + 15) // 16 * 16
     kernels.gram(&factors, first, min(first + <int> GRAM_PANEL, k), sums, scratch)
 

@@ -15,7 +15,7 @@ from libc.math cimport INFINITY
 from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.string cimport memcpy
 
-from wrmf._als cimport Room, als_kernels, als_product, kernels_of
+from wrmf._als cimport Room, Stretches, als_kernels, als_product, kernels_of, limit_helper
 from wrmf._blas cimport gemm_transposed
 
 
@@ -546,6 +546,8 @@ cdef void run_block(
     const Work *w, uint8_t *scratch, int64_t first, int64_t last, floating *held_scores
 ) noexcept nogil:
     cdef Scratch s
+    if w.products == NULL:
+        limit_helper()
     lay_out(w, scratch, &s)
     rank_block[floating](w, &s, first, last, held_scores)
 

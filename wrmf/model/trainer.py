@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, replace
 from typing import Any, Protocol
 
@@ -15,7 +16,6 @@ from wrmf.model.parameters import Parameters, SweepOptions
 from wrmf.model.state import Factors
 from wrmf.numerics.side import Side
 from wrmf.numerics.sweep import half_sweep
-from wrmf.numerics.threads import single_threaded_blas
 
 __all__ = ["Callback", "Trainable", "Trainer"]
 
@@ -74,8 +74,8 @@ class Trainer:
         self.prepared = matrix.shape, dtype
         self.users = Side.of(matrix, params.objective, of_users, dtype)
         # The sides are solved in turn, so they can share their scratch arrays.
-        workspace = self.users.workspace
-        self.items = Side.of(matrix.T.tocsr(), params.objective, of_items, dtype, workspace)
+        workspaces = self.users.workspaces
+        self.items = Side.of(matrix.T.tocsr(), params.objective, of_items, dtype, workspaces)
 
     def run(
         self, iterations: int, callback: Callback | None = None, progress: bool | None = None
@@ -103,7 +103,6 @@ class Trainer:
         model = self.model
         params = model.check_params()
         random_users = self.random_users and model.iterations_done == 0
-        disable = None if progress is None else not progress
         try:
             if random_users and params.solve_users_first:
                 # The first items are then solved for users who fit the initial items, not random
@@ -112,12 +111,11 @@ class Trainer:
                 for x, y in members:
                     self._solve(self.users, y, x, params.sweep)
                 self._publish(members, model.iterations_done)
-            for _ in tqdm(range(iterations), desc="WRMF", unit="sweep", disable=disable):
+            for _ in _shown(range(iterations), progress):
                 members = self._members(params.n_models)
-                with single_threaded_blas():
-                    for x, y in members:
-                        self._solve(self.items, x, y, params.sweep)
-                        self._solve(self.users, y, x, params.sweep)
+                for x, y in members:
+                    self._solve(self.items, x, y, params.sweep)
+                    self._solve(self.users, y, x, params.sweep)
                 self._publish(members, model.iterations_done + 1)
                 if callback is not None and callback(model, model.iterations_done):
                     break
@@ -165,6 +163,14 @@ class Trainer:
                 f"the factors left the range of {fixed.dtype}: scale the counts down, lower alpha "
                 'or init_scale, or pass dtype="float64"'
             ) from error
+
+
+def _shown(iterations: range, progress: bool | None) -> Iterable[int]:
+    """Return the iterations, with a progress bar if it is wanted."""
+    if progress is None:
+        progress = sys.stderr is not None and sys.stderr.isatty()
+    # Bars that are disabled take a lock, too, which a child forked at that moment never gets.
+    return tqdm(iterations, desc="WRMF", unit="sweep") if progress else iterations
 
 
 def _largest(factors: np.ndarray) -> float:

@@ -8,6 +8,7 @@ import numpy as np
 
 from wrmf._als import solve_exact
 from wrmf.numerics.side import Side
+from wrmf.numerics.threads import single_threaded_blas
 
 __all__ = ["solve_in_double"]
 
@@ -36,9 +37,10 @@ def solve_in_double(
     )
     out = np.zeros((len(side.order), len(base)))
     failed = np.zeros(len(out), dtype=np.uint8)
-    solve_exact(rows, side, fixed, base, out, failed, n_threads)
-    for row in np.flatnonzero(failed):
-        out[row] = _least_norm(side, int(row), fixed, base)
+    with single_threaded_blas():
+        solve_exact(rows, side, fixed, base, out, failed, n_threads)
+        for row in np.flatnonzero(failed):
+            out[row] = _least_norm(side, int(row), fixed, base)
     solutions: np.ndarray = out[rows]
     return solutions
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 from numpy.typing import DTypeLike
 
-__all__ = ["aligned_bytes", "padded", "padded_width"]
+__all__ = ["Workspace", "Workspaces", "aligned_bytes", "padded", "padded_width"]
 
 
 def aligned_bytes(size: int) -> np.ndarray:
@@ -25,3 +29,42 @@ def padded(matrix: np.ndarray, dtype: DTypeLike) -> np.ndarray:
     out = np.zeros((len(matrix), padded_width(matrix.shape[1])), dtype=dtype)
     out[:, : matrix.shape[1]] = matrix
     return out
+
+
+class Workspace:
+    """Scratch arrays by name, which are used again and grow as needed."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, np.ndarray] = {}
+
+    def array(self, name: str, shape: tuple[int, int], dtype: DTypeLike) -> np.ndarray:
+        """Return an uninitialised array that begins on a 64-byte boundary."""
+        size = math.prod(shape) * np.dtype(dtype).itemsize
+        kept = self.kept.get(name)
+        if kept is None or kept.nbytes < size:
+            kept = self.kept[name] = aligned_bytes(size)
+        return kept[:size].view(dtype).reshape(shape)
+
+
+class Workspaces:
+    """Lends a workspace to each computation, so that no two that overlap share arrays.
+
+    Computations one after the other get the same workspace. Those of several threads, or of a
+    signal handler and what it interrupted, overlap.
+    """
+
+    def __init__(self) -> None:
+        self.free: list[Workspace] = []
+
+    @contextmanager
+    def borrow(self) -> Iterator[Workspace]:
+        """Lend a workspace for the length of the block."""
+        try:
+            # A list's pop and append need no lock.
+            workspace = self.free.pop()
+        except IndexError:
+            workspace = Workspace()
+        try:
+            yield workspace
+        finally:
+            self.free.append(workspace)

@@ -40,7 +40,7 @@ def gram(factors: np.ndarray, num_threads: int = 0, isa: int | None = None) -> n
     parts = np.zeros((max(1, -(-n // rows)), k, k))
     used, in_double = (BEST_ISA, True) if isa is None else (isa, False)
     threads = kernel_threads(num_threads)
-    with single_threaded_blas():
+    with single_threaded_blas(needed=not used):
         sum_gram(used, in_double, np.ascontiguousarray(factors), rows, parts, threads)
     total: np.ndarray = parts[0]
     return total

@@ -173,7 +173,7 @@ def _rank_blocks(
     block_flops = 2 * most * len(tiles.order) * tiles.users.shape[1] + 1
     at_once = max(threads, int(CHUNK_FLOPS / block_flops))
     tiles = tiles.with_packed(threads)
-    with single_threaded_blas():
+    with single_threaded_blas(needed=not tiles.isa):
         for first in range(0, len(edges) - 1, at_once):
             blocks = edges[first : first + at_once + 1]
             rank(tiles.users, n, tiles, masks, held_out, lists, blocks, threads)

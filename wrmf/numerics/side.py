@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 from scipy import sparse
 
-from wrmf.numerics.layout import aligned_bytes
+from wrmf.numerics.layout import Workspaces
 from wrmf.numerics.objective import Objective
 from wrmf.numerics.plan import Plan, plan_batches
 
@@ -22,8 +21,8 @@ class Side:
     """The rows of one side (users or items) as CSR, with weights, λ and the order to solve them in.
 
     ``order`` sorts the rows by decreasing number of entries, so that long rows are not solved last
-    and rows of about the same length are neighbours. ``workspace`` holds scratch arrays that every
-    sweep uses again, ``plans`` the plans made so far.
+    and rows of about the same length are neighbours. ``workspaces`` lends scratch arrays to each
+    sweep, ``plans`` are the plans made so far. Several threads may solve the same side.
 
     Attributes
     ----------
@@ -48,7 +47,7 @@ class Side:
     targets: np.ndarray
     has_negative: np.ndarray
     varies: bool = False
-    workspace: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
+    workspaces: Workspaces = field(default_factory=Workspaces, repr=False, compare=False)
     plans: dict[tuple[int, str, int, np.dtype], Plan] = field(
         default_factory=dict, repr=False, compare=False
     )
@@ -60,11 +59,11 @@ class Side:
         objective: Objective,
         regularization: float,
         dtype: DTypeLike,
-        workspace: dict[str, np.ndarray] | None = None,
+        workspaces: Workspaces | None = None,
     ) -> Side:
         """Return the side whose rows are the rows of a canonical CSR matrix.
 
-        Two sides that are solved in turn may share a ``workspace``.
+        Two sides that are solved in turn may share ``workspaces``.
         """
         counts = np.diff(matrix.indptr)
         strengths = objective.row_regularization(regularization, counts, matrix.shape[1])
@@ -81,7 +80,7 @@ class Side:
             targets=objective.targets(matrix.data[explicit], dtype),
             has_negative=_rows_with_negative(weights, matrix.indptr),
             varies=objective.regularization_exponent != 0,
-            workspace={} if workspace is None else workspace,
+            workspaces=Workspaces() if workspaces is None else workspaces,
         )
 
     @property
@@ -107,14 +106,6 @@ class Side:
         if key not in self.plans:
             self.plans[key] = plan_batches(self.indptr, self.order, *key, self.has_negative)
         return self.plans[key]
-
-    def array(self, name: str, shape: tuple[int, int], dtype: DTypeLike) -> np.ndarray:
-        """Return an uninitialised array of the workspace that begins on a 64-byte boundary."""
-        size = math.prod(shape) * np.dtype(dtype).itemsize
-        kept = self.workspace.get(name)
-        if kept is None or kept.nbytes < size:
-            kept = self.workspace[name] = aligned_bytes(size)
-        return kept[:size].view(dtype).reshape(shape)
 
 
 def _rows_with_negative(weights: np.ndarray, indptr: np.ndarray) -> np.ndarray:

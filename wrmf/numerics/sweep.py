@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
-from wrmf._als import multiply, solve_rows
+from wrmf._als import MOST_ORDER, multiply, solve_rows
 from wrmf.numerics.fallback import solve_in_double
 from wrmf.numerics.isa import isa_number
 from wrmf.numerics.layout import padded, padded_width
@@ -21,6 +22,9 @@ __all__ = ["Shared", "System", "half_sweep"]
 # A half-sweep with at most LEAST_WORK operations uses one thread. It takes about 100 microseconds,
 # and starting more threads would cost more time than they save.
 LEAST_WORK = 2e6
+# Solutions that take more operations than LONG_PRODUCT to transform are first transformed beside
+# the factors, and copied at the end, so that Ctrl-C can interrupt this. It takes about a second.
+LONG_PRODUCT = 2e10
 
 
 class System(NamedTuple):
@@ -57,9 +61,15 @@ class Shared:
     @classmethod
     def of(cls, side: Side, fixed: np.ndarray, threads: int) -> Shared:
         """Return the shared part for ``fixed`` factors and the parameters of a side."""
-        with single_threaded_blas():
+        with _limited_blas(fixed.shape[1]):
             base = side.unobserved_weight * gram(fixed, threads, isa_number())
             return cls(base, Frame.of(base, side.bounds, fixed.dtype))
+
+
+def _limited_blas(k: int) -> AbstractContextManager[None]:
+    """Limit BLAS to one thread if it computes on more than one small matrix."""
+    # Rows are solved by BLAS if the order of their systems is higher.
+    return single_threaded_blas(needed=not isa_number() or k > MOST_ORDER)
 
 
 def half_sweep(
@@ -103,13 +113,13 @@ def half_sweep(
     work = k * (len(side.indices) + k * (len(out) + len(fixed)))
     threads = kernel_threads(num_threads if work > LEAST_WORK else 1)
     isa = isa_number()
-    with single_threaded_blas():
+    with _limited_blas(k), side.workspaces.borrow() as workspace:
         if shared is None:
             shared = Shared.of(side, fixed, threads)
         base, frame = shared.base, shared.frame
         # Parts of one array, whose size is the same for both sides of a model.
         shape = len(fixed) + len(out), padded_width(k)
-        scratch = side.array("factors", shape, fixed.dtype)
+        scratch = workspace.array("factors", shape, fixed.dtype)
         whitened, solved = scratch[: len(fixed)], scratch[len(fixed) :]
         multiply(isa, fixed, padded(frame.forward, fixed.dtype), whitened, threads)
         failed = np.zeros(len(out), dtype=np.uint8)
@@ -118,12 +128,19 @@ def half_sweep(
             multiply(isa, out, padded(frame.inverse, out.dtype), solved, threads, plan.started)
         system = System(whitened, k, frame.spectrum, cg_steps)
         for batch in plan.batches:
-            # Ctrl-C interrupts between two of these calls, since Python does not handle it within
-            # one.
             solve_rows(batch, side, system, solved, failed, threads)
         unresolved = np.flatnonzero(failed).astype(np.int32)
         solved[side.order[plan.n_filled :]] = 0
         solved[unresolved] = 0
-        multiply(isa, solved[:, :k], frame.back(out.dtype), out, threads)
+        resolved = None
         if len(unresolved):
-            out[unresolved] = solve_in_double(side, unresolved, fixed, base, threads)
+            resolved = solve_in_double(side, unresolved, fixed, base, threads)
+        solution, back = solved[:, :k], frame.back(out.dtype)
+        if len(out) * k * k > LONG_PRODUCT:
+            everyone = np.arange(len(out), dtype=np.int32)
+            multiply(isa, solution, back, solution, threads, everyone)
+            np.copyto(out, solution)
+        else:
+            multiply(isa, solution, back, out, threads, handle_signals=False)
+        if resolved is not None:
+            out[unresolved] = resolved

@@ -1,31 +1,38 @@
-"""The number of threads to use, and the limit of one BLAS thread while kernels run."""
+"""The number of threads to use, and the limit of one BLAS thread while kernels call BLAS."""
 
 from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from threadpoolctl import ThreadpoolController
+from wrmf._als import openmp_threads
+from wrmf.numerics.blas_controls import BlasControls
 
 __all__ = ["available_threads", "kernel_threads", "single_threaded_blas"]
 
-_lock = threading.Lock()
-_controller: ThreadpoolController | None = None
-_limiter = None
-_users = 0
-_pool_owner: int | None = None
+# Where a process finds its control groups, and where their limits are.
+PROCESS_GROUPS = Path("/proc/self/cgroup")
+GROUPS = Path("/sys/fs/cgroup")
+# The limits of control groups are read again after this many seconds, since they may change.
+QUOTA_SECONDS = 5.0
+# The number of threads of OpenMP as long as nothing sets another.
+DEFAULT_OPENMP_THREADS = openmp_threads()
 
 
 def available_threads(num_threads: int = 0) -> int:
-    """Return ``num_threads``, or the number of CPUs that this process may use if it is 0.
+    """Return ``num_threads``, or the number of threads that this process should use if it is 0.
 
     Parameters
     ----------
     num_threads : int ≥ 0, default 0
-        0 stands for every CPU that the affinity mask and the control group's quota allow.
+        0 stands for the smallest of: the CPUs of the affinity mask; the CPU quota of the control
+        groups (version 1 or 2) that the process is in, rounded up; ``OMP_NUM_THREADS``, which
+        joblib, Dask and others set for their workers; and a limit that
+        ``threadpoolctl.threadpool_limits`` sets for ``"openmp"``.
 
     Raises
     ------
@@ -43,24 +50,91 @@ def available_threads(num_threads: int = 0) -> int:
         return num_threads
     affinity = getattr(os, "sched_getaffinity", None)
     cpus = len(affinity(0)) if affinity else os.cpu_count() or 1
-    quota = _cgroup_cpus()
-    return max(1, cpus if quota is None else min(cpus, quota))
+    limits = (cpus, _quota.cpus(), _variable_limit(), _openmp_limit())
+    return max(1, min(limit for limit in limits if limit is not None))
 
 
-def _cgroup_cpus() -> int | None:
-    """Return the control group's quota, rounded up to whole CPUs; None if there is no quota."""
+def _variable_limit() -> int | None:
+    """Return the number of threads that ``OMP_NUM_THREADS`` asks for, None if it asks for none.
+
+    OpenMP allows a list, with a number for each level of nesting. What is not a number is ignored,
+    as OpenMP does.
+    """
     try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        threads = int(os.environ.get("OMP_NUM_THREADS", "").split(",")[0])
+    except ValueError:
+        return None
+    return threads if threads > 0 else None
+
+
+class _Quota:
+    """The CPU quota of this process's control groups, which is read every few seconds."""
+
+    def __init__(self) -> None:
+        self.read_at = -QUOTA_SECONDS
+        self.kept: int | None = None
+
+    def cpus(self) -> int | None:
+        """Return the smallest quota, rounded up to whole CPUs; None if there is no quota."""
+        now = time.monotonic()
+        if now - self.read_at >= QUOTA_SECONDS:
+            quotas = [quota for folder in _group_folders() if (quota := _group_cpus(folder))]
+            self.kept = min(quotas, default=None)
+            self.read_at = now
+        return self.kept
+
+
+_quota = _Quota()
+
+
+def _group_folders() -> list[Path]:
+    """Return the folders of the control groups that limit this process, up to the root.
+
+    A container often sees its own group as the root although ``PROCESS_GROUPS`` names the group by
+    its path on the host, so a folder may not exist, and the root always counts.
+    """
+    roots = {"": GROUPS, "cpu": GROUPS / "cpu", "cpu,cpuacct": GROUPS / "cpu,cpuacct"}
+    folders = dict.fromkeys(roots.values())
+    try:
+        lines = PROCESS_GROUPS.read_text().splitlines()
+    except OSError:
+        lines = []
+    for line in lines:
+        _, controllers, path = [*line.split(":", 2), "", ""][:3]
+        # The line of version 2 names no controllers.
+        if controllers and "cpu" not in controllers.split(","):
+            continue
+        root = roots.get(controllers, GROUPS / controllers)
+        parts = [part for part in path.split("/") if part not in ("", "..")]
+        folders.update(
+            dict.fromkeys(root.joinpath(*parts[:depth]) for depth in range(len(parts) + 1))
+        )
+    return list(folders)
+
+
+def _group_cpus(folder: Path) -> int | None:
+    """Return the quota of one control group, rounded up; None if it has none."""
+    try:
+        quota, period = (folder / "cpu.max").read_text().split()
         return None if quota == "max" else -(-int(quota) // int(period))
-    except (OSError, ValueError):
+    except (OSError, ValueError, ZeroDivisionError):
         pass
     try:
-        legacy = Path("/sys/fs/cgroup/cpu")
-        microseconds = int((legacy / "cpu.cfs_quota_us").read_text())
-        period_us = int((legacy / "cpu.cfs_period_us").read_text())
+        microseconds = int((folder / "cpu.cfs_quota_us").read_text())
+        period_us = int((folder / "cpu.cfs_period_us").read_text())
         return None if microseconds <= 0 else -(-microseconds // period_us)
     except (OSError, ValueError, ZeroDivisionError):
         return None
+
+
+def _openmp_limit() -> int | None:
+    """Return the number of threads that was set for OpenMP in this Python thread, if one was."""
+    threads = openmp_threads()
+    return None if threads == DEFAULT_OPENMP_THREADS else threads
+
+
+# The process that has started threads of OpenMP.
+_pool_owner: int | None = None
 
 
 def kernel_threads(num_threads: int = 0) -> int:
@@ -78,38 +152,81 @@ def kernel_threads(num_threads: int = 0) -> int:
     return threads if _pool_owner == os.getpid() else 1
 
 
+class _BlasLimit:
+    """One thread of BLAS while there are blocks, of any Python thread, that need it.
+
+    A signal handler may enter a block at any place, so a lock that the same thread may take again
+    guards the blocks, and the order of the statements matters.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.blocks: set[object] = set()
+        # The number of threads of each library that was lowered, by its position.
+        self.before: dict[int, int] = {}
+
+    def enter(self, block: object) -> None:
+        with self.lock:
+            self.blocks.add(block)
+            for place, library in enumerate(BlasControls.loaded().of_process):
+                threads = library.get()
+                if threads > 1:
+                    self.before[place] = threads
+                    library.set(1)
+
+    def leave(self, block: object) -> None:
+        with self.lock:
+            self.blocks.discard(block)
+            if self.blocks:
+                return
+            for place, library in enumerate(BlasControls.loaded().of_process):
+                threads = self.before.pop(place, 1)
+                # Where another library has set the number meanwhile, its number stays.
+                if threads > 1 and library.get() == 1:
+                    library.set(threads)
+
+
+_blas_limit = _BlasLimit()
+
+
 @contextmanager
-def single_threaded_blas() -> Iterator[None]:
+def single_threaded_blas(needed: bool = True) -> Iterator[None]:
     """Limit BLAS to one thread inside the block, and restore the previous limit after it.
 
     The kernels have their own threads, which share the rows and tiles. BLAS threads would compete
     with these, and the rounding of a product would depend on the number of BLAS threads. Blocks may
     be nested and may overlap between Python threads; the limit is restored at the end of the last.
+
+    Parameters
+    ----------
+    needed : bool, default True
+        Whether the block calls BLAS on large matrices. If not, nothing is done: the limit holds for
+        the whole process, because OpenBLAS has no other, so it should be rare.
     """
-    global _controller, _limiter, _users
-    with _lock:
-        if _users == 0:
-            if _controller is None:
-                _controller = ThreadpoolController()
-            _limiter = _controller.limit(limits=1, user_api="blas")
-        _users += 1
+    if not needed:
+        yield
+        return
+    block = object()
+    own = [(library, library.get()) for library in BlasControls.loaded().of_thread]
     try:
+        _blas_limit.enter(block)
+        for library, _ in own:
+            library.set(1)
         yield
     finally:
-        with _lock:
-            _users -= 1
-            if _users == 0 and _limiter is not None:
-                _limiter.restore_original_limits()
-                _limiter = None
+        for library, threads in own:
+            library.set(threads)
+        _blas_limit.leave(block)
 
 
 def _reset_after_fork() -> None:
-    # A thread that does not exist in the child may have held the lock, or set the limit.
-    global _lock, _limiter, _users
-    _lock = threading.Lock()
-    if _users and _limiter is not None:
-        _limiter.restore_original_limits()
-    _limiter, _users = None, 0
+    # A thread that does not exist in the child may have held the lock, or set the limit. OpenBLAS
+    # may start threads when its number is set, which is no good idea within a fork, so this is
+    # left to the end of the child's first block.
+    global _blas_limit
+    before = _blas_limit.before
+    _blas_limit = _BlasLimit()
+    _blas_limit.before = before
 
 
 if hasattr(os, "register_at_fork"):

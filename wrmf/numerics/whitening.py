@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import DTypeLike
-from scipy.linalg import eigh
-from scipy.linalg.lapack import dpotrf, dtrtri
+
+from wrmf._lapack import eigen, invert_cholesky
+from wrmf.numerics.blas_controls import BlasControls
 
 __all__ = ["LEAST_PIVOT", "Frame"]
 
@@ -54,6 +55,7 @@ class Frame:
         LinAlgError
             If ``base`` is not finite.
         """
+        BlasControls.loaded()
         if not np.isfinite(base).all():
             raise np.linalg.LinAlgError(
                 "the factors are so large, or not finite, that sums of their squares are beyond "
@@ -61,13 +63,11 @@ class Frame:
             )
         smallest, largest = bounds
         if smallest == largest and smallest > 0:
-            lower, failed = dpotrf(base + smallest * np.eye(len(base)), lower=True)
-            pivots = np.diag(lower) ** 2
-            if not failed and pivots.min() > LEAST_PIVOT * pivots.max():
-                inverse, _ = dtrtri(lower, lower=True)
+            factors = invert_cholesky(base + smallest * np.eye(len(base)), LEAST_PIVOT)
+            if factors is not None:
+                lower, inverse = factors
                 return cls(inverse.T, lower, np.empty(0))
-        # SciPy 1.13 passes too little workspace to evd if there is only one factor.
-        values, vectors = eigh(base, driver="evd" if len(base) > 1 else "ev")
+        values, vectors = eigen(base)
         noise = len(base) * np.finfo(dtype).eps if smallest == 0 else 0.0
         values = np.where(values > noise * max(values[-1], 0.0), np.maximum(values, 0.0), 0.0)
         if smallest < largest:

@@ -153,7 +153,9 @@ class AlternatingLeastSquares(FactorLists):
         self.user_factors, self.item_factors = x, y
         of_users, of_items = params.regularization
         users = Side.of(matrix, params.objective, of_users, params.dtype)
-        items = Side.of(matrix.T.tocsr(), params.objective, of_items, params.dtype, users.workspace)
+        items = Side.of(
+            matrix.T.tocsr(), params.objective, of_items, params.dtype, users.workspaces
+        )
         callback = callback or self.fit_callback
         loss = None
         with tqdm(total=iterations, disable=not show_progress) as progress:
