@@ -7,9 +7,9 @@ import threading
 import numpy as np
 import pytest
 from threadpoolctl import ThreadpoolController, threadpool_info, threadpool_limits
+from wrmf._als import openmp_threads
 
 import wrmf
-from wrmf._als import openmp_threads
 from wrmf.numerics import threads
 from wrmf.numerics.blas_controls import BlasControls
 from wrmf.numerics.layout import Workspaces
@@ -17,7 +17,6 @@ from wrmf.numerics.objective import Objective
 from wrmf.numerics.side import Side
 from wrmf.numerics.sweep import half_sweep
 from wrmf.numerics.threads import available_threads, kernel_threads, single_threaded_blas
-
 
 with_openmp = pytest.mark.skipif(openmp_threads() in (0, 3), reason="needs OpenMP, not 3 threads")
 

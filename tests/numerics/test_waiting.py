@@ -5,8 +5,8 @@ import sys
 
 import pytest
 from running import run_python
-
 from wrmf._als import openmp_threads
+
 from wrmf.numerics.waiting import CHOICES, PASSIVE, sleeping_threads
 
 # libgomp prints its settings to standard error when it is loaded.
