@@ -14,7 +14,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import sparse
 from scipy.linalg.lapack import dpotrf, dpotrs
 
 from wrmf.data.checks import as_positive_int
@@ -44,8 +43,9 @@ def contributions(state: Factors, params: Parameters, row: int, column: int) -> 
         In the order of the user's row of ``state.train_matrix``.
     """
     objective = params.objective
-    columns, counts = _row(state.train_counts(), row)
-    weights = objective.weights(counts, np.float64)
+    own = state.values(params.values).of_rows(state.train_counts()[[row]], side=0)
+    columns, values = own.indices, own.data
+    weights = objective.weights(values, np.float64)
     user_regularization = objective.row_regularization(
         params.regularization[0], np.array([len(columns)]), len(state.items)
     )[0]
@@ -57,14 +57,8 @@ def contributions(state: Factors, params: Parameters, row: int, column: int) -> 
             system = objective.unobserved_weight * items.gram + (y.T * weights) @ y
             system[np.diag_indices_from(system)] += user_regularization
             direction = _solve(system, items.factors[column].astype(np.float64))
-            terms += objective.targets(counts, np.float64) * (y @ direction)
+            terms += objective.targets(values, np.float64) * (y @ direction)
     return terms / params.n_models
-
-
-def _row(matrix: sparse.csr_matrix, row: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the columns and the values of the entries of a row."""
-    entries = slice(int(matrix.indptr[row]), int(matrix.indptr[row + 1]))
-    return matrix.indices[entries], matrix.data[entries]
 
 
 def _solve(system: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -86,7 +80,7 @@ def explain_score(state: Factors, params: Parameters, user: Any, item: Any, n: i
         raise ValueError(f"explain takes one user and one item, got {len(rows)} and {len(columns)}")
     row, column = int(rows[0]), int(columns[0])
     by_factors = contributions(state, params, row, column)
-    every = _row(state.train_counts(), row)[0]
+    every = state.train_counts()[[row]].indices
     by_items = term_contributions(state, every, column)
     terms = by_factors + by_items
     largest = np.argsort(-terms, kind="stable")[:n]

@@ -18,6 +18,7 @@ from wrmf.model.prepared import REQUESTS, AxisFactors
 from wrmf.model.queries import Query, nothing_known
 from wrmf.model.recommendations import Recommendations
 from wrmf.model.recommender import Recommender
+from wrmf.model.state import Factors
 from wrmf.numerics.fold_in import fold_in, fold_in_few
 from wrmf.numerics.item_lists import ItemLists
 
@@ -113,7 +114,7 @@ class FoldIn(Parametrized, Recommender):
             if request in chosen:
                 fixed = state.prepared.users if side else state.prepared.items
                 no_entries = sparse.csr_matrix((1, len(fixed.factors)), dtype=np.float32)
-                _fold_in(no_entries, fixed, params, side)
+                _fold_in(no_entries, state, params, side)
         return self
 
     def fold_in_users(self, data: Any, unknown: str = "raise") -> np.ndarray:
@@ -150,7 +151,7 @@ class FoldIn(Parametrized, Recommender):
         True
         """
         _, rows = rows_on_item_axis(data, self.state, unknown)
-        return _fold_in(rows, self.state.prepared.items, self.fitted_params(), 0)
+        return _fold_in(rows, self.state, self.fitted_params(), 0)
 
     def fold_in_items(self, data: Any, unknown: str = "raise") -> np.ndarray:
         """Return the exact factors of new items, given their interactions.
@@ -186,7 +187,7 @@ class FoldIn(Parametrized, Recommender):
         (4, 2)
         """
         columns = on_user_axis(data, self.state, unknown)
-        return _fold_in(columns.T.tocsr(), self.state.prepared.users, self.fitted_params(), 1)
+        return _fold_in(columns.T.tocsr(), self.state, self.fitted_params(), 1)
 
     def recommend_new(
         self,
@@ -238,7 +239,7 @@ class FoldIn(Parametrized, Recommender):
             diversify=diversify,
         )
         popular = options.of_unknown.popular(np.ones(len(users), dtype=bool))
-        factors = _fold_in(matrix, state.prepared.items, self.fitted_params(), 0)
+        factors = _fold_in(matrix, state, self.fitted_params(), 0)
         seen = ItemLists.of(matrix)
         nothing = nothing_known(seen.counts, factors)
         query = Query(users, factors, seen if exclude_seen else None, nothing, popular, seen)
@@ -247,10 +248,10 @@ class FoldIn(Parametrized, Recommender):
         return lists.described(("user", "item"), interactions)
 
 
-def _fold_in(
-    rows: sparse.csr_matrix, fixed: AxisFactors, params: Parameters, side: int
-) -> np.ndarray:
+def _fold_in(rows: sparse.csr_matrix, state: Factors, params: Parameters, side: int) -> np.ndarray:
     """Return the factors of ``rows``, which are users (side 0) or items (side 1)."""
+    fixed = state.prepared.users if side else state.prepared.items
+    rows = state.values(params.values).of_rows(rows, side)
     if params.regularization[side] > np.finfo(params.dtype).max:
         check_regularization(np.diff(rows.indptr), rows.shape[1], params, side)
     members = fixed.members(params.n_models, 1 - side)

@@ -14,6 +14,7 @@ from wrmf.model.exact_rows import solve_exactly
 from wrmf.model.growth import are_positions
 from wrmf.model.item_term import with_item_weights
 from wrmf.model.update import Updatable, UpdateReport
+from wrmf.numerics.values import FittedValues
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -114,9 +115,9 @@ class Forgetting(Updatable):
             assert left is not None
             changed = np.unique(rows[~kept].indices)
             factors[1 - side] = factors[1 - side].copy()
-            factors[1 - side][changed] = solve_exactly(
-                left[:, changed].T.tocsr(), factors[side], params, 1 - side
-            )
+            values = FittedValues.of(params.values, left if side == 0 else left.T.tocsr())
+            rows_left = values.of_rows(left[:, changed].T.tocsr(), 1 - side)
+            factors[1 - side][changed] = solve_exactly(rows_left, factors[side], params, 1 - side)
         names = state.item_names
         smaller = replace(
             state,
@@ -125,6 +126,7 @@ class Forgetting(Updatable):
             users=axes[0],
             items=axes[1],
             train_matrix=left if side == 0 or left is None else left.T.tocsr(),
+            saved_values=_saved_values(state.saved_values, kept, side),
             item_names=names[kept] if side == 1 and names is not None else names,
             numbered=state.numbered and are_positions(axes[side]),
             item_weights=None,
@@ -145,3 +147,17 @@ class Forgetting(Updatable):
             seconds=time.perf_counter() - began,
         )
         return self
+
+
+def _saved_values(values: FittedValues | None, kept: np.ndarray, side: int) -> FittedValues | None:
+    """Return what values count in a model without training data, for the rows that are left."""
+    if values is None:
+        return None
+    if side == 0:
+        return replace(values, user_counts=values.user_counts[kept])
+    lengths = values.item_lengths
+    return replace(
+        values,
+        item_counts=values.item_counts[kept],
+        item_lengths=lengths[kept] if len(lengths) else lengths,
+    )

@@ -6,13 +6,15 @@ import numpy as np
 from scipy import sparse
 
 from wrmf.model.parameters import Parameters
+from wrmf.numerics.values import FittedValues
 
 __all__ = ["check_limits", "check_regularization", "check_weights"]
 
 
 def check_limits(matrix: sparse.csr_matrix, params: Parameters) -> None:
     """Raise a ValueError if a weight or a λ of training on ``matrix`` would be infinite."""
-    check_weights(matrix, params)
+    values = FittedValues.of(params.values, matrix)
+    check_weights(values.of_training(matrix), params)
     _check_unobserved_weight(max(matrix.shape), params)
     for side in (0, 1):
         counts = (
@@ -24,7 +26,10 @@ def check_limits(matrix: sparse.csr_matrix, params: Parameters) -> None:
 
 
 def check_weights(matrix: sparse.csr_matrix, params: Parameters) -> None:
-    """Raise a ValueError if the dtype of the factors cannot hold the largest weight α·f(d)."""
+    """Raise a ValueError if the dtype of the factors cannot hold the largest weight.
+
+    ``matrix`` has the values that ``params.values`` returns.
+    """
     objective = params.objective
     largest = np.abs(matrix.data).max(initial=0)
     limit = float(np.finfo(params.dtype).max)
@@ -35,12 +40,13 @@ def check_weights(matrix: sparse.csr_matrix, params: Parameters) -> None:
     if weight <= limit:
         return
     remedies = ["scale the counts down", "lower alpha"]
-    if objective.confidence != "log":
+    if params.values.confidence != "log":
         remedies.append('pass confidence="log"')
     if params.dtype == np.float32:
         remedies.append('pass dtype="float64"')
+    of_what = "count" if params.values.is_identity else "value"
     raise ValueError(
-        f"the largest count is {largest:g}; with alpha={objective.alpha:g} its weight is "
+        f"the largest {of_what} is {largest:g}; with alpha={objective.alpha:g} its weight is "
         f"{weight:g}, and {params.dtype} holds at most {limit:.2g}: "
         f"{', '.join(remedies[:-1])} or {remedies[-1]}"
     )

@@ -13,6 +13,7 @@ import numpy as np
 from wrmf.data.checks import as_positive_int, as_real
 from wrmf.numerics.objective import Objective
 from wrmf.numerics.plan import SOLVERS
+from wrmf.numerics.values import ValueRule
 
 __all__ = [
     "ItemTermOptions",
@@ -27,6 +28,7 @@ CHOICES = {
     "objective": ("wrmf", "ials"),
     "confidence": ("linear", "log", "raw"),
     "regularization_counts": ("all", "observed"),
+    "weighting": ("none", "bm25", "tfidf"),
     "solver": ("auto", *SOLVERS),
     "dtype": ("float32", "float64"),
 }
@@ -37,6 +39,8 @@ LIMITS = {"num_threads": (0, 1024), "cg_steps": (1, 2**31 - 1)}
 
 # The regression of an item takes the cube of the number of its neighbours.
 MAX_NEIGHBOURS = 1000
+# A power of a count that would be zero in float64 must not be reached.
+MOST_DAMPING = 4.0
 
 Model = TypeVar("Model", bound="Parametrized")
 
@@ -77,6 +81,8 @@ class Parameters:
     factors : int
     dtype : numpy dtype, float32 or float64
     objective : Objective
+        Of the values that ``values`` returns.
+    values : ValueRule
     regularization : tuple of float, λ of users and of items
     init_scale : float
         Standard deviation of the initial factors.
@@ -91,6 +97,7 @@ class Parameters:
     factors: int
     dtype: np.dtype[Any]
     objective: Objective
+    values: ValueRule
     regularization: tuple[float, float]
     init_scale: float
     solve_users_first: bool
@@ -130,14 +137,17 @@ def validate_parameters(params: Mapping[str, Any]) -> Parameters:
         value = dtype_name(params[name]) if name == "dtype" else params[name]
         if value not in choices:
             raise ValueError(f"{name} must be one of {choices}, got {value!r}")
-    regularization = _both_sides(params["regularization"])
+    regularization = _both_sides(params["regularization"], "regularization")
     scale, dtype = params["init_scale"], np.dtype(params["dtype"])
+    values = _value_rule(params)
+    # Values that the rule changes have been through the logarithm.
+    is_done = values.confidence == "log" and not values.is_identity
     objective = Objective(
         alpha=as_real(params["alpha"], "alpha"),
         unobserved_weight=as_real(params["unobserved_weight"], "unobserved_weight", strict=True),
         kind=params["objective"],
-        confidence=params["confidence"],
-        epsilon=as_real(params["epsilon"], "epsilon", strict=True),
+        confidence="linear" if is_done else params["confidence"],
+        epsilon=values.epsilon,
         regularization_exponent=as_real(
             params["regularization_exponent"], "regularization_exponent", minimum=-10.0
         ),
@@ -147,6 +157,7 @@ def validate_parameters(params: Mapping[str, Any]) -> Parameters:
         factors=factors,
         dtype=dtype,
         objective=objective,
+        values=values,
         regularization=regularization,
         init_scale=0.1 / math.sqrt(factors) if scale is None else _init_scale(scale, dtype),
         solve_users_first=scale is None,
@@ -186,14 +197,31 @@ def _init_scale(scale: Any, dtype: np.dtype[Any]) -> float:
     return number
 
 
-def _both_sides(regularization: Any) -> tuple[float, float]:
-    """Return λ of users and of items from one number or a pair."""
-    if not isinstance(regularization, (tuple, list)):
-        regularization = (regularization, regularization)
-    elif len(regularization) != 2:
-        raise ValueError(f"regularization must be a number or (user, item), got {regularization!r}")
-    of_users, of_items = regularization
-    return as_real(of_users, "regularization"), as_real(of_items, "regularization")
+def _value_rule(params: Mapping[str, Any]) -> ValueRule:
+    damping = _both_sides(params["value_damping"], "value_damping")
+    if max(damping) > MOST_DAMPING:
+        raise ValueError(f"value_damping must be at most {MOST_DAMPING:g}, got {damping!r}")
+    b = as_real(params["bm25_b"], "bm25_b")
+    if b > 1:
+        raise ValueError(f"bm25_b must be at most 1, got {b:g}")
+    return ValueRule(
+        confidence=params["confidence"],
+        epsilon=as_real(params["epsilon"], "epsilon", strict=True),
+        weighting=params["weighting"],
+        k1=as_real(params["bm25_k1"], "bm25_k1"),
+        b=b,
+        damping=damping,
+    )
+
+
+def _both_sides(value: Any, name: str) -> tuple[float, float]:
+    """Return a parameter of users and of items from one number or a pair."""
+    if not isinstance(value, (tuple, list)):
+        value = (value, value)
+    elif len(value) != 2:
+        raise ValueError(f"{name} must be a number or (user, item), got {value!r}")
+    of_users, of_items = value
+    return as_real(of_users, name), as_real(of_items, name)
 
 
 class Parametrized:

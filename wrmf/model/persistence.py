@@ -35,6 +35,7 @@ from wrmf.model.saved_parts import (
     params_from_json,
     params_to_json,
 )
+from wrmf.model.saved_values import values_from_file, values_to_file
 from wrmf.model.state import DTYPES, Factors
 from wrmf.model.tensors import Tensors, read_tensors, write_tensors
 from wrmf.model.zip_files import MAGIC, read_zip
@@ -115,6 +116,7 @@ def encode(params: Mapping[str, Any], factors: Factors, options: SaveOptions) ->
         for name, value in present.items()
         if json.dumps(value) != json.dumps(fitted.get(name, value))
     }
+    value_arrays, value_scale = values_to_file(params, factors, options.train)
     header = {
         "params": fitted,
         "changed_params": changed,
@@ -122,6 +124,7 @@ def encode(params: Mapping[str, Any], factors: Factors, options: SaveOptions) ->
         "numbered": bool(factors.numbered),
         "dtype": factors.dtype.name,
         **item_weights_to_json(factors),
+        **({} if value_scale is None else {"value_scale": value_scale}),
     }
     codes = codes_to_arrays(factors) if options.codes and options.dtype is None else {}
     if codes:
@@ -135,6 +138,7 @@ def encode(params: Mapping[str, Any], factors: Factors, options: SaveOptions) ->
         **_train_arrays(factors, options.train),
         **item_weights_to_arrays(factors.item_weights),
         **codes,
+        **value_arrays,
     }
     texts = {"format": FORMAT, "version": str(VERSION), "model": json.dumps(header)}
     return Tensors(arrays, texts)
@@ -163,17 +167,19 @@ def decode(content: Tensors, *, lazy: bool, verify: bool) -> tuple[dict[str, Any
         raise ValueError(f"its factors are of the unknown dtype {header['dtype']!r:.40}")
     users = ids_from_arrays("users", arrays, lazy=lazy, verify=verify)
     items = ids_from_arrays("items", arrays, lazy=lazy, verify=verify)
+    params, shape = params_from_json(header["params"]), (len(users), len(items))
     factors = Factors(
         user_factors=_as_precise(arrays["user_factors"], dtype),
         item_factors=_as_precise(arrays["item_factors"], dtype),
         users=users,
         items=items,
-        train_matrix=_train_matrix(arrays, (len(users), len(items)), verify),
+        train_matrix=_train_matrix(arrays, shape, verify),
         iterations_done=header["iterations_done"],
         item_names=names_from_arrays("item_names", arrays, lazy=lazy, verify=verify),
-        params=params_from_json(header["params"]),
+        params=params,
         numbered=header["numbered"],
         item_weights=item_weights_from_file(header, arrays, len(items), verify=verify),
+        saved_values=values_from_file(params, header.get("value_scale"), arrays, shape),
     )
     _check_fields(factors)
     set_spread(factors, header)

@@ -30,6 +30,7 @@ from wrmf.numerics.offsets import item_rows, offset_scale
 from wrmf.numerics.ranking import row_lengths
 from wrmf.numerics.threads import kernel_threads
 from wrmf.numerics.tiles import SortedItems
+from wrmf.numerics.values import FittedValues, ValueRule
 
 __all__ = ["REQUESTS", "AxisFactors", "AxisIds", "Prepared"]
 
@@ -283,6 +284,20 @@ class Train(Parts):
 
     def __init__(self, matrix: sparse.csr_matrix | None) -> None:
         self.matrix = matrix
+        self._values: FittedValues | None = None
+
+    def values(self, rule: ValueRule) -> FittedValues:
+        """Return a rule with the constants of this data; they are computed once."""
+        fitted = self._values
+        if fitted is None or fitted.rule != rule:
+            assert self.matrix is not None
+            fitted = self._values = FittedValues.of(rule, self.matrix)
+        return fitted
+
+    @property
+    def nbytes(self) -> int:
+        """The size of what has been computed so far, in bytes."""
+        return super().nbytes + (0 if self._values is None else self._values.nbytes)
 
     @part
     def popularity(self) -> np.ndarray:

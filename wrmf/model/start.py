@@ -13,6 +13,7 @@ from wrmf.model.growth import check_id_types
 from wrmf.model.members import Member, joined, joined_side
 from wrmf.model.parameters import Parameters
 from wrmf.model.state import FactorModel, Factors
+from wrmf.numerics.values import FittedValues
 
 __all__ = ["as_start", "initial_factors", "random_items", "warm_factors"]
 
@@ -103,7 +104,9 @@ def warm_factors(
     users[has_user] = _converted(start.user_factors[of_users[has_user]], params)
     items[has_item] = _converted(start.item_factors[of_items[has_item]], params)
     if has_item.any() and not has_user.all():
-        users[~has_user] = solve_exactly(data.matrix[~has_user], items, params, 0)
+        values = FittedValues.of(params.values, data.matrix)
+        rows = values.of_rows(data.matrix[~has_user], 0)
+        users[~has_user] = solve_exactly(rows, items, params, 0)
     return users, items
 
 

@@ -11,9 +11,11 @@ from scipy import sparse
 
 from wrmf.model.prepared import Prepared
 from wrmf.numerics.item_weights import ItemWeights
+from wrmf.numerics.values import FittedValues, ValueRule
 
 __all__ = ["FactorModel", "Factors", "NotFittedError"]
 
+EMPTY = sparse.csr_matrix((0, 0), dtype=np.float32)
 DTYPES = (np.dtype(np.float32), np.dtype(np.float64))
 
 
@@ -49,6 +51,8 @@ class Factors:
         Whether the ids are only positions, since the data was a matrix without ids.
     item_weights : ItemWeights of n_items items, optional
         What items say about other items. They count as much as ``params["item_weight"]`` says.
+    saved_values : FittedValues, optional
+        What values count in the loss, of a model that was saved without its training data.
     prepared : Prepared, optional
         What requests need beside the arrays. ``dataclasses.replace`` passes on what the changes
         leave valid.
@@ -76,6 +80,7 @@ class Factors:
     params: Mapping[str, Any] | None = None
     numbered: bool = False
     item_weights: ItemWeights | None = None
+    saved_values: FittedValues | None = None
     prepared: Prepared = field(default=None, compare=False)  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
@@ -198,6 +203,22 @@ class Factors:
                 "with train=True"
             )
         return matrix
+
+    def values(self, rule: ValueRule) -> FittedValues:
+        """Return a rule with the constants of the training data.
+
+        Raises
+        ------
+        ValueError
+            If they are neither saved nor can be computed.
+        """
+        saved = self.saved_values
+        if saved is not None and saved.rule == rule:
+            return saved
+        if rule.is_identity:
+            return FittedValues.of(rule, EMPTY)
+        self.train_counts()
+        return self.prepared.train.values(rule)
 
     def check_finite(self) -> None:
         """Raise a ``ValueError`` if a factor is NaN or infinite."""

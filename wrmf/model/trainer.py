@@ -68,7 +68,8 @@ class Trainer:
     def __init__(self, model: Trainable, random_users: bool = True) -> None:
         params, state = model.check_params(), model.state
         of_users, of_items = params.regularization
-        matrix, dtype = state.train_counts(), state.dtype
+        counts, dtype = state.train_counts(), state.dtype
+        matrix = state.values(params.values).of_rows(counts, side=0)
         self.model = model
         self.random_users = random_users
         self.prepared = matrix.shape, dtype

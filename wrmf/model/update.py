@@ -20,6 +20,7 @@ from wrmf.model.parameters import Parameters
 from wrmf.model.start import random_items
 from wrmf.model.state import Factors
 from wrmf.model.trainer import Trainer
+from wrmf.numerics.values import FittedValues
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -195,14 +196,15 @@ class Updatable(FoldIn):
         new_users = np.arange(len(state.users), n_users)
         more = n_items - len(state.items)
         random = random_items(more, params, as_generator(self.random_state)) if more else None
+        values = FittedValues.of(params.values, change.matrix)
         x = _extended(state.user_factors, n_users)
         y = _extended(state.item_factors, n_items, random)
         # New users are solved first, since items would otherwise be solved as if they had none.
-        x[new_users] = solve_exactly(change.matrix[new_users], y, params, 0)
+        x[new_users] = solve_exactly(values.of_rows(change.matrix[new_users], 0), y, params, 0)
         rows = np.union1d(change.items, np.arange(len(state.items), n_items))
-        y[rows] = solve_exactly(change.matrix[:, rows].T.tocsr(), x, params, 1)
+        y[rows] = solve_exactly(values.of_rows(change.matrix[:, rows].T.tocsr(), 1), x, params, 1)
         rows = np.union1d(change.users, new_users)
-        x[rows] = solve_exactly(change.matrix[rows], y, params, 0)
+        x[rows] = solve_exactly(values.of_rows(change.matrix[rows], 0), y, params, 0)
         return x, y
 
     def _trained(self, state: Factors, iterations: int, progress: bool | None) -> Factors:

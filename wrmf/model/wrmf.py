@@ -98,6 +98,17 @@ class WRMF(Forgetting, Reweighing, Saving, BulkRecommender):
         may rank better where items have hundreds of users, as in decks.
     item_regularization : float > 0, default 20.0
         λ of these regressions, in users. Rarely worth a search.
+    value_damping : float from 0 to 4, or (user, item), default 0
+        a and b: f(d) becomes s · f(d) · n_u^−a · n_i^−b, where n_u and n_i are the numbers of
+        entries of the user and of the item, and s keeps the mean over the training data. With 1/4,
+        pairs of active users and of popular items count less. See docs/weights.md.
+    weighting : {"none", "bm25", "tfidf"}, default "none"
+        What d becomes before f, as in implicit's examples: the weight of the user, as a term, in
+        the item, as a document. See docs/weights.md.
+    bm25_k1 : float ≥ 0, default 100.0
+        From which counts on the weights of BM25 saturate.
+    bm25_b : float from 0 to 1, default 0.8
+        How much BM25 takes off items with large sums of counts.
 
     Attributes
     ----------
@@ -156,6 +167,10 @@ class WRMF(Forgetting, Reweighing, Saving, BulkRecommender):
         item_weight: float = 0.0,
         item_neighbors: int = 30,
         item_regularization: float = 20.0,
+        value_damping: float | tuple[float, float] = 0.0,
+        weighting: str = "none",
+        bm25_k1: float = 100.0,
+        bm25_b: float = 0.8,
     ) -> None:
         self.factors = factors
         self.regularization = regularization
@@ -177,6 +192,10 @@ class WRMF(Forgetting, Reweighing, Saving, BulkRecommender):
         self.item_weight = item_weight
         self.item_neighbors = item_neighbors
         self.item_regularization = item_regularization
+        self.value_damping = value_damping
+        self.weighting = weighting
+        self.bm25_k1 = bm25_k1
+        self.bm25_b = bm25_b
 
     @classmethod
     def from_factors(cls, factors: Factors, /, **params: Any) -> WRMF:
@@ -397,6 +416,7 @@ class WRMF(Forgetting, Reweighing, Saving, BulkRecommender):
         """
         state, params = self.state, self.fitted_params()
         matrix, of_sides = on_own_axes(data, state), params.regularization
+        matrix = state.values(params.values).of_training(matrix)
         losses = [
             params.objective.loss(matrix, x, y, of_sides, params.sweep.num_threads)
             for x, y in members_of(state.user_factors, state.item_factors, params.n_models)

@@ -87,7 +87,7 @@ def fold_in_few(system: FoldInSystem, rows: sparse.csr_matrix) -> np.ndarray | N
     k = system.fixed.shape[1]
     out = np.zeros((rows.shape[0], k), dtype=system.fixed.dtype)
     values, indices, alpha = rows.data, rows.indices, objective.alpha
-    if objective.confidence != "linear":
+    if objective.confidence != "linear" or values.dtype != np.float32:
         values = objective.weights(values, np.float64)
     for row, (first, last) in enumerate(pairwise(rows.indptr.tolist())):
         if first == last:
