@@ -193,7 +193,12 @@ READING: tuple[ReadingOption, ...] = (
         "NULL for ids",
         NAME,
     ),
-    ReadingOption("negative", "--negative", "error, or drop rows with a value below 0", NAME),
+    ReadingOption(
+        "negative",
+        "--negative",
+        "error, drop, or dislike: keep rows with a value below 0",
+        NAME,
+    ),
     ReadingOption(
         "min_value",
         "--min-value",

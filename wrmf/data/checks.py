@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import numbers
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
@@ -21,6 +22,7 @@ __all__ = [
     "as_csr",
     "as_entries",
     "as_generator",
+    "as_negative",
     "as_positive_int",
     "as_real",
     "as_share",
@@ -37,6 +39,8 @@ CheckValues: TypeAlias = Callable[[np.ndarray, str], None]
 
 # The largest number of rows or columns of a matrix: the kernels hold column indices as int32.
 MAX_LENGTH = 2**31 - 1
+# What to do with negative values of a matrix.
+NEGATIVE = ("error", "dislike")
 # The types of the values, the indices and the row boundaries of a canonical matrix.
 CANONICAL_DTYPES = np.dtype(np.float32), np.dtype(np.int32), np.dtype(np.int32)
 
@@ -118,7 +122,11 @@ def as_generator(random_state: RandomStateLike) -> np.random.Generator:
 
 
 def as_csr(
-    matrix: MatrixLike, name: str = "interactions", *, allow_empty: bool = False
+    matrix: MatrixLike,
+    name: str = "interactions",
+    *,
+    allow_empty: bool = False,
+    negative: str = "error",
 ) -> sparse.csr_matrix:
     """Return a users × items matrix as validated, canonical float32 CSR.
 
@@ -133,6 +141,8 @@ def as_csr(
         What error messages call the matrix.
     allow_empty : bool, default False
         Whether a matrix without any entry, row or column is accepted.
+    negative : {"error", "dislike"}, default "error"
+        Whether negative values raise an error, or are kept.
 
     Raises
     ------
@@ -150,8 +160,9 @@ def as_csr(
     array([[0., 3.]], dtype=float32)
     """
     # SciPy's compiled conversions do not check indices, so the matrix is validated first.
+    check = partial(_check_values, signed=as_negative(negative) == "dislike")
     exact = sparse.csr_matrix(
-        _as_exact(_as_sparse(matrix, name, allow_empty), name, _check_values).tocsr()
+        _as_exact(_as_sparse(matrix, name, allow_empty), name, check).tocsr()
     )
     if not _is_sorted(exact):
         exact.sum_duplicates()
@@ -192,6 +203,13 @@ def as_entries(matrix: MatrixLike, name: str) -> sparse.coo_matrix:
         As in :func:`as_csr`, but not for values and matrices without entries.
     """
     return sparse.coo_matrix(_as_exact(_as_sparse(matrix, name, True), name, _accept_values))
+
+
+def as_negative(negative: str) -> str:
+    """Return what to do with negative values, or raise a ValueError."""
+    if negative not in NEGATIVE:
+        raise ValueError(f"negative must be one of {NEGATIVE}, got {negative!r}")
+    return negative
 
 
 def is_canonical(matrix: Any) -> bool:
@@ -345,16 +363,17 @@ def _check_range(indices: np.ndarray, name: str, n: int) -> None:
         )
 
 
-def _check_values(values: np.ndarray, name: str) -> None:
-    """Raise an error for values that are NaN, infinite or negative."""
+def _check_values(values: np.ndarray, name: str, signed: bool) -> None:
+    """Raise an error for values that are NaN, infinite or, unless ``signed``, negative."""
     if values.dtype.kind == "f" and not np.isfinite(values).all():
         position = int(np.flatnonzero(~np.isfinite(values))[0])
         value = "NaN" if np.isnan(values.flat[position]) else values.flat[position]
         raise ValueError(f"{name} holds {value} (stored entry {position}): drop or replace it")
-    if values.size and values.dtype.kind in "if" and values.min() < 0:
+    if not signed and values.size and values.dtype.kind in "if" and values.min() < 0:
         raise ValueError(
             f"{name} holds a negative value ({values.min()}). Negative values in data are no "
-            "counts of implicit feedback: drop these pairs or turn them into positive weights"
+            "counts of implicit feedback: drop these pairs or turn them into positive weights; if "
+            'they are dislikes, pass wrmf.Interactions(matrix, negative="dislike")'
         )
 
 
@@ -375,13 +394,16 @@ def _is_sorted(matrix: sparse.csr_matrix) -> bool:
 
 
 def _as_float32(values: np.ndarray, name: str) -> np.ndarray:
-    """Convert positive float64 values to float32 values that are all finite and above zero."""
+    """Convert float64 values other than 0 to finite float32 values of the same sign."""
     with np.errstate(over="ignore"):
         single: np.ndarray = values.astype(np.float32)
     if not np.isfinite(single).all():
-        raise ValueError(
-            f"{name} holds {values.max():g}, beyond float32's range: scale the values down"
-        )
+        worst = values[~np.isfinite(single)][0]
+        raise ValueError(f"{name} holds {worst:g}, beyond float32's range: scale the values down")
     # A weight too small for float32 is still an interaction.
-    np.maximum(single, np.finfo(np.float32).tiny, out=single)
-    return single
+    tiny = np.finfo(np.float32).tiny
+    if values.min(initial=0) >= 0:
+        np.maximum(single, tiny, out=single)
+        return single
+    sized: np.ndarray = np.copysign(np.maximum(np.abs(single), tiny), values, dtype=np.float32)
+    return sized

@@ -91,6 +91,8 @@ class Summary:
         How many rows of the source were kept, dropped or merged.
     idle_users, idle_items : int
         Users and items on the axes that have no interactions.
+    dislikes : int
+        Interactions of negative value.
     """
 
     users: int
@@ -100,6 +102,7 @@ class Summary:
     rows: RowCounts = field(default_factory=RowCounts)
     idle_users: int = 0
     idle_items: int = 0
+    dislikes: int = 0
 
     @property
     def duplicate_rows(self) -> int:
@@ -113,9 +116,10 @@ class Summary:
             f"Number of interactions: {self.interactions}",
             f"Density: {self.density * 100:4.3f}%",
         ]
-        idle = {
+        further = {
+            "Dislikes among them": self.dislikes,
             "Users without interactions": self.idle_users,
             "Items without interactions": self.idle_items,
         }
-        lines += [f"{label}: {count}" for label, count in idle.items() if count]
+        lines += [f"{label}: {count}" for label, count in further.items() if count]
         return "\n".join([*lines, *filter(None, [str(self.rows)])])

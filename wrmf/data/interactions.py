@@ -38,12 +38,16 @@ class Interactions(MergedRows):
     Parameters
     ----------
     matrix : scipy.sparse matrix of any format, or ndarray, (n_users, n_items)
-        Finite values ≥ 0. Repeated entries are added up, zeros are no interactions.
+        Finite values, ≥ 0 unless ``negative`` is "dislike". Repeated entries are added up, zeros
+        are no interactions.
     users, items : sequences of distinct hashable ids, default 0, 1, 2, …
         Ids of the rows and of the columns.
     item_names : sequence of n_items str, optional
     times : sequence (n_interactions,), optional
         Times, dates or numbers, in the order of the entries of a sorted CSR ``matrix``.
+    negative : {"error", "dislike"}, default "error"
+        Whether negative values raise an error, or are kept as dislikes: pairs of preference
+        0, with the size of the value as weight. See docs/weights.md.
 
     Attributes
     ----------
@@ -85,8 +89,9 @@ class Interactions(MergedRows):
         items: Iterable[Any] | None = None,
         item_names: Iterable[str] | None = None,
         times: Any = None,
+        negative: str = "error",
     ) -> None:
-        csr = as_csr(matrix)
+        csr = as_csr(matrix, negative=negative)
         n_users, n_items = csr.shape
         self._fill(csr, as_ids(users, n_users, "users"), as_ids(items, n_items, "items"))
         self.item_names = as_names(item_names, n_items)
@@ -122,6 +127,7 @@ class Interactions(MergedRows):
         users: Iterable[Any] | None = None,
         items: Iterable[Any] | None = None,
         item_names: Iterable[str] | None = None,
+        negative: str = "error",
     ) -> Interactions:
         """Validate and copy a users × items matrix, as the constructor does.
 
@@ -131,7 +137,7 @@ class Interactions(MergedRows):
         >>> Interactions.from_matrix(np.eye(2), users=["ann", "bob"])
         Interactions(2 users × 2 items, 2)
         """
-        return cls(matrix, users, items, item_names)
+        return cls(matrix, users, items, item_names, negative=negative)
 
     def with_names(self, names: Any, missing: str = "error") -> Interactions:
         """Return the same interactions with readable names of the items.

@@ -12,6 +12,7 @@ from scipy import sparse
 from wrmf.data.axes import AxisMap
 from wrmf.data.checks import MatrixLike, as_csr
 from wrmf.data.counts import RowCounts, Summary
+from wrmf.data.dislikes import count_dislikes
 from wrmf.data.indexed import IndexedMatrix, entry_rows
 from wrmf.data.rows import Rows
 from wrmf.data.times import parse_times
@@ -87,7 +88,7 @@ class MergedRows(IndexedMatrix):
 
         They have no times.
         """
-        csr = as_csr(matrix, allow_empty=True)
+        csr = as_csr(matrix, allow_empty=True, negative="dislike")
         if csr.shape != self.shape:
             raise ValueError(f"matrix must be {self.shape} users × items, got {csr.shape}")
         return self._unchecked(csr, self.users, self.items, self.item_names)
@@ -101,6 +102,11 @@ class MergedRows(IndexedMatrix):
         if self.rows is None or self.rows.times is None:
             return None
         return self.rows.pairs().reduce(np.maximum, self.rows.times)
+
+    @functools.cached_property
+    def n_dislikes(self) -> int:
+        """Number of interactions of negative value, which are dislikes."""
+        return count_dislikes(self.matrix)
 
     @property
     def n_duplicates(self) -> int:
@@ -126,6 +132,7 @@ class MergedRows(IndexedMatrix):
             values=self.matrix.data,
             times=times,
             item_names=self.item_names,
+            signed=True,
         )
 
     def with_times(self, times: Any) -> Self:
@@ -207,6 +214,7 @@ class MergedRows(IndexedMatrix):
             items=self.n_items,
             interactions=self.n_interactions,
             density=self.n_interactions / (self.n_users * self.n_items),
+            dislikes=self.n_dislikes,
             rows=self.counts,
             idle_users=self.n_users - int(np.count_nonzero(np.diff(self.matrix.indptr))),
             idle_items=int(

@@ -90,10 +90,12 @@ def read_interactions(
     nulls : {"error", "drop", "keep"}, default "error"
         How to treat rows without an id, value or time. Empty texts are null, and so are texts such
         as NULL, None, nan and ``\N``; "keep" treats the latter as ids.
-    negative : {"error", "drop"}, default "error"
-        How to treat rows with a negative value.
+    negative : {"error", "drop", "dislike"}, default "error"
+        How to treat rows with a negative value. "dislike" keeps them as dislikes, whose preference
+        is 0 and whose weight is the size of the value; weights of events may then be negative, too.
+        Values of a pair with both signs are merged as numbers. See docs/weights.md.
     min_value : float, optional
-        Rows with a smaller value are dropped.
+        Rows with a smaller value, or size of a negative value, are dropped.
     users, items : sequence of ids, optional
         The axes of the result.
     like : WRMF model or Interactions, optional

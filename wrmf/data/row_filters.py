@@ -22,7 +22,7 @@ __all__ = ["Axes", "RowFilters"]
 # Matches the usual text of an int of up to 18 digits, all of which int64 can hold.
 OWN_FORM = re.compile(r"0|-?[1-9]\d{0,17}")
 NULLS = ("error", "drop", "keep")
-NEGATIVE = ("error", "drop")
+NEGATIVE = ("error", "drop", "dislike")
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ class RowFilters:
     ----------
     nulls : {"error", "drop", "keep"}
         How to treat rows without an id, value or time. "keep" treats texts such as NULL as ids.
-    negative : {"error", "drop"}
-        How to treat rows with a negative value.
+    negative : {"error", "drop", "dislike"}
+        How to treat rows with a negative value; "dislike" keeps them.
     min_value : float, optional
-        Rows with a smaller value are dropped.
+        Rows with a smaller value, or size of a negative value, are dropped.
     """
 
     nulls: str = "error"
@@ -86,7 +86,7 @@ class RowFilters:
                 )
             # The names of other columns are neither values nor times.
             kept, table = ~is_header, table.with_nulls(is_header)
-        values = _values_of(table, wanted)
+        values = _values_of(table, wanted, signed=self.negative == "dislike")
         if values is None and self.min_value is not None:
             raise ValueError("min_value needs the column of values: pass value=")
         # Most columns of ids have no null, which their least code shows without a mask of all rows.
@@ -129,6 +129,7 @@ class RowFilters:
             _times_of(table, wanted.time, time_format, chosen),
             _names_of(table, wanted.item_name, item_codes, items, chosen),
             counts,
+            signed=self.negative == "dislike",
         )
 
     def _drop_nulls(
@@ -162,19 +163,19 @@ class RowFilters:
 
         Those among the first ``n_rows`` are counted.
         """
-        is_negative = kept & (values < 0)
+        is_negative = kept & (values < 0 if self.negative != "dislike" else False)
         if is_negative.any() and self.negative != "drop":
             row = int(is_negative.argmax())
             raise ValueError(
                 f"column {column!r} must hold finite numbers ≥ 0, row {row} holds {values[row]} "
-                f'({is_negative.sum()} rows are negative): pass negative="drop" to leave them out, '
-                "or turn them into positive weights"
+                f'({is_negative.sum()} rows are negative): pass negative="dislike" if they are '
+                'dislikes, negative="drop" to leave them out, or turn them into positive weights'
             )
         kept &= ~is_negative
         counts = replace(counts, negative=int(is_negative.sum()))
         if self.min_value is None:
             return counts
-        is_small = kept & (values < self.min_value)
+        is_small = kept & (np.abs(values) < self.min_value)
         kept &= ~is_small
         return replace(counts, small=int(is_small[:n_rows].sum()))
 
@@ -196,12 +197,12 @@ def _repeated_headers(
     return is_header if is_header is not None and is_header.any() else None
 
 
-def _values_of(table: RowTable, wanted: WantedColumns) -> np.ndarray | None:
+def _values_of(table: RowTable, wanted: WantedColumns, signed: bool) -> np.ndarray | None:
     if wanted.value is None:
         return None
     column = table.column(wanted.value)
     if wanted.weights is not None:
-        return weigh_events(column, wanted.value, wanted.weights)
+        return weigh_events(column, wanted.value, wanted.weights, signed=signed)
     return parse_values(column, wanted.value)
 
 

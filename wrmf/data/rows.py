@@ -29,12 +29,14 @@ class Rows:
     user_codes, item_codes : int array (n_rows,)
         Positions of each row's ids on the axes.
     values : float64 (n_rows,), or None
-        Finite and ≥ 0; None counts each row as 1.
+        Finite and ≥ 0; None counts each row as 1. With ``signed``, negative values are dislikes.
     times : ndarray (n_rows,), or None
         As :func:`wrmf.data.times.parse_times` returns them.
     item_names : object (n_items,), or None
     counts : RowCounts
         How many rows of the source were dropped before these rows were made.
+    signed : bool, default False
+        Whether values may be negative.
 
     Raises
     ------
@@ -51,6 +53,7 @@ class Rows:
     times: np.ndarray | None = None
     item_names: np.ndarray | None = None
     counts: RowCounts = field(default_factory=RowCounts)
+    signed: bool = False
 
     def __post_init__(self) -> None:
         for name in ("user_codes", "item_codes", "values", "times"):
@@ -67,7 +70,7 @@ class Rows:
                 f"item_names must hold {len(self.items)} names, got {len(self.item_names)}"
             )
         if self.values is not None:
-            _check_values(self.values)
+            _check_values(self.values, self.signed)
 
     def __len__(self) -> int:
         return len(self.user_codes)
@@ -124,10 +127,9 @@ class Rows:
         """Return the rows with values halved for each half-life of their age at ``now``."""
         counted = self.filled_values()
         # However old a row is, its value stays above 0, so that no interaction is lost.
-        values = np.maximum(
-            counted * np.exp2(-((now - self.times) / half_life)), np.finfo(np.float64).tiny
-        )
-        return replace(self, values=np.where(counted > 0, values, 0.0), counts=RowCounts())
+        sizes = np.abs(counted) * np.exp2(-((now - self.times) / half_life))
+        values = np.copysign(np.maximum(sizes, np.finfo(np.float64).tiny), counted)
+        return replace(self, values=np.where(counted != 0, values, 0.0), counts=RowCounts())
 
     def filled_values(self) -> np.ndarray:
         """Return the value of each row as float64; it is 1 if the rows have no values."""
@@ -154,23 +156,28 @@ class Rows:
             For an unknown ``duplicates``, and with "error" for repeated pairs.
         """
         check_duplicates(duplicates)
+        if duplicates == "count" and self.values is not None and self.values.min(initial=0) < 0:
+            raise ValueError(
+                'duplicates="count" counts rows, and there are dislikes, of negative value, among '
+                'them: pass duplicates="sum" or "last"'
+            )
         rule = RULES[duplicates]
         rows, n_zero = self, 0
         if self.values is not None and not rule.counts_zeros and not self.values.all():
-            rows = self.select(self.values > 0)
+            rows = self.select(self.values != 0)
             n_zero = len(self) - len(rows)
         pairs, values, deciding = rows._merged_pairs(rule, by_time=duplicates == "last")
         if len(pairs) < len(rows) and duplicates == "error":
             raise ValueError(rows._repeat_described())
         matrix = sparse.csr_matrix((values, pairs.indices, pairs.indptr), shape=self.shape)
         return Merged(
-            as_csr(matrix, allow_empty=True),
+            as_csr(matrix, allow_empty=True, negative="dislike"),
             None if rows.times is None else replace(deciding, counts=RowCounts()),
             self._count(n_zero, len(rows), values),
         )
 
     def _merged_pairs(self, rule: MergeRule, by_time: bool) -> tuple[Pairs, np.ndarray, Rows]:
-        """Return the pairs, their merged values, and the rows that decide the values above 0."""
+        """Return the pairs, their merged values, and the rows that decide values other than 0."""
         if self.values is None and (rule.pick is None or self.times is None):
             # The rows of a pair are all alike, so that it suffices to count them.
             pairs = Pairs.count(self.user_codes, self.item_codes, self.shape)
@@ -191,14 +198,14 @@ class Rows:
         )
 
     def _deciding(self, rule: MergeRule, pairs: PairGroups, values: np.ndarray) -> Rows:
-        """Return the rows that decide the merged values above 0, in their order."""
+        """Return the rows that decide the merged values other than 0, in their order."""
         if rule.pick is None and values.all():
             return self
         is_kept = np.zeros(len(self), dtype=bool)
         if rule.pick is None:
-            is_kept = (values > 0)[pairs.entries()]
+            is_kept = (values != 0)[pairs.entries()]
         else:
-            is_kept[rule.pick(pairs)[values > 0]] = True
+            is_kept[rule.pick(pairs)[values != 0]] = True
         return self.select(is_kept)
 
     def _repeat_described(self) -> str:
@@ -272,6 +279,7 @@ def join_rows(parts: Sequence[Rows], keep_times: bool = True) -> Rows:
         if has_times
         else None,
         item_names=_joined_names(parts, items),
+        signed=any(part.signed for part in parts),
     )
 
 
@@ -295,10 +303,11 @@ def _check_codes(codes: np.ndarray, n_ids: int, name: str) -> None:
         )
 
 
-def _check_values(values: np.ndarray) -> None:
+def _check_values(values: np.ndarray, signed: bool) -> None:
     if not isinstance(values, np.ndarray) or values.dtype.kind not in "iuf":
         raise TypeError(f"values must be numbers, got {getattr(values, 'dtype', values)}")
+    least, bound = (np.finfo(np.float64).min, "") if signed else (0.0, " ≥ 0")
     # Comparisons with NaN are False, so this form of the condition finds NaN, too.
-    if len(values) and not (values.min() >= 0 and values.max() < np.inf):
-        wrong = int((~((values >= 0) & (values < np.inf))).argmax())
-        raise ValueError(f"values must be finite numbers ≥ 0, row {wrong} holds {values[wrong]}")
+    if len(values) and not (values.min() >= least and values.max() < np.inf):
+        wrong = int((~((values >= least) & (values < np.inf))).argmax())
+        raise ValueError(f"values must be finite numbers{bound}, row {wrong} holds {values[wrong]}")

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from wrmf.data.axes import check_unknown, map_axis
 from wrmf.data.checks import as_csr
+from wrmf.data.dislikes import likes_of
 from wrmf.data.inputs import as_interactions, as_matrix, is_matrix
 from wrmf.data.interactions import Interactions, align
 
@@ -89,9 +90,13 @@ class Split:
 
     @cached_property
     def cold_users(self) -> np.ndarray:
-        """Row indices (int64) of test users whose only interactions are test interactions."""
+        """Row indices (int64) of test users whose only interactions are test interactions.
+
+        Dislikes of the test set are left out, here and in ``cold_items``: they are not looked for.
+        """
         known = self.train if self.fold_in is None else self.fold_in
-        n_known, n_test = (np.diff(part.matrix.indptr)[self.users] for part in (known, self.test))
+        parts = known.matrix, likes_of(self.test.matrix)
+        n_known, n_test = (np.diff(part.indptr)[self.users] for part in parts)
         cold: np.ndarray = self.users[(n_known == 0) & (n_test > 0)]
         return cold
 
@@ -99,8 +104,8 @@ class Split:
     def cold_items(self) -> np.ndarray:
         """Column indices (int64) of items with test interactions but none in training."""
         n_train, n_test = (
-            np.bincount(part.matrix.indices, minlength=part.n_items)
-            for part in (self.train, self.test)
+            np.bincount(matrix.indices, minlength=self.train.n_items)
+            for matrix in (self.train.matrix, likes_of(self.test.matrix))
         )
         return np.flatnonzero((n_train == 0) & (n_test > 0))
 
@@ -109,7 +114,8 @@ def _as_part(train: Interactions, part: Any, name: str) -> Interactions:
     """Return a part of a split as Interactions; a matrix gets the axes of ``train``."""
     if not is_matrix(part):
         return as_interactions(part, allow_empty=True)
-    matrix = as_csr(as_matrix(part), name, allow_empty=True)
+    negative = "dislike" if train.n_dislikes else "error"
+    matrix = as_csr(as_matrix(part), name, allow_empty=True, negative=negative)
     if matrix.shape != train.shape:
         raise ValueError(f"train is {train.shape} users × items, {name} is {matrix.shape}")
     return train.with_matrix(matrix)

@@ -176,7 +176,7 @@ def _without_pairs_of(test: Interactions, train: Interactions) -> Interactions:
     # Entries are numbered from 1, as a stored 0 would vanish in the product.
     numbers = test.matrix.astype(np.float64)
     numbers.data = np.arange(1.0, test.n_interactions + 1)
-    is_seen[numbers.multiply(train.matrix > 0).tocsr().data.astype(np.int64) - 1] = True
+    is_seen[numbers.multiply(train.matrix != 0).tocsr().data.astype(np.int64) - 1] = True
     kept = test.keep_entries(~is_seen)
     n_seen = len(test.as_rows()) - len(kept.as_rows())
     before, n_kept = test.counts, kept.n_interactions

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -114,7 +115,9 @@ def _pandas_numbers(series: pd.Series, name: str | int) -> np.ndarray:
     return values
 
 
-def weigh_events(column: Any, name: str | int, weights: Mapping[Any, float]) -> np.ndarray:
+def weigh_events(
+    column: Any, name: str | int, weights: Mapping[Any, float], *, signed: bool = False
+) -> np.ndarray:
     """Return the weight of each row's event; null rows are NaN.
 
     Parameters
@@ -122,19 +125,21 @@ def weigh_events(column: Any, name: str | int, weights: Mapping[Any, float]) -> 
     column : pandas Series, or pyarrow Array or ChunkedArray
     name : str or int
         What error messages call the column.
-    weights : mapping from events to numbers ≥ 0
+    weights : mapping from events to numbers ≥ 0, or any numbers if ``signed``
 
     Raises
     ------
     TypeError, ValueError
-        For weights that are not finite numbers ≥ 0, and for events without a weight.
+        For weights that are not such finite numbers, and for events without a weight.
     """
     if not weights:
         raise ValueError(
             'value={} names no event: pass a weight for each, as {"view": 1, "cart": 3}'
         )
+    least = -math.inf if signed else 0.0
     numbers = {
-        str(event): as_real(weight, f"the weight of {event!r}") for event, weight in weights.items()
+        str(event): as_real(weight, f"the weight of {event!r}", least)
+        for event, weight in weights.items()
     }
     codes, events = encode_ids(column, str(name))
     unweighted = [event for event in events.tolist() if str(event) not in numbers]
