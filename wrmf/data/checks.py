@@ -161,9 +161,7 @@ def as_csr(
     """
     # SciPy's compiled conversions do not check indices, so the matrix is validated first.
     check = partial(_check_values, signed=as_negative(negative) == "dislike")
-    exact = sparse.csr_matrix(
-        _as_exact(_as_sparse(matrix, name, allow_empty), name, check).tocsr()
-    )
+    exact = sparse.csr_matrix(_as_exact(_as_sparse(matrix, name, allow_empty), name, check).tocsr())
     if not _is_sorted(exact):
         exact.sum_duplicates()
     if not exact.data.all():

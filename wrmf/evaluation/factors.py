@@ -9,6 +9,7 @@ import pandas as pd
 from scipy import sparse
 
 from wrmf.data.axes import lookup_table
+from wrmf.data.dislikes import likes_of
 from wrmf.data.interactions import object_array, same_ids
 from wrmf.data.split import Split
 from wrmf.evaluation.cold import TestPart
@@ -108,7 +109,7 @@ def terms_on_axes(model: HasFactors, split: Split, part: TestPart) -> ItemTerms 
     """
     if not isinstance(model, FactorModel) or model.state.item_scale == 0:
         return None
-    terms = item_terms(model.state, ItemLists.of(part.known))
+    terms = item_terms(model.state, ItemLists.of(likes_of(part.known)))
     weights = model.state.item_weights
     assert terms is not None
     assert weights is not None

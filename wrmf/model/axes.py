@@ -41,7 +41,8 @@ def on_own_axes(data: Any, state: Factors) -> sparse.csr_matrix:
         For data of another shape or with other ids.
     """
     data = as_data(data)
-    matrix = data.matrix if isinstance(data, Interactions) else as_csr(data)
+    is_matrix = not isinstance(data, Interactions)
+    matrix = as_csr(data, negative=state.negative) if is_matrix else data.matrix
     n_users, n_items = state.shape
     if matrix.shape != (n_users, n_items):
         raise ValueError(
@@ -93,7 +94,9 @@ def rows_on_item_axis(
     data = as_data(data)
     if isinstance(data, Interactions):
         return data.users, _on_axis(data, state, "items", unknown)
-    rows = data if is_canonical(data) else as_csr(data, allow_empty=True)
+    rows = data
+    if not is_canonical(data):
+        rows = as_csr(data, allow_empty=True, negative=state.negative)
     if rows.shape[1] != len(state.items):
         raise ValueError(
             f"data must be users × items with {len(state.items)} columns, got {rows.shape}"
@@ -108,7 +111,7 @@ def on_user_axis(data: Any, state: Factors, unknown: str = "raise") -> sparse.cs
     data = as_data(data)
     if isinstance(data, Interactions):
         return _on_axis(data, state, "users", unknown)
-    columns = as_csr(data, allow_empty=True)
+    columns = as_csr(data, allow_empty=True, negative=state.negative)
     if columns.shape[0] != len(state.users):
         raise ValueError(
             f"data must be users × new items with {len(state.users)} rows, got {columns.shape}"

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
+from wrmf.data.dislikes import likes_of
 from wrmf.model.axes import rows_on_item_axis
 from wrmf.model.fold_in import FoldIn
 from wrmf.numerics.objective import observed_scores
@@ -96,6 +97,7 @@ class Estimator(FoldIn):
         """
         _, rows = rows_on_item_axis(X, self.state)
         known, held_out = hold_out_part(rows)
+        held_out = likes_of(held_out)
         tested = np.diff(held_out.indptr) > 0
         if not tested.any():
             raise ValueError(

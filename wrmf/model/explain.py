@@ -6,6 +6,10 @@ User factors that minimise the loss are x = A⁻¹ Σ_j b_j y_j, with A the user
 
 and j the user's items (Hu, Koren, Volinsky 2008, section 5). So the score of an item i is
 x·y_i = Σ_j b_j · y_jᵀ A⁻¹ y_i, a sum with one term for each j. An item term is such a sum, too.
+
+A dislike j has b_j = 0, so that it would seem to have no share. With A₀ = A without the terms of
+dislikes, A x = Σ b_j y_j becomes A₀ x = Σ_likes b_j y_j − Σ_dislikes w_j (x·y_j) y_j. So the
+score is a sum of b_j · y_jᵀ A₀⁻¹ y_i over likes, and of −w_j (x·y_j) · y_jᵀ A₀⁻¹ y_i over dislikes.
 """
 
 from __future__ import annotations
@@ -27,7 +31,7 @@ __all__ = ["contributions", "explain_score"]
 
 
 def contributions(state: Factors, params: Parameters, row: int, column: int) -> np.ndarray:
-    """Return the terms b_j · y_jᵀ A⁻¹ y_i of the score of item ``column`` for user ``row``.
+    """Return the terms of the score of item ``column`` for user ``row``.
 
     Of several members, the mean of their terms is returned.
 
@@ -52,12 +56,19 @@ def contributions(state: Factors, params: Parameters, row: int, column: int) -> 
     terms = np.zeros(len(columns))
     # Starting BLAS threads would take longer than these small products.
     with single_threaded_blas():
+        disliked = values < 0
+        shares = objective.targets(values, np.float64)
         for items in state.prepared.items.members(params.n_models, 1):
             y = items.factors[columns].astype(np.float64)
-            system = objective.unobserved_weight * items.gram + (y.T * weights) @ y
-            system[np.diag_indices_from(system)] += user_regularization
+            common = objective.unobserved_weight * items.gram
+            common[np.diag_indices_from(common)] += user_regularization
+            system = common + (y.T * np.where(disliked, 0.0, weights)) @ y
             direction = _solve(system, items.factors[column].astype(np.float64))
-            terms += objective.targets(values, np.float64) * (y @ direction)
+            own = shares
+            if disliked.any():
+                user = _solve(common + (y.T * weights) @ y, y.T @ shares)
+                own = np.where(disliked, -weights * (y @ user), shares)
+            terms += own * (y @ direction)
     return terms / params.n_models
 
 
@@ -80,8 +91,9 @@ def explain_score(state: Factors, params: Parameters, user: Any, item: Any, n: i
         raise ValueError(f"explain takes one user and one item, got {len(rows)} and {len(columns)}")
     row, column = int(rows[0]), int(columns[0])
     by_factors = contributions(state, params, row, column)
-    every = state.train_counts()[[row]].indices
-    by_items = term_contributions(state, every, column)
+    history = state.train_counts()[[row]]
+    every = history.indices
+    by_items = np.where(history.data > 0, term_contributions(state, every, column), 0.0)
     terms = by_factors + by_items
     largest = np.argsort(-terms, kind="stable")[:n]
     own = every[largest]

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 from scipy import sparse
 
+from wrmf.data.dislikes import likes_of
 from wrmf.model.axes import on_user_axis, rows_on_item_axis
 from wrmf.model.limits import check_regularization, check_weights
 from wrmf.model.list_options import ListOptions
@@ -241,8 +242,9 @@ class FoldIn(Parametrized, Recommender):
         popular = options.of_unknown.popular(np.ones(len(users), dtype=bool))
         factors = _fold_in(matrix, state, self.fitted_params(), 0)
         seen = ItemLists.of(matrix)
-        nothing = nothing_known(seen.counts, factors)
-        query = Query(users, factors, seen if exclude_seen else None, nothing, popular, seen)
+        nothing = nothing_known(seen.counts, factors, matrix)
+        liked = ItemLists.of(likes_of(matrix))
+        query = Query(users, factors, seen if exclude_seen else None, nothing, popular, liked)
         rules = options.resolve(state, self._item_table, users, len(users) <= FEW)
         lists = ranked_items(state, query, n, rules, self.num_threads)
         return lists.described(("user", "item"), interactions)

@@ -60,7 +60,7 @@ class GrownAxes:
         """
         data = as_data(data)
         if not isinstance(data, Interactions):
-            return cls._of_matrix(as_csr(data, allow_empty=True), state)
+            return cls._of_matrix(as_csr(data, allow_empty=True, negative=state.negative), state)
         check_id_types(data.users, state.prepared.user_ids.index)
         check_id_types(data.items, state.prepared.item_ids.index)
         users = map_axis(data.users, state.users, "extend", "users")

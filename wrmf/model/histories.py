@@ -62,7 +62,7 @@ def change_histories(before: sparse.csr_matrix, data: sparse.csr_matrix, how: st
     if how == "add":
         new = old + new
     elif how == "set":
-        new = (old - old.multiply(new.sign())) + new
+        new = (old - old.multiply(abs(new.sign()))) + new
     differing = _canonical(sparse.csr_matrix(old != new))
     n_common = old.astype(bool).multiply(new.astype(bool)).nnz
     n_added, n_removed = new.nnz - n_common, old.nnz - n_common

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from wrmf.data.dislikes import likes_of
 from wrmf.model.parameters import Parameters
 from wrmf.model.state import Factors
 from wrmf.numerics.item_lists import ItemLists
@@ -51,7 +52,7 @@ def with_item_weights(
         if same and _same_pairs(earlier.train_matrix, state.train_matrix):
             return replace(state, item_weights=weights)
     matrix = state.train_pairs("use a file saved with train=True, from which item weights are made")
-    weights = ItemWeights.fit(matrix, *wanted, num_threads=params.sweep.num_threads)
+    weights = ItemWeights.fit(likes_of(matrix), *wanted, num_threads=params.sweep.num_threads)
     return replace(state, item_weights=weights)
 
 
@@ -98,6 +99,7 @@ def known_histories(state: Factors, rows: np.ndarray | None) -> ItemLists | None
         "its item_weight needs the items of each user, so use a file saved with train=True or "
         'train="seen", pass the items to recommend_new, or call reweigh_items(item_weight=0)'
     )
+    matrix = likes_of(matrix)
     return ItemLists.of(matrix) if rows is None else ItemLists.of_rows(matrix, rows)
 
 

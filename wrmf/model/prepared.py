@@ -15,6 +15,7 @@ import numpy as np
 from scipy import sparse
 
 from wrmf.data.checks import is_integer
+from wrmf.data.dislikes import has_dislikes, likes_of
 from wrmf.data.id_index import IdIndex, object_array
 from wrmf.model.members import member_blocks
 from wrmf.model.names import NameIndex
@@ -285,6 +286,14 @@ class Train(Parts):
     def __init__(self, matrix: sparse.csr_matrix | None) -> None:
         self.matrix = matrix
         self._values: FittedValues | None = None
+        self._has_dislikes: bool | None = None
+
+    @property
+    def has_dislikes(self) -> bool:
+        """Whether a value is negative; False if values are not known."""
+        if self._has_dislikes is None:
+            self._has_dislikes = self.matrix is not None and has_dislikes(self.matrix)
+        return self._has_dislikes
 
     def values(self, rule: ValueRule) -> FittedValues:
         """Return a rule with the constants of this data; they are computed once."""
@@ -301,9 +310,10 @@ class Train(Parts):
 
     @part
     def popularity(self) -> np.ndarray:
-        """The number of users of each item, int64."""
+        """The number of users of each item, without those who dislike it, int64."""
         assert self.matrix is not None
-        counts = np.bincount(self.matrix.indices, minlength=self.matrix.shape[1])
+        likes = likes_of(self.matrix) if self.has_dislikes else self.matrix
+        counts = np.bincount(likes.indices, minlength=likes.shape[1])
         return counts.astype(np.int64, copy=False)
 
     @part

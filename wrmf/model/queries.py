@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy import sparse
 
+from wrmf.data.dislikes import has_dislikes, likes_of
 from wrmf.data.id_index import object_array
 from wrmf.model.item_term import known_histories
 from wrmf.model.prepared import AxisFactors, AxisIds
@@ -83,13 +85,18 @@ class Fallback:
         return popular
 
 
-def nothing_known(counts: np.ndarray, factors: np.ndarray) -> np.ndarray:
+def nothing_known(
+    counts: np.ndarray, factors: np.ndarray, history: sparse.csr_matrix | None = None
+) -> np.ndarray:
     """Return, for each user, whether the model knows nothing about the user.
 
-    That is so for users without interactions (``counts`` of 0) whose factors are all zero. Training
-    gives such users zeros, but other factors may have been assigned.
+    That is so for users without interactions (``counts`` of 0), or with nothing but dislikes in
+    ``history``, whose factors are all zero. Training gives such users zeros, but other factors may
+    have been assigned.
     """
     nothing: np.ndarray = counts == 0
+    if history is not None and has_dislikes(history):
+        nothing |= np.diff(likes_of(history).indptr) == 0
     if nothing.any():
         nothing[nothing] = ~factors[nothing].any(axis=1)
     return nothing
@@ -126,7 +133,10 @@ def users_query(state: Factors, users: Any, exclude_seen: bool, fallback: Fallba
             seen = ItemLists.of_rows(matrix, rows)
     # Without training data, a user of whom nothing is known is one whose factors are zero.
     counts = np.zeros(len(ids), dtype=np.int64) if seen is None else seen.counts
-    unknown = nothing_known(counts, factors)
+    rated = None
+    if matrix is not None and state.prepared.train.has_dislikes:
+        rated = matrix if users is None else _rows_of(matrix, rows)
+    unknown = nothing_known(counts, factors, rated)
     popular = fallback.popular(known)
     return Query(ids, factors, seen if exclude_seen else None, unknown, popular, history)
 
@@ -180,3 +190,10 @@ def baskets_query(axis: AxisIds, factors: AxisFactors, baskets: Any) -> Query:
     own = ItemLists.of_pairs(owners, members, len(rows))
     nobody = np.zeros(len(rows), dtype=bool)
     return Query(object_array(names), unit, own, lengths == 0, nobody)
+
+
+def _rows_of(matrix: sparse.csr_matrix, rows: np.ndarray) -> sparse.csr_matrix:
+    """Return rows of a matrix; −1 stands for an empty row."""
+    history = matrix[np.maximum(rows, 0)]
+    history.data[np.repeat(rows < 0, np.diff(history.indptr))] = 0
+    return history

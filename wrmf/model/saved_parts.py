@@ -73,7 +73,7 @@ def as_canonical(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
         # For example, columns are not sorted.
         pass
     only_pairs = matrix.dtype == bool
-    canonical = as_csr(matrix, "train_matrix", allow_empty=True)
+    canonical = as_csr(matrix, "train_matrix", allow_empty=True, negative="dislike")
     return canonical.astype(bool) if only_pairs else canonical
 
 
@@ -108,9 +108,9 @@ def matrix_from_arrays(
 
 
 def check_values(matrix: sparse.csr_matrix) -> None:
-    """Raise a ValueError unless all stored counts are finite and above 0."""
-    if not (np.isfinite(matrix.data) & (matrix.data > 0)).all():
-        raise ValueError("its training data hold counts that are not finite and above 0")
+    """Raise a ValueError unless all stored counts are finite and other than 0."""
+    if not (np.isfinite(matrix.data) & (matrix.data != 0)).all():
+        raise ValueError("its training data hold counts that are 0 or not finite")
 
 
 def _check_structure(indptr: np.ndarray, indices: np.ndarray, shape: tuple[int, int]) -> None:

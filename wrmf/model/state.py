@@ -220,6 +220,11 @@ class Factors:
         self.train_counts()
         return self.prepared.train.values(rule)
 
+    @property
+    def negative(self) -> str:
+        """What negative values of a matrix are: "dislike" where the training data has dislikes."""
+        return "dislike" if self.prepared.train.has_dislikes else "error"
+
     def check_finite(self) -> None:
         """Raise a ``ValueError`` if a factor is NaN or infinite."""
         for side, factors in (("user", self.user_factors), ("item", self.item_factors)):
