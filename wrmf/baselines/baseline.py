@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from wrmf.data.checks import as_csr, as_positive_int
+from wrmf.data.dislikes import likes_of
 from wrmf.data.inputs import as_interactions, as_matrix, is_matrix
 from wrmf.data.interactions import Interactions, align
 from wrmf.model.parameters import Parametrized
@@ -81,7 +82,7 @@ class Baseline(Parametrized, ABC):
             For parameters out of bounds, and for data that cannot be used.
         """
         interactions = as_interactions(data)
-        self._prepare(interactions.matrix)
+        self._prepare(likes_of(interactions.matrix))
         self.numbered = is_matrix(data)
         self._data = interactions
         return self
@@ -140,7 +141,8 @@ class Baseline(Parametrized, ABC):
         n, exclude_seen, exclude, items : as in ``recommend``
         """
         if is_matrix(interactions):
-            history = as_csr(as_matrix(interactions), allow_empty=True)
+            negative = "dislike" if self._fitted().n_dislikes else "error"
+            history = as_csr(as_matrix(interactions), allow_empty=True, negative=negative)
             if history.shape[1] != len(self.items):
                 raise ValueError(
                     f"interactions must be users × items with {len(self.items)} columns, got "
@@ -158,7 +160,8 @@ class Baseline(Parametrized, ABC):
         self, history: sparse.csr_matrix, n: int, exclude_seen: bool, allowed: np.ndarray
     ) -> Lists:
         n = min(as_positive_int(n, "n"), len(self.items))
-        return self._lists(history, n, history if exclude_seen else None, allowed)
+        blocked = history if exclude_seen else None
+        return self._lists(likes_of(history), n, blocked, allowed)
 
     def _allowed(self, exclude: Any, items: Any) -> np.ndarray:
         """Return a mask over the items: those that may be recommended."""

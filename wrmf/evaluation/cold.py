@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from wrmf.data.dislikes import likes_of
 from wrmf.data.split import Split
 
 __all__ = ["COLD", "TestPart"]
@@ -23,7 +24,10 @@ class TestPart:
     users : int64 (n,)
         The row indices of the test users.
     known, held_out : CSR (n, n_items)
-        The training and the test interactions of these users.
+        The training and the test interactions of these users, the latter without dislikes: an
+        item that a user dislikes is no hit.
+    n_disliked : int
+        The number of test interactions that are dislikes.
     n_cold_users, n_cold_items : int
         The number of users and items with test interactions but no training interactions.
     """
@@ -36,6 +40,7 @@ class TestPart:
     held_out: sparse.csr_matrix
     n_cold_users: int
     n_cold_items: int
+    n_disliked: int = 0
 
     @classmethod
     def of(cls, split: Split, cold: str = "report") -> TestPart:
@@ -52,7 +57,9 @@ class TestPart:
             raise ValueError(f"cold must be one of {COLD}, got {cold!r}")
         users = split.users
         known = (split.train if split.fold_in is None else split.fold_in).matrix[users]
-        held_out = split.test.matrix[users]
+        tested = split.test.matrix[users]
+        held_out = likes_of(tested)
+        n_likes = held_out.nnz
         is_cold = np.zeros(split.train.n_items, dtype=bool)
         is_cold[split.cold_items] = True
         cold_items = np.unique(held_out.indices[is_cold[held_out.indices]])
@@ -74,7 +81,7 @@ class TestPart:
                 )
             users, known, held_out = users[warm], known[warm], held_out[warm]
             held_out = _without_items(held_out, cold_items)
-        return cls(users, known, held_out, *counts)
+        return cls(users, known, held_out, *counts, n_disliked=tested.nnz - n_likes)
 
 
 def _without_items(matrix: sparse.csr_matrix, left_out: np.ndarray) -> sparse.csr_matrix:

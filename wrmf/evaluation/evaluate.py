@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from wrmf.data.checks import as_positive_int
+from wrmf.data.dislikes import likes_of
 from wrmf.data.split import Split, check_split
 from wrmf.evaluation.cold import TestPart
 from wrmf.evaluation.evaluation import Evaluation
@@ -149,7 +150,7 @@ def evaluate_sides(
     part = TestPart.of(split, cold)
     depth = max([cutoff for _, cutoff in requested.values() if cutoff is not None], default=0)
     ranker = ranker_of(model, split, part, depth, num_threads)
-    matrices = {"train": part.known, "test": part.held_out}
+    matrices = {"train": likes_of(part.known), "test": part.held_out}
     requests = [Side(on, matrices[on], on == "test" and masked) for on, masked in sides]
     by_user = measure_ranks(requested, ranker, requests)
     overall = measure_errors(requested, ranker, requests)
@@ -165,6 +166,7 @@ def evaluate_sides(
             n_cold_users=part.n_cold_users,
             n_cold_items=part.n_cold_items,
             n_trained_on=n_trained_on if side.on == "test" else 0,
+            n_disliked=part.n_disliked if side.on == "test" else 0,
         )
         for side, values, totals in zip(requests, by_user, overall, strict=True)
     ]

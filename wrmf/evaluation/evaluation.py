@@ -30,6 +30,8 @@ class Evaluation(Mapping[str, float]):
         The number of users and items with test interactions but no training interactions.
     n_trained_on : int
         The number of test pairs that the model was fitted to, but that are not in ``split.train``.
+    n_disliked : int
+        The number of test pairs of negative value: dislikes, which are no hits.
 
     Examples
     --------
@@ -48,6 +50,7 @@ class Evaluation(Mapping[str, float]):
     n_cold_users: int = 0
     n_cold_items: int = 0
     n_trained_on: int = 0
+    n_disliked: int = 0
 
     def __getitem__(self, name: str) -> float:
         return self.values_by_name[name]
@@ -66,6 +69,7 @@ class Evaluation(Mapping[str, float]):
                 ("n_cold_users", self.n_cold_users),
                 ("n_cold_items", self.n_cold_items),
                 ("n_trained_on", self.n_trained_on),
+                ("n_disliked", self.n_disliked),
             )
             if count
         )

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from wrmf.data.dislikes import likes_of
 from wrmf.data.split import Split
 from wrmf.evaluation.list_metrics import Listed, ListMetric, Metric
 from wrmf.evaluation.metrics import ErrorMetric, RankingMetric, Requested
@@ -95,7 +96,7 @@ def measure_lists(
         return
     _check_held_out(sides)
     n = max(cutoff for _, cutoff in wanted.values())
-    train = split.train.matrix
+    train = likes_of(split.train.matrix)
     popularity = np.bincount(train.indices, minlength=train.shape[1])
     n_users = int(np.count_nonzero(np.diff(train.indptr)))
     lists = {masked: ranker.lists(n, masked) for masked in {side.masked for side in sides}}

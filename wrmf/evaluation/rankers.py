@@ -75,7 +75,7 @@ def ranker_of(model: Any, split: Split, part: TestPart, depth: int, num_threads:
     folds_in = split.fold_in is None or hasattr(model, "fold_in_users")
     if (has_factors(model) and folds_in) or not hasattr(model, "recommend"):
         x, y = factors_on_axes(model, split, part)
-        unknown = nothing_known(np.diff(part.known.indptr), x)
+        unknown = nothing_known(np.diff(part.known.indptr), x, part.known)
         terms = terms_on_axes(model, split, part)
         return FactorRanker(x, y, part.known, unknown, num_threads, terms)
     return ListRanker(ListModel(model, split, part), part.known, depth)

@@ -113,7 +113,7 @@ class ListModel:
     def _known_interactions(self) -> Any:
         if self.by_position:
             return self.part.known
-        return Interactions.from_matrix(self.part.known, self.users, self.items)
+        return Interactions.from_matrix(self.part.known, self.users, self.items, negative="dislike")
 
     def _all_lists(self, answer: Any) -> list[list[Any]]:
         """Return the listed ids of each user, without padding."""
