@@ -1,6 +1,7 @@
 """Damping, BM25 and TF-IDF as parameters of the model, beside the dense reference."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -213,12 +214,44 @@ def test_training_is_bitwise_the_same_for_any_number_of_threads(likes, params):
     np.testing.assert_array_equal(one.user_factors, three.user_factors)
 
 
-def test_damping_is_searched_like_any_parameter(likes):
+def test_training_data_given_later_replaces_what_a_file_had(counts, tmp_path):
+    model = WRMF(factors=4, random_state=0, value_damping=0.25).fit(counts, progress=False)
+    model.save(tmp_path / "model.wrmf", train=False)
+    loaded = wrmf.load(tmp_path / "model.wrmf")
+    other = counts.toarray()
+    other[:3] = 0
+    loaded.partial_fit(other, iterations=1, progress=False)
+    expected = model.partial_fit(other, iterations=1, progress=False)
+    np.testing.assert_array_equal(loaded.user_factors, expected.user_factors)
+    np.testing.assert_array_equal(loaded.fold_in_users(other), loaded.user_factors)
+
+
+def test_a_damaged_file_of_counts_is_refused(counts, tmp_path):
+    model = WRMF(factors=4, random_state=0, value_damping=0.25).fit(counts, progress=False)
+    rule = model.fitted_params().values
+    fitted = model.state.values(rule)
+    for change in (
+        {"user_counts": fitted.user_counts[:-1]},
+        {"item_counts": fitted.item_counts.astype(np.float32)},
+        {"user_counts": -fitted.user_counts},
+        {"scale": float("nan")},
+    ):
+        state = replace(model.state, train_matrix=None, saved_values=replace(fitted, **change))
+        broken = WRMF(factors=4, value_damping=0.25)
+        broken.state = replace(state, params=broken.frozen_params())
+        with pytest.raises(ValueError, match=r"cannot be saved.*(values|scale)"):
+            broken.save(tmp_path / "broken.wrmf")
+
+
+def test_damping_is_searched_like_any_parameter(likes, tmp_path):
     split = wrmf.leave_k_out(Interactions.from_matrix(likes), k=2, random_state=0)
     grid = {"value_damping": [0.0, (0.25, 0.25)], "weighting": ["none", "bm25"]}
     model = WRMF(factors=4, random_state=0)
-    result = wrmf.grid_search(model, split, grid, epochs=[1], metric="ndcg@10", n_jobs=1)
+    options = {"epochs": [1], "metric": "ndcg@10", "n_jobs": 1, "progress": False}
+    options["journal"] = tmp_path / "journal.jsonl"
+    result = wrmf.grid_search(model, split, grid, **options)
     assert set(result.best_params) >= {"value_damping", "weighting"}
+    assert wrmf.grid_search(model, split, grid, **options).best_params == result.best_params
 
 
 @pytest.mark.parametrize(

@@ -212,11 +212,11 @@ class Factors:
         ValueError
             If they are neither saved nor can be computed.
         """
-        saved = self.saved_values
-        if saved is not None and saved.rule == rule:
-            return saved
         if rule.is_identity:
             return FittedValues.of(rule, EMPTY)
+        saved, matrix = self.saved_values, self.train_matrix
+        if saved is not None and saved.rule == rule and (matrix is None or matrix.dtype == bool):
+            return saved
         self.train_counts()
         return self.prepared.train.values(rule)
 
