@@ -40,6 +40,20 @@ def test_lists_neighbours_and_folding_in_are_those_of_the_model(package, data):
     )
 
 
+def test_dislikes_are_converted(package, data):
+    signed = data.user_items.copy()
+    signed.data[::3] *= -1
+    theirs = package.als.AlternatingLeastSquares(factors=4, alpha=2.0, random_state=0)
+    theirs.fit(signed, show_progress=False)
+    model = wrmf.from_implicit(theirs, signed)
+    np.testing.assert_allclose(
+        model.fold_in_users(signed[[4]]),
+        theirs.recalculate_user([4], signed[[4]]),
+        rtol=1e-3,
+        atol=1e-5,
+    )
+
+
 def test_training_continues_and_is_saved(data, tmp_path):
     model = wrmf.from_implicit(fitted(compat, data), data.user_items)
     before = model.loss(data.user_items)

@@ -103,13 +103,13 @@ def _as_users_items(matrix: Any, shape: tuple[int, int], is_old: bool) -> sparse
         return sparse.csr_matrix(shape, dtype=np.float32)
     if is_old and matrix.shape == shape[::-1]:
         # Square matrices of old models, too, are items × users.
-        return as_csr(matrix.T, "user_items")
+        return as_csr(matrix.T, "user_items", negative="dislike")
     if matrix.shape != shape:
         raise ValueError(
             f"user_items has shape {matrix.shape}, the model has {shape[0]} users and {shape[1]} "
             "items: pass the users × items matrix that it was fitted to"
         )
-    return as_csr(matrix, "user_items")
+    return as_csr(matrix, "user_items", negative="dislike")
 
 
 def _any_matrix(shape: tuple[int, int]) -> sparse.csr_matrix:
