@@ -8,9 +8,10 @@ from wrmf.data.interactions import Interactions
 from wrmf.data.split import Split
 from wrmf.evaluation.evaluate import Evaluation, evaluate
 from wrmf.evaluation.list_metrics import Metric
+from wrmf.model.loading import load
 from wrmf.model.recommendations import Recommendations
 from wrmf.model.update import UpdateReport
-from wrmf.model.wrmf import WRMF, load
+from wrmf.model.wrmf import WRMF
 from wrmf.versions import __version__, show_versions
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from wrmf.data.formats.databases import is_database
 from wrmf.data.ids import encode_ids
 from wrmf.data.reading import read_interactions
 from wrmf.data.rows import DUPLICATES
-from wrmf.model.wrmf import load
+from wrmf.model.loading import load
 
 __all__ = [
     "EVENT_WEIGHT",

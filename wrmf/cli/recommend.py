@@ -13,7 +13,7 @@ import numpy as np
 from wrmf.cli.tables import add_table_option, write_table
 from wrmf.cli.verb import Verb
 from wrmf.model.list_files import FORMATS
-from wrmf.model.wrmf import load
+from wrmf.model.loading import load
 
 __all__ = ["RECOMMEND", "SIMILAR"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from wrmf.cli.data import add_data_options, load_data
 from wrmf.cli.options import add_seed_option
 from wrmf.cli.verb import Verb
-from wrmf.model.wrmf import load
+from wrmf.model.loading import load
 from wrmf.pictures import ApiPictures, FolderPictures, Picture, UrlPictures
 from wrmf.report.page import write_report
 from wrmf.search.journal import read_journal

@@ -1,8 +1,7 @@
-"""The model class, with training, loss and explanation, and loading of a saved model."""
+"""The model class, with training, loss and explanation."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -19,7 +18,6 @@ from wrmf.model.forget import Forgetting
 from wrmf.model.item_term import with_item_weights
 from wrmf.model.limits import check_limits
 from wrmf.model.members import members_of
-from wrmf.model.persistence import explain_failures, read_model
 from wrmf.model.reweighing import Reweighing
 from wrmf.model.saved_ids import check_ids
 from wrmf.model.saving import Saving
@@ -27,7 +25,7 @@ from wrmf.model.start import as_start, initial_factors, warm_factors
 from wrmf.model.state import Factors
 from wrmf.model.trainer import Trainer
 
-__all__ = ["WRMF", "load"]
+__all__ = ["WRMF"]
 
 
 class WRMF(Forgetting, Reweighing, Saving, BulkRecommender):
@@ -455,44 +453,3 @@ class WRMF(Forgetting, Reweighing, Saving, BulkRecommender):
         """
         state, params = self.state, self.fitted_params()
         return explain_score(state, params, user, item, n)
-
-
-def load(path: str | os.PathLike[str], mmap: bool = False, verify: bool | None = None) -> WRMF:
-    """Return the model that :meth:`WRMF.save` wrote to ``path``.
-
-    Parameters
-    ----------
-    path : str or path
-    mmap : bool, default False
-        Whether to map the file into memory instead of reading it. Factors, ids and training data
-        are then read by the system when they are used, and processes that map the same file share
-        them. Training copies the factors first; the file is never written to. It must not be
-        changed in place while it is mapped; :meth:`WRMF.save` replaces it instead.
-    verify : bool, optional
-        Whether to compare the checksums of all arrays and check all values, for which the whole
-        file is read. By default it is done unless the file is mapped. Sizes, shapes, parameters
-        and indices are checked in any case.
-
-    Raises
-    ------
-    FileNotFoundError, IsADirectoryError, PermissionError
-        If there is no such file, or it cannot be opened.
-    ValueError
-        For a file that is truncated, damaged, not a model, or of a later format version.
-
-    Warns
-    -----
-    UserWarning
-        If a file of an old format is to be mapped; it is read into memory instead.
-
-    Examples
-    --------
-    >>> import tempfile, numpy as np, wrmf
-    >>> path = tempfile.mkdtemp() + "/model.wrmf"
-    >>> wrmf.WRMF(factors=2, random_state=0).fit(np.eye(3)).save(path)
-    >>> wrmf.load(path)
-    WRMF(factors=2, random_state=0)
-    """
-    changed, factors = read_model(path, mapped=mmap, verify=not mmap if verify is None else verify)
-    with explain_failures(path):
-        return WRMF.restore(changed, factors)
