@@ -14,6 +14,7 @@ PAGES = {
     "metrics.md": [],
     "scikit-learn.md": ["sklearn"],
     "serving.md": [],
+    "weights.md": [],
 }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from wrmf.cli.verb import Verb
 from wrmf.export.export import KINDS
-from wrmf.model.wrmf import load
+from wrmf.model.loading import load
 
 __all__ = ["EXPORT"]
 

@@ -9,7 +9,7 @@ from wrmf.cli.data import add_data_options, load_data
 from wrmf.cli.options import add_seed_option, add_thread_option
 from wrmf.cli.verb import Verb
 from wrmf.model.histories import HOW
-from wrmf.model.wrmf import load
+from wrmf.model.loading import load
 
 __all__ = ["UPDATE"]
 
