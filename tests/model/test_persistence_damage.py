@@ -374,7 +374,7 @@ def test_forged_ids_are_refused_when_the_file_is_loaded(small_file, tmp_path, id
     "arrays",
     [
         {"user_factors": np.full((6, 2), np.nan, np.float32)},
-        {"train.data": np.full(18, -1, np.float32)},
+        {"train.data": np.zeros(18, np.float32)},
         {"train.data": np.full(18, np.nan, np.float32)},
         {"items": np.array([1, 2, 3, 3])},
         {"users.order": np.zeros(6, np.int32)},
