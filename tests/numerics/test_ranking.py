@@ -1,6 +1,7 @@
 """Top-n lists and ranks equal those that sorting the exact scores of all pairs gives."""
 
 import tracemalloc
+import warnings
 
 import numpy as np
 import pytest
@@ -258,3 +259,10 @@ def test_unit_rows_have_length_one_and_zero_rows_stay_zero():
     rows, has_length = ranking.unit_rows(factors)
     np.testing.assert_allclose(rows, [[0.6, 0.8], [0.0, 0.0], [0.0, -1.0]])
     assert has_length.tolist() == [True, False, True]
+
+
+def test_lengths_of_any_bits_give_no_warning():
+    factors = np.array([[0x7FA00000], [0x7F7FFFFF], [0x7FC00000]], dtype=np.uint32).view("f4")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert ranking.row_lengths(factors).shape == (3,)

@@ -383,7 +383,9 @@ def row_lengths(factors: np.ndarray) -> np.ndarray:
     # In blocks, since NumPy squares a whole array before it sums.
     for first in range(0, len(factors), LENGTH_ROWS):
         rows = slice(first, first + LENGTH_ROWS)
-        lengths[rows] = np.linalg.norm(factors[rows], axis=1)
+        # The factors of a mapped file are not verified, and may be any bits.
+        with np.errstate(invalid="ignore", over="ignore"):
+            lengths[rows] = np.linalg.norm(factors[rows], axis=1)
     return lengths
 
 
