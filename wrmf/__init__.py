@@ -3,7 +3,8 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-import wrmf.numerics.waiting  # noqa: F401 - first, since it loads the compiled modules
+# First, since it loads the compiled modules.
+import wrmf.numerics.waiting  # noqa: F401
 from wrmf.data.interactions import Interactions
 from wrmf.data.split import Split
 from wrmf.evaluation.evaluate import Evaluation, evaluate
