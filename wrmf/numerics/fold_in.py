@@ -59,7 +59,7 @@ class FoldInSystem:
         side = Side.of(no_entries, objective, regularization, dtype)
         shared = Shared.of(side, fixed, threads)
         solver = None
-        if isa:
+        if isa and not shared.frame.in_double:
             forward, back = padded(shared.frame.forward, dtype), shared.frame.back(dtype)
             shift = objective.target_shift
             solver = RowSolver(isa, fixed, forward, back, shared.frame.spectrum, shift)

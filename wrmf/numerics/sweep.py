@@ -25,6 +25,8 @@ LEAST_WORK = 2e6
 # Solutions that take more operations than LONG_PRODUCT to transform are first transformed beside
 # the factors, and copied at the end, so that Ctrl-C can interrupt this. It takes about a second.
 LONG_PRODUCT = 2e10
+# The number of rows that are solved in float64 at a time.
+DOUBLE_ROWS = 4096
 
 
 class System(NamedTuple):
@@ -117,6 +119,9 @@ def half_sweep(
         if shared is None:
             shared = Shared.of(side, fixed, threads)
         base, frame = shared.base, shared.frame
+        if frame.in_double:
+            out[:] = _solved_in_double(side, fixed, base, threads)
+            return
         # Parts of one array, whose size is the same for both sides of a model.
         shape = len(fixed) + len(out), padded_width(k)
         scratch = workspace.array("factors", shape, fixed.dtype)
@@ -144,3 +149,14 @@ def half_sweep(
             multiply(isa, solution, back, out, threads, handle_signals=False)
         if resolved is not None:
             out[unresolved] = resolved
+
+
+def _solved_in_double(side: Side, fixed: np.ndarray, base: np.ndarray, threads: int) -> np.ndarray:
+    """Return the factors of all rows, solved in float64; those without entries are zeros."""
+    out = np.zeros((len(side.order), fixed.shape[1]), dtype=fixed.dtype)
+    filled = np.flatnonzero(np.diff(side.indptr)).astype(np.int32)
+    for first in range(0, len(filled), DOUBLE_ROWS):
+        # Ctrl-C interrupts between two parts.
+        rows = filled[first : first + DOUBLE_ROWS]
+        out[rows] = solve_in_double(side, rows, fixed, base, threads)
+    return out

@@ -15,6 +15,9 @@ __all__ = ["LEAST_PIVOT", "Frame"]
 # A Cholesky factor is used if its smallest pivot is above LEAST_PIVOT times the largest; otherwise
 # it would be too inaccurate.
 LEAST_PIVOT = 1e-12
+# In float32, rounding errors of the fixed factors grow by up to the root of the largest pivot over
+# the smallest. Below this ratio they would reach a thousandth, so rows are solved in float64.
+LEAST_PIVOT_SINGLE = 1e-8
 
 
 @dataclass(frozen=True)
@@ -30,11 +33,14 @@ class Frame:
     ----------
     forward, inverse : float64 (k, k)
     spectrum : float64 (k,) or (0,)
+    in_double : bool, default False
+        Whether float32 is too coarse for this basis, so that rows must be solved in float64.
     """
 
     forward: np.ndarray
     inverse: np.ndarray
     spectrum: np.ndarray
+    in_double: bool = False
 
     def back(self, dtype: DTypeLike) -> np.ndarray:
         """Return the matrix by which solutions t are multiplied, row by row, to get x."""
@@ -58,15 +64,18 @@ class Frame:
         BlasControls.loaded()
         if not np.isfinite(base).all():
             raise np.linalg.LinAlgError(
-                "the factors are so large, or not finite, that sums of their squares are beyond "
+                "the factors are not finite, or so large that sums of their squares are beyond "
                 f"the range of {np.dtype(dtype)}"
             )
         smallest, largest = bounds
+        is_single = np.dtype(dtype) == np.float32
         if smallest == largest and smallest > 0:
             factors = invert_cholesky(base + smallest * np.eye(len(base)), LEAST_PIVOT)
             if factors is not None:
                 lower, inverse = factors
-                return cls(inverse.T, lower, np.empty(0))
+                pivots = np.diag(lower) ** 2
+                is_coarse = pivots.min() < LEAST_PIVOT_SINGLE * pivots.max()
+                return cls(inverse.T, lower, np.empty(0), is_single and bool(is_coarse))
         values, vectors = eigen(base)
         noise = len(base) * np.finfo(dtype).eps if smallest == 0 else 0.0
         values = np.where(values > noise * max(values[-1], 0.0), np.maximum(values, 0.0), 0.0)
@@ -74,4 +83,4 @@ class Frame:
             return cls(vectors, vectors, values)
         root = np.sqrt(values + largest)
         scale = np.divide(1.0, root, out=np.zeros_like(root), where=root > 0)
-        return cls(vectors * scale, vectors * root, np.empty(0))
+        return cls(vectors * scale, vectors * root, np.empty(0), is_single and smallest > 0)
