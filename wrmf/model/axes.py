@@ -15,7 +15,7 @@ from scipy import sparse
 from wrmf.data.axes import map_axis
 from wrmf.data.checks import as_csr, is_canonical
 from wrmf.data.id_index import IdIndex, object_array
-from wrmf.data.inputs import Histories, as_data
+from wrmf.data.inputs import Histories, as_data, is_matrix
 from wrmf.data.interactions import Interactions, align, entry_rows, same_ids
 from wrmf.model.growth import check_id_types
 from wrmf.model.state import Factors
@@ -84,7 +84,8 @@ def rows_on_item_axis(
     """
     if unknown not in UNKNOWN:
         raise ValueError(f"unknown must be one of {UNKNOWN}, got {unknown!r}")
-    if isinstance(data, Mapping):
+    # A matrix in a dictionary of keys is a mapping, too.
+    if isinstance(data, Mapping) and not is_matrix(data):
         index = state.prepared.item_ids.index
         histories = Histories.of(data, index)
         places = np.arange(len(histories.items))
