@@ -140,7 +140,7 @@ def test_a_pattern_of_times_that_is_none_is_an_error_that_names_it():
 @pytest.mark.parametrize("unknown", ["error", "drop"])
 def test_an_axis_without_ids_leaves_nothing(unknown):
     likes = pd.DataFrame({"user": ["a"], "item": ["b"]})
-    error = "the axis has 0: pass" if unknown == "error" else "interactions is empty"
+    error = "the axis has 0: pass" if unknown == "error" else "no entries are left of 0 rows"
     with pytest.raises(ValueError, match=error):
         wrmf.read_interactions(likes, users=[], unknown=unknown)
 

@@ -157,7 +157,8 @@ def tuned(space: dict[str, list[int]]):
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(direction="maximize")
+    sampler = optuna.samplers.RandomSampler(seed=0)
+    study = optuna.create_study(direction="maximize", sampler=sampler)
     board = NAMES["board"]
     split = wrmf.leave_k_out(board, 1, random_state=0)
     model = wrmf.WRMF(random_state=0)
