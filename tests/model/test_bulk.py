@@ -12,6 +12,7 @@ import wrmf
 from wrmf import Interactions
 from wrmf.model import bulk
 from wrmf.model.list_files import FORMATS
+from wrmf.model.lists import ranked_items
 
 every_format = pytest.mark.parametrize("ending", FORMATS)
 
@@ -156,9 +157,9 @@ def test_an_interrupted_file_is_not_left_behind(model, tmp_path, monkeypatch):
         calls.append(args)
         if len(calls) > 3:
             raise KeyboardInterrupt
-        return type(model).recommend(model, *args, **kwargs)
+        return ranked_items(*args, **kwargs)
 
-    monkeypatch.setattr(model, "recommend", interrupted)
+    monkeypatch.setattr(bulk, "ranked_items", interrupted)
     for ending in FORMATS:
         calls.clear()
         with pytest.raises(KeyboardInterrupt):

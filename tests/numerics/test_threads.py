@@ -3,6 +3,7 @@
 import ctypes
 import os
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -22,8 +23,14 @@ with_openmp = pytest.mark.skipif(openmp_threads() in (0, 3), reason="needs OpenM
 
 
 def blas_threads():
-    """Return the number of threads of each BLAS library in this process."""
-    return [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+    """Return the number of threads of each BLAS library that NumPy and SciPy use.
+
+    Other packages, which other tests load, may bring libraries of their own.
+    """
+    pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]
+    folders = ("numpy", "numpy.libs", "scipy", "scipy.libs")
+    own = [pool for pool in pools if set(folders) & set(Path(pool["filepath"]).parts)]
+    return [pool["num_threads"] for pool in own or pools]
 
 
 @pytest.fixture
