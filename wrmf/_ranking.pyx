@@ -15,7 +15,7 @@ from libc.math cimport INFINITY
 from libc.stdint cimport int32_t, int64_t, uint8_t
 from libc.string cimport memcpy
 
-from wrmf._als cimport Room, Stretches, als_kernels, als_product, kernels_of, limit_helper
+from wrmf._als cimport Room, als_kernels, als_product, kernels_of, limit_helper
 from wrmf._blas cimport gemm_transposed
 
 

@@ -4,9 +4,10 @@
 
 Fits run in fresh processes, one or eight at a time, on a quiet machine and beside processes that
 keep every CPU busy. OpenMP's libraries let idle threads spin by default, and sleep with
-OMP_WAIT_POLICY=passive, which the package sets while it loads them. So every case runs with and without this variable, in turn: the ratio of
-both is 1 for a library that needs no such variable. With ``--other``, a source tree of another
-version runs, too, and all are compared with its passive runs.
+OMP_WAIT_POLICY=passive, which the package sets while it loads them. So every case runs with and
+without this variable, in turn: the ratio of both is 1 for a library that needs no such variable.
+With ``--other``, a source tree of another version runs, too, and all are compared with its passive
+runs.
 
 The record also has the CPU time that a process uses in the tenth of a second after a fit, in which
 it does nothing.
