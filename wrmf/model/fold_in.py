@@ -253,7 +253,9 @@ class FoldIn(Parametrized, Recommender):
 def _fold_in(rows: sparse.csr_matrix, state: Factors, params: Parameters, side: int) -> np.ndarray:
     """Return the factors of ``rows``, which are users (side 0) or items (side 1)."""
     fixed = state.prepared.users if side else state.prepared.items
-    rows = state.values(params.values).of_rows(rows, side)
+    # A request of one row notices every call.
+    if not params.values.is_identity:
+        rows = state.values(params.values).of_rows(rows, side)
     if params.regularization[side] > np.finfo(params.dtype).max:
         check_regularization(np.diff(rows.indptr), rows.shape[1], params, side)
     members = fixed.members(params.n_models, 1 - side)
