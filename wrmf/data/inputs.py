@@ -14,7 +14,6 @@ from scipy import sparse
 
 from wrmf.data.axes import as_ids, object_array
 from wrmf.data.checks import is_number
-from wrmf.data.formats.frames import is_frame
 from wrmf.data.id_lists import as_id_list
 from wrmf.data.ids import encode_ids
 from wrmf.data.interactions import Interactions
@@ -26,6 +25,13 @@ __all__ = ["Histories", "as_data", "as_interactions", "as_matrix", "is_matrix"]
 OPTIONAL_COLUMNS = ("value", "time", "item_name")
 
 
+def _is_frame(data: object) -> bool:
+    # Imported here, since the readers of files take a while to load.
+    from wrmf.data.formats.frames import is_frame
+
+    return is_frame(data)
+
+
 def is_matrix(data: object) -> bool:
     """Return whether data is a users × items matrix, which has positions in place of ids.
 
@@ -33,7 +39,7 @@ def is_matrix(data: object) -> bool:
     """
     if sparse.issparse(data) or isinstance(data, np.ndarray):
         return True
-    return hasattr(data, "__array__") and not is_frame(data) and not isinstance(data, Interactions)
+    return hasattr(data, "__array__") and not _is_frame(data) and not isinstance(data, Interactions)
 
 
 def as_interactions(data: Any, *, allow_empty: bool = False) -> Interactions:
@@ -71,7 +77,7 @@ def as_interactions(data: Any, *, allow_empty: bool = False) -> Interactions:
         if not histories.n_interactions and not allow_empty:
             raise ValueError(f"the histories of {len(data)} users hold no item")
         return histories
-    if is_frame(data):
+    if _is_frame(data):
         return _of_table(data)
     raise TypeError(
         "interactions must be Interactions, a users × items matrix of scipy.sparse or NumPy, a "
