@@ -233,9 +233,7 @@ class Updatable(FoldIn):
         >>> wrmf.WRMF(factors=2).fit(np.eye(3)).knows_users([2, 3, "ann"])
         array([ True, False, False])
         """
-        _, rows = self.state.locate_users(ids)
-        known: np.ndarray = rows >= 0
-        return known
+        return np.asarray(self.state.locate_users(ids)[1] >= 0)
 
     def knows_items(self, ids: Any) -> np.ndarray:
         """Return, for each id, whether the model has an item with this id.
@@ -255,9 +253,7 @@ class Updatable(FoldIn):
         >>> wrmf.WRMF(factors=2).fit(np.eye(3)).knows_items([2, 3, "x"])
         array([ True, False, False])
         """
-        _, columns = self.state.locate_items(ids)
-        known: np.ndarray = columns >= 0
-        return known
+        return np.asarray(self.state.locate_items(ids)[1] >= 0)
 
 
 def _extended(factors: np.ndarray, n_rows: int, more: np.ndarray | None = None) -> np.ndarray:
