@@ -13,6 +13,7 @@ def small():
             "regularization": 0.1,
             "alpha": 40.0,
             "iterations": 4,
+            "objective": "wrmf",
             "random_state": 0,
             "num_threads": 1,
         }

@@ -183,7 +183,7 @@ def test_a_model_is_a_step_of_a_pipeline(likes, small):
 def test_a_score_rises_with_what_a_model_learns():
     data = wrmf.datasets.synthetic_likes(300, 200, 6000, random_state=0)
     train, test = data.matrix[:200], data.matrix[200:]
-    good = WRMF(factors=8, regularization=1.0, alpha=5.0, random_state=0).fit(train)
+    good = WRMF(factors=8, random_state=0).fit(train)
     shuffled = sparse.csr_matrix(train.toarray()[:, np.random.default_rng(0).permutation(200)])
-    bad = WRMF(factors=8, regularization=1.0, alpha=5.0, random_state=0).fit(shuffled)
+    bad = WRMF(factors=8, random_state=0).fit(shuffled)
     assert good.score(test) > 2 * bad.score(test)

@@ -33,14 +33,32 @@ from wrmf.model.parameters import CHOICES
         ({"cg_steps": 0}, "cg_steps must be at least 1, got 0"),
         ({"init_scale": 0}, "init_scale must be finite and above 0"),
         ({"init_scale": 1e39}, "init_scale must be at most .* in float32, got 1e.39"),
-        ({"regularization_exponent": 300}, "regularization_exponent=300 with regularization=30"),
-        ({"regularization_exponent": 300, "dtype": "float64"}, "take an exponent from 0 to 1"),
-        ({"regularization": 1e39}, "regularization=1e.39 gives users a λ of 1e.39"),
-        ({"regularization": (1, 1e39)}, "gives items a λ of 1e.39, and float32 holds at most"),
+        (
+            {"regularization_exponent": 300, "regularization": 30},
+            "regularization_exponent=300 with regularization=30",
+        ),
+        (
+            {"regularization_exponent": 300, "dtype": "float64", "objective": "wrmf"},
+            "take an exponent from 0 to 1",
+        ),
+        (
+            {"regularization": 1e39, "objective": "wrmf"},
+            "regularization=1e.39 gives users a λ of 1e.39",
+        ),
+        (
+            {"regularization": (1, 1e39), "objective": "wrmf"},
+            "gives items a λ of 1e.39, and float32 holds at most",
+        ),
         ({"unobserved_weight": 1e36}, "unobserved_weight must be at most 3e.31 for 10 rows in"),
         ({"unobserved_weight": 1e308, "dtype": "float64"}, "unobserved_weight must be at most"),
-        ({"alpha": 1e39}, "the largest count is 1; with alpha=1e.39 its weight is 1e.39"),
-        ({"epsilon": 1e-320, "confidence": "log"}, "lower alpha or pass dtype=.float64"),
+        (
+            {"alpha": 1e39, "objective": "wrmf"},
+            "the largest count is 1; with alpha=1e.39 its weight is 1e.39",
+        ),
+        (
+            {"epsilon": 1e-320, "confidence": "log"},
+            "scale the counts down, lower alpha or pass dtype=.float64",
+        ),
         ({"random_state": "seed"}, "random_state must be None, an int"),
         ({"random_state": -4}, "random_state must be at least 0"),
     ],

@@ -223,6 +223,7 @@ def test_the_file_format_is_unchanged(model, tmp_path):
     assert set(description) == {
         "codes",
         "params",
+        "automatic",
         "changed_params",
         "iterations_done",
         "numbered",

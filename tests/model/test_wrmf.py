@@ -196,7 +196,7 @@ def test_too_much_regularization_ends_at_zeros_with_a_warning():
     """On the way the factors become subnormal numbers, which the kernels take for zeros."""
     board = np.indices((40, 40)).sum(axis=0) % 2
     for solver in ("exact", "cg"):
-        model = WRMF(8, 1000.0, 1.0, iterations=40, solver=solver, random_state=0)
+        model = WRMF(8, 1000.0, 1.0, iterations=40, objective="wrmf", solver=solver, random_state=0)
         with pytest.warns(UserWarning, match="regularization=1000.0 outweighs this data"):
             model.fit(board)
         assert np.abs(model.user_factors).max() < (1e-15 if solver == "cg" else 1e-37)

@@ -86,6 +86,7 @@ def from_implicit(
         # The weights of old models are the values as they are.
         alpha=float(getattr(model, "alpha", 1.0)),
         iterations=max(1, int(getattr(model, "iterations", 1))),
+        objective="wrmf",
         confidence="raw",
     )
 

@@ -89,6 +89,7 @@ def from_spark(
         factors,
         alpha=alpha,
         regularization=regularization,
+        objective="wrmf",
         regularization_exponent=1.0,
         regularization_counts="observed",
     )

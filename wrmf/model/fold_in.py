@@ -10,6 +10,7 @@ from scipy import sparse
 
 from wrmf.data.dislikes import likes_of
 from wrmf.model.axes import on_user_axis, rows_on_item_axis
+from wrmf.model.defaults import resolve
 from wrmf.model.limits import check_regularization, check_weights
 from wrmf.model.list_options import ListOptions
 from wrmf.model.lists import FEW, ranked_items
@@ -35,8 +36,35 @@ class FoldIn(Parametrized, Recommender):
     """Computes factors of new users or new items, with the factors of the other side fixed."""
 
     def check_params(self) -> Parameters:
-        """Return the validated parameters, or raise a TypeError or ValueError."""
+        """Return the validated parameters, or raise a TypeError or ValueError.
+
+        Those that are "auto" have placeholders; ``params_for`` returns all for given data.
+        """
         return validate_parameters(self.get_params())
+
+    def params_for(self, matrix: sparse.csr_matrix) -> tuple[Parameters, dict[str, Any]]:
+        """Return the validated parameters for training data, and what "auto" became."""
+        params = self.get_params()
+        automatic = resolve(params, matrix)
+        return validate_parameters({**params, **automatic}), automatic
+
+    @property
+    def resolved_params(self) -> dict[str, Any]:
+        """The parameters that the model was fitted with, "auto" replaced by what it became.
+
+        A model with these parameters, fitted to the same data with the same seed, is the same.
+
+        Examples
+        --------
+        >>> import numpy as np, wrmf
+        >>> likes = np.indices((6, 6)).sum(axis=0) % 2
+        >>> model = wrmf.WRMF(factors=2, random_state=0).fit(likes)
+        >>> model.unobserved_weight, model.resolved_params["unobserved_weight"]
+        ('auto', 0.5)
+        """
+        state, present = self.state, self.get_params()
+        fitted = {**present, **(state.params or {}), **state.automatic}
+        return {**fitted, "num_threads": present["num_threads"]}
 
     def fitted_params(self) -> Parameters:
         """Return the parameters that the model was fitted with, but the present ``num_threads``."""
@@ -44,9 +72,8 @@ class FoldIn(Parametrized, Recommender):
         kept = state.prepared.parameters
         if kept is not None and kept[0] is self.num_threads:
             return kept[1]
-        present, fitted = self.get_params(), state.params or {}
-        params = validate_parameters({**present, **fitted, "num_threads": present["num_threads"]})
-        if fitted.keys() >= present.keys():
+        params = validate_parameters(self.resolved_params)
+        if (state.params or {}).keys() >= self.get_params().keys():
             state.prepared.parameters = self.num_threads, params
         return params
 

@@ -16,17 +16,29 @@ from wrmf.numerics.plan import SOLVERS
 from wrmf.numerics.values import ValueRule
 
 __all__ = [
+    "PLACEHOLDERS",
     "ItemTermOptions",
     "Parameters",
     "Parametrized",
     "SweepOptions",
     "dtype_name",
+    "is_auto",
     "validate_parameters",
 ]
 
+# The parameters that may be "auto": the data of the training decides. Until there is some, they
+# have these values, which are valid with any others.
+PLACEHOLDERS: dict[str, Any] = {
+    "confidence": "linear",
+    "regularization_exponent": 0.0,
+    "alpha": 1.0,
+    "unobserved_weight": 1.0,
+    "regularization": 1.0,
+}
+
 CHOICES = {
-    "objective": ("wrmf", "ials"),
-    "confidence": ("linear", "log", "raw"),
+    "objective": ("ials", "wrmf"),
+    "confidence": ("auto", "linear", "log", "raw"),
     "regularization_counts": ("all", "observed"),
     "weighting": ("none", "bm25", "tfidf"),
     "solver": ("auto", *SOLVERS),
@@ -114,7 +126,8 @@ class Parameters:
 def validate_parameters(params: Mapping[str, Any]) -> Parameters:
     """Return validated parameters, or raise for the first one that is out of bounds.
 
-    ``iterations`` and ``random_state`` are not validated here, but in ``fit``.
+    ``iterations`` and ``random_state`` are not validated here, but in ``fit``. A parameter that is
+    still "auto" has its placeholder.
 
     Parameters
     ----------
@@ -131,6 +144,10 @@ def validate_parameters(params: Mapping[str, Any]) -> Parameters:
     >>> validate_parameters(wrmf.WRMF(regularization=2).get_params()).regularization
     (2.0, 2.0)
     """
+    params = {
+        name: PLACEHOLDERS[name] if name in PLACEHOLDERS and is_auto(value) else value
+        for name, value in params.items()
+    }
     factors = as_positive_int(params["factors"], "factors")
     num_threads, cg_steps = (_whole_number(params, name) for name in LIMITS)
     for name, choices in CHOICES.items():
@@ -169,6 +186,11 @@ def validate_parameters(params: Mapping[str, Any]) -> Parameters:
         ),
         item_term=ItemTermOptions.validate(params),
     )
+
+
+def is_auto(value: Any) -> bool:
+    """Return whether the value of a parameter is left to the data."""
+    return isinstance(value, str) and value == "auto"
 
 
 def dtype_name(dtype: Any) -> str:

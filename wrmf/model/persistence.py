@@ -119,6 +119,7 @@ def encode(params: Mapping[str, Any], factors: Factors, options: SaveOptions) ->
     value_arrays, value_scale = values_to_file(params, factors, options.train)
     header = {
         "params": fitted,
+        "automatic": dict(factors.automatic),
         "changed_params": changed,
         "iterations_done": int(factors.iterations_done),
         "numbered": bool(factors.numbered),
@@ -168,6 +169,7 @@ def decode(content: Tensors, *, lazy: bool, verify: bool) -> tuple[dict[str, Any
     users = ids_from_arrays("users", arrays, lazy=lazy, verify=verify)
     items = ids_from_arrays("items", arrays, lazy=lazy, verify=verify)
     params, shape = params_from_json(header["params"]), (len(users), len(items))
+    automatic = params_from_json(header.get("automatic", {}))
     factors = Factors(
         user_factors=_as_precise(arrays["user_factors"], dtype),
         item_factors=_as_precise(arrays["item_factors"], dtype),
@@ -177,9 +179,12 @@ def decode(content: Tensors, *, lazy: bool, verify: bool) -> tuple[dict[str, Any
         iterations_done=header["iterations_done"],
         item_names=names_from_arrays("item_names", arrays, lazy=lazy, verify=verify),
         params=params,
+        automatic=automatic,
         numbered=header["numbered"],
         item_weights=item_weights_from_file(header, arrays, len(items), verify=verify),
-        saved_values=values_from_file(params, header.get("value_scale"), arrays, shape),
+        saved_values=values_from_file(
+            {**params, **automatic}, header.get("value_scale"), arrays, shape
+        ),
     )
     _check_fields(factors)
     set_spread(factors, header)

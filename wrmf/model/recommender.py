@@ -63,7 +63,7 @@ class Recommender(FactorModel):
         --------
         >>> import numpy as np, wrmf
         >>> likes = np.indices((6, 6)).sum(axis=0) % 2
-        >>> model = wrmf.WRMF(factors=2, regularization=0.1, random_state=0).fit(likes)
+        >>> model = wrmf.WRMF(2, 0.1, objective="wrmf", random_state=0).fit(likes)
         >>> model.predict(0, [1, 3]).round(1)
         array([1., 1.], dtype=float32)
         """

@@ -34,7 +34,7 @@ def values_to_file(
     has_counts = matrix is not None and matrix.dtype != bool
     if (train is True and has_counts) or (not has_counts and factors.saved_values is None):
         return {}, None
-    rule = validate_parameters({**params, **(factors.params or {})}).values
+    rule = validate_parameters({**params, **(factors.params or {}), **factors.automatic}).values
     if rule.is_identity:
         return {}, None
     fitted = factors.values(rule)

@@ -12,8 +12,10 @@ import numpy as np
 
 from wrmf.data.checks import as_generator, as_positive_int
 from wrmf.export.export import KINDS, Export, Sample, Vectors, write_arrays, write_index
+from wrmf.model.defaults import resolve
 from wrmf.model.fold_in import FoldIn
 from wrmf.model.item_term import with_item_weights
+from wrmf.model.parameters import PLACEHOLDERS, is_auto
 from wrmf.model.persistence import SaveOptions, decode, encode, write_model
 from wrmf.model.saved_ids import ids_to_json
 from wrmf.model.state import Factors
@@ -46,9 +48,18 @@ class Saving(FoldIn):
                 f"the state has {factors.k} factors of {factors.dtype}, but the parameters ask for "
                 f"{wanted[0]} of {wanted[1]}"
             )
-        model.state = replace(factors, params=model.frozen_params())
+        params = model.frozen_params()
+        known = {
+            name: value
+            for name, value in factors.automatic.items()
+            if is_auto(params.get(name)) and not is_auto(value)
+        }
+        if any(is_auto(params[name]) and name not in known for name in PLACEHOLDERS):
+            remedy = "pass a number for each parameter that is 'auto'"
+            known |= resolve({**params, **known}, factors.train_pairs(remedy))
+        model.state = replace(factors, params=params, automatic=known)
         if model.item_weight:
-            model.state = with_item_weights(model.state, model.check_params(), factors)
+            model.state = with_item_weights(model.state, model.fitted_params(), factors)
         return model
 
     @classmethod
@@ -68,6 +79,7 @@ class Saving(FoldIn):
         """
         model = cls.of_state(factors, {})
         model._check_saved()
+        model.fitted_params()
         model.set_params(**changed)._check_saved()
         return model
 

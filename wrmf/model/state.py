@@ -47,6 +47,8 @@ class Factors:
         Readable names of the items.
     params : mapping, optional
         The parameters that the model was fitted with, as ``get_params`` returned them.
+    automatic : mapping, optional
+        What those of them that are "auto" became.
     numbered : bool, default False
         Whether the ids are only positions, since the data was a matrix without ids.
     item_weights : ItemWeights of n_items items, optional
@@ -78,6 +80,7 @@ class Factors:
     iterations_done: int = 0
     item_names: np.ndarray | None = None
     params: Mapping[str, Any] | None = None
+    automatic: Mapping[str, Any] = field(default_factory=dict)
     numbered: bool = False
     item_weights: ItemWeights | None = None
     saved_values: FittedValues | None = None

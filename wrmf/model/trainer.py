@@ -31,12 +31,16 @@ class Trainable(Protocol):
     """The attributes of a model that a trainer uses."""
 
     state: Factors
-    regularization: float | tuple[float, float]
 
     @property
     def iterations_done(self) -> int: ...
 
+    @property
+    def resolved_params(self) -> dict[str, Any]: ...
+
     def check_params(self) -> Parameters: ...
+
+    def fitted_params(self) -> Parameters: ...
 
 
 class Trainer:
@@ -66,7 +70,7 @@ class Trainer:
     """
 
     def __init__(self, model: Trainable, random_users: bool = True) -> None:
-        params, state = model.check_params(), model.state
+        params, state = model.fitted_params(), model.state
         of_users, of_items = params.regularization
         counts, dtype = state.train_counts(), state.dtype
         matrix = state.values(params.values).of_rows(counts, side=0)
@@ -127,8 +131,8 @@ class Trainer:
         state = model.state
         if state.train_counts().nnz and not _largest(state.item_factors) > VANISHED:
             warnings.warn(
-                f"every factor is zero: regularization={model.regularization} outweighs this data; "
-                "lower it, or raise alpha",
+                f"every factor is zero: regularization={model.resolved_params['regularization']} "
+                "outweighs this data; lower it, or raise alpha",
                 stacklevel=3,
             )
 

@@ -81,7 +81,6 @@ class Updatable(FoldIn):
     """A model that takes in new data without a full fit."""
 
     random_state: Any
-    regularization: float | tuple[float, float]
     _last_update: UpdateReport | None = None
 
     @property

@@ -42,45 +42,69 @@ class WRMF(Forgetting, Reweighing, Saving, BulkRecommender):
     equal what ``fold_in_users`` returns for the same rows. After ``update`` without iterations,
     this is so for the users that have changed.
 
+    Without settings, the data decide: the weights of the pairs have the mean 1, whatever the scale
+    of the counts; α₀ follows from the density, and λ from the number of items of an average user.
+    ``resolved_params`` has what became of each parameter that is "auto"; it is saved with the
+    model, and used for new users and items, too. docs/tuning.md has the rule and what it reaches.
+
     Parameters
     ----------
-    factors : int ≥ 1, default 128
-        Dimensions k of the latent space.
-    regularization : float ≥ 0, or (user, item), default 30
-        λ. With 0, the minimum may not be unique; the minimum-norm solution is then taken.
-    alpha : float ≥ 0, default 30.0
-        How much one count adds to the confidence in a pair.
+    factors : int ≥ 1, default 256
+        Dimensions k of the latent space. More rank better as long as λ is tuned with them; memory
+        grows with k, training time up to k².
+    regularization : float ≥ 0, (user, item) or "auto", the default
+        λ, the penalty, in units of a weight. With "ials", "auto" is
+        min(.37 s^-1.1, .6 λ₀) for weights of mean 1, where s is the mean number of items of a user,
+        and λ₀ the least λ with which all factors are zero; with "wrmf", 30. Search over it first,
+        together with ``unobserved_weight``. With 0, the minimum may not be unique; the minimum-norm
+        solution is then taken.
+    alpha : float ≥ 0 or "auto", the default
+        α, the weight of a pair for each unit of f(d). With "ials", "auto" makes the mean weight of
+        a pair 1; with "wrmf", 30. With "ials" leave it: only its ratio to α₀ and λ counts, and
+        these follow it if they are "auto".
     iterations : int ≥ 1, default 10
-    unobserved_weight : float > 0, default 1.0
-        α₀, the confidence in pairs without interaction.
-    regularization_exponent : float, default 0.0
-        ν in λ_u = λ (|S_u| + α₀ n_items)^ν; 1 scales λ with the number of interactions.
-    objective : {"wrmf", "ials"}, default "wrmf"
-        "ials" sums the α₀ term over all pairs, as in Rendle et al. 2021.
-    confidence : {"linear", "log", "raw"}, default "linear"
-        f(d) = d, or log(1 + d/epsilon). With "raw", c = α·d without α₀, as the library implicit
-        has it; it may be below α₀. With the objective "ials", which adds α₀ to all pairs, "raw"
-        is the same as "linear".
+        Sweeps over all items and users. A learning curve shows whether fewer are better.
+    unobserved_weight : float > 0 or "auto", the default
+        α₀, the confidence in pairs without interaction, in units of a weight. With "ials", "auto"
+        is min(½, 2.4 density^¾) of the mean weight, where the density is the share of observed
+        pairs; with "wrmf", 1. Raise it if lists are too surprising, lower it if they repeat what
+        is popular.
+    regularization_exponent : float or "auto", the default
+        ν in λ_u = λ (|S_u| + α₀ n_items)^ν; 1 scales λ with the number of interactions. "auto" is
+        1 with "ials" and 0 with "wrmf". Between .5 and 1 it rarely matters, if λ is "auto" or
+        tuned again.
+    objective : {"ials", "wrmf"}, default "ials"
+        "wrmf" is the model of Hu et al. 2008, with c = 1 + 30 d and λ = 30 unless told otherwise.
+        "ials" sums the α₀ term over all pairs, as in Rendle et al. 2021, and is the better start.
+    confidence : {"auto", "linear", "log", "raw"}, default "auto"
+        f(d) = d, or log(1 + d/epsilon); "auto" is "log" with "ials" and "linear" with "wrmf". Take
+        "linear" if a count of 10 says ten times as much as a count of 1. With "raw", c = α·d
+        without α₀, as the library implicit has it; it may be below α₀. With the objective "ials",
+        which adds α₀ to all pairs, "raw" is the same as "linear".
     solver : {"auto", "exact", "cg"}, default "auto"
         "exact" computes the exact minimum of each row. "cg" takes ``cg_steps`` conjugate-gradient
         steps from the previous factors; rows with so few entries that the exact minimum costs
-        less are solved exactly. "auto" means "exact".
+        less are solved exactly. "auto" means "exact". Take "cg" for 512 factors or more.
     dtype : {"float32", "float64"}, default "float32"
+        The precision of the factors. "float64" takes twice the memory and time, and is for
+        comparisons.
     num_threads : int from 0 to 1024, default 0
         0 uses every CPU that this process may use. Results are bitwise the same for any number.
     random_state : None, int, numpy Generator or RandomState
-        Seed of the initial factors.
+        Seed of the initial factors. Set it for results that can be repeated.
     epsilon : float > 0, default 1.0
-        Number by which counts are divided in the logarithmic confidence.
+        Count by which counts are divided in the logarithmic confidence. Lower it if most counts are
+        below 1.
     init_scale : float > 0, optional
         Standard deviation of the random initial factors of both sides. By default it is 0.1/√k, as
         in Rendle et al. 2021, and users are also solved once before the first iteration, so that
         good rankings are reached some iterations earlier. Rosenthal 2016 starts from 1. If there
         are few users, 2/√k to 6/√k may rank better (docs/tuning.md).
     cg_steps : int ≥ 1, default 2
+        Steps of "cg" for each row and sweep. Raise it if more sweeps are needed than with "exact".
     regularization_counts : {"all", "observed"}, default "all"
         With "observed", λ_u = λ |S_u|^ν, without the α₀ n_items for the unobserved pairs.
-        With ν = 1 that is the penalty of Spark.
+        With ν = 1 that is the penalty of Spark. Leave it unless a model is to be reproduced.
     n_models : int ≥ 1, default 1
         M models that differ only in their random start are trained side by side and used as one
         model with M·k factors, whose scores are the mean of theirs. The cost is M times that of
@@ -138,21 +162,24 @@ class WRMF(Forgetting, Reweighing, Saving, BulkRecommender):
     --------
     >>> import numpy as np, wrmf
     >>> checkerboard = np.indices((6, 6)).sum(axis=0) % 2
-    >>> model = wrmf.WRMF(factors=2, regularization=0.1, random_state=0).fit(checkerboard)
-    >>> abs(model.predict([0, 0], [1, 2])).round(1)
+    >>> model = wrmf.WRMF(factors=2, random_state=0).fit(checkerboard)
+    >>> model.recommend([0], n=3, exclude_seen=False).ids
+    array([[1, 3, 5]])
+    >>> article = wrmf.WRMF(2, 0.1, objective="wrmf", random_state=0).fit(checkerboard)
+    >>> abs(article.predict([0, 0], [1, 2])).round(1)
     array([1., 0.], dtype=float32)
     """
 
     def __init__(
         self,
-        factors: int = 128,
-        regularization: float | tuple[float, float] = 30.0,
-        alpha: float = 30.0,
+        factors: int = 256,
+        regularization: float | tuple[float, float] | str = "auto",
+        alpha: float | str = "auto",
         iterations: int = 10,
-        unobserved_weight: float = 1.0,
-        regularization_exponent: float = 0.0,
-        objective: str = "wrmf",
-        confidence: str = "linear",
+        unobserved_weight: float | str = "auto",
+        regularization_exponent: float | str = "auto",
+        objective: str = "ials",
+        confidence: str = "auto",
         solver: str = "auto",
         dtype: Any = "float32",
         num_threads: int = 0,
@@ -352,6 +379,7 @@ class WRMF(Forgetting, Reweighing, Saving, BulkRecommender):
                 f"{params.n_columns} of {params.dtype} are asked for: call fit"
             )
         matrix = on_own_axes(data, state)
+        params, automatic = self.params_for(matrix)
         check_limits(matrix, params)
         names = names_on_item_axis(data, state) if state.item_names is None else state.item_names
         # Training writes to the factors, and those of a mapped file are read-only.
@@ -361,6 +389,7 @@ class WRMF(Forgetting, Reweighing, Saving, BulkRecommender):
             item_factors=np.require(state.item_factors, requirements=["C", "W"]),
             train_matrix=matrix,
             params=self.frozen_params(),
+            automatic=automatic,
             item_names=names,
         )
         self.state = with_item_weights(prepared, params, state)
@@ -368,11 +397,12 @@ class WRMF(Forgetting, Reweighing, Saving, BulkRecommender):
 
     def _start(self, data: Any, start: WRMF | Factors | None = None) -> None:
         """Replace the state by the initial factors for ``data``."""
-        params = self.check_params()
+        self.check_params()
         numbered = is_matrix(data)
         data = as_interactions(data)
         check_ids(data.users, "user")
         check_ids(data.items, "item")
+        params, automatic = self.params_for(data.matrix)
         check_limits(data.matrix, params)
         generator = as_generator(self.random_state)
         if start is None:
@@ -387,6 +417,7 @@ class WRMF(Forgetting, Reweighing, Saving, BulkRecommender):
             train_matrix=data.matrix,
             item_names=data.item_names,
             params=self.frozen_params(),
+            automatic=automatic,
             numbered=numbered,
         )
         self.state = with_item_weights(initial, params)
@@ -408,7 +439,7 @@ class WRMF(Forgetting, Reweighing, Saving, BulkRecommender):
         --------
         >>> import numpy as np, wrmf
         >>> likes = np.indices((6, 6)).sum(axis=0) % 2
-        >>> model = wrmf.WRMF(factors=2, regularization=0.1, random_state=0).fit(likes)
+        >>> model = wrmf.WRMF(2, 0.1, objective="wrmf", random_state=0).fit(likes)
         >>> round(model.loss(likes), 1)
         9.0
         """

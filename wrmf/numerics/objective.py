@@ -131,6 +131,11 @@ class Objective:
         confidence = self._strengths(values) + (self.target_shift - self.offset)
         return np.where(values < 0, 0.0, confidence).astype(dtype)
 
+    def mean_weight(self, matrix: sparse.csr_matrix) -> float:
+        """Return the mean of α·f(|d|) over the stored pairs; 0 if there are none."""
+        with np.errstate(over="ignore"):
+            return float(self._strengths(matrix.data).mean()) if matrix.nnz else 0.0
+
     def are_shifted(self, values: np.ndarray) -> bool:
         """Return whether all targets are w + ``target_shift``, so that they need not be stored."""
         return self.offset == 0 and not (values < 0).any()
