@@ -32,6 +32,9 @@ class Evaluation(Mapping[str, float]):
         The number of test pairs that the model was fitted to, but that are not in ``split.train``.
     n_disliked : int
         The number of test pairs of negative value: dislikes, which are no hits.
+    popularity : dict of metric name to float
+        The same metrics of the most popular items, which a model must beat. They are measured on
+        test, for ranking metrics except auc.
 
     Examples
     --------
@@ -51,6 +54,7 @@ class Evaluation(Mapping[str, float]):
     n_cold_items: int = 0
     n_trained_on: int = 0
     n_disliked: int = 0
+    popularity: dict[str, float] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> float:
         return self.values_by_name[name]
@@ -73,24 +77,41 @@ class Evaluation(Mapping[str, float]):
             )
             if count
         )
-        return f"Evaluation({shown}, n_users={self.n_users}, n_skipped={self.n_skipped}{cold})"
+        described = f"{shown}, n_users={self.n_users}, n_skipped={self.n_skipped}{cold}"
+        beaten = ", ".join(
+            f"{name}={self.popularity[name]:.5f}" for name in self.no_better_than_popularity
+        )
+        return f"Evaluation({described}{beaten and f', no better than popularity: {beaten}'})"
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return a frame with one row for each metric: metric, value, stderr, n_users.
-
-        The standard error is NaN for metrics that are no means over users.
+    @property
+    def no_better_than_popularity(self) -> tuple[str, ...]:
+        """The metrics by which the model is not above the most popular items.
 
         Examples
         --------
-        >>> Evaluation({"mrr": 0.5}, n_users=2, n_skipped=0, stderr={"mrr": 0.1}).to_frame()
-          metric  value  stderr  n_users
-        0    mrr    0.5     0.1        2
+        >>> Evaluation({"mrr": 0.1}, 2, 0, popularity={"mrr": 0.2})
+        Evaluation(mrr=0.10000, n_users=2, n_skipped=0, no better than popularity: mrr=0.20000)
+        """
+        return tuple(name for name, value in self.popularity.items() if not self[name] > value)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a frame with one row for each metric: metric, value, stderr, popularity, n_users.
+
+        The standard error is NaN for metrics that are no means over users, and popularity for those
+        that were not measured for the most popular items.
+
+        Examples
+        --------
+        >>> Evaluation({"mrr": 0.5}, 2, 0, {"mrr": 0.1}, popularity={"mrr": 0.2}).to_frame()
+          metric  value  stderr  popularity  n_users
+        0    mrr    0.5     0.1         0.2        2
         """
         frame: pd.DataFrame = pd.DataFrame(
             {
                 "metric": list(self),
                 "value": list(self.values()),
                 "stderr": [self.stderr.get(name, np.nan) for name in self],
+                "popularity": [self.popularity.get(name, np.nan) for name in self],
                 "n_users": self.n_users,
             }
         )

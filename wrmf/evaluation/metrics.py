@@ -87,11 +87,14 @@ class RankingMetric:
     cutoff : {"required", "optional", "refused"}
         Whether the name ends in @k. Without it, the cut-off is None.
     lower_is_better : bool
+    needs_all : bool
+        Whether the scores of all items are needed, not only ranks.
     """
 
     per_user: Callable[[Ranked, Any], Floats]
     cutoff: Literal["required", "optional", "refused"] = "required"
     lower_is_better: bool = False
+    needs_all: bool = False
 
 
 @dataclass(frozen=True)
@@ -119,7 +122,7 @@ METRICS: dict[str, TableMetric] = {
     "map": RankingMetric(mean_average_precision),
     "hit_rate": RankingMetric(hit_rate),
     "mrr": RankingMetric(reciprocal_rank, cutoff="optional"),
-    "auc": RankingMetric(auc, cutoff="refused"),
+    "auc": RankingMetric(auc, cutoff="refused", needs_all=True),
     "mse": ErrorMetric(mean_squared_error),
     "coverage": ListMetric(coverage),
     "gini": ListMetric(gini, lower_is_better=True),

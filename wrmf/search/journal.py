@@ -107,11 +107,10 @@ class Journal:
 
     def add_test(self, test: Evaluation) -> None:
         """Append the scores of the best setting on the test split."""
-        # The fields of an Evaluation in their order. The counts of cold users and items come last,
-        # and are left out if both are zero.
-        counts = [test.n_cold_users, test.n_cold_items]
-        cold = [None, *counts] if any(counts) else []
-        self._append({"test": [dict(test), test.n_users, test.n_skipped, test.stderr, *cold]})
+        # The fields of an Evaluation in their order, without the values of each user.
+        values = [dict(test), test.n_users, test.n_skipped, test.stderr, None]
+        counts = [test.n_cold_users, test.n_cold_items, test.n_trained_on]
+        self._append({"test": [*values, *counts, test.popularity]})
 
     def _append(self, record: Record) -> None:
         """Append a line; it is on disk when this returns."""
