@@ -35,10 +35,10 @@ def measure_popularity(
         What is left out of the ranking of each user, if ``side.masked``.
     side : Side
     """
-    ranking: dict[str, Requested] = {
-        name: (metric, cutoff)
-        for name, (metric, cutoff) in requested.items()
-        if isinstance(metric, RankingMetric) and not metric.needs_all
+    ranking = {
+        name: wanted
+        for name, wanted in requested.items()
+        if isinstance(wanted[0], RankingMetric) and not wanted[0].needs_all
     }
     (values,) = measure_ranks(ranking, _PopularityRanker(train, known), [side])
     return values
