@@ -108,7 +108,12 @@ def run_demo(
         "Rosenthal 2016, with training items kept in the ranking"
     )
     # With smaller initial factors than those of Rosenthal 2016, the curves have another shape.
-    base = WRMF(random_state=random_state, num_threads=num_threads, init_scale=ROSENTHAL_INIT_SCALE)
+    base = WRMF(
+        objective="wrmf",
+        random_state=random_state,
+        num_threads=num_threads,
+        init_scale=ROSENTHAL_INIT_SCALE,
+    )
     with _print_seconds():
         result = _search(base, split, epochs, journal, progress)
     _report_best(result)

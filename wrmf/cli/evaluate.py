@@ -20,7 +20,7 @@ from wrmf.cli.options import (
 from wrmf.cli.splits import add_split_options, load_split
 from wrmf.cli.tables import add_table_option, write_table
 from wrmf.cli.verb import Verb
-from wrmf.evaluation.evaluate import evaluate
+from wrmf.evaluation.evaluate import Evaluation, evaluate
 from wrmf.evaluation.metrics import METRICS
 
 __all__ = ["EVALUATE"]
@@ -63,6 +63,7 @@ def run(options: argparse.Namespace) -> None:
         models["popularity"] = Popularity(options.threads).fit(split.train)
         models["item-knn"] = ItemKNN().fit(split.train)
     rows: list[dict[str, Any]] = []
+    on_test: dict[str, Evaluation] = {}
     for name, model in models.items():
         metrics = list_metrics_of(options.metrics) if name == "item-knn" else options.metrics
         for side in ("train", "test") if metrics else ():
@@ -74,11 +75,25 @@ def run(options: argparse.Namespace) -> None:
                 on=side,
                 cold=options.cold,
             )
+            if name == "wrmf" and side == "test":
+                on_test[name] = scores
             named = {"model": name} if options.baselines else {}
             rows.append({**named, "on": side, "users": scores.n_users, **dict(scores)})
+    for name, beside in on_test.items():
+        print(describe_popularity(name, beside), file=sys.stderr)
     cold = f"{scores.n_cold_users} test users, {scores.n_cold_items} test items"
     print(f"Without training data: {cold}", file=sys.stderr)
     write_table(pd.DataFrame(rows), options.out)
+
+
+def describe_popularity(name: str, scores: Evaluation) -> str:
+    """Return a line with the scores of the most popular items, and whether a model beats them."""
+    if not scores.popularity:
+        return "The most popular items were not measured: name a metric such as ndcg@20"
+    shown = ", ".join(f"{metric}={value:.5f}" for metric, value in scores.popularity.items())
+    worse = scores.no_better_than_popularity
+    verdict = f"; {name} is no better by {', '.join(worse)}" if worse else ""
+    return f"The most popular items on test: {shown}{verdict}"
 
 
 def list_metrics_of(names: Sequence[str]) -> list[str]:

@@ -11,6 +11,7 @@ from wrmf.cli.options import (
     add_seed_option,
     add_thread_option,
     build_model,
+    describe_automatic,
 )
 from wrmf.cli.verb import Verb
 
@@ -37,6 +38,8 @@ def run(options: argparse.Namespace) -> None:
     data = load_data(options)
     model = build_model(options).fit(data)
     model.save(options.out)
+    if chosen := describe_automatic(model):
+        print(f"chosen by the data: {chosen}")
     print(f"{data!r}: fitted, loss {model.loss(data):.6g}, saved to {options.out}")
 
 

@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable
 
 from wrmf.model.wrmf import WRMF
+from wrmf.search.space import format_value
 
 __all__ = [
     "MODEL_PARAMETERS",
@@ -15,6 +16,7 @@ __all__ = [
     "add_seed_option",
     "add_thread_option",
     "build_model",
+    "describe_automatic",
 ]
 
 # Name, type and help of each numeric parameter of WRMF that the command line offers.
@@ -22,6 +24,7 @@ MODEL_NUMBERS = (
     ("factors", int, "number of factors of each user and item"),
     ("regularization", float, "λ, the penalty on the size of the factors"),
     ("alpha", float, "α, the confidence that each count adds"),
+    ("unobserved_weight", float, "α₀, the confidence in pairs without interaction"),
     ("iterations", int, "number of sweeps over all users and items"),
     ("item_weight", float, "β, how much single items say beside the factors"),
 )
@@ -65,6 +68,13 @@ def build_model(options: argparse.Namespace) -> WRMF:
     given = vars(options)
     params = {name: given[name] for name in MODEL_PARAMETERS if given.get(name) is not None}
     return WRMF(**params, num_threads=options.threads, random_state=options.seed)
+
+
+def describe_automatic(model: WRMF) -> str:
+    """Return what the parameters of a fitted model that are "auto" became, in one line."""
+    given, resolved = model.get_params(), model.resolved_params
+    chosen = {name: value for name, value in resolved.items() if value != given[name]}
+    return ", ".join(f"{name}={format_value(value)}" for name, value in chosen.items())
 
 
 def add_thread_option(command: argparse.ArgumentParser) -> None:

@@ -241,7 +241,8 @@ SEARCH = Verb(
     summary="Measure learning curves over a grid of settings.",
     details="Some interactions are held out. Each setting is trained on the rest and measured\n"
     "after each of --epochs. The output is a table of settings with the best first.",
-    example="wrmf search likes.csv --grid factors=32,64 --grid alpha=1,10 --journal search.jsonl",
+    example="wrmf search likes.csv --grid factors=32,64 --grid regularization=.01,.03 "
+    "--journal search.jsonl",
     add_options=add_options,
     run=run,
 )

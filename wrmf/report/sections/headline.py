@@ -46,7 +46,13 @@ def held_out_facts(test: Evaluation | None, metric: str) -> list[Fact]:
         return []
     error = test.stderr.get(metric, math.nan)
     margin = f" ± {error:.5f}" if math.isfinite(error) else ""
-    return [(f"Test {metric}, scored once", format_score(test[metric]) + margin)]
+    facts: list[Fact] = [(f"Test {metric}, scored once", format_score(test[metric]) + margin)]
+    if metric in test.popularity:
+        worse = metric in test.no_better_than_popularity
+        note = ": the model is no better" if worse else ""
+        popular = format_score(test.popularity[metric]) + note
+        facts.append((f"Test {metric} of the most popular items", popular))
+    return facts
 
 
 def data_facts(data: Interactions | None) -> list[Fact]:
