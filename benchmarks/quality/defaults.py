@@ -1,20 +1,23 @@
-"""Which default settings ``WRMF()`` should have.
+"""What ``WRMF()`` reaches without settings, and how its rule was chosen.
 
-    python -m benchmarks.quality.defaults                    # about 10 minutes
-    python -m benchmarks.quality.defaults --sets gowalla lastfm_hetrec2k --seconds 60
+    python -m benchmarks.quality.defaults                    # about half an hour
+    python -m benchmarks.quality.defaults --sets steam citeulike_a --seconds 10
 
-Candidates are compared on validation splits of two data sets. On each, the ndcg@20 of a candidate
-is divided by that of a tuned model, and the lower of the two quotients is its worth. The best
-candidates are then tested on all six data sets, and compared with a model that was tuned on each
-within a number of seconds.
+Settings are compared on validation parts of the training data. ``WRMF()``, popularity and the
+tuned models are then scored on the test parts, each of which counts how often it was looked at.
+The best known score of a set is that of the records in ``benchmarks/results`` for the same split;
+of sets without records, the best of a model tuned within some seconds and of EASE.
 """
 
 from __future__ import annotations
 
 import argparse
+import math
 import sys
+import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import product
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,48 +26,68 @@ from scipy import sparse
 
 import wrmf
 from benchmarks import record
-from benchmarks.data import gowalla, matrix_of, read_pairs
+from benchmarks.data import matrix_of, read_pairs, read_split
 from benchmarks.missing import Missing
 from benchmarks.quality.contenders.als import Ours
+from benchmarks.quality.contenders.simple import EASE
 from benchmarks.quality.gowalla import validation
+from benchmarks.quality.rankers import Ranker
 from benchmarks.quality.splits import leaderboard_split
 from benchmarks.quality.tuner import Budget, Plan, search
 from wrmf.data.splitting import as_validation
 
 METRIC = "ndcg@20"
-# Data sets on which candidates are compared.
-CHOSEN_ON = ("gowalla", "lastfm_hetrec2k")
+# Sets whose tables have a column that tells which pairs are in test.
+WITH_TEST = ("gowalla", "retail", "steam", "tafeng")
 LEADERBOARD_SETS = ("citeulike_a", "lastfm_hetrec2k", "mtg_decks")
-SETS = (*CHOSEN_ON, "citeulike_a", "mtg_players", "mtg_decks", "synthetic_likes")
+SETS = (*WITH_TEST, *LEADERBOARD_SETS, "mtg_players", "synthetic_likes")
 # Number of players that are drawn at random from the 66,190 of mtg_players, so that a trial takes
 # seconds.
 PLAYERS = 15_000
 # Most trials when a model is tuned on a data set.
-TRIALS = 40
-# Numbers of iterations after which a candidate is scored.
-EPOCHS = (4, 6, 10, 15)
-# The defaults before this study.
-BEFORE = {"factors": 64, "regularization": 0.1, "alpha": 40.0}
-BEFORE_ITERATIONS = 15
-# The defaults after this study. They score about as well as the best setting, which has logarithmic
-# confidence with α = 40; for a count of one, that equals linear confidence with α = 28. A much
-# larger λ would make all factors zero on small data.
-TAKEN = {"factors": 128, "regularization": 30.0, "alpha": 30.0}
-TAKEN_ITERATIONS = 10
-FAMILIES: dict[str, dict[str, tuple[float, ...]]] = {
-    # The loss of Hu et al. 2008, with the same λ for each row.
-    "plain": {"alpha": (10.0, 40.0), "regularization": (10.0, 30.0, 100.0)},
-    # λ is scaled by the frequency of a user or item, and α₀ is far below the weight of a pair.
-    "scaled": {
-        "alpha": (1.0,),
-        "unobserved_weight": (0.02, 0.05, 0.1),
-        "regularization": (0.003, 0.006),
-        "regularization_exponent": (1.0,),
-    },
-}
-CONFIDENCES = ("linear", "log")
+TRIALS = 60
+# The strength of EASE, where no record has its score.
+EASE_STRENGTH = 300.0
+# Largest number of items for which EASE is computed here.
+EASE_ITEMS = 13_000
 
 Params = dict[str, Any]
+
+
+def density_rule(train: sparse.csr_matrix) -> Params:
+    """Return another rule that was considered: α₀ by the root of the density, the same λ."""
+    density = train.nnz / math.prod(train.shape)
+    share = min(max(0.8 * density**0.5, 0.01), 0.3)
+    return {"unobserved_weight": share, "regularization": 0.01}
+
+
+def candidates(train: sparse.csr_matrix) -> dict[str, Params]:
+    """Return the settings that are compared on the validation part, by their label."""
+    return {
+        "WRMF()": {},
+        "128 factors": {"factors": 128},
+        "α₀ = .8 √density, λ = .01": {"factors": 128, **density_rule(train)},
+        "the model of 2008, α 30, λ 30": {"factors": 128, "objective": "wrmf"},
+    }
+
+
+@dataclass
+class TestPart:
+    """A split, and how often each model was scored on its test part."""
+
+    split: wrmf.Split
+    looks: Counter[str] = field(default_factory=Counter)
+
+    def score(self, label: str, model: Any) -> float:
+        """Return the score of a model on the test part, and count the look."""
+        self.looks[label] += 1
+        return _score(model, self.split)
+
+
+def _score(model: Any, split: wrmf.Split) -> float:
+    if hasattr(model, "evaluate"):
+        return round(float(model.evaluate(split, [METRIC])[0][METRIC]), 5)
+    return round(float(wrmf.evaluate(model, split, [METRIC])[METRIC]), 5)
 
 
 def draw_players(seed: int) -> sparse.csr_matrix:
@@ -78,15 +101,13 @@ def draw_players(seed: int) -> sparse.csr_matrix:
 def load(name: str, seed: int = 0) -> tuple[wrmf.Split, wrmf.Split]:
     """Return the split of a data set, and a validation split of its train part.
 
-    About 80 % of each user's items are in train.
-
     Raises
     ------
     Missing
         If the data set is not on this machine.
     """
-    if name == "gowalla":
-        split = gowalla()
+    if name in WITH_TEST:
+        split = wrmf.Split(*read_split(name))
         return split, validation(split.train, seed)
     if name in LEADERBOARD_SETS:
         return leaderboard_split(name, "weak", seed)
@@ -98,38 +119,23 @@ def load(name: str, seed: int = 0) -> tuple[wrmf.Split, wrmf.Split]:
     return split, as_validation(split, 0.1, seed + 1)
 
 
-def candidates(factors: Sequence[int]) -> list[Params]:
-    """Return the settings that are compared, each with linear and with logarithmic confidence.
-
-    On data whose values are all 1, logarithmic confidence equals linear confidence with another α.
-    On counts, the two differ.
-    """
-    settings: list[Params] = [BEFORE]
-    for k, grid in product(factors, FAMILIES.values()):
-        settings += [
-            {"factors": k, **dict(zip(grid, values, strict=True))}
-            for values in product(*grid.values())
-        ]
-    return [
-        {**params, "confidence": confidence} for params in settings for confidence in CONFIDENCES
-    ]
+def fitted(params: Params, train: wrmf.Interactions, seed: int) -> wrmf.WRMF:
+    """Return a model with the given settings, and otherwise without any."""
+    return wrmf.WRMF(**params, random_state=seed).fit(train, progress=False)
 
 
-def scores(
-    params: Params, split: wrmf.Split, epochs: Sequence[int] = EPOCHS, seed: int = 0
-) -> list[tuple[int, float]]:
-    """Return (iterations, score) pairs of a setting that is trained on unchanged values."""
-    model = wrmf.WRMF(**{"init_scale": 0.1 / params["factors"] ** 0.5, **params}, random_state=seed)
-    results = []
-    for epoch in epochs:
-        model.partial_fit(split.train, epoch - model.iterations_done, progress=False)
-        value = wrmf.evaluate(model, split, [METRIC])[METRIC]
-        results.append((epoch, round(value, 5)))
-    return results
+def compare(inner: wrmf.Split, seed: int) -> dict[str, float]:
+    """Return the score of each candidate on the validation part."""
+    return {
+        label: _score(fitted(params, inner.train, seed), inner)
+        for label, params in candidates(inner.train.matrix).items()
+    }
 
 
-def tune(split: wrmf.Split, inner: wrmf.Split, seconds: float, seed: int) -> dict[str, Any]:
-    """Tune a model on ``inner``, test it on ``split`` and return its record."""
+def tuned(
+    split: wrmf.Split, inner: wrmf.Split, seconds: float, seed: int
+) -> tuple[dict[str, Any], Ranker]:
+    """Tune wrmf on the validation part; return a record and the model of the training part."""
     contender = Ours()
 
     def curve(params: Params) -> Iterator[tuple[int, dict[str, float]]]:
@@ -140,132 +146,100 @@ def tune(split: wrmf.Split, inner: wrmf.Split, seconds: float, seed: int) -> dic
     trials = search(curve, plan, Budget(TRIALS, seconds))
     best = trials[0]
     ((_, model),) = contender.curve(best.params, split, (best.epoch,))
-    test = model.evaluate(split, [METRIC])[0][METRIC]
+    return {"best": best.to_json(), "trials": len(trials)}, model
+
+
+def ease(split: wrmf.Split) -> Ranker | None:
+    """Return EASE with a common strength; None if it is too slow."""
+    if split.train.n_items > EASE_ITEMS:
+        return None
+    ((_, ranker),) = EASE().curve({"regularization": EASE_STRENGTH}, split)
+    return ranker
+
+
+def recorded(name: str, folder: Path = record.RESULTS) -> dict[str, float]:
+    """Return the test scores that earlier studies have of the same split, by label."""
+    scores = {}
+    for path in folder.glob(f"leaderboard-{name}-weak.json"):
+        for label, result in record.read(path)["contenders"].items():
+            if "test" in result:
+                scores[f"leaderboard: {label}"] = result["test"][METRIC]
+    if name == "gowalla":
+        for path in folder.glob("gowalla-quality-k*.json"):
+            scores[path.stem] = record.read(path)["test"][METRIC]
+    return scores
+
+
+def study(name: str, seconds: float, seed: int, compares: bool) -> dict[str, Any]:
+    """Return the record of one data set; its test part is looked at once for each model.
+
+    A set without records of other studies is tuned, and EASE is computed.
+    """
+    split, inner = load(name, seed)
+    content: dict[str, Any] = {"validation": compare(inner, seed)} if compares else {}
+    known = recorded(name)
+    part = TestPart(split)
+    start = time.perf_counter()
+    ours = fitted({}, split.train, seed)
+    fit_seconds = time.perf_counter() - start
+    scores = {
+        "WRMF()": part.score("WRMF()", ours),
+        "popularity": part.score("popularity", wrmf.Popularity().fit(split.train)),
+    }
+    if not known:
+        content["tuned"], model = tuned(split, inner, seconds, seed)
+        scores["tuned"] = part.score("tuned", model)
+        if (ranker := ease(split)) is not None:
+            scores["EASE"] = part.score("EASE", ranker)
+    rivals = {label: score for label, score in {**scores, **known}.items() if label != "WRMF()"}
+    best = max(rivals, key=lambda label: rivals[label])
+    resolved = ours.resolved_params
     return {
-        "best": best.to_json(),
-        "trials": len(trials),
-        "validation": round(best.score, 5),
-        "test": round(test, 5),
+        "data": {"shape": list(split.train.shape), "train": split.train.n_interactions},
+        "resolved": {key: resolved[key] for key in ours.get_params() if key in REPORTED},
+        "fit_seconds": round(fit_seconds, 2),
+        **content,
+        "test": scores,
+        "best_known": {"by": best, METRIC: rivals[best]},
+        "share": round(scores["WRMF()"] / rivals[best], 4),
+        "over_popularity": round(scores["WRMF()"] / scores["popularity"], 3),
+        "looks_at_test": dict(part.looks),
     }
 
 
-def choose(
-    trials: Mapping[str, Sequence[Mapping[str, Any]]], best: Mapping[str, float]
-) -> list[dict[str, Any]]:
-    """Return {params, iterations, shares, worth} of each candidate and epoch, the best first.
-
-    Parameters
-    ----------
-    trials : mapping of data set to the trials of all candidates, in the same order for each set
-    best : mapping of data set to the score of the tuned model, which shares are relative to
-    """
-    ranked = []
-    for rows in zip(*trials.values(), strict=True):
-        for place, (epoch, _) in enumerate(rows[0]["scores"]):
-            shares = {
-                name: round(row["scores"][place][1] / best[name], 4)
-                for name, row in zip(trials, rows, strict=True)
-            }
-            ranked.append(
-                {
-                    "params": rows[0]["params"],
-                    "iterations": epoch,
-                    "shares": shares,
-                    "worth": min(shares.values()),
-                }
-            )
-    return sorted(ranked, key=lambda candidate: -candidate["worth"])
+REPORTED = ("factors", "regularization", "alpha", "unobserved_weight", "iterations")
 
 
-def first(ranked: Sequence[dict[str, Any]], **wanted: Any) -> dict[str, Any]:
-    """Return a copy of the best candidate with the wanted parameters.
-
-    None stands for a parameter that the candidate does not set.
-    """
-    for candidate in ranked:
-        if all(candidate["params"].get(name) == value for name, value in wanted.items()):
-            return dict(candidate)
-    raise ValueError(f"no candidate has {wanted}")
-
-
-def selection(ranked: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """Return the candidates that are tested on all data sets, by their label."""
+def summary(sets: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
+    """Return the geometric mean and the least of the shares of the best known score."""
+    shares = [content["share"] for content in sets.values()]
     return {
-        "chosen": dict(ranked[0]),
-        "chosen, counts as they are": first(ranked, confidence="linear"),
-        "chosen, plain loss": first(ranked, unobserved_weight=None),
-        "chosen, plain loss, counts as they are": first(
-            ranked, confidence="linear", unobserved_weight=None
-        ),
-        "before": {
-            **first(ranked, **BEFORE, confidence="linear"),
-            "iterations": BEFORE_ITERATIONS,
-        },
+        "geometric_mean": round(math.exp(sum(map(math.log, shares)) / len(shares)), 4),
+        "least": min(shares),
+        "least_over_popularity": min(content["over_popularity"] for content in sets.values()),
     }
-
-
-def score_on_test(
-    params: Params, iterations: int, split: wrmf.Split, tuned: float, seed: int
-) -> dict[str, float]:
-    """Return the test score of a setting, also divided by the test score of the tuned model."""
-    ((_, value),) = scores(params, split, (iterations,), seed)
-    return {METRIC: value, "share of tuned": round(value / tuned, 4)}
 
 
 def run(options: argparse.Namespace) -> Path:
-    """Run the study and write its record after each test; return the path of the record."""
-    splits, tuned = {}, {}
-    for name in dict.fromkeys((*CHOSEN_ON, *options.sets)):
+    """Run the study and write its record after each set; return the path of the record."""
+    sets: dict[str, dict[str, Any]] = {}
+    for name in options.sets:
         try:
-            splits[name] = load(name, options.seed)
+            sets[name] = study(name, options.seconds, options.seed, options.compare)
         except Missing as reason:
             print(f"{name}: left out: {reason}", file=sys.stderr)
             continue
-        tuned[name] = tune(*splits[name], options.seconds, options.seed)
-        print(name, tuned[name]["test"], file=sys.stderr, flush=True)
-    trials = {
-        name: [
-            {"params": params, "scores": scores(params, splits[name][1], seed=options.seed)}
-            for params in candidates(options.factors)
-        ]
-        for name in CHOSEN_ON
-        if name in splits
-    }
-    ranked = choose(trials, {name: tuned[name]["validation"] for name in trials})
-    content: dict[str, Any] = {
-        "seed": options.seed,
-        "metric": METRIC,
-        "chosen_on": CHOSEN_ON,
-        "tuned": tuned,
-        "shown": selection(ranked),
-        "ranked": ranked[:60],
-        "trials": trials,
-    }
-    for label, candidate in content["shown"].items():
-        params, iterations = candidate["params"], candidate["iterations"]
-        candidate["test"] = {
-            name: score_on_test(params, iterations, split, tuned[name]["test"], options.seed)
-            for name, (split, _) in splits.items()
+        print(name, sets[name]["share"], sets[name]["test"], file=sys.stderr, flush=True)
+        content = {
+            "seed": options.seed,
+            "metric": METRIC,
+            "tuning_seconds": options.seconds,
+            "summary": summary(sets),
+            "sets": sets,
         }
-        shares = [score["share of tuned"] for score in candidate["test"].values()]
-        within = f"{sum(share >= 0.9 for share in shares)} of {len(shares)}"
-        print(label, params, iterations, shares, within, flush=True)
         described = record.described("benchmarks.quality.defaults", content)
         path = record.write(described, "defaults", options.out)
     return path
-
-
-def add_taken(path: Path, sets: Sequence[str], seed: int) -> None:
-    """Add the test scores of ``WRMF()`` to a record."""
-    content = record.read(path)
-    taken: dict[str, Any] = {"params": TAKEN, "iterations": TAKEN_ITERATIONS, "test": {}}
-    for name in sets:
-        split, _ = load(name, seed)
-        tuned = content["tuned"][name]["test"]
-        taken["test"][name] = score_on_test(TAKEN, TAKEN_ITERATIONS, split, tuned, seed)
-        print(name, *taken["test"][name].values(), flush=True)
-    content["shown"]["taken"] = taken
-    record.write(content, path.stem, path)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -274,21 +248,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         prog="python -m benchmarks.quality.defaults", description=__doc__.splitlines()[0]
     )
     parser.add_argument("--sets", nargs="+", default=SETS, choices=SETS)
-    parser.add_argument("--factors", type=int, nargs="+", default=[128])
-    parser.add_argument("--seconds", type=float, default=20.0, help="to tune on each data set")
+    parser.add_argument("--seconds", type=float, default=60.0, help="to tune on each data set")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--out", type=Path, help="the JSON file; default results/defaults.json")
     parser.add_argument(
-        "--taken",
-        type=Path,
-        metavar="JSON",
-        help="only test the defaults of WRMF(), and add their scores to this record",
+        "--compare", action="store_true", help="also compare settings on the validation parts"
     )
-    options = parser.parse_args(arguments)
-    if options.taken:
-        add_taken(options.taken, options.sets, options.seed)
-    else:
-        print(run(options))
+    parser.add_argument("--out", type=Path, help="the JSON file; default results/defaults.json")
+    print(run(parser.parse_args(arguments)))
 
 
 if __name__ == "__main__":

@@ -180,15 +180,35 @@ def test_the_leaderboard_marks_a_winner_that_is_no_als_and_lists_who_is_left_out
     assert "EASE | left out: too many items" in text
 
 
-def test_defaults_are_chosen_by_the_lower_of_their_shares():
-    def row(number, scores):
-        return {"params": {"factors": number}, "scores": [(4, scores)]}
+def test_the_study_of_defaults_counts_its_looks_at_the_test_part(split_by_protocol):
+    part = defaults.TestPart(split_by_protocol["weak"])
+    popular = wrmf.Popularity().fit(part.split.train)
+    once = part.score("popularity", popular)
+    assert once == part.score("popularity", popular) > 0
+    assert dict(part.looks) == {"popularity": 2}
 
-    trials = {"one": [row(1, 0.2), row(2, 0.15)], "other": [row(1, 0.1), row(2, 0.28)]}
-    ranked = defaults.choose(trials, {"one": 0.2, "other": 0.4})
-    assert ranked[0]["params"] == {"factors": 2}
-    assert ranked[0]["worth"] == pytest.approx(0.7)
-    assert defaults.first(ranked, factors=1)["worth"] == pytest.approx(0.25)
+
+def test_shares_of_the_best_known_score_are_summed_up_by_their_geometric_mean():
+    sets = {
+        "a": {"share": 0.9, "over_popularity": 2.0},
+        "b": {"share": 0.4, "over_popularity": 1.1},
+    }
+    assert defaults.summary(sets) == {
+        "geometric_mean": 0.6,
+        "least": 0.4,
+        "least_over_popularity": 1.1,
+    }
+
+
+def test_recorded_scores_are_those_of_the_same_split(tmp_path):
+    result = {"test": {"ndcg@20": 0.3}}
+    leaderboard_record = {"contenders": {"EASE": result, "kNN": {"skipped": "slow"}}}
+    (tmp_path / "leaderboard-a-weak.json").write_text(json.dumps(leaderboard_record))
+    (tmp_path / "leaderboard-a-strong.json").write_text(json.dumps(leaderboard_record))
+    (tmp_path / "gowalla-quality-k8.json").write_text(json.dumps(result))
+    assert defaults.recorded("a", tmp_path) == {"leaderboard: EASE": 0.3}
+    assert defaults.recorded("gowalla", tmp_path) == {"gowalla-quality-k8": 0.3}
+    assert defaults.recorded("b", tmp_path) == {}
 
 
 def test_gowalla_is_tuned_on_a_tenth_of_each_users_training_part(likes):
