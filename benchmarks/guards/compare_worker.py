@@ -46,6 +46,7 @@ class Worker:
             factors=factors,
             regularization=1.0,
             alpha=10.0,
+            objective="wrmf",
             iterations=sweeps,
             solver=solver,
             num_threads=self.threads,

@@ -34,6 +34,7 @@ MODELS: dict[str, dict[str, Any]] = {
         "regularization_exponent": 1.0,
         "regularization": 0.003,
         "unobserved_weight": 0.1,
+        "confidence": "linear",
         "alpha": 1.0,
     },
     "exponent": {"regularization_exponent": 0.5, "regularization": (0.3, 2.0)},
@@ -85,7 +86,7 @@ def results() -> dict[str, str]:
                     dtype=dtype,
                     random_state=0,
                     num_threads=2,
-                    **changed,
+                    **{"objective": "wrmf", **changed},
                 )
                 model.fit(matrix)
                 found[f"{which}, {name}, k={k}, {solver}, {dtype}"] = digest(
@@ -96,7 +97,9 @@ def results() -> dict[str, str]:
     names = ("precision@5", "recall@20", "ndcg@20", "map@10", "hit_rate@1", "mrr@7", "mse")
     for k, dtype in itertools.product((8, 40, 100), ("float32", "float64")):
         where = f"k={k}, {dtype}"
-        model = wrmf.WRMF(factors=k, iterations=4, dtype=dtype, random_state=0).fit(split.train)
+        model = wrmf.WRMF(k, iterations=4, objective="wrmf", dtype=dtype, random_state=0).fit(
+            split.train
+        )
         for on, seen in (("test", True), ("test", False), ("train", True)):
             for metrics in (names, ("mrr", "auc")):
                 scores = wrmf.evaluate(model, split, metrics, exclude_seen=seen, on=on)
@@ -116,12 +119,14 @@ def results() -> dict[str, str]:
         found[f"explain, {where}"] = digest(
             model.explain(split.train.users[0], split.train.items[1])["contribution"]
         )
-        model = wrmf.WRMF(factors=k, iterations=4, dtype=dtype, random_state=0).fit(strong.train)
+        model = wrmf.WRMF(k, iterations=4, objective="wrmf", dtype=dtype, random_state=0).fit(
+            strong.train
+        )
         found[f"strong, {where}"] = digest(list(wrmf.evaluate(model, strong, names).values()))
     for name, part in {"leave_k_out": split, "split_users": strong}.items():
         found[name] = digest(part.train.matrix.indices, part.test.matrix.indices, part.users)
     grid: dict[str, Any] = {"factors": [4, 8], "alpha": [1.0, 10.0, 100.0]}
-    base = wrmf.WRMF(random_state=0)
+    base = wrmf.WRMF(objective="wrmf", random_state=0)
     for search, more in (
         (wrmf.grid_search, {"validation": 0.2, "seeds": 2}),
         (wrmf.halving_search, {}),

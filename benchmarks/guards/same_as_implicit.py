@@ -66,6 +66,7 @@ def compare(data: wrmf.Interactions, dtype: str, iterations: int = 10) -> dict[s
         factors=40,
         regularization=0.1,
         alpha=50.0,
+        objective="wrmf",
         iterations=iterations,
         dtype=dtype,
         solver="exact",

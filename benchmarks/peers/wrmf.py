@@ -44,7 +44,7 @@ def train(matrix: sparse.csr_matrix, setting: Setting, recorder: SweepRecorder) 
         num_threads=setting.threads,
         random_state=setting.seed,
         init_scale=INIT_SCALE,
-        **setting.options,
+        **{"objective": "wrmf", **setting.options},
     )
     return model.fit(matrix, callback=record, progress=False)
 

@@ -116,6 +116,7 @@ def model_of(params: Mapping[str, Any], factors: int, epochs: int, seed: int) ->
         unobserved_weight=params["unobserved_weight"],
         regularization_exponent=exponent,
         objective="ials",
+        confidence="linear",
         random_state=seed,
     )
 

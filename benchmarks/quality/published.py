@@ -176,6 +176,7 @@ def train(matrix: sparse.csr_matrix, table: Table, seed: int) -> Trained:
         unobserved_weight=table.unobserved_weight,
         regularization_exponent=1.0,
         objective="ials",
+        confidence="linear",
         random_state=seed,
     )
     start = time.perf_counter()

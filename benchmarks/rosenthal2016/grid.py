@@ -87,6 +87,7 @@ def part_costs(k: int, split: wrmf.Split) -> tuple[float, float, float]:
         factors=k,
         regularization=0.1,
         alpha=50.0,
+        objective="wrmf",
         iterations=1,
         random_state=0,
         num_threads=1,
@@ -115,6 +116,7 @@ class Execution:
 def run_search(settings: Sequence[Setting], execution: Execution) -> None:
     """Run settings as a grid search does, and check that every score is a number."""
     model = wrmf.WRMF(
+        objective="wrmf",
         random_state=0,
         num_threads=execution.threads,
         init_scale=ROSENTHAL_INIT_SCALE,

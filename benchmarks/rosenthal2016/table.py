@@ -32,7 +32,7 @@ def main() -> None:
     print(data.summary())
     split = wrmf.leave_k_out(data, k=5, fraction=0.2, random_state=0)
     model = wrmf.WRMF(
-        factors=40, regularization=0.1, alpha=50.0, random_state=0, init_scale=ROSENTHAL_INIT_SCALE
+        40, 0.1, 50.0, objective="wrmf", random_state=0, init_scale=ROSENTHAL_INIT_SCALE
     )
     start = time.perf_counter()
     curve = wrmf.learning_curve(model, split, exclude_seen=False, log=True)

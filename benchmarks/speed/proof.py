@@ -102,6 +102,7 @@ def our_losses(
         setting.factors,
         regularization,
         setting.alpha,
+        objective="wrmf",
         iterations=setting.sweeps,
         random_state=1,
         dtype="float64",

@@ -117,6 +117,7 @@ def on_gowalla(factors: int, rounds: int) -> dict[str, Any]:
         factors,
         10.0 if factors >= MANY_FACTORS else 1.0,
         10.0,
+        objective="wrmf",
         iterations=8,
         random_state=0,
         init_scale=0.0125,
@@ -147,7 +148,9 @@ def at_sketchfabs_size(rounds: int) -> dict[str, Any]:
     """Time the metrics of Rosenthal 2016, and an exact sweep for comparison, on synthetic likes."""
     data = wrmf.datasets.synthetic_likes(random_state=0)
     split = wrmf.leave_k_out(data, k=5, fraction=0.2, random_state=0)
-    model = wrmf.WRMF(40, 0.1, 50.0, iterations=4, random_state=0, num_threads=THREADS)
+    model = wrmf.WRMF(
+        40, 0.1, 50.0, iterations=4, objective="wrmf", random_state=0, num_threads=THREADS
+    )
     model.fit(split.train)
     trainer = model.trainer(split.train)
     seconds = median_seconds(

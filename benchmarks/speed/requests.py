@@ -40,7 +40,7 @@ Request = Callable[[int], Any]
 def on_gowalla(factors: int) -> wrmf.WRMF:
     """Return a model of gowalla."""
     model = wrmf.WRMF(
-        factors, regularization=10.0, alpha=10.0, iterations=6, random_state=0, num_threads=1
+        factors, 10.0, 10.0, iterations=6, objective="wrmf", random_state=0, num_threads=1
     )
     return model.fit(gowalla().train, progress=False)
 
@@ -65,7 +65,7 @@ def of_a_million(factors: int, size: int = 1_000_000) -> wrmf.WRMF:
     users, items = np.empty(size, object), np.empty(size, object)
     users[:] = [f"user-{row:08d}" for row in generator.permutation(size)]
     items[:] = [f"item-{row:08d}" for row in generator.permutation(size)]
-    params = wrmf.WRMF(factors, regularization=10.0, alpha=1.0, num_threads=1).frozen_params()
+    params = wrmf.WRMF(factors, 10.0, 1.0, objective="wrmf", num_threads=1).frozen_params()
     state = Factors(x, y, users, items, likes, params=params)
     return wrmf.WRMF.from_factors(state)
 

@@ -213,7 +213,7 @@ def test_the_kept_runs_of_the_targets_have_verdicts(capsys):
 def test_the_baseline_solves_the_same_systems():
     generator = np.random.default_rng(0)
     matrix = sparse.random(30, 20, 0.2, "csr", random_state=0).astype(np.float32)
-    model = WRMF(3, 0.5, 4.0, iterations=1, dtype="float64", random_state=0).fit(matrix)
+    model = WRMF(3, 0.5, 4.0, 1, objective="wrmf", dtype="float64", random_state=0).fit(matrix)
     items = generator.standard_normal((20, 3))
     state = Factors(model.user_factors, items, model.users, model.items, matrix, 1)
     expected = WRMF.from_factors(state, **model.get_params()).fold_in_users(matrix)

@@ -22,6 +22,7 @@ def test_folding_in_gives_the_user_embeddings_of_irspack(loss_type, objective, n
     ours = wrmf.WRMF(
         factors=4,
         objective=objective,
+        confidence="linear",
         alpha=1.0,
         unobserved_weight=0.3,
         regularization=0.01,

@@ -75,7 +75,7 @@ def test_the_best_setting_lies_inside_rosenthals_grid_at_a_precision_like_his(sp
     best = {"factors": 80, "regularization": 10.0, "alpha": 10.0}
 
     def best_precision(**changed):
-        model = wrmf.WRMF(**{**best, **changed}, random_state=0, init_scale=1.0)
+        model = wrmf.WRMF(**{**best, **changed}, objective="wrmf", random_state=0, init_scale=1.0)
         curve = wrmf.learning_curve(model, split, [4, 8], ["precision@5"], exclude_seen=False)
         return curve.best()[1]
 
@@ -94,7 +94,7 @@ def test_the_best_setting_lies_inside_rosenthals_grid_at_a_precision_like_his(sp
 
 @pytest.mark.slow
 def test_curves_of_rosenthals_best_setting_have_the_shape_of_his(split):
-    model = wrmf.WRMF(40, regularization=0.1, alpha=50.0, random_state=0, init_scale=1.0)
+    model = wrmf.WRMF(40, 0.1, 50.0, objective="wrmf", random_state=0, init_scale=1.0)
     curve = wrmf.learning_curve(model, split, [2, 14, 38], exclude_seen=False)
     train, test, error = curve.train["precision@5"], curve.test["precision@5"], curve.test["mse"]
     assert train[0] > train[1] + 0.02

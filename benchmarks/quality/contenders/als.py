@@ -87,6 +87,7 @@ class Ours:
             unobserved_weight=params["alpha0"],
             regularization_exponent=params["nu"],
             objective="ials",
+            confidence="linear",
             random_state=SEED,
             num_threads=THREADS,
             solver=solver,
