@@ -39,10 +39,10 @@ def test_the_format_of_a_journal(split, model, journal):
     for record, curve in zip(curves, result.curves, strict=True):
         assert list(record["curve"]) == ["epochs", "train", "test", "seconds", "stderr", "by_seed"]
         assert record["curve"]["test"] == curve.test
-    assert test == {
-        "test": [dict(result.test), result.test.n_users, result.test.n_skipped, result.test.stderr],
-        "crc32": test["crc32"],
-    }
+    scores = result.test
+    values = [dict(scores), scores.n_users, scores.n_skipped, scores.stderr, None]
+    assert test == {"test": [*values, 0, 0, 0, 0, scores.popularity], "crc32": test["crc32"]}
+    assert list(scores.popularity) == ["precision@5"]
 
 
 @pytest.mark.parametrize("n_curves", [0, 1, 3])

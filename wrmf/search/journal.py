@@ -109,7 +109,7 @@ class Journal:
         """Append the scores of the best setting on the test split."""
         # The fields of an Evaluation in their order, without the values of each user.
         values = [dict(test), test.n_users, test.n_skipped, test.stderr, None]
-        counts = [test.n_cold_users, test.n_cold_items, test.n_trained_on]
+        counts = [test.n_cold_users, test.n_cold_items, test.n_trained_on, test.n_disliked]
         self._append({"test": [*values, *counts, test.popularity]})
 
     def _append(self, record: Record) -> None:

@@ -163,13 +163,14 @@ def _check_scores(scores: Any, n: int) -> None:
 
 
 def _check_test(test: Any, metric: str) -> None:
-    _check(isinstance(test, list) and len(test) in (3, 4, 7), "has a test of another length")
+    _check(isinstance(test, list) and len(test) in (3, 4, 7, 10), "has a test of another length")
     values, *counts = test
-    for scores in (values, *counts[2:3]):
+    # The values of popularity come last; older files have none.
+    for scores in (values, *counts[2:3], *counts[8:]):
         _check(isinstance(scores, dict), "has scores that are no object")
         _check(all(map(is_number, scores.values())), "has scores that are not numbers")
     _check(metric in values, f"has a test without the metric {metric!r:.40}")
-    _check(all(type(count) is int for count in counts[:2] + counts[4:]), "has counts that are not")
+    _check(all(type(count) is int for count in counts[:2] + counts[4:8]), "has counts that are not")
 
 
 def _check(holds: bool, damage: str) -> None:
