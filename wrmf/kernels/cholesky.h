@@ -126,13 +126,21 @@ static void ALS_NAME(substitute)(int n, const ALS_VEC *c, const ALS_VEC *inverse
     }
 }
 
-/* Factorise the systems C z = x and overwrite x with the solutions. Mark a row as failed if its
- * smallest pivot is within rounding error of zero. */
+/* Factorise the systems C z = x and overwrite x with the solutions. Each lane has its own
+ * ``order``; from there up to n its system is the identity. Mark a row as failed if its smallest
+ * pivot is within rounding error of zero. */
 static void ALS_NAME(solve_systems)(const als_problem *problem, const als_batch *batch, int n,
-                                    ALS_VEC *c, ALS_VEC *inverse, ALS_VEC *x) {
+                                    ALS_VEC order, ALS_VEC *c, ALS_VEC *inverse, ALS_VEC *x) {
     ALS_VEC largest = {0};
     for (int i = 0; i < n; i++) largest = ALS_NAME(max)(c[ALS_NAME(row_start)(i) + i], largest);
-    ALS_VEC limit = largest * (ALS_REAL)(n * ALS_EPSILON);
+    /* The pivots of the identity shall not be the smallest: whether a row fails would depend on how
+     * long the rows in the other lanes are. */
+    for (int i = 0; i < n; i++) {
+        ALS_VEC *diagonal = c + ALS_NAME(row_start)(i) + i;
+        ALS_MASK own = order > ALS_NAME(fill)((ALS_REAL)i);
+        *diagonal = ALS_NAME(select)(own, *diagonal, largest);
+    }
+    ALS_VEC limit = largest * (order * (ALS_REAL)ALS_EPSILON);
     ALS_VEC smallest = ALS_NAME(cholesky)(n, c, inverse);
     ALS_NAME(substitute)(n, c, inverse, x);
     for (int lane = 0; lane < batch->count; lane++)

@@ -156,13 +156,19 @@ ALS_INLINE void ALS_NAME(combine)(const als_problem *problem, const ALS_ROW *ent
     for (; l < vectors; l++) ALS_NAME(combine_block)(problem, 1, entries, h, l, t);
 }
 
+/* Return the number of entries of each lane's row. */
+ALS_INLINE ALS_VEC ALS_NAME(lengths)(const ALS_ROWS *rows) {
+    ALS_VEC length;
+    for (int lane = 0; lane < ALS_LANES; lane++)
+        length[lane] = (ALS_REAL)(int)rows->lane[lane].length;
+    return length;
+}
+
 /* Load c = b / sqrt w and root = sqrt w for the entries of each lane's row, and zeros past the end
  * of a row. */
 static void ALS_NAME(load_targets)(const als_problem *problem, const ALS_ROWS *rows, int n,
                                    ALS_VEC *c, ALS_VEC *root) {
-    ALS_VEC length, weights[ALS_LANES], targets[ALS_LANES];
-    for (int lane = 0; lane < ALS_LANES; lane++)
-        length[lane] = (ALS_REAL)(int)rows->lane[lane].length;
+    ALS_VEC length = ALS_NAME(lengths)(rows), weights[ALS_LANES], targets[ALS_LANES];
     for (int e = 0; e < n; e++) {
         if (e % ALS_LANES == 0) {
             ALS_NAME(load_entries)(rows, 0, e, weights);
@@ -243,7 +249,8 @@ static void ALS_NAME(dual)(const als_problem *problem, const als_batch *batch, v
     } else {
         ALS_NAME(sum_dual)(problem, &rows, n, &s);
     }
-    ALS_NAME(solve_systems)(problem, batch, n, s.system, s.inverse, s.solution);
+    ALS_NAME(solve_systems)(problem, batch, n, ALS_NAME(lengths)(&rows), s.system, s.inverse,
+                            s.solution);
     for (int e = 0; e < n; e++) s.solution[e] *= s.root[e];
     if (gathers) ALS_NAME(combine_gathered)(rows.longest, ld, s.gathered, s.solution, s.combined);
     for (int lane = 0; lane < rows.count; lane++) {
