@@ -126,9 +126,14 @@ class Objective:
 
     def targets(self, values: np.ndarray, dtype: DTypeLike) -> np.ndarray:
         """Return b for stored values d: the confidence, or 0 if d is negative."""
-        # Not w + target_shift: a confidence much smaller than α₀ would be rounded to a multiple of
-        # the precision of α₀.
-        confidence = self._strengths(values) + (self.target_shift - self.offset)
+        if self.offset == 0:
+            # As the kernels compute it for rows whose targets are not stored, to the last bit: a
+            # row does not depend on whether another one has a negative value.
+            confidence = self.weights(values, dtype) + np.asarray(self.target_shift, dtype)
+        else:
+            # Not w + target_shift: a confidence much smaller than α₀ would be rounded to a multiple
+            # of the precision of α₀.
+            confidence = self._strengths(values) + (self.target_shift - self.offset)
         return np.where(values < 0, 0.0, confidence).astype(dtype)
 
     def mean_weight(self, matrix: sparse.csr_matrix) -> float:
