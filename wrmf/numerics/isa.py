@@ -23,6 +23,21 @@ def active_isa() -> str:
     return name
 
 
-def isa_number() -> int:
-    """Return the number of the active instruction set, by which the kernels select it."""
-    return int(ISAS.index(active_isa()))
+def isa_number(name: str | None = None) -> int:
+    """Return the number of an instruction set, by which the kernels select it.
+
+    Parameters
+    ----------
+    name : str, optional
+        One of ``ISAS``. By default the active one.
+
+    Raises
+    ------
+    ValueError
+        If this CPU or this build does not have it.
+    """
+    if name is None:
+        name = active_isa()
+    if name not in ISAS:
+        raise ValueError(f"isa is {name!r}; this CPU and build have {', '.join(ISAS)}")
+    return int(ISAS.index(name))

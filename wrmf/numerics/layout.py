@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import DTypeLike
 
-__all__ = ["Workspace", "Workspaces", "aligned_bytes", "padded", "padded_width"]
+__all__ = ["Workspace", "Workspaces", "aligned_bytes", "as_aligned", "padded", "padded_width"]
 
 
 def aligned_bytes(size: int) -> np.ndarray:
@@ -17,6 +17,15 @@ def aligned_bytes(size: int) -> np.ndarray:
     room = np.empty(size + 64, dtype=np.uint8)
     start = -room.ctypes.data % 64
     return room[start : start + size]
+
+
+def as_aligned(array: np.ndarray, dtype: DTypeLike) -> np.ndarray:
+    """Return an array as the kernels read arrays: contiguous, in ``dtype``, its numbers aligned.
+
+    It is copied only if need be. Arrays within a buffer that came over a network may begin at any
+    byte.
+    """
+    return np.require(array, dtype, ["C", "A"])
 
 
 def padded_width(k: int) -> int:
@@ -50,11 +59,14 @@ class Workspaces:
     """Lends a workspace to each computation, so that no two that overlap share arrays.
 
     Computations one after the other get the same workspace. Those of several threads, or of a
-    signal handler and what it interrupted, overlap.
+    signal handler and what it interrupted, overlap. Pickled, they are as new.
     """
 
     def __init__(self) -> None:
         self.free: list[Workspace] = []
+
+    def __reduce__(self) -> tuple[type[Workspaces], tuple[()]]:
+        return Workspaces, ()
 
     @contextmanager
     def borrow(self) -> Iterator[Workspace]:

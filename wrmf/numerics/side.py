@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 from scipy import sparse
 
-from wrmf.numerics.layout import Workspaces
+from wrmf.numerics.layout import Workspaces, as_aligned
 from wrmf.numerics.objective import Objective
 from wrmf.numerics.plan import Plan, plan_batches
 
@@ -34,7 +34,16 @@ class Side:
     target_shift, unobserved_weight : float, as in Objective
     targets : (n_entries,) of the factors' dtype, or empty if they are weights + target_shift
     has_negative : bool (n_rows,), whether a row has a negative weight; empty if no row has
-    varies : bool, whether λ depends on a row's number of entries
+    bounds : (float, float)
+        A lower and an upper bound of the λ of all rows, which choose the basis to solve in. Where λ
+        varies with the number of entries, they tell no more than whether a λ is zero, so that one
+        row is solved in the same basis as many. Those of several sides are the smallest of the
+        lower and the largest of the upper bounds.
+
+    Notes
+    -----
+    A side can be pickled; neither its scratch arrays nor its plans are. Its arrays may then lie
+    anywhere in a buffer that is read-only: they are copied to where the kernels can read them.
     """
 
     indptr: np.ndarray
@@ -46,7 +55,7 @@ class Side:
     unobserved_weight: float
     targets: np.ndarray
     has_negative: np.ndarray
-    varies: bool = False
+    bounds: tuple[float, float]
     workspaces: Workspaces = field(default_factory=Workspaces, repr=False, compare=False)
     plans: dict[tuple[int, str, int, np.dtype], Plan] = field(
         default_factory=dict, repr=False, compare=False
@@ -60,45 +69,65 @@ class Side:
         regularization: float,
         dtype: DTypeLike,
         workspaces: Workspaces | None = None,
+        *,
+        counts: np.ndarray | None = None,
+        n_columns: int | None = None,
+        bounds: tuple[float, float] | None = None,
     ) -> Side:
         """Return the side whose rows are the rows of a canonical CSR matrix.
 
-        Two sides that are solved in turn may share ``workspaces``.
+        Parameters
+        ----------
+        matrix : canonical CSR (n_rows, n_columns)
+        objective : Objective
+        regularization : float, λ before it is scaled by a row's number of entries
+        dtype : of the factors
+        workspaces : Workspaces, optional
+            Two sides that are solved in turn may share them.
+        counts : int (n_rows,), optional
+            The number of entries of each row in all the data, where the matrix holds only a part of
+            the columns. By default those of the matrix.
+        n_columns : int, optional
+            The number of columns of all the data; by default that of the matrix.
+        bounds : (float, float), optional
+            The bounds of all rows of the data, where the matrix holds only a part of them: rows are
+            then solved bitwise as in the whole. By default those of the matrix.
         """
-        counts = np.diff(matrix.indptr)
-        strengths = objective.row_regularization(regularization, counts, matrix.shape[1])
+        own_counts = np.diff(matrix.indptr)
+        strengths = objective.row_regularization(
+            regularization,
+            own_counts if counts is None else counts,
+            matrix.shape[1] if n_columns is None else n_columns,
+        ).astype(dtype)
         weights = objective.weights(matrix.data, dtype)
         explicit = slice(0, 0) if objective.are_shifted(matrix.data) else slice(None)
         return cls(
-            indptr=matrix.indptr.astype(np.int64, copy=False),
-            indices=matrix.indices.astype(np.int32, copy=False),
+            indptr=as_aligned(matrix.indptr, np.int64),
+            indices=as_aligned(matrix.indices, np.int32),
             weights=weights,
-            regularization=strengths.astype(dtype),
-            order=np.argsort(-counts, kind="stable").astype(np.int32),
+            regularization=strengths,
+            order=np.argsort(-own_counts, kind="stable").astype(np.int32),
             target_shift=objective.target_shift,
             unobserved_weight=objective.unobserved_weight,
             targets=objective.targets(matrix.data[explicit], dtype),
             has_negative=_rows_with_negative(weights, matrix.indptr),
-            varies=objective.regularization_exponent != 0,
+            bounds=_bounds(strengths, objective) if bounds is None else bounds,
             workspaces=Workspaces() if workspaces is None else workspaces,
         )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return the state without plans, which are made again."""
+        return {**self.__dict__, "plans": {}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            is_array = isinstance(value, np.ndarray)
+            object.__setattr__(self, name, as_aligned(value, value.dtype) if is_array else value)
 
     @property
     def is_signed(self) -> bool:
         """Whether any weight is negative."""
         return len(self.has_negative) > 0
-
-    @cached_property
-    def bounds(self) -> tuple[float, float]:
-        """A lower and an upper bound of the λ of all rows, which choose the basis to solve in.
-
-        Where λ varies, they tell no more than whether a λ is zero, so that one row is solved in the
-        same basis as many.
-        """
-        smallest = float(self.regularization.min(initial=np.inf))
-        if self.varies:
-            return min(smallest, float(np.finfo(self.regularization.dtype).tiny)), np.inf
-        return smallest, float(self.regularization.max(initial=0))
 
     def plan(self, k: int, solver: str, isa: int, dtype: np.dtype) -> Plan:
         """Return the plan of a solver; it is made once for each set of arguments."""
@@ -106,6 +135,14 @@ class Side:
         if key not in self.plans:
             self.plans[key] = plan_batches(self.indptr, self.order, *key, self.has_negative)
         return self.plans[key]
+
+
+def _bounds(strengths: np.ndarray, objective: Objective) -> tuple[float, float]:
+    """Return the bounds of the λ of rows."""
+    smallest = float(strengths.min(initial=np.inf))
+    if objective.regularization_exponent != 0:
+        return min(smallest, float(np.finfo(strengths.dtype).tiny)), np.inf
+    return smallest, float(strengths.max(initial=0))
 
 
 def _rows_with_negative(weights: np.ndarray, indptr: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ import numpy as np
 from wrmf._als import MOST_ORDER, multiply, solve_rows
 from wrmf.numerics.fallback import solve_in_double
 from wrmf.numerics.isa import isa_number
-from wrmf.numerics.layout import padded, padded_width
+from wrmf.numerics.layout import as_aligned, padded, padded_width
 from wrmf.numerics.objective import gram
 from wrmf.numerics.side import Side
 from wrmf.numerics.threads import kernel_threads, single_threaded_blas
@@ -61,17 +61,18 @@ class Shared:
     frame: Frame
 
     @classmethod
-    def of(cls, side: Side, fixed: np.ndarray, threads: int) -> Shared:
+    def of(cls, side: Side, fixed: np.ndarray, threads: int, isa: str | None = None) -> Shared:
         """Return the shared part for ``fixed`` factors and the parameters of a side."""
-        with _limited_blas(fixed.shape[1]):
-            base = side.unobserved_weight * gram(fixed, threads, isa_number())
+        number = isa_number(isa)
+        with _limited_blas(fixed.shape[1], number):
+            base = side.unobserved_weight * gram(fixed, threads, number)
             return cls(base, Frame.of(base, side.bounds, fixed.dtype))
 
 
-def _limited_blas(k: int) -> AbstractContextManager[None]:
+def _limited_blas(k: int, isa: int) -> AbstractContextManager[None]:
     """Limit BLAS to one thread if it computes on more than one small matrix."""
     # Rows are solved by BLAS if the order of their systems is higher.
-    return single_threaded_blas(needed=not isa_number() or k > MOST_ORDER)
+    return single_threaded_blas(needed=not isa or k > MOST_ORDER)
 
 
 def half_sweep(
@@ -82,13 +83,14 @@ def half_sweep(
     num_threads: int = 0,
     cg_steps: int = 2,
     shared: Shared | None = None,
+    isa: str | None = None,
 ) -> None:
     """Set each row of ``out`` to the minimum of the loss for the given ``fixed`` factors.
 
     Parameters
     ----------
     side : Side, n_rows rows
-    fixed : (n_columns, k) float32 or float64
+    fixed : (n_columns, k) float32 or float64; it may be read-only, and begin at any byte
     out : (n_rows, k), same dtype, overwritten; rows without entries become exact zeros.
         Iterative solvers, such as ``"cg"``, start from the present values.
     solver : str, a key of ``plan.SOLVERS``
@@ -97,6 +99,10 @@ def half_sweep(
     shared : Shared, optional
         The part that the systems of all rows have in common. By default it is computed from
         ``fixed``; with it, ``fixed`` need only hold the columns in which ``side`` has entries.
+        Where rows are solved on several machines, it must come from one of them: LAPACK rounds
+        differently on another CPU.
+    isa : str, optional
+        The instruction set, one of ``ISAS``. By default the active one.
 
     Notes
     -----
@@ -112,12 +118,13 @@ def half_sweep(
     each thread.
     """
     k = fixed.shape[1]
+    fixed = as_aligned(fixed, fixed.dtype)
     work = k * (len(side.indices) + k * (len(out) + len(fixed)))
     threads = kernel_threads(num_threads if work > LEAST_WORK else 1)
-    isa = isa_number()
-    with _limited_blas(k), side.workspaces.borrow() as workspace:
+    number = isa_number(isa)
+    with _limited_blas(k, number), side.workspaces.borrow() as workspace:
         if shared is None:
-            shared = Shared.of(side, fixed, threads)
+            shared = Shared.of(side, fixed, threads, isa)
         base, frame = shared.base, shared.frame
         if frame.in_double:
             out[:] = _solved_in_double(side, fixed, base, threads)
@@ -126,11 +133,11 @@ def half_sweep(
         shape = len(fixed) + len(out), padded_width(k)
         scratch = workspace.array("factors", shape, fixed.dtype)
         whitened, solved = scratch[: len(fixed)], scratch[len(fixed) :]
-        multiply(isa, fixed, padded(frame.forward, fixed.dtype), whitened, threads)
+        multiply(number, fixed, padded(frame.forward, fixed.dtype), whitened, threads)
         failed = np.zeros(len(out), dtype=np.uint8)
-        plan = side.plan(k, solver, isa, out.dtype)
+        plan = side.plan(k, solver, number, out.dtype)
         if len(plan.started):
-            multiply(isa, out, padded(frame.inverse, out.dtype), solved, threads, plan.started)
+            multiply(number, out, padded(frame.inverse, out.dtype), solved, threads, plan.started)
         system = System(whitened, k, frame.spectrum, cg_steps)
         for batch in plan.batches:
             solve_rows(batch, side, system, solved, failed, threads)
@@ -143,10 +150,10 @@ def half_sweep(
         solution, back = solved[:, :k], frame.back(out.dtype)
         if len(out) * k * k > LONG_PRODUCT:
             everyone = np.arange(len(out), dtype=np.int32)
-            multiply(isa, solution, back, solution, threads, everyone)
+            multiply(number, solution, back, solution, threads, everyone)
             np.copyto(out, solution)
         else:
-            multiply(isa, solution, back, out, threads, handle_signals=False)
+            multiply(number, solution, back, out, threads, handle_signals=False)
         if resolved is not None:
             out[unresolved] = resolved
 
