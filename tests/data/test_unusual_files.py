@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from wrmf import read_interactions
+from wrmf.data.formats.reasons import reason_of
 
 HEAD = "user,item\n"
 LIKES = HEAD + "a,x\n"
@@ -207,3 +208,14 @@ def test_a_table_of_many_columns_is_read(tmp_path):
     (tmp_path / "x.csv").write_text(f"user,{names}\nann,{'1,' * 4_999}0\n")
     summary = read_interactions(tmp_path / "x.csv", layout="wide").summary()
     assert (summary.items, summary.interactions, summary.idle_items) == (5_000, 4_999, 1)
+
+
+def test_one_column_for_users_and_items_is_an_error():
+    table = pa.table({"a": ["x", "y"], "b": ["z", "z"]})
+    with pytest.raises(ValueError, match="user= and item= both name the column 'a'"):
+        read_interactions(table, user="a", item="a")
+
+
+def test_reasons_of_other_libraries_are_one_short_line():
+    reason = reason_of(OSError("\n" + "x" * 1000 + "\nsecond line"))
+    assert reason == "x" * 200

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from wrmf.data.formats.databases import is_database
+from wrmf.data.formats.options import check_encoding
 from wrmf.data.ids import encode_ids
 from wrmf.data.reading import read_interactions
 from wrmf.data.rows import DUPLICATES
@@ -65,6 +66,8 @@ def _as_axis(path: Path, options: argparse.Namespace) -> np.ndarray:
     """Return the ids in a file that has one id in each line."""
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {path}")
+    if options.encoding:
+        check_encoding(options.encoding)
     try:
         lines = path.read_text(encoding=options.encoding or "utf-8-sig").splitlines()
     except UnicodeDecodeError as error:

@@ -132,6 +132,8 @@ def read_interactions(
     wanted = WantedColumns(user, item, column, weights, item_name, time)
     if not header:
         wanted = wanted.without_header()
+    if wanted.user == wanted.item and layout in ("pairs", "user-items"):
+        raise ValueError(f"user= and item= both name the column {wanted.user!r}")
     options = SourceOptions(
         wanted.columns,
         sep,

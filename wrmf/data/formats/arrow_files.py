@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from wrmf.data.formats.columns import choose_columns, column_paths
 from wrmf.data.formats.options import SourceOptions
+from wrmf.data.formats.reasons import reason_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -63,5 +64,5 @@ def _open(file: Any, fields: list[int] | None = None) -> Any:
 
 
 def _damaged(source: Path, error: Exception) -> ValueError:
-    reason = str(error).strip().partition("\n")[0]
+    reason = reason_of(error)
     return ValueError(f"{source} is no arrow file, or damaged: {reason}")

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
+from wrmf.data.formats.reasons import reason_of
+
 __all__ = ["format_ending", "is_packed", "open_unpacked", "unpacking"]
 
 # Endings of the names of compressed files.
@@ -109,5 +111,5 @@ def unpacking(path: Path) -> Iterator[None]:
 
 
 def _damaged(path: Path, error: Any) -> ValueError:
-    reason = str(error).strip().partition("\n")[0]
+    reason = reason_of(error)
     return ValueError(f"{path} cannot be unpacked, it is damaged or cut off: {reason}")

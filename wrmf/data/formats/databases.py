@@ -16,6 +16,7 @@ import pandas as pd
 from wrmf.data.formats.columns import Table, choose_columns, positions_of
 from wrmf.data.formats.options import SourceOptions
 from wrmf.data.formats.paths import scheme_of
+from wrmf.data.formats.reasons import reason_of
 
 __all__ = ["is_connection", "is_database", "read_database"]
 
@@ -117,7 +118,7 @@ def _read_connection(connection: Any, wanted: str | None, options: SourceOptions
             # The message is clear already, such as one about a missing column.
             raise
         # Each driver raises exceptions of its own types.
-        reason = str(error).strip().partition("\n")[0]
+        reason = reason_of(error)
         raise ValueError(
             f"the database cannot read {wanted or 'its tables'!r}: {reason}; {HOW}"
         ) from None

@@ -14,7 +14,7 @@ from wrmf.data.formats.notes import sum_counts, without_counts
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["common_type", "join_tables"]
+__all__ = ["common_type", "is_text", "join_tables"]
 
 
 def join_tables(tables: Sequence[Table], names: Sequence[str]) -> Table:
@@ -120,6 +120,13 @@ def common_type(column: str, types: Sequence[tuple[str, pa.DataType]]) -> pa.Dat
     return common
 
 
+def is_text(kind: pa.DataType) -> bool:
+    """Return whether an arrow type is that of text."""
+    import pyarrow as pa
+
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
 def _widened(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
     """Return a type that can hold the values of two different types unchanged, or None."""
     import pyarrow as pa
@@ -127,9 +134,6 @@ def _widened(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
     a, b = _plain(a), _plain(b)
     if a == b:
         return a
-
-    def is_text(kind: pa.DataType) -> bool:
-        return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
     same_kind: list[tuple[Callable[[pa.DataType], bool], pa.DataType]] = [
         (pa.types.is_signed_integer, pa.int64()),

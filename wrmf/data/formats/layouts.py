@@ -11,6 +11,7 @@ import pandas as pd
 from wrmf.data.formats.columns import Table, choose_columns, positions_of
 from wrmf.data.formats.lines import LINE
 from wrmf.data.formats.options import SourceOptions
+from wrmf.data.formats.reasons import reason_of
 from wrmf.data.formats.unfolded import Entries
 from wrmf.data.ids import NULL_NUMBERS
 
@@ -179,7 +180,7 @@ def _numbers(column: pa.Array, name: object, decimal: str) -> np.ndarray:
     try:
         cells = column.cast(pa.float64())
     except pa.ArrowException as error:
-        reason = str(error).partition("\n")[0]
+        reason = reason_of(error)
         raise ValueError(
             f'layout="wide" needs numbers in every column except that of users, but column '
             f"{name!r} holds other values: {reason}"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from wrmf.data.formats.options import SourceOptions
+from wrmf.data.formats.reasons import reason_of
 from wrmf.data.formats.text import UNTYPED
 from wrmf.data.formats.text_stream import SPACES, UNIT, TextStream
 
@@ -81,7 +82,7 @@ def _all_lines(source: Path, options: SourceOptions) -> pa.ChunkedArray:
     except pa.ArrowException as error:
         if "UTF8" in str(error):
             raise _not_decoded(source, stream.line_of_bad_bytes(), "utf-8") from None
-        reason = str(error).partition("\n")[0]
+        reason = reason_of(error)
         raise ValueError(f"{source} cannot be read as lines of ids: {reason}") from None
     return table.column(LINE)
 

@@ -13,6 +13,7 @@ from scipy import sparse
 from wrmf.data.checks import as_entries
 from wrmf.data.formats.compression import open_unpacked, unpacking
 from wrmf.data.formats.options import SourceOptions
+from wrmf.data.formats.reasons import reason_of
 from wrmf.data.formats.unfolded import Entries
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def read_npz(source: Path, options: SourceOptions) -> pa.Table:
         matrix = sparse.load_npz(source)
     except Exception as error:
         # SciPy passes on any exception of its constructors and of zipfile.
-        reason = str(error).partition("\n")[0]
+        reason = reason_of(error)
         raise ValueError(
             f"{source} holds no sparse matrix of scipy.sparse.save_npz, or is damaged: {reason}"
         ) from None
@@ -68,7 +69,7 @@ def read_matrix_market(source: Path, options: SourceOptions) -> pa.Table:
         ):
             matrix = _parse_matrix_market(buffered)
     except (ValueError, OverflowError, FloatingPointError) as error:
-        reason = str(error).partition("\n")[0]
+        reason = reason_of(error)
         raise ValueError(f"{source} is no Matrix Market file, or damaged: {reason}") from None
     return read_matrix(matrix, options, str(source))
 

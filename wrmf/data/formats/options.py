@@ -6,7 +6,7 @@ import codecs
 import io
 from dataclasses import dataclass
 
-__all__ = ["SourceOptions"]
+__all__ = ["SourceOptions", "check_encoding"]
 
 BAD_LINES = ("error", "drop")
 
@@ -54,10 +54,10 @@ class SourceOptions:
         if self.bad_lines not in BAD_LINES:
             raise ValueError(f"bad_lines must be one of {BAD_LINES}, got {self.bad_lines!r}")
         if self.encoding:
-            _check_encoding(self.encoding)
+            check_encoding(self.encoding)
 
 
-def _check_encoding(encoding: str) -> None:
+def check_encoding(encoding: str) -> None:
     """Raise a ValueError for a name that is no encoding of text."""
     try:
         codecs.lookup(encoding)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from wrmf.data.formats.columns import ColumnPath, column_paths, tidy_arrow
-from wrmf.data.formats.joining import common_type
+from wrmf.data.formats.joining import common_type, is_text
 from wrmf.data.formats.memory import reading_pool
 from wrmf.data.formats.options import SourceOptions
+from wrmf.data.formats.reasons import reason_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,6 +26,8 @@ __all__ = ["partition_keys", "read_parquet"]
 NULL_KEY = "__HIVE_DEFAULT_PARTITION__"
 # The number of bytes of the length that precedes each text that is not dictionary-encoded.
 LENGTH_BYTES = 4
+# The number of rows whose texts are looked at before a column is read.
+SAMPLE_ROWS = 1000
 
 
 def read_parquet(source: Path | Sequence[Path], options: SourceOptions) -> pa.Table:
@@ -41,8 +44,7 @@ def read_parquet(source: Path | Sequence[Path], options: SourceOptions) -> pa.Ta
     paths = [source] if isinstance(source, Path) else list(source)
     schemas = [_schema_of(path) for path in paths]
     wanted = options.columns or tuple(schemas[0].names)
-    encoded = _encoded_columns(paths[0])
-    fields = _wanted_fields(paths, schemas, wanted, encoded)
+    fields = _with_dictionaries(paths[0], schemas[0], _wanted_fields(paths, schemas, wanted))
     # A column of the file takes precedence over a key of its folder.
     keys = {path: _lacking(path, schema) for path, schema in zip(paths, schemas, strict=True)}
     scan = _Scan(fields, keys)
@@ -115,15 +117,9 @@ class _Scan:
 
 
 def _wanted_fields(
-    paths: Sequence[Path],
-    schemas: Sequence[pa.Schema],
-    wanted: Sequence[str | int],
-    encoded: set[str],
+    paths: Sequence[Path], schemas: Sequence[pa.Schema], wanted: Sequence[str | int]
 ) -> list[_WantedField]:
-    """Return the path of each wanted column, with a type that can hold it in all files.
-
-    Texts of the columns in ``encoded`` are read as dictionaries.
-    """
+    """Return the path of each wanted column, with a type that can hold it in all files."""
     import pyarrow as pa
 
     fields = []
@@ -141,45 +137,67 @@ def _wanted_fields(
             where = where or place
             types.append((str(path), schema.field(place.position).type))
         where = where or ColumnPath(0, (str(column),))
-        kind = common_type(str(column), types)
-        is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
-        if is_text and where.name in encoded:
-            kind = pa.dictionary(pa.int32(), kind)
-        fields.append(_WantedField(where, pa.field(where.parts[0], kind)))
+        fields.append(
+            _WantedField(where, pa.field(where.parts[0], common_type(str(column), types)))
+        )
     return fields
 
 
-def _encoded_columns(path: Path) -> set[str]:
-    """Return the columns of a parquet file whose dictionaries make them much smaller.
+def _with_dictionaries(
+    path: Path, schema: pa.Schema, fields: Sequence[_WantedField]
+) -> list[_WantedField]:
+    """Return fields of which some texts are dictionaries: those that the file has much smaller so.
 
     Reading them as dictionaries avoids hashing the text of each row. In a column of many different
     texts, writers stop using the dictionary after some pages, and then hashing the rows at once is
     faster than matching a dictionary of each part. The sizes in the metadata tell these apart.
     """
+    import pyarrow as pa
+
+    texts = [wanted.field.name for wanted in fields if is_text(wanted.field.type)]
+    encoded = _encoded_columns(path, [name for name in texts if name in schema.names])
+    return [
+        _WantedField(wanted.path, wanted.field.with_type(pa.dictionary(pa.int32(), kind)))
+        if wanted.field.name in encoded
+        else wanted
+        for wanted in fields
+        for kind in [wanted.field.type]
+    ]
+
+
+def _encoded_columns(path: Path, names: Sequence[str]) -> set[str]:
+    """Return those of the text columns whose dictionaries make them much smaller."""
     from pyarrow import parquet
 
-    metadata = parquet.read_metadata(path)
-    if not metadata.num_row_groups:
-        return set()
-    group = metadata.row_group(0)
-    columns = [group.column(position) for position in range(group.num_columns)]
-    return {
-        column.path_in_schema
-        for column in columns
-        if column.has_dictionary_page and _is_much_smaller(column)
-    }
+    with parquet.ParquetFile(path) as file:
+        if not names or not file.metadata.num_row_groups:
+            return set()
+        # Damaged metadata of a column ends the process, unless its rows are read before.
+        try:
+            head = next(file.iter_batches(SAMPLE_ROWS, [0], list(names)), None)
+        except _errors_of_files() as error:
+            raise _damaged(path, error) from None
+        if head is None:
+            return set()
+        group = file.metadata.row_group(0)
+        places = {file.schema.column(place).path: place for place in range(group.num_columns)}
+        return {
+            name
+            for name in names
+            if name in places and _is_much_smaller(group.column(places[name]), head[name])
+        }
 
 
-def _is_much_smaller(column: parquet.ColumnChunkMetaData) -> bool:
-    """Return whether a column takes less than half the bytes of its texts without a dictionary."""
-    bounds = column.statistics
-    # The lengths of two of the texts stand for the lengths of all.
-    length = (
-        min(len(bounds.min_raw), len(bounds.max_raw))
-        if column.physical_type == "BYTE_ARRAY" and bounds is not None and bounds.has_min_max
-        else 0
-    )
-    plain_bytes = (LENGTH_BYTES + length) / 2
+def _is_much_smaller(column: parquet.ColumnChunkMetaData, head: pa.Array) -> bool:
+    """Return whether a column takes less than half the bytes of its texts without a dictionary.
+
+    The lengths of its first texts stand for the lengths of all.
+    """
+    import pyarrow.compute as pc
+
+    if not column.has_dictionary_page:
+        return False
+    plain_bytes = (LENGTH_BYTES + (pc.mean(pc.binary_length(head)).as_py() or 0)) / 2
     limit = int(column.num_values) * max(LENGTH_BYTES, plain_bytes)
     return int(column.total_uncompressed_size) < limit
 
@@ -235,5 +253,5 @@ def _errors_of_files() -> tuple[type[Exception], ...]:
 
 
 def _damaged(path: Path, error: Exception) -> ValueError:
-    reason = str(error).strip().partition("\n")[0]
+    reason = reason_of(error)
     return ValueError(f"{path} is no parquet file, or damaged: {reason}")

@@ -16,6 +16,7 @@ from wrmf.data.formats.compression import format_ending
 from wrmf.data.formats.memory import reading_pool
 from wrmf.data.formats.notes import MALFORMED, with_count
 from wrmf.data.formats.options import SourceOptions
+from wrmf.data.formats.reasons import reason_of
 from wrmf.data.formats.text_dialect import (
     SAMPLE,
     Dialect,
@@ -157,7 +158,7 @@ class _TextFile:
                 table = self._parse(types, options.decimal, lines=lines)
             except pa.ArrowInvalid as other:
                 self._explain(other, options)
-                reason = str(other).partition("\n")[0]
+                reason = reason_of(other)
                 raise ValueError(f"{self.stream.name} cannot be read: {reason}") from None
             n_malformed = lines.n_dropped
         columns = [self._restored(table.column(f"c{position}")) for position in positions]
