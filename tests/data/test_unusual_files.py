@@ -213,7 +213,7 @@ def test_a_table_of_many_columns_is_read(tmp_path):
 def test_one_column_for_users_and_items_is_an_error():
     table = pa.table({"a": ["x", "y"], "b": ["z", "z"]})
     with pytest.raises(ValueError, match="user= and item= both name the column 'a'"):
-        read_interactions(table, user="a", item="a")
+        read_interactions(table, user="a", item="a", layout="user-items")
 
 
 def test_reasons_of_other_libraries_are_one_short_line():

@@ -132,7 +132,7 @@ def read_interactions(
     wanted = WantedColumns(user, item, column, weights, item_name, time)
     if not header:
         wanted = wanted.without_header()
-    if wanted.user == wanted.item and layout in ("pairs", "user-items"):
+    if layout == "user-items" and wanted.user == wanted.item:
         raise ValueError(f"user= and item= both name the column {wanted.user!r}")
     options = SourceOptions(
         wanted.columns,
