@@ -245,18 +245,42 @@ def test_an_unknown_name_is_an_attribute_error():
         _ = wrmf.grid_serach
 
 
-def test_importing_wrmf_loads_no_extra():
-    loaded = {module.split(".")[0] for module in loaded_after("import wrmf")}
-    # pandas itself loads pyarrow if that is installed.
-    extras = {
-        "matplotlib",
-        "optuna",
-        "dask",
-        "polars",
-        "faiss",
-        "hnswlib",
-        "usearch",
-        "safetensors",
-        "sklearn",
-    }
-    assert loaded & extras == set()
+# What takes long to import: dependencies that only some programs need, extras, and parts of SciPy.
+HEAVY = {
+    "dask",
+    "faiss",
+    "hnswlib",
+    "matplotlib",
+    "narwhals",
+    "optuna",
+    "pandas",
+    "polars",
+    "pyarrow",
+    "safetensors",
+    "scipy.optimize",
+    "scipy.special",
+    "scipy.stats",
+    "sklearn",
+    "tqdm",
+    "usearch",
+}
+
+
+def test_importing_every_model_loads_nothing_heavy():
+    assert (
+        HEAVY & set(loaded_after("from wrmf import WRMF, Interactions, Recommendations")) == set()
+    )
+
+
+def test_a_model_of_a_matrix_needs_nothing_heavy(tmp_path):
+    program = f"""
+import numpy as np, wrmf
+likes = np.random.default_rng(0).random((30, 20)) < 0.3
+model = wrmf.WRMF(factors=4, random_state=0).fit(likes, progress=False)
+model.recommend([1, 2], n=3, exclude={{1: [4]}})
+model.recommend_new({{"ann": [3, 5]}}, n=3)
+model.similar_items([3], n=3)
+model.save({str(tmp_path / "likes.wrmf")!r})
+wrmf.load({str(tmp_path / "likes.wrmf")!r})
+"""
+    assert HEAVY & set(loaded_after(program.strip())) == set()

@@ -5,14 +5,6 @@ from typing import TYPE_CHECKING, Any
 
 # First, since it loads the compiled modules.
 import wrmf.numerics.waiting  # noqa: F401
-from wrmf.data.interactions import Interactions
-from wrmf.data.split import Split
-from wrmf.evaluation.evaluate import Evaluation, evaluate
-from wrmf.evaluation.list_metrics import Metric
-from wrmf.model.loading import load
-from wrmf.model.recommendations import Recommendations
-from wrmf.model.update import UpdateReport
-from wrmf.model.wrmf import WRMF
 from wrmf.versions import __version__, show_versions
 
 if TYPE_CHECKING:
@@ -21,9 +13,17 @@ if TYPE_CHECKING:
     from wrmf.baselines.popularity import Popularity
     from wrmf.compat.conversion import from_implicit
     from wrmf.data.folds import k_folds
+    from wrmf.data.interactions import Interactions
     from wrmf.data.reading import read_interactions
+    from wrmf.data.split import Split
     from wrmf.data.splitting import leave_k_out, split_interactions, split_users
     from wrmf.data.time_splits import split_by_time, split_last
+    from wrmf.evaluation.evaluate import Evaluation, evaluate
+    from wrmf.evaluation.list_metrics import Metric
+    from wrmf.model.loading import load
+    from wrmf.model.recommendations import Recommendations
+    from wrmf.model.update import UpdateReport
+    from wrmf.model.wrmf import WRMF
     from wrmf.report.page import write_report
     from wrmf.search.grid import grid_search, random_search
     from wrmf.search.halving import halving_search
@@ -67,21 +67,30 @@ __all__ = [
     "write_report",
 ]
 
-# Imported when they are first used, so that ``import wrmf`` loads only what every program needs.
+# Imported when they are first used, so that a program loads only what it needs.
 LAZY_MODULES = {
+    "Evaluation": "wrmf.evaluation.evaluate",
+    "Interactions": "wrmf.data.interactions",
     "ItemKNN": "wrmf.baselines.neighbours",
     "LearningCurve": "wrmf.search.learning_curve",
+    "Metric": "wrmf.evaluation.list_metrics",
     "Popularity": "wrmf.baselines.popularity",
     "Range": "wrmf.search.space",
+    "Recommendations": "wrmf.model.recommendations",
     "SearchResult": "wrmf.search.result",
+    "Split": "wrmf.data.split",
+    "UpdateReport": "wrmf.model.update",
+    "WRMF": "wrmf.model.wrmf",
     "compat": "wrmf.compat",
     "datasets": "wrmf.datasets",
+    "evaluate": "wrmf.evaluation.evaluate",
     "from_implicit": "wrmf.compat.conversion",
     "grid_search": "wrmf.search.grid",
     "halving_search": "wrmf.search.halving",
     "k_folds": "wrmf.data.folds",
     "learning_curve": "wrmf.search.learning_curve",
     "leave_k_out": "wrmf.data.splitting",
+    "load": "wrmf.model.loading",
     "pictures": "wrmf.pictures",
     "random_search": "wrmf.search.grid",
     "read_interactions": "wrmf.data.reading",

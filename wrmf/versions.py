@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import platform
 import sys
-
-from threadpoolctl import threadpool_info
 
 from wrmf.numerics.isa import ISAS, active_isa
 from wrmf.numerics.threads import available_threads
@@ -46,6 +43,10 @@ def versions() -> dict[str, str]:
     >>> versions()["wrmf"] == wrmf.__version__
     True
     """
+    import importlib.metadata
+
+    from threadpoolctl import threadpool_info
+
     report = {
         "python": sys.version.split()[0],
         "machine": platform.platform(),

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from wrmf.data.id_index import describe_unknown, object_array
 from wrmf.data.ids import encode_ids, is_arrow
+from wrmf.data.pandas_types import is_pandas_index, is_pandas_series
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "UNKNOWN",
@@ -23,7 +26,6 @@ __all__ = [
     "same_ids",
 ]
 
-PARSING_INDEXES = (pd.DatetimeIndex, pd.TimedeltaIndex, pd.PeriodIndex, pd.IntervalIndex)
 # The values of the parameter ``unknown``: what to do with ids that are not on a given axis.
 UNKNOWN = ("error", "drop", "extend")
 
@@ -37,10 +39,13 @@ def same_ids(a: np.ndarray, b: np.ndarray) -> bool:
 
 def lookup_table(ids: np.ndarray) -> pd.Index:
     """Return a pandas index that looks up the positions of ids, which are compared as they are."""
+    import pandas as pd
+
     # By default, pandas would convert ids that are tuples to a MultiIndex.
     index: pd.Index = pd.Index(ids, tupleize_cols=False)
     # Indexes of times would parse texts, and would look up points of time within periods.
-    return index.astype(object) if isinstance(index, PARSING_INDEXES) else index
+    parsing = (pd.DatetimeIndex, pd.TimedeltaIndex, pd.PeriodIndex, pd.IntervalIndex)
+    return index.astype(object) if isinstance(index, parsing) else index
 
 
 def as_ids(ids: Iterable[Any] | None, n: int | None, name: str) -> np.ndarray:
@@ -83,10 +88,12 @@ def as_ids(ids: Iterable[Any] | None, n: int | None, name: str) -> np.ndarray:
 
 def _as_column(ids: Iterable[Any]) -> Any:
     """Return ids as a column of one of the types that ``encode_ids`` knows."""
-    if is_arrow(ids) or isinstance(ids, pd.Series):
+    if is_arrow(ids) or is_pandas_series(ids):
         return ids
-    if isinstance(ids, pd.Index) and not isinstance(ids, pd.MultiIndex):
+    if is_pandas_index(ids) and ids.nlevels == 1:
         return ids.to_series()
+    import pandas as pd
+
     if isinstance(ids, np.ndarray) and ids.ndim == 1 and ids.dtype.kind in "iufM":
         return pd.Series(ids)
     return pd.Series(object_array(list(ids)))

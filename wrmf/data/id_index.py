@@ -5,13 +5,15 @@ from __future__ import annotations
 import functools
 import numbers
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from wrmf.data.id_lists import as_id_list
 from wrmf.data.texts import TextIds
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["IdIndex", "describe_unknown", "object_array"]
 
@@ -65,6 +67,12 @@ class IdIndex:
         if ids.dtype == np.int64:
             self._kind = "int"
             self._is_range = np.array_equal(ids, np.arange(len(ids)))
+            if self._is_range:
+                return
+        import pandas as pd
+
+        self._index: pd.Index
+        if ids.dtype == np.int64:
             self._index = pd.Index(ids)
         elif pd.api.types.infer_dtype(ids, skipna=False) in ("string", "empty"):
             # As objects, texts are looked up faster, and in less memory, than as pandas strings.
@@ -72,16 +80,13 @@ class IdIndex:
             self._index = pd.Index(ids, dtype=object)
         else:
             self._kind = "other"
-            # By default, pandas would convert ids that are tuples to a MultiIndex.
             # As objects, texts are not parsed as times, nor times looked up within intervals.
             self._index = pd.Index(ids, dtype=object, tupleize_cols=False)
-        if self._is_range:
-            return
         # Ids of a mapped file are not checked when it is loaded.
         if not self._index.is_unique:
             raise ValueError(f"{axis} hold an id twice")
         # pandas fills its table at the first look-up.
-        self._look_up(self._index[:1])
+        self._look_up(ids[:1])
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -145,10 +150,9 @@ class IdIndex:
                 if wanted is not None and self._is_range:
                     return np.where((wanted >= 0) & (wanted < len(self)), wanted, -1)
                 if wanted is not None:
-                    return self._look_up(pd.Index(wanted))
+                    return self._look_up(wanted)
             elif self._kind == "other" or len(ids) > FEW:
-                wanted = object_array(ids)
-                return self._look_up(pd.Index(wanted, dtype=object, tupleize_cols=False))
+                return self._look_up(object_array(ids))
             return np.array([self._position(id_) for id_ in ids], dtype=np.int64)
         except TypeError as error:
             raise TypeError(f"ids of {self.axis} must be hashable: {error}") from None
@@ -173,12 +177,18 @@ class IdIndex:
         if self._is_range:
             return id_ if id_ is not None and 0 <= id_ < len(self) else -1
         try:
-            return int(self._index.get_loc(id_))
+            # The ids are distinct, so that the place is an int.
+            place: Any = self._index.get_loc(id_)
+            return int(place)
         except (KeyError, OverflowError):
             return -1
 
-    def _look_up(self, ids: pd.Index) -> np.ndarray:
-        positions: np.ndarray = self._index.get_indexer(ids)
+    def _look_up(self, ids: np.ndarray) -> np.ndarray:
+        import pandas as pd
+
+        # The dtype is named, as pandas would take texts for another one, and tuples for levels.
+        wanted: pd.Index = pd.Index(ids, dtype=ids.dtype, tupleize_cols=False)
+        positions: np.ndarray = self._index.get_indexer(wanted)
         return positions.astype(np.int64, copy=False)
 
 

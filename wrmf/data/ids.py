@@ -10,9 +10,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
+
+from wrmf.data.pandas_types import is_pandas_series
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
 __all__ = [
@@ -70,11 +72,14 @@ def encode_ids(
 
     Examples
     --------
+    >>> import pandas as pd
     >>> encode_ids(pd.Series([7.0, None, 9.0]), "user")
     (array([ 0, -1,  1]), array([7, 9]))
     """
+    import pandas as pd
+
     if not is_arrow(column):
-        series = column if isinstance(column, pd.Series) else pd.Series(column)
+        series = column if is_pandas_series(column) else pd.Series(column)
         encoded = _encode_pandas(series, name)
     else:
         encoded = _encode_arrow(column, name)
@@ -159,6 +164,8 @@ class _Encoded:
 
     def in_order(self) -> _Encoded:
         """Renumber the ids by their first appearance, and drop ids that no row has."""
+        import pandas as pd
+
         if self._is_in_order():
             return self
         codes, order = pd.factorize(np.asarray(self.codes, dtype=np.int64))
@@ -192,6 +199,7 @@ class _Encoded:
 
 
 def _encode_arrow(column: Any, name: str) -> _Encoded:
+    import pandas as pd
     import pyarrow as pa
 
     if isinstance(column, pa.Array):
@@ -268,6 +276,8 @@ def _through(codes: np.ndarray, inner: _Encoded) -> _Encoded:
 
 
 def _encode_pandas(series: pd.Series, name: str) -> _Encoded:
+    import pandas as pd
+
     dtype = series.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         categories = _encode_pandas(pd.Series(series.cat.categories), name)
@@ -290,6 +300,8 @@ def _encode_pandas(series: pd.Series, name: str) -> _Encoded:
 
 def _encode_objects(series: pd.Series, name: str) -> _Encoded:
     """Encode ids of any types; True and False are other ids than 1 and 0."""
+    import pandas as pd
+
     kind = pd.api.types.infer_dtype(series, skipna=True)
     if kind == "string":
         import pyarrow as pa

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from scipy import sparse
 
 from wrmf.data.axes import as_ids, object_array
@@ -17,6 +16,7 @@ from wrmf.data.checks import is_number
 from wrmf.data.id_lists import as_id_list
 from wrmf.data.ids import encode_ids
 from wrmf.data.interactions import Interactions
+from wrmf.data.pandas_types import is_pandas_frame, is_pandas_na, is_pandas_series
 from wrmf.data.rows import Rows
 
 __all__ = ["Histories", "as_data", "as_interactions", "as_matrix", "is_matrix"]
@@ -120,9 +120,9 @@ def _of_table(table: Any) -> Interactions:
 
 def _column_names(table: Any) -> list[Any]:
     """Return the names of the columns, and of the levels of an index that count as columns."""
-    if isinstance(table, pd.Series):
+    if is_pandas_series(table):
         table = table.to_frame(table.name if table.name is not None else "value")
-    if isinstance(table, pd.DataFrame):
+    if is_pandas_frame(table):
         return [*table.columns, *(name for name in table.index.names if name is not None)]
     if hasattr(table, "collect_schema"):
         return list(table.collect_schema().names())
@@ -201,11 +201,15 @@ def _as_users(keys: list[Any]) -> np.ndarray:
 
 def _is_null(value: Any) -> bool:
     """Return whether a value is None, NaN, NaT or NA."""
-    return value is None or value is pd.NA or (type(value) is not str and bool(value != value))
+    if type(value) in (str, int):
+        return False
+    return value is None or is_pandas_na(value) or bool(value != value)
 
 
 def _of_histories(histories: Mapping[Any, Any]) -> Interactions:
     """Return the interactions of a mapping from user id to items; they may be empty."""
+    import pandas as pd
+
     read = Histories.of(histories)
     codes, distinct = encode_ids(pd.Series(object_array(read.items)), "item", null_texts=())
     rows = Rows(

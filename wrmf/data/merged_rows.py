@@ -6,7 +6,6 @@ import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from scipy import sparse
 
 from wrmf.data.axes import AxisMap
@@ -18,6 +17,7 @@ from wrmf.data.rows import Rows
 from wrmf.data.times import parse_times
 
 if TYPE_CHECKING:
+    import pandas as pd
     from typing_extensions import Self
 
 __all__ = ["MergedRows"]
@@ -227,6 +227,8 @@ class MergedRows(IndexedMatrix):
 
         The columns are user, item, value and, where there are times, time.
         """
+        import pandas as pd
+
         frame: pd.DataFrame = pd.DataFrame(
             {
                 "user": self.users[entry_rows(self.matrix)],

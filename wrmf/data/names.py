@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from wrmf.data.axes import lookup_table, object_array
+from wrmf.data.pandas_types import is_pandas_frame, is_pandas_series
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["as_names", "match_names"]
 
@@ -65,14 +68,16 @@ def match_names(names: Any, items: np.ndarray, missing: str) -> np.ndarray:
 
 def _as_table(names: Any) -> pd.DataFrame:
     """Return a new frame with the columns id and name."""
-    if isinstance(names, pd.Series):
+    import pandas as pd
+
+    if is_pandas_series(names):
         names = names.reset_index()
     elif isinstance(names, Mapping):
         names = pd.DataFrame({"id": object_array(list(names)), "name": list(names.values())})
         names["id"] = names["id"].infer_objects()
-    elif not isinstance(names, pd.DataFrame):
+    elif not is_pandas_frame(names):
         names = _as_pandas(names)
-    if not isinstance(names, pd.DataFrame):
+    if not is_pandas_frame(names):
         raise TypeError(
             f"names must be a dict or a table of ids and names, got {type(names).__name__}"
         )

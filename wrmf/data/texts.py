@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["TextArray", "TextIds"]
 
@@ -79,6 +80,8 @@ class TextArray:
         return len(self.offsets) - 1
 
     def __getitem__(self, index: Any) -> Any:
+        import pyarrow as pa
+
         if isinstance(index, (int, np.integer)) and not isinstance(index, bool):
             position = range(len(self))[index]
             return _as_objects(self._arrow.slice(position, 1))[0]
@@ -112,6 +115,8 @@ class TextArray:
 
     def check(self) -> None:
         """Raise a ValueError if the texts are not valid UTF-8; this reads all of them."""
+        import pyarrow as pa
+
         try:
             self._arrow.validate(full=True)
         except pa.ArrowInvalid as error:
@@ -123,6 +128,8 @@ class TextArray:
 
     @functools.cached_property
     def _arrow(self) -> pa.LargeStringArray:
+        import pyarrow as pa
+
         buffers = (
             pa.py_buffer(np.ascontiguousarray(part)) for part in (self.offsets, self.content)
         )
@@ -162,6 +169,8 @@ class TextIds(TextArray):
     @classmethod
     def of(cls, texts: Iterable[str]) -> TextIds:
         """Return the array of given distinct texts; a UnicodeEncodeError for lone surrogates."""
+        import pyarrow.compute as pc
+
         content, offsets = _encode(texts)
         order = pc.array_sort_indices(TextArray(content, offsets)._arrow)
         return cls(content, offsets, order.to_numpy().astype(np.int32))
@@ -179,6 +188,9 @@ class TextIds(TextArray):
         TypeError
             For a value that is not hashable, as pandas does.
         """
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
         texts = [_as_text(value) for value in wanted]
         if len(texts) < MANY:
             positions = [-1 if text is None else self._find(text) for text in texts]
@@ -190,6 +202,9 @@ class TextIds(TextArray):
 
     def check(self) -> None:
         """Raise a ValueError for invalid UTF-8, repeated texts or a wrong order; reads all."""
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
         super().check()
         if not ((self.order >= 0) & (self.order < len(self))).all():
             raise ValueError("the order of texts names positions that do not exist")
@@ -227,6 +242,8 @@ class TextIds(TextArray):
 
 def _encode(texts: Iterable[str]) -> tuple[np.ndarray, np.ndarray]:
     """Return the UTF-8 bytes and the offsets of texts."""
+    import pyarrow as pa
+
     array = pa.array(texts if isinstance(texts, np.ndarray) else list(texts), pa.large_string())
     _, offsets, content = array.buffers()
     start, length = array.offset, len(array)
@@ -255,6 +272,8 @@ def _has_utf8(text: str | None) -> bool:
 
 def _as_objects(array: pa.LargeStringArray) -> np.ndarray:
     """Return the texts of an arrow array as a new array of dtype object."""
+    import pyarrow as pa
+
     try:
         texts: np.ndarray = array.to_numpy(zero_copy_only=False).astype(object, copy=False)
     except pa.ArrowException:

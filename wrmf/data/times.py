@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
-import pandas as pd
 
 from wrmf.data.checks import is_number
+from wrmf.data.pandas_types import is_pandas_index, is_pandas_series
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["EPOCH_UNITS", "is_parsed", "parse_cutoff", "parse_duration", "parse_times"]
 
@@ -137,6 +140,8 @@ def parse_duration(duration: Any, times: np.ndarray, name: str) -> Any:
     >>> print(parse_duration("2 days", times, "half_life"))
     172800000000 microseconds
     """
+    import pandas as pd
+
     is_bare = is_number(duration) and not isinstance(duration, np.timedelta64)
     if times.dtype.kind != "M":
         if not is_bare or not 0 < float(duration) < np.inf:
@@ -172,10 +177,13 @@ def _as_numpy_or_text(column: Any, name: str) -> Any:
     if isinstance(column, np.ndarray) and column.dtype.kind in "Miuf":
         # Arrays are not converted by pandas, versions of which hold datetimes in nanoseconds only.
         return _from_numpy(column, name)
-    if not isinstance(column, (pd.Series, pd.Index)) and hasattr(column, "__arrow_c_stream__"):
+    is_index = is_pandas_index(column)
+    if not (is_index or is_pandas_series(column)) and hasattr(column, "__arrow_c_stream__"):
         return _from_arrow(_as_arrow(column), name)
-    series = pd.Series(column) if isinstance(column, pd.Index) else column
-    if not isinstance(series, pd.Series):
+    import pandas as pd
+
+    series = pd.Series(column) if is_index else column
+    if not is_pandas_series(series):
         values = np.empty(len(column), dtype=object)
         values[:] = list(column)
         series = pd.Series(values)
@@ -242,6 +250,8 @@ def _from_arrow(column: Any, name: str) -> Any:
 
 
 def _from_pandas(series: pd.Series, name: str) -> Any:
+    import pandas as pd
+
     _check_present(series.isna().to_numpy(), name)
     dtype = series.dtype
     if isinstance(dtype, pd.CategoricalDtype):
@@ -269,6 +279,8 @@ def _from_pandas(series: pd.Series, name: str) -> Any:
 
 def _from_objects(values: np.ndarray, name: str) -> Any:
     """Convert a column of Python objects, none of them missing, to times, numbers or text."""
+    import pandas as pd
+
     kind = pd.api.types.infer_dtype(values)
     if kind in ("string", "empty"):
         return _as_arrow_text(values)
@@ -375,6 +387,7 @@ def _parse_iso(text: Any, name: str) -> np.ndarray:
     Times with a zone are converted to UTC. Arrow parses the usual forms quickly, pandas parses the
     rarer forms.
     """
+    import pandas as pd
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -396,6 +409,8 @@ def _parse_iso(text: Any, name: str) -> np.ndarray:
 
 def _parse_pattern(text: Any, name: str, pattern: str) -> np.ndarray:
     """Parse text by a pattern of ``strptime``; times with a zone are converted to UTC."""
+    import pandas as pd
+
     series = pd.Series(text.to_pylist(), dtype=object)
     try:
         parsed = pd.to_datetime(series, format=pattern, errors="coerce", utc=True)

@@ -7,7 +7,6 @@ from dataclasses import fields
 from typing import Any, NamedTuple
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from wrmf.data.checks import as_positive_int, is_integer
 from wrmf.data.id_index import object_array
@@ -96,6 +95,8 @@ class BulkRecommender(Estimator):
         >>> print(open(path).readline().strip())
         user,item,score,rank
         """
+        from tqdm.auto import tqdm
+
         state, n = self.state, as_positive_int(n, "n")
         writer = writer_for(path, format)
         options = _as_options(filters)

@@ -14,10 +14,9 @@ score is a sum of b_j · y_jᵀ A₀⁻¹ y_i over likes, and of −w_j (x·y_j)
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from scipy.linalg.lapack import dpotrf, dpotrs
 
 from wrmf.data.checks import as_positive_int
@@ -26,6 +25,9 @@ from wrmf.model.parameters import Parameters
 from wrmf.model.state import Factors
 from wrmf.numerics.threads import single_threaded_blas
 from wrmf.numerics.whitening import LEAST_PIVOT
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["contributions", "explain_score"]
 
@@ -85,6 +87,8 @@ def _solve(system: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 def explain_score(state: Factors, params: Parameters, user: Any, item: Any, n: int) -> pd.DataFrame:
     """Return the n largest contributions to a score; see ``WRMF.explain``."""
+    import pandas as pd
+
     n = as_positive_int(n, "n")
     rows, columns = state.find_users(user), state.find_items(item)
     if len(rows) != 1 or len(columns) != 1:

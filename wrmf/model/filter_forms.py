@@ -9,11 +9,11 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from scipy import sparse
 
 from wrmf.data.checks import as_csr
 from wrmf.data.id_index import describe_unknown
+from wrmf.data.pandas_types import labels_of
 from wrmf.model.prepared import AxisIds
 from wrmf.numerics.item_lists import ItemLists, sorted_distinct
 
@@ -119,7 +119,7 @@ def split_filters(value: Any) -> list[Any]:
 
 
 def _is_filter(kind: type) -> bool:
-    known = (Mapping, list, set, np.ndarray, sparse.spmatrix, sparse.sparray, pd.Series, pd.Index)
+    known = (Mapping, list, set, np.ndarray, sparse.spmatrix, sparse.sparray)
     return issubclass(kind, known) or hasattr(kind, "to_list") or hasattr(kind, "to_pylist")
 
 
@@ -148,8 +148,8 @@ def select(value: Any, name: str, lookup: Lookup, users: np.ndarray) -> np.ndarr
         positions = sorted_distinct(lookup.positions(value))
         # Unknown ids have the position −1.
         return positions[1:] if len(positions) and positions[0] < 0 else positions
-    if isinstance(value, pd.Series) and not value.index.equals(pd.RangeIndex(n)):
-        return select(value.index[mask].tolist(), name, lookup, users)
+    if (labels := labels_of(value, n)) is not None:
+        return select(labels[mask].tolist(), name, lookup, users)
     return _checked_mask(mask, name, lookup.axis)
 
 

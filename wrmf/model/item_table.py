@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
+from wrmf.data.pandas_types import is_pandas_frame, is_pandas_series
 from wrmf.model.filter_forms import as_bool_column
 from wrmf.model.prepared import AxisIds
 
@@ -52,6 +52,7 @@ class ItemTable:
 
     def __init__(self, table: Any) -> None:
         import narwhals as nw
+        import pandas as pd
 
         if isinstance(table, dict):
             table = pd.DataFrame(table)
@@ -67,7 +68,7 @@ class ItemTable:
         self.native = frame.to_native()
         if ITEM in frame.columns:
             ids = frame[ITEM].to_list()
-        elif isinstance(self.native, pd.DataFrame):
+        elif is_pandas_frame(self.native):
             ids = self.native.index.tolist()
         else:
             raise ValueError(
@@ -178,7 +179,7 @@ class ItemTable:
         import narwhals as nw
 
         native = self.native
-        has_index = isinstance(column, pd.Series) and isinstance(native, pd.DataFrame)
+        has_index = is_pandas_series(column) and is_pandas_frame(native)
         if has_index and not column.index.equals(native.index):
             raise ValueError(
                 "the rows of a condition must be those of model.item_table, in their order"

@@ -7,15 +7,17 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import IO, Any, NamedTuple, TypeAlias
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
-import pandas as pd
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["FORMATS", "Axes", "writer_for"]
 
 # Writes one more frame.
-Write: TypeAlias = Callable[[pd.DataFrame], None]
+Write: TypeAlias = "Callable[[pd.DataFrame], None]"
 
 
 class Axes(NamedTuple):

@@ -8,7 +8,6 @@ from html import escape
 from typing import Any, NamedTuple, overload
 
 import numpy as np
-import pandas as pd
 
 from wrmf.data.checks import is_integer
 
@@ -230,6 +229,8 @@ class Recommendations:
             "rank": position + 1,
         }
         if backend == "pandas":
+            import pandas as pd
+
             return pd.DataFrame(columns)
         import narwhals as nw
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import base64
 import datetime as dt
+import functools
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -20,7 +21,6 @@ from typing import Any
 from uuid import UUID
 
 import numpy as np
-import pandas as pd
 
 from wrmf.data.axes import object_array
 from wrmf.data.texts import TextArray, TextIds
@@ -49,6 +49,8 @@ class _IdType:
 
 
 def _timestamp(parts: list[Any]) -> Any:
+    import pandas as pd
+
     text, zone = parts
     stamp = pd.Timestamp(text)
     try:
@@ -66,35 +68,42 @@ def _fraction(text: str) -> Fraction:
     return Fraction(text)
 
 
-# The first type that matches an id is used, so subclasses come before their base classes.
-ID_TYPES = {
-    "Timestamp": _IdType(
-        pd.Timestamp,
-        lambda value: [value.isoformat(), None if value.tz is None else str(value.tz)],
-        _timestamp,
-    ),
-    "Timedelta": _IdType(pd.Timedelta, lambda value: value.isoformat(), pd.Timedelta),
-    "Period": _IdType(
-        pd.Period, lambda value: [str(value), value.freqstr], lambda parts: pd.Period(*parts)
-    ),
-    "datetime": _IdType(dt.datetime, dt.datetime.isoformat, dt.datetime.fromisoformat),
-    "date": _IdType(dt.date, dt.date.isoformat, dt.date.fromisoformat),
-    "time": _IdType(dt.time, dt.time.isoformat, dt.time.fromisoformat),
-    "timedelta": _IdType(
-        dt.timedelta,
-        lambda value: [value.days, value.seconds, value.microseconds],
-        lambda parts: dt.timedelta(*parts),
-    ),
-    "datetime64": _IdType(
-        np.datetime64,
-        lambda value: [str(value), np.datetime_data(value)[0]],
-        lambda parts: np.datetime64(*parts),
-    ),
-    "UUID": _IdType(UUID, str, UUID),
-    "Decimal": _IdType(Decimal, str, Decimal),
-    "Fraction": _IdType(Fraction, str, _fraction),
-    "bytes": _IdType(bytes, lambda value: base64.b64encode(value).decode(), base64.b64decode),
-}
+@functools.cache
+def _id_types() -> dict[str, _IdType]:
+    """Return the types of ids besides plain ones, by the names that they have in files.
+
+    The first type that matches an id is used, so subclasses come before their base classes.
+    """
+    import pandas as pd
+
+    return {
+        "Timestamp": _IdType(
+            pd.Timestamp,
+            lambda value: [value.isoformat(), None if value.tz is None else str(value.tz)],
+            _timestamp,
+        ),
+        "Timedelta": _IdType(pd.Timedelta, lambda value: value.isoformat(), pd.Timedelta),
+        "Period": _IdType(
+            pd.Period, lambda value: [str(value), value.freqstr], lambda parts: pd.Period(*parts)
+        ),
+        "datetime": _IdType(dt.datetime, dt.datetime.isoformat, dt.datetime.fromisoformat),
+        "date": _IdType(dt.date, dt.date.isoformat, dt.date.fromisoformat),
+        "time": _IdType(dt.time, dt.time.isoformat, dt.time.fromisoformat),
+        "timedelta": _IdType(
+            dt.timedelta,
+            lambda value: [value.days, value.seconds, value.microseconds],
+            lambda parts: dt.timedelta(*parts),
+        ),
+        "datetime64": _IdType(
+            np.datetime64,
+            lambda value: [str(value), np.datetime_data(value)[0]],
+            lambda parts: np.datetime64(*parts),
+        ),
+        "UUID": _IdType(UUID, str, UUID),
+        "Decimal": _IdType(Decimal, str, Decimal),
+        "Fraction": _IdType(Fraction, str, _fraction),
+        "bytes": _IdType(bytes, lambda value: base64.b64encode(value).decode(), base64.b64decode),
+    }
 
 
 def check_ids(ids: np.ndarray, side: str) -> None:
@@ -229,6 +238,8 @@ def names_from_arrays(
 
 def _as_texts(values: np.ndarray, kind: type[TextArray]) -> TextArray | None:
     """Return an object array as texts, or None if a value is no text that UTF-8 can hold."""
+    import pandas as pd
+
     if pd.api.types.infer_dtype(values, skipna=False) not in ("string", "empty"):
         return None
     try:
@@ -249,8 +260,14 @@ def _from_json_bytes(content: np.ndarray) -> Any:
 
 def _check_distinct(ids: np.ndarray) -> None:
     """Raise a ValueError for an id that is repeated or equal to another."""
-    # A dtype is named, as pandas would convert texts to one that cannot hold every text.
-    if not pd.Index(ids, dtype=ids.dtype, tupleize_cols=False).is_unique:
+    if ids.dtype == np.int64:
+        is_unique = len(np.unique(ids)) == len(ids)
+    else:
+        import pandas as pd
+
+        # A dtype is named, as pandas would convert texts to one that cannot hold every text.
+        is_unique = pd.Index(ids, dtype=ids.dtype, tupleize_cols=False).is_unique
+    if not is_unique:
         raise ValueError("it holds an id twice")
 
 
@@ -266,14 +283,14 @@ def _to_json(value: Any, side: str) -> Any:
         return value
     if isinstance(value, tuple):
         return [_to_json(part, side) for part in value]
-    for name, id_type in ID_TYPES.items():
+    for name, id_type in _id_types().items():
         if isinstance(value, id_type.kind):
             return {name: id_type.to_json(value)}
     if isinstance(value, np.generic) and isinstance(value.item(), PLAIN_TYPES):
         return value.item()
     raise TypeError(
         f"cannot save the {side} id {value!r} of type {type(value).__name__}: ids must be strings, "
-        f"numbers, one of {', '.join(ID_TYPES)}, or tuples of these; convert them with str() "
+        f"numbers, one of {', '.join(_id_types())}, or tuples of these; convert them with str() "
         "before fitting"
     )
 
@@ -283,9 +300,9 @@ def _from_json(value: Any) -> Any:
         return tuple(map(_from_json, value))
     if isinstance(value, dict):
         ((name, content),) = value.items()
-        if name not in ID_TYPES:
+        if name not in _id_types():
             raise ValueError(f"it holds ids of the unknown type {name!r}: update wrmf")
-        return ID_TYPES[name].from_json(content)
+        return _id_types()[name].from_json(content)
     if value is None:
         raise ValueError("it holds a null id")
     return value

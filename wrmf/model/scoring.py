@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from wrmf.data.checks import is_number
+from wrmf.data.pandas_types import labels_of
 from wrmf.model.filter_forms import Lookup
 
 __all__ = ["Scoring", "resolve_offset"]
@@ -63,8 +63,8 @@ def resolve_offset(value: Any, lookup: Lookup, dtype: np.dtype) -> np.ndarray | 
     if value is None:
         return None
     n = len(lookup.axis.ids)
-    if isinstance(value, pd.Series) and not value.index.equals(pd.RangeIndex(n)):
-        value = dict(zip(value.index.tolist(), value.tolist(), strict=True))
+    if (labels := labels_of(value, n)) is not None:
+        value = dict(zip(labels.tolist(), value.tolist(), strict=True))
     if isinstance(value, Mapping):
         numbers = _as_numbers(list(value.values()), dtype)
         positions = lookup.positions(list(value))

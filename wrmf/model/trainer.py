@@ -9,7 +9,6 @@ from dataclasses import asdict, replace
 from typing import Any, Protocol
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from wrmf.model.members import Member, joined, members_of
 from wrmf.model.parameters import Parameters, SweepOptions
@@ -175,7 +174,12 @@ def _shown(iterations: range, progress: bool | None) -> Iterable[int]:
     if progress is None:
         progress = sys.stderr is not None and sys.stderr.isatty()
     # Bars that are disabled take a lock, too, which a child forked at that moment never gets.
-    return tqdm(iterations, desc="WRMF", unit="sweep") if progress else iterations
+    if not progress:
+        return iterations
+    from tqdm.auto import tqdm
+
+    bar: Iterable[int] = tqdm(iterations, desc="WRMF", unit="sweep")
+    return bar
 
 
 def _largest(factors: np.ndarray) -> float:

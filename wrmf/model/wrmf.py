@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from wrmf.data.checks import as_generator, as_positive_int
 from wrmf.data.inputs import as_interactions, is_matrix
@@ -24,6 +23,9 @@ from wrmf.model.saving import Saving
 from wrmf.model.start import as_start, initial_factors, warm_factors
 from wrmf.model.state import Factors
 from wrmf.model.trainer import Trainer
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["WRMF"]
 
