@@ -1,6 +1,9 @@
 """Contributions of a user's items to a score."""
 
+import numpy as np
 import pytest
+
+from wrmf.model.explain import main_reasons
 
 
 @pytest.mark.parametrize("objective", ["wrmf", "ials"])
@@ -30,3 +33,18 @@ def test_more_than_one_user_is_refused(checkerboard, small):
     model = small(factors=2).fit(checkerboard)
     with pytest.raises(ValueError, match="one user and one item, got 2 and 1"):
         model.explain([0, 1], 0)
+
+
+@pytest.mark.parametrize("settings", [{}, {"item_weight": 1.0}, {"n_models": 2}])
+def test_main_reasons_are_the_largest_contributions_of_explain(likes, small, settings):
+    model = small(dtype="float64", **settings).fit(likes)
+    state, params = model.state, model.fitted_params()
+    columns = np.array([0, 20, 150])
+    reasons = main_reasons(state, params, 2, columns, n=300)
+    n_own = state.train_matrix[[2]].nnz
+    for column, items in zip(columns, reasons, strict=True):
+        explained = model.explain(2, int(column), n=300)
+        expected = explained["item"][explained["contribution"] > 0].tolist()
+        assert items[: len(expected)].tolist() == expected
+        assert (items[len(expected) :] == -1).all()
+        assert len(expected) <= n_own < 300

@@ -29,10 +29,10 @@ from wrmf.numerics.whitening import LEAST_PIVOT
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["contributions", "explain_score"]
+__all__ = ["contributions", "explain_score", "main_reasons"]
 
 
-def contributions(state: Factors, params: Parameters, row: int, column: int) -> np.ndarray:
+def contributions(state: Factors, params: Parameters, row: int, column: Any) -> np.ndarray:
     """Return the terms of the score of item ``column`` for user ``row``.
 
     Of several members, the mean of their terms is returned.
@@ -41,11 +41,12 @@ def contributions(state: Factors, params: Parameters, row: int, column: int) -> 
     ----------
     state : Factors
     params : Parameters
-    row, column : int
+    row : int
+    column : int, or int64 (m,)
 
     Returns
     -------
-    float64 (n_items_of_the_user,)
+    float64 (n_items_of_the_user,), or (n_items_of_the_user, m)
         In the order of the user's row of ``state.train_matrix``.
     """
     objective = params.objective
@@ -55,7 +56,7 @@ def contributions(state: Factors, params: Parameters, row: int, column: int) -> 
     user_regularization = objective.row_regularization(
         params.regularization[0], np.array([len(columns)]), len(state.items)
     )[0]
-    terms = np.zeros(len(columns))
+    terms = np.zeros((len(columns), *np.shape(column)))
     # Starting BLAS threads would take longer than these small products.
     with single_threaded_blas():
         disliked = values < 0
@@ -65,12 +66,13 @@ def contributions(state: Factors, params: Parameters, row: int, column: int) -> 
             common = objective.unobserved_weight * items.gram
             common[np.diag_indices_from(common)] += user_regularization
             system = common + (y.T * np.where(disliked, 0.0, weights)) @ y
-            direction = _solve(system, items.factors[column].astype(np.float64))
+            direction = _solve(system, items.factors[column].astype(np.float64).T)
             own = shares
             if disliked.any():
                 user = _solve(common + (y.T * weights) @ y, y.T @ shares)
                 own = np.where(disliked, -weights * (y @ user), shares)
-            terms += own * (y @ direction)
+            # Transposed, one item is a vector and several are rows, so that ``own`` fits both.
+            terms += (own * (y @ direction).T).T
     return terms / params.n_models
 
 
@@ -113,3 +115,33 @@ def explain_score(state: Factors, params: Parameters, user: Any, item: Any, n: i
     if has_term:
         frame.attrs["item_term"] = float(by_items.sum())
     return frame
+
+
+def main_reasons(
+    state: Factors, params: Parameters, row: int, columns: np.ndarray, n: int
+) -> np.ndarray:
+    """Return the n items of a user that add most to the score of each of several items.
+
+    Parameters
+    ----------
+    state : Factors
+    params : Parameters
+    row : int
+    columns : int64 (m,)
+    n : int
+
+    Returns
+    -------
+    int64 (m, n)
+        Positions of items, those that add most first; −1 where no further item adds anything.
+    """
+    history = state.train_counts()[[row]]
+    own = history.indices
+    by_items = [term_contributions(state, own, int(column)) for column in columns]
+    terms = contributions(state, params, row, columns).T
+    terms += np.where(history.data > 0, by_items, 0.0)
+    order = np.argsort(-terms, axis=1, kind="stable")[:, :n]
+    reasons: np.ndarray = np.full((len(columns), n), -1, dtype=np.int64)
+    adds = np.take_along_axis(terms, order, axis=1) > 0
+    reasons[:, : order.shape[1]] = np.where(adds, own[order], -1)
+    return reasons
