@@ -5,7 +5,7 @@ import numpy as np
 
 import wrmf
 from wrmf.pictures import DrawnPictures, FolderPictures
-from wrmf.report.sections.neighbours import choose_items, item_popularity
+from wrmf.report.choices import choose_items, item_popularity
 
 
 def test_an_item_is_not_its_own_neighbour_and_a_short_list_is_not_filled_up(result, page_text):

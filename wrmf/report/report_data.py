@@ -7,9 +7,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
+
+from wrmf.data.checks import as_positive_int
 from wrmf.data.interactions import Interactions
+from wrmf.data.split import Split, check_split
 from wrmf.model.wrmf import WRMF
 from wrmf.pictures.source import PictureSource
+from wrmf.report.choices import item_popularity
+from wrmf.report.comparison import Comparison, compare
+from wrmf.report.explorer_data import Explorer, choose_explored
 from wrmf.search.learning_curve import LearningCurve, rank_curves
 from wrmf.search.result import SearchResult
 
@@ -20,13 +27,17 @@ __all__ = ["ReportData", "ReportOptions", "Section"]
 class ReportOptions:
     """The choices about the page; see :func:`wrmf.write_report` for their meaning."""
 
-    items: Sequence[Any] | None
-    n_neighbours: int
-    random_state: int
+    items: Sequence[Any] | None = None
+    users: Sequence[Any] | None = None
+    n_neighbours: int = 5
+    random_state: int = 0
+    item_knn: bool | None = None
+    max_items: int = 20_000
+    max_users: int = 2_000
 
     def __post_init__(self) -> None:
-        if self.n_neighbours < 1:
-            raise ValueError(f"n_neighbours must be at least 1, got {self.n_neighbours!r}")
+        for name, least in (("n_neighbours", 1), ("max_items", 0), ("max_users", 0)):
+            as_positive_int(getattr(self, name), name, least)
 
 
 @dataclass(frozen=True)
@@ -44,13 +55,15 @@ class ReportData:
     pictures : callable or None
         From an item's id to its picture, or None where it has none.
     options : ReportOptions
+    split : Split or None
+        The split on whose test part the best setting is compared with baselines.
 
     Raises
     ------
     TypeError
-        If ``result`` is not a SearchResult.
+        If ``result`` is not a SearchResult, or ``split`` not a Split.
     ValueError
-        If it has no curves.
+        If the result has no curves.
     """
 
     result: SearchResult
@@ -58,13 +71,16 @@ class ReportData:
     data: Interactions | None
     pictures: PictureSource | None
     options: ReportOptions
+    split: Split | None = None
 
     def __post_init__(self) -> None:
         if not isinstance(self.result, SearchResult):
             raise TypeError(
-                "result must be a SearchResult, which is what grid_search returns, "
-                f"got {type(self.result).__name__}"
+                "result must be a SearchResult, which is what grid_search returns, or a "
+                f"LearningCurve, got {type(self.result).__name__}"
             )
+        if self.split is not None:
+            check_split(self.split)
         if not self.result.curves:
             raise ValueError("the search result has no curves; expected at least one setting")
 
@@ -87,6 +103,44 @@ class ReportData:
     def best_curve(self) -> LearningCurve:
         """The learning curve of the best setting."""
         return self.ranked_curves[0]
+
+    @cached_property
+    def comparison(self) -> Comparison | None:
+        """The best setting beside baselines; None without a split."""
+        if self.split is None:
+            return None
+        options = self.options
+        return compare(self.result, self.split, options.item_knn, options.random_state)
+
+    @property
+    def shown_model(self) -> WRMF | None:
+        """The model whose neighbours and lists are shown: the given one, or the one compared."""
+        if self.model is not None or self.comparison is None:
+            return self.model
+        return self.comparison.model
+
+    @cached_property
+    def explorer(self) -> Explorer | None:
+        """The items and people that can be searched; None without a model."""
+        model, options = self.shown_model, self.options
+        if model is None or not options.max_items:
+            return None
+        popularity = item_popularity(model, self.data)
+        if popularity is None:
+            popularity = np.zeros(len(model.items))
+        return choose_explored(
+            model, popularity, options.max_items, options.max_users, options.random_state
+        )
+
+    def item_names(self, model: WRMF) -> list[str]:
+        """Return the names of all items of a model, or their ids as text where they have none."""
+        if model.item_names is not None:
+            return [str(name) for name in model.item_names.tolist()]
+        ids = model.items.tolist()
+        if self.data is None or self.data.item_names is None:
+            return [str(item) for item in ids]
+        name_of = dict(zip(self.data.items.tolist(), self.data.item_names.tolist(), strict=True))
+        return [str(name_of.get(item, item)) for item in ids]
 
 
 # A function that returns the HTML of one section, or "" if the data have nothing for it.

@@ -4,18 +4,34 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from html import escape
 from importlib import resources
 
-__all__ = ["assemble_page", "assemble_section"]
+__all__ = ["BarRow", "assemble_bars", "assemble_page", "assemble_section", "label_cell"]
+
+
+@dataclass(frozen=True)
+class BarRow:
+    """A row of a table with bars: its plain name, and HTML of the drawing and of the numbers."""
+
+    name: str
+    drawing: str
+    cells: Sequence[str]
+    is_best: bool = False
+
+
+STYLES = ("report.css", "sections.css")
+SCRIPTS = ("report.js", "explorer.js")
 
 
 def assemble_page(title: str, body: str) -> str:
     """Return a complete HTML document that makes no network request.
 
-    Its content security policy forbids every request, and every script except ``report.js``,
-    whatever text the data contain.
+    Its content security policy forbids every request, and every script except those of this
+    package, whatever text the data contain.
 
     Parameters
     ----------
@@ -34,7 +50,7 @@ def assemble_page(title: str, body: str) -> str:
     >>> assemble_page("Search", "<h1>Search</h1>").startswith("<!DOCTYPE html>")
     True
     """
-    style, script = load_asset("report.css"), load_asset("report.js")
+    style, script = ("".join(map(load_asset, names)) for names in (STYLES, SCRIPTS))
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     policy = (
         "default-src 'none'; img-src data:; style-src 'unsafe-inline'; "
@@ -73,6 +89,45 @@ def assemble_section(title: str, note: str, content: str, css_class: str = "") -
         f"<section{attribute}><h2>{escape(title)}</h2><p class=note>{escape(note)}</p>"
         f"{content}</section>"
     )
+
+
+def assemble_bars(heads: Sequence[str], rows: Sequence[BarRow]) -> str:
+    """Return a table whose rows have a name, a drawing, and the numbers that are drawn.
+
+    Parameters
+    ----------
+    heads : sequence of str
+        Plain titles of the columns: of the name, of the drawing, and of the numbers.
+    rows : sequence of BarRow
+    """
+    name, drawing, *numbers = map(escape, heads)
+    head = (
+        f'<th scope="col" class="text">{name}</th><th scope="col" class="text">{drawing}</th>'
+        + "".join(f'<th scope="col">{title}</th>' for title in numbers)
+    )
+    body = "".join(
+        f"<tr{' class=best' if row.is_best else ''}>"
+        f'<th scope="row" class="text">{escape(row.name)}</th>'
+        f'<td class="drawing" aria-hidden="true">{row.drawing}</td>'
+        + "".join(
+            label_cell(f"<td>{cell}</td>", title)
+            for cell, title in zip(row.cells, heads[2:], strict=True)
+        )
+        + "</tr>"
+        for row in rows
+    )
+    return f'<table class="cards bars"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+
+
+def label_cell(cell: str, label: str) -> str:
+    """Return a cell of a table that carries the title of its column, which phones show above it.
+
+    Examples
+    --------
+    >>> label_cell("<td>3</td>", "Best epoch")
+    '<td data-label="Best epoch">3</td>'
+    """
+    return cell.replace("<td", f'<td data-label="{escape(label)}"', 1) if label else cell
 
 
 @cache

@@ -1,98 +1,60 @@
-"""Section: the best score, the setting that reached it, and the sizes of data and search."""
+"""Section: what the lists are worth, in one sentence, and the size of the data."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
 from html import escape
-from typing import Any
 
 from wrmf.data.interactions import Interactions
-from wrmf.evaluation.evaluate import Evaluation
-from wrmf.report.formatting import format_duration, format_score
 from wrmf.report.report_data import ReportData
-from wrmf.search.space import format_value
+from wrmf.report.wording import Sentence, describe_hits, describe_score
 
 __all__ = ["headline_section"]
 
-# A term and its value.
-Fact = tuple[str, Any]
-
 
 def headline_section(report: ReportData) -> str:
-    """Return the best score with its setting and epoch, the sizes, and a note on edge values."""
-    curve, metric = report.best_curve, report.metric
-    score, setting = math.nan, dict(curve.params)
-    best = curve.best_place(metric)
-    if best is not None:
-        score = curve.test[metric][best]
-        setting["epoch"] = curve.epochs[best]
-    facts = [
-        *held_out_facts(report.result.test, metric),
-        *data_facts(report.data),
-        *search_facts(report),
-    ]
+    """Return the sentence, and the size of the data."""
+    sentence = sentence_html(headline_sentence(report))
+    return f'<div class="headline">{sentence}{data_note(report.data)}</div>'
+
+
+def headline_sentence(report: ReportData) -> Sentence:
+    """Return what was measured last: on the split, on the test part of a search, or by a search."""
+    comparison, test = report.comparison, report.result.test
+    if comparison is not None:
+        n_shown = comparison.n_shown
+        model, popular = (
+            (
+                contender.evaluation[f"precision@{n_shown}"],
+                contender.evaluation[f"hit_rate@{n_shown}"],
+            )
+            for contender in (comparison.contenders[0], comparison.contenders[-1])
+        )
+        return describe_hits(n_shown, model, popular, comparison.most_hits)
+    if test is not None:
+        return describe_score(report.metric, test[report.metric], popular_score(report))
+    return describe_score(report.metric, report.best_curve.best(report.metric)[1])
+
+
+def popular_score(report: ReportData) -> float | None:
+    """Return the score of popular items beside that of a search on its test part, if measured."""
+    return getattr(report.result.test, "popularity", {}).get(report.metric)
+
+
+def sentence_html(sentence: Sentence) -> str:
+    """Return a sentence as HTML, its number emphasised."""
+    after = f' <span class="after">{escape(sentence.after)}</span>' if sentence.after else ""
     return (
-        f'<div class="headline"><p class="score"><b>{format_score(score)}</b>'
-        f"<span>best {report.scored_on} {escape(metric)}</span></p>"
-        f"{definition_list(setting.items())}</div>"
-        f'<div class="facts">{definition_list(facts)}</div>{edge_note(report.result.at_edge)}'
+        f'<p class="sentence">{escape(sentence.start)}<b>{escape(sentence.value)}</b>'
+        f"{escape(sentence.end)}{after}</p>"
     )
 
 
-def held_out_facts(test: Evaluation | None, metric: str) -> list[Fact]:
-    """Return the test score of a search that ranked its settings on validation users."""
-    if test is None:
-        return []
-    error = test.stderr.get(metric, math.nan)
-    margin = f" ± {error:.5f}" if math.isfinite(error) else ""
-    facts: list[Fact] = [(f"Test {metric}, scored once", format_score(test[metric]) + margin)]
-    if metric in test.popularity:
-        worse = metric in test.no_better_than_popularity
-        note = ": the model is no better" if worse else ""
-        popular = format_score(test.popularity[metric]) + note
-        facts.append((f"Test {metric} of the most popular items", popular))
-    return facts
-
-
-def data_facts(data: Interactions | None) -> list[Fact]:
-    """Return the size of the data."""
+def data_note(data: Interactions | None) -> str:
+    """Return the size of the data in one line."""
     if data is None:
-        return []
-    summary = data.summary()
-    return [
-        ("Users", f"{summary.users:,}"),
-        ("Items", f"{summary.items:,}"),
-        ("Interactions", f"{summary.interactions:,}"),
-        ("Density", f"{summary.density:.3%}"),
-    ]
-
-
-def search_facts(report: ReportData) -> list[Fact]:
-    """Return the number of settings and the time spent on training them."""
-    curves = report.result.curves
-    seconds = sum(curve.seconds[-1] for curve in curves if curve.seconds)
-    return [
-        ("Settings tried", f"{len(curves):,}"),
-        ("Training time", format_duration(seconds)),
-    ]
-
-
-def edge_note(edges: dict[str, str]) -> str:
-    """Return a note on parameters whose best value is at an end of the search range."""
-    if not edges:
         return ""
-    list_of_edges = "; ".join(f"{name} is best at its {end} value" for name, end in edges.items())
+    summary = data.summary()
     return (
-        f"<p class=note>At the edge of the search range: {escape(list_of_edges)}. "
-        "A better value may lie beyond it.</p>"
+        f'<p class="note">{summary.users:,} people, {summary.items:,} items and '
+        f"{summary.interactions:,} interactions: {summary.density:.3%} of all pairs.</p>"
     )
-
-
-def definition_list(facts: Iterable[Fact]) -> str:
-    """Return terms and values as a ``<dl>``."""
-    rows = "".join(
-        f"<div><dt>{escape(term)}</dt><dd>{escape(format_value(value))}</dd></div>"
-        for term, value in facts
-    )
-    return f"<dl>{rows}</dl>"

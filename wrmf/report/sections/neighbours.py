@@ -8,24 +8,16 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-import numpy as np
-
-from wrmf.data.interactions import Interactions
 from wrmf.model.wrmf import WRMF
-from wrmf.numerics.ranking import unit_rows
-from wrmf.pictures.drawn import item_name
 from wrmf.pictures.picture import Picture
 from wrmf.pictures.source import fetch_all
+from wrmf.report.choices import choose_items, item_popularity
 from wrmf.report.formatting import NO_VALUE
 from wrmf.report.report_data import ReportData
 from wrmf.report.template import assemble_section
 
-__all__ = ["choose_items", "neighbours_section"]
+__all__ = ["neighbours_section"]
 
-# Number of items shown if the caller names none.
-N_ITEMS = 6
-# Number of items drawn for each choice, of which the one least similar to earlier choices is taken.
-N_CANDIDATES = 12
 NO_NEIGHBOURS = '<li class="note">no neighbours</li>'
 
 
@@ -39,20 +31,21 @@ class Neighbour:
 
 def neighbours_section(report: ReportData) -> str:
     """Return each query item with its nearest neighbours; ``""`` without a model or items."""
-    model, options = report.model, report.options
+    model, options = report.shown_model, report.options
     if model is None:
         return ""
     queries = options.items
     if queries is None:
-        popularity = None if report.data is None else item_popularity(model, report.data)
+        popularity = item_popularity(model, report.data)
         positions = choose_items(model.item_factors, popularity, options.random_state)
         queries = [model.items[position] for position in positions]
     if not queries:
         return ""
     neighbours = nearest_items(model, queries, options.n_neighbours)
     shown = [*queries, *(neighbour.item for row in neighbours for neighbour in row)]
+    names = report.item_names(model)
     cards = ItemCards(
-        {item: item_name(report.data, item) for item in shown},
+        {item: names[row] for item, row in zip(shown, model.state.find_items(shown), strict=True)},
         None if report.pictures is None else fetch_all(report.pictures, shown),
     )
     rows = "".join(
@@ -76,72 +69,6 @@ def nearest_items(model: WRMF, queries: Sequence[Any], n: int) -> list[list[Neig
         ]
         for ids, scores, count in zip(similar.ids, similar.scores, similar.counts, strict=True)
     ]
-
-
-def item_popularity(model: WRMF, data: Interactions) -> np.ndarray:
-    """Return each item's number of interactions in ``data``, 0 for an item not in it.
-
-    Returns
-    -------
-    ndarray of float64, shape (n_items,)
-        In the order of the model's items.
-    """
-    counts = np.bincount(data.matrix.indices, minlength=data.n_items)
-    count_of = dict(zip(data.items.tolist(), counts.tolist(), strict=True))
-    return np.array([count_of.get(item, 0) for item in model.items.tolist()], dtype=float)
-
-
-def choose_items(
-    item_factors: np.ndarray,
-    popularity: np.ndarray | None,
-    random_state: int,
-    n_items: int = N_ITEMS,
-) -> list[int]:
-    """Choose popular items that differ from each other.
-
-    The items are chosen from the most popular tenth, or from the ``10 * n_items`` most popular
-    items if these are more. For each choice, ``N_CANDIDATES`` items are drawn at random. The first
-    choice is any of them. After that, it is the item whose largest cosine with the items chosen so
-    far is the smallest.
-
-    Parameters
-    ----------
-    item_factors : ndarray, shape (n, factors)
-    popularity : ndarray, shape (n,), or None
-        Number of interactions of each item; items without any are never chosen. None: all items
-        are equally popular.
-    random_state : int
-        Seed.
-    n_items : int, default 6
-        Number of items to choose.
-
-    Returns
-    -------
-    list of int
-        Positions of the items, fewer than ``n_items`` where there are not so many.
-
-    Examples
-    --------
-    >>> choose_items(np.eye(3), np.array([0.0, 5.0, 0.0]), random_state=0)
-    [1]
-    """
-    random = np.random.default_rng(random_state)
-    pool = np.arange(len(item_factors))
-    if popularity is not None:
-        pool_size = max(10 * n_items, len(pool) // 10)
-        pool = np.argsort(-popularity, kind="stable")[:pool_size]
-        pool = pool[popularity[pool] > 0]
-    chosen: list[int] = []
-    while len(chosen) < n_items and len(pool):
-        drawn = random.choice(pool, size=min(N_CANDIDATES, len(pool)), replace=False)
-        best = drawn[0]
-        if chosen:
-            candidates, _ = unit_rows(np.asarray(item_factors[drawn], dtype=float))
-            chosen_rows, _ = unit_rows(np.asarray(item_factors[chosen], dtype=float))
-            best = drawn[np.argmin((candidates @ chosen_rows.T).max(axis=1))]
-        chosen.append(int(best))
-        pool = pool[pool != best]
-    return chosen
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from wrmf.evaluation.metrics import lower_is_better
 from wrmf.report.formatting import NO_VALUE, format_score
 from wrmf.report.report_data import ReportData
 from wrmf.report.svg import Line, Sparkline
-from wrmf.report.template import assemble_section
+from wrmf.report.template import assemble_section, label_cell
 from wrmf.search.learning_curve import LearningCurve
 from wrmf.search.space import format_value
 
@@ -57,8 +57,18 @@ class Row:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the table: its ``<th>`` element, and a function that returns a row's ``<td>``."""
+    """A column of the table.
 
+    Attributes
+    ----------
+    title : str
+    head : str
+        Its ``<th>`` element.
+    cell : callable(Row) -> str
+        Returns the ``<td>`` element of a row.
+    """
+
+    title: str
     head: str
     cell: Callable[[Row], str]
 
@@ -71,17 +81,33 @@ def table_section(report: ReportData) -> str:
     head = "".join(column.head for column in columns)
     body = "".join(
         f"<tr{' class=best' if row.rank == 1 else ''}>"
-        f"{''.join(column.cell(row) for column in columns)}</tr>"
+        f"{''.join(label_cell(column.cell(row), column.title) for column in columns)}</tr>"
         for row in rows
     )
     return assemble_section(
         "One setting" if len(curves) == 1 else f"All {len(curves):,} settings",
         f"Each at its best epoch by {report.scored_on} {report.metric}, and the score on train at "
-        f"that epoch. The small curves show {report.scored_on} scores, all on the same scale.",
+        f"that epoch. The small curves show {report.scored_on} scores, all on the same scale."
+        f"{tied_note(rows, report.metric)}",
         '<div class="scroll" tabindex="0" role="region" aria-label="Table of settings">'
-        f'<table class="sortable"><thead><tr>{head}</tr></thead>'
+        f'<table class="sortable cards"><thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>",
     )
+
+
+def tied_note(rows: Sequence[Row], metric: str) -> str:
+    """Return which settings lie within one standard error of the best; ``""`` without errors."""
+    best = rows[0]
+    if len(rows) < 2 or not math.isfinite(best.stderr):
+        return ""
+    sign = 1.0 if lower_is_better(metric) else -1.0
+    n_tied = sum(sign * (row.test - best.test) <= best.stderr for row in rows[1:])
+    error = f"one standard error ({format_score(best.stderr)}) of the best"
+    if not n_tied:
+        return f" No other setting lies within {error}."
+    if n_tied == 1:
+        return f" The second lies within {error}: the difference may be chance."
+    return f" The {n_tied} next ones lie within {error}: the differences may be chance."
 
 
 def table_columns(report: ReportData) -> list[Column]:
@@ -90,20 +116,20 @@ def table_columns(report: ReportData) -> list[Column]:
     best_first = "ascending" if lower_is_better(metric) else "descending"
     test_title = f"{report.scored_on.capitalize()} {metric}"
     columns = [
-        Column(number_head("Rank", is_sorted=True), lambda row: number_cell(row.rank)),
-        Column(number_head(test_title, best_first), lambda row: score_cell(row.test, "key")),
+        number_column("Rank", lambda row: number_cell(row.rank), is_sorted=True),
+        number_column(test_title, lambda row: score_cell(row.test, "key"), best_first),
     ]
     if any(curve.stderr.get(metric) for curve in curves):
-        columns.append(Column(number_head("± std. error"), lambda row: score_cell(row.stderr)))
+        columns.append(number_column("± std. error", lambda row: score_cell(row.stderr)))
     columns += [
         parameter_column(name, curves)
         for name in dict.fromkeys(name for curve in curves for name in curve.params)
     ]
     return [
         *columns,
-        Column(number_head("Best epoch"), epoch_cell),
-        Column(number_head(f"Train {metric}", best_first), lambda row: score_cell(row.train)),
-        Column(number_head("Seconds"), seconds_cell),
+        number_column("Best epoch", epoch_cell),
+        number_column(f"Train {metric}", lambda row: score_cell(row.train), best_first),
+        number_column("Seconds", seconds_cell),
         curve_column(metric, curves),
     ]
 
@@ -116,8 +142,9 @@ def parameter_column(name: str, curves: Sequence[LearningCurve]) -> Column:
             value = row.curve.params[name]
             return number_cell(value, format_value(value))
 
-        return Column(number_head(name), cell)
+        return number_column(name, cell)
     return Column(
+        name,
         f'<th scope="col" class="text" data-type="text">{escape(name)}</th>',
         lambda row: f'<td class="text">{escape(format_value(row.curve.params.get(name, "")))}</td>',
     )
@@ -136,16 +163,19 @@ def curve_column(metric: str, curves: Sequence[LearningCurve]) -> Column:
         line = Line(row.curve.epochs, row.curve.test[metric])
         return f"<td>{sparkline.draw(line, row.best)}</td>"
 
-    return Column('<th scope="col">Curve</th>', cell)
+    return Column("Curve", '<th scope="col">Curve</th>', cell)
 
 
-def number_head(title: str, first_sort: str = "", is_sorted: bool = False) -> str:
-    """Return the title of a column of numbers.
+def number_column(
+    title: str, cell: Callable[[Row], str], first_sort: str = "", is_sorted: bool = False
+) -> Column:
+    """Return a column of numbers.
 
     Parameters
     ----------
     title : str
         Text, escaped here.
+    cell : callable(Row) -> str
     first_sort : {"ascending", "descending", ""}
         Direction of the first click; ``""`` is ascending.
     is_sorted : bool, default False
@@ -153,7 +183,8 @@ def number_head(title: str, first_sort: str = "", is_sorted: bool = False) -> st
     """
     attributes = f' data-first="{first_sort}"' if first_sort else ""
     attributes += ' aria-sort="ascending"' if is_sorted else ""
-    return f'<th scope="col" data-type="number"{attributes}>{escape(title)}</th>'
+    head = f'<th scope="col" data-type="number"{attributes}>{escape(title)}</th>'
+    return Column(title, head, cell)
 
 
 def number_cell(value: float, text: str | None = None, style: str = "") -> str:
