@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+import pandas as pd
+
 from wrmf.cli.options import add_seed_option
-from wrmf.cli.tables import TABLE_ENDINGS, table_file, write_table
+from wrmf.cli.streams import notices
+from wrmf.cli.tables import add_table_option, write_table
 from wrmf.cli.verb import Verb
 from wrmf.datasets import DATASETS, synthetic_raw_likes, write_likes_file
 
@@ -20,11 +23,10 @@ RAW_DESCRIPTION = "Generated likes in the file format of Rosenthal 2016, with re
 def add_options(command: argparse.ArgumentParser) -> None:
     """Add the name, the file and the seed."""
     command.add_argument("name", nargs="?", help="name of a data set; by default all are listed")
-    command.add_argument(
-        "--out",
-        type=table_file,
-        metavar="FILE",
-        help=f"file to write; by default NAME.csv, likes.psv for {RAW}; endings: {TABLE_ENDINGS}",
+    add_table_option(
+        command.add_argument,
+        "the data set",
+        f"by default NAME.csv, likes.psv for {RAW}, unless there is a --format",
     )
     add_seed_option(command)
 
@@ -32,19 +34,24 @@ def add_options(command: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """List the data sets, or write one."""
     if options.name is None:
-        print(list_datasets())
+        write_list(options)
     elif options.name == RAW:
         write_raw_likes(options.out or Path("likes.psv"), options.seed)
     else:
-        write_dataset(options.name, options.out or Path(f"{options.name}.csv"), options.seed)
+        write_dataset(options)
 
 
-def list_datasets() -> str:
-    """Return one line for each data set: its name and what it contains."""
+def write_list(options: argparse.Namespace) -> None:
+    """Print one line for each data set, or write their table."""
     rows = {RAW: RAW_DESCRIPTION}
     rows.update((name, dataset.description) for name, dataset in DATASETS.items())
+    if options.out is not None or options.format is not None:
+        table = pd.DataFrame({"name": list(rows), "description": list(rows.values())})
+        write_table(table, options.out, options.format)
+        return
     width = max(map(len, rows))
-    return "\n".join(f"{name:{width}}  {description}" for name, description in rows.items())
+    for name, description in rows.items():
+        print(f"{name:{width}}  {description}")
 
 
 def write_raw_likes(out: Path, seed: int) -> None:
@@ -55,19 +62,23 @@ def write_raw_likes(out: Path, seed: int) -> None:
     print(f"{out}: columns modelname, mid, uid")
 
 
-def write_dataset(name: str, out: Path, seed: int) -> None:
-    """Load the data set ``name`` and write its pairs to ``out``."""
+def write_dataset(options: argparse.Namespace) -> None:
+    """Load a data set and write its pairs."""
+    name, out = options.name, options.out
     if name not in DATASETS:
         raise ValueError(
             f"unknown data set {name!r}; expected one of {', '.join([RAW, *DATASETS])}"
         )
-    data = DATASETS[name].load(random_state=seed)
+    if out is None and options.format is None:
+        out = Path(f"{name}.csv")
+    data = DATASETS[name].load(random_state=options.seed)
     frame = data.to_frame()
     if data.item_names is not None:
         frame["name"] = data.item_names[data.matrix.indices]
-    write_table(frame, out)
-    print(f"{out}: columns {', '.join(frame.columns)}")
-    print(data.summary())
+    write_table(frame, out, options.format)
+    log_file = notices(options)
+    print(f"{out or 'standard output'}: columns {', '.join(frame.columns)}", file=log_file)
+    print(data.summary(), file=log_file)
 
 
 DATASETS_VERB = Verb(

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from wrmf.cli.streams import read_lines
 from wrmf.data.formats.databases import is_database
-from wrmf.data.formats.options import check_encoding
 from wrmf.data.ids import encode_ids
 from wrmf.data.reading import read_interactions
 from wrmf.data.rows import DUPLICATES
@@ -64,15 +64,7 @@ def _as_like(source: str, options: argparse.Namespace) -> object:
 
 def _as_axis(path: Path, options: argparse.Namespace) -> np.ndarray:
     """Return the ids in a file that has one id in each line."""
-    if not path.is_file():
-        raise FileNotFoundError(f"no such file: {path}")
-    if options.encoding:
-        check_encoding(options.encoding)
-    try:
-        lines = path.read_text(encoding=options.encoding or "utf-8-sig").splitlines()
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} cannot be read: {error}; pass its encoding=") from None
-    texts = [line for line in lines if line.strip()]
+    texts = read_lines(path, options.encoding)
     codes, ids = encode_ids(pd.Series(texts, dtype=object), str(path), typed=False)
     if not texts or (codes < 0).any():
         null = f"a null, {texts[int((codes < 0).argmax())]!r}" if texts else "no line"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from wrmf.cli.data import add_data_options, load_data
 from wrmf.cli.options import add_seed_option
+from wrmf.cli.streams import input_path, load_model, notices, output_path
 from wrmf.cli.verb import Verb
-from wrmf.model.loading import load
 from wrmf.pictures import ApiPictures, FolderPictures, Picture, UrlPictures
 from wrmf.report.page import write_report
 from wrmf.search.journal import read_journal
@@ -53,7 +53,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path("report.html"),
         metavar="FILE",
-        help="HTML file to write",
+        help="HTML file to write, or - for standard output",
     )
 
 
@@ -61,10 +61,12 @@ def run(options: argparse.Namespace) -> None:
     """Write the page."""
     pictures = picture_source(options)
     data = load_data(options)
-    model = load(options.model) if options.model else None
-    result = read_journal(options.journal)
-    write_report(options.out, result, model, data, pictures, random_state=options.seed)
-    print(f"report: {options.out}")
+    model = load_model(options.model) if options.model else None
+    with input_path(options.journal) as journal:
+        result = read_journal(journal)
+    with output_path(options.out, is_text=True) as page:
+        write_report(page, result, model, data, pictures, random_state=options.seed)
+    print(f"report: {options.out}", file=notices(options))
 
 
 def picture_source(options: argparse.Namespace) -> Callable[[Hashable], Picture | None] | None:

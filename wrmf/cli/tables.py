@@ -1,4 +1,4 @@
-"""Write tables: in the format and the compression that the ending of the file says."""
+"""Write tables: to files, in what their endings say, and to standard output, in any format."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import argparse
 import bz2
 import contextlib
 import gzip
+import io
 import lzma
 import zipfile
 from collections.abc import Callable, Iterator
@@ -15,9 +16,17 @@ from typing import IO, Any
 
 import pandas as pd
 
+from wrmf.cli.streams import STREAM, standard_output
 from wrmf.files import replacing
 
-__all__ = ["TABLE_ENDINGS", "add_table_option", "table_file", "write_table"]
+__all__ = [
+    "PRINTED",
+    "TABLE_ENDINGS",
+    "add_table_option",
+    "is_printed_text",
+    "table_file",
+    "write_table",
+]
 
 
 def _write_text(frame: pd.DataFrame, file: Any, sep: str) -> None:
@@ -91,6 +100,8 @@ PACKERS: dict[str, Callable[[Any, str], Any]] = {
     ".zst": _zstd,
     ".zip": _zip,
 }
+# What may be printed: a table to read, and all formats of files without compression.
+PRINTED = ("table", *(ending[1:] for ending in WRITERS))
 TABLE_ENDINGS = f"{', '.join(WRITERS)}; those of text also with {', '.join(PACKERS)}, as in .csv.gz"
 
 
@@ -105,6 +116,8 @@ def _endings(path: Path) -> tuple[str, str]:
 def table_file(text: str) -> Path:
     """Return the path of a table to write; argparse reports an ending that says no format."""
     path = Path(text)
+    if path == STREAM:
+        return path
     ending, packed = _endings(path)
     if ending not in (TEXT_WRITERS if packed else WRITERS):
         raise argparse.ArgumentTypeError(
@@ -113,23 +126,52 @@ def table_file(text: str) -> Path:
     return path
 
 
-def add_table_option(add: Callable[..., argparse.Action], table: str = "the table") -> None:
-    """Add the file of a table, by the ``add_argument`` of a parser; see :func:`write_table`."""
+def add_table_option(
+    add: Callable[..., argparse.Action],
+    table: str = "the table",
+    default: str = "by default it is printed, as with -",
+) -> None:
+    """Add the file of a table, and the format in which it is printed; see :func:`write_table`.
+
+    Parameters
+    ----------
+    add : callable
+        The ``add_argument`` of a parser or of a group of its options.
+    table, default : str
+        What is written, and where to if no file is named, for the help.
+    """
     add(
         "--out",
         type=table_file,
         metavar="FILE",
-        help=f"file for {table}, by default it is printed; endings: {TABLE_ENDINGS}",
+        help=f"file for {table}, {default}; endings: {TABLE_ENDINGS}",
+    )
+    add(
+        "--format",
+        choices=PRINTED,
+        metavar="FORMAT",
+        help=f"format in which {table} is printed: {', '.join(PRINTED)} (default: table)",
     )
 
 
-def write_table(frame: pd.DataFrame, out: Path | None) -> None:
-    """Write a table, completely or not at all, as :func:`table_file` reads its name.
+def is_printed_text(name: str) -> bool:
+    """Return whether a format of ``PRINTED`` is text."""
+    return name == "table" or f".{name}" in TEXT_WRITERS
 
-    It is printed where ``out`` is None.
+
+def write_table(frame: pd.DataFrame, out: Path | None, name: str | None = None) -> None:
+    """Write a table to a file, completely or not at all, or print it.
+
+    Parameters
+    ----------
+    frame : DataFrame
+    out : Path or None
+        As :func:`table_file` returns it. The table is printed if it is None or ``-``.
+    name : str, optional
+        Of ``PRINTED``, the format in which a table is printed.
     """
-    if out is None:
-        print(frame.to_string(index=False))
+    if out is None or out == STREAM:
+        _print_table(frame, name or "table")
         return
     ending, packed = _endings(out)
     with replacing(out) as file:
@@ -138,3 +180,13 @@ def write_table(frame: pd.DataFrame, out: Path | None) -> None:
             return
         with PACKERS[packed](file, out.stem) as unpacked:
             WRITERS[ending](frame, unpacked)
+
+
+def _print_table(frame: pd.DataFrame, name: str) -> None:
+    if name == "table":
+        print(frame.to_string(index=False))
+        return
+    content = io.BytesIO()
+    with standard_output(is_printed_text(name)) as output:
+        WRITERS[f".{name}"](frame, content)
+        output.write(content.getvalue())

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from wrmf.cli.data import add_data_options, load_data
 from wrmf.cli.options import add_seed_option, add_thread_option
+from wrmf.cli.streams import load_model, notices, save_model
 from wrmf.cli.verb import Verb
 from wrmf.model.histories import HOW
-from wrmf.model.loading import load
 
 __all__ = ["UPDATE"]
 
@@ -40,13 +40,15 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Update the model and save it, with ids read as those that the model has."""
-    model = load(options.model)
-    out = options.model if options.out is None else options.out
+    model = load_model(options.model)
+    if options.out is None:
+        # The model of standard input goes to standard output.
+        options.out = options.model
     data, saved_threads = load_data(options, like=model), model.num_threads
     model.set_params(num_threads=options.threads)
     model.update(data, options.iterations, how=options.how)
-    model.set_params(num_threads=saved_threads).save(out)
-    print(f"{model.last_update}\nSaved to {out}")
+    save_model(model.set_params(num_threads=saved_threads), options.out)
+    print(f"{model.last_update}\nSaved to {options.out}", file=notices(options))
 
 
 UPDATE = Verb(

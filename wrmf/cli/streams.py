@@ -1,0 +1,148 @@
+"""Files and standard streams: ``-`` stands for standard input or standard output."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, TextIO
+
+from wrmf.data.formats.options import check_encoding
+from wrmf.model.loading import load
+from wrmf.model.wrmf import WRMF
+
+__all__ = [
+    "STREAM",
+    "input_path",
+    "load_model",
+    "notices",
+    "output_path",
+    "read_lines",
+    "save_model",
+    "standard_output",
+    "stream_problem",
+]
+
+STREAM = Path("-")
+# Options that name a file to write. All other paths, and these texts, name what is read.
+WRITTEN = ("out", "save", "path")
+READ_TEXTS = ("data", "names", "test", "like")
+
+
+@contextmanager
+def input_path(path: Path) -> Iterator[Path]:
+    """Yield the path of a file; for ``-``, that of a copy of standard input.
+
+    Errors that name the copy name standard input instead.
+    """
+    if path != STREAM:
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="wrmf-") as folder:
+        copy = Path(folder) / "input"
+        with copy.open("wb") as file:
+            shutil.copyfileobj(sys.stdin.buffer, file)
+        try:
+            yield copy
+        except (OSError, ValueError) as error:
+            raise ValueError(str(error).replace(str(copy), "standard input")) from error
+
+
+@contextmanager
+def output_path(path: Path, *, is_text: bool = False) -> Iterator[Path]:
+    """Yield a path to write a file to; one for ``-`` is then copied to standard output.
+
+    Nothing is written to standard output if the block raises.
+    """
+    if path != STREAM:
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="wrmf-") as folder, standard_output(is_text) as output:
+        copy = Path(folder) / "output"
+        yield copy
+        with copy.open("rb") as file:
+            shutil.copyfileobj(file, output)
+
+
+@contextmanager
+def standard_output(is_text: bool) -> Iterator[IO[bytes]]:
+    """Yield standard output as a file of bytes.
+
+    Raises
+    ------
+    ValueError
+        If it is a terminal and what is written is no text.
+    """
+    if not is_text and sys.stdout.isatty():
+        raise ValueError(
+            "standard output is a terminal, and what would be written is no text: redirect it to a "
+            "file or into a pipe"
+        )
+    sys.stdout.flush()
+    yield sys.stdout.buffer
+    sys.stdout.buffer.flush()
+
+
+def load_model(path: Path) -> WRMF:
+    """Return the model in a file, or the one that standard input holds."""
+    with input_path(path) as file:
+        return load(file)
+
+
+def save_model(model: WRMF, path: Path) -> None:
+    """Write a model to a file, or to standard output."""
+    with output_path(path) as file:
+        model.save(file)
+
+
+def read_lines(path: Path, encoding: str | None = None) -> list[str]:
+    """Return the lines of a file or of standard input, without empty ones."""
+    if encoding:
+        check_encoding(encoding)
+    if path != STREAM and not path.exists():
+        raise FileNotFoundError(f"no such file: {path}")
+    content = sys.stdin.buffer.read() if path == STREAM else path.read_bytes()
+    try:
+        text = content.decode(encoding or "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} cannot be read: {error}; pass its encoding=") from None
+    return [line for line in text.splitlines() if line.strip()]
+
+
+def notices(options: argparse.Namespace) -> TextIO:
+    """Return where a verb tells what it has done: standard error if standard output has data."""
+    given = vars(options)
+    prints_data = given.get("out") is None and given.get("format") not in (None, "table")
+    return sys.stderr if prints_data or _streams(options, written=True) else sys.stdout
+
+
+def stream_problem(options: argparse.Namespace) -> str | None:
+    """Return what is wrong with the files that options name, before any work is done."""
+    given = vars(options)
+    for written, name in ((False, "input"), (True, "output")):
+        users = _streams(options, written)
+        if len(users) > 1:
+            return f"{' and '.join(users)} cannot both be standard {name}: name a file for one"
+    out = given.get("out")
+    if given.get("format") is not None and out not in (None, STREAM):
+        return f"--format is for what is printed; the ending of --out {out} says the format"
+    # What is written to standard output can be read by a program if nothing else is printed.
+    if given.get("save") == STREAM and "format" in given and out is None:
+        return "--save - and the table cannot both be standard output: name a file by --out"
+    return None
+
+
+def _streams(options: argparse.Namespace, written: bool) -> list[str]:
+    """Return the options that are ``-``, as they are typed; positional ones by their name."""
+    named = []
+    for dest, value in vars(options).items():
+        values = value if isinstance(value, list) else [value]
+        is_stream = STREAM in values or (dest in READ_TEXTS and "-" in values)
+        if is_stream and (dest in WRITTEN) == written:
+            positional = dest in ("data", "model", "path")
+            named.append(dest.upper() if positional else f"--{dest.replace('_', '-')}")
+    return named
