@@ -40,7 +40,7 @@ def test_a_message_about_a_parameter_names_its_option(row):
         ("no such file: data/user=3/x.parquet", "no such file: data/user=3/x.parquet"),
         ("no such file: user=3/x.parquet", "no such file: user=3/x.parquet"),
         ("the user's value of time", "the user's value of time"),
-        ("unobserved_weight must be positive", "unobserved_weight must be positive"),
+        ("unobserved_weight must be positive", "--unobserved-weight must be positive"),
         ("lower k, fraction or min_interactions", "lower k, fraction or min_interactions"),
     ],
 )

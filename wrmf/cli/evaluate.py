@@ -11,12 +11,8 @@ import pandas as pd
 
 from wrmf.baselines import ItemKNN, Popularity
 from wrmf.cli.data import add_data_options
-from wrmf.cli.options import (
-    add_model_options,
-    add_seed_option,
-    add_thread_option,
-    build_model,
-)
+from wrmf.cli.options import add_seed_option, add_thread_option
+from wrmf.cli.parameters import add_model_options, build_model
 from wrmf.cli.splits import add_split_options, load_split
 from wrmf.cli.tables import add_table_option, write_table
 from wrmf.cli.verb import Verb
@@ -57,8 +53,9 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Train on the training part and write a table of scores on train and on test."""
+    unfitted = build_model(options)
     split = load_split(options)
-    models: dict[str, Any] = {"wrmf": build_model(options).fit(split.train)}
+    models: dict[str, Any] = {"wrmf": unfitted.fit(split.train)}
     if options.baselines:
         models["popularity"] = Popularity(options.threads).fit(split.train)
         models["item-knn"] = ItemKNN().fit(split.train)
@@ -83,7 +80,7 @@ def run(options: argparse.Namespace) -> None:
         print(describe_popularity(name, beside), file=sys.stderr)
     cold = f"{scores.n_cold_users} test users, {scores.n_cold_items} test items"
     print(f"Without training data: {cold}", file=sys.stderr)
-    write_table(pd.DataFrame(rows), options.out)
+    write_table(pd.DataFrame(rows), options.out, options.format)
 
 
 def describe_popularity(name: str, scores: Evaluation) -> str:

@@ -6,13 +6,9 @@ import argparse
 from pathlib import Path
 
 from wrmf.cli.data import add_data_options, load_data
-from wrmf.cli.options import (
-    add_model_options,
-    add_seed_option,
-    add_thread_option,
-    build_model,
-    describe_automatic,
-)
+from wrmf.cli.options import add_seed_option, add_thread_option
+from wrmf.cli.parameters import add_model_options, build_model, describe_automatic
+from wrmf.cli.streams import notices, save_model
 from wrmf.cli.verb import Verb
 
 __all__ = ["FIT"]
@@ -29,18 +25,21 @@ def add_options(command: argparse.ArgumentParser) -> None:
         type=Path,
         default=Path("model.wrmf"),
         metavar="FILE",
-        help="file to save the model in",
+        help="file to save the model in, or - for standard output",
     )
 
 
 def run(options: argparse.Namespace) -> None:
     """Train on all interactions and save the model."""
+    unfitted = build_model(options)
     data = load_data(options)
-    model = build_model(options).fit(data)
-    model.save(options.out)
+    model = unfitted.fit(data)
+    save_model(model, options.out)
+    log_file = notices(options)
     if chosen := describe_automatic(model):
-        print(f"chosen by the data: {chosen}")
-    print(f"{data!r}: fitted, loss {model.loss(data):.6g}, saved to {options.out}")
+        print(f"chosen by the data: {chosen}", file=log_file)
+    text = f"{data!r}: fitted, loss {model.loss(data):.6g}, saved to {options.out}"
+    print(text, file=log_file)
 
 
 FIT = Verb(

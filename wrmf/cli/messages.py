@@ -6,24 +6,38 @@ import argparse
 import ast
 import re
 
-from wrmf.cli.options import MODEL_PARAMETERS
+from wrmf.cli.parameters import MODEL_PARAMETERS
 from wrmf.cli.reading import EVENT_WEIGHT, READING
 from wrmf.cli.splits import SPLIT_PARAMETERS
 
 __all__ = ["OPTIONS", "translate"]
 
-# The option for each parameter that the command line offers.
-OPTIONS = {
-    **{row.parameter: row.option for row in READING},
-    **SPLIT_PARAMETERS,
-    **{name: f"--{name.replace('_', '-')}" for name in MODEL_PARAMETERS},
-    "random_state": "--seed",
-    "num_threads": "--threads",
-    "n_jobs": "--jobs",
-    "n_trials": "--trials",
-    "cold": "--cold",
-    "fallback": "--fallback",
+# Options with the name of their parameter.
+SAME = (
+    *("epochs", "metric", "metrics", "patience", "seeds", "validation", "journal", "grid"),
+    *("cold", "fallback", "unknown", "unknown_items", "min_score", "how", "iterations", "seconds"),
+    *("host", "port", "workers"),
+)
+# The options for each parameter that the command line offers; a verb has one of them.
+OPTIONS: dict[str, tuple[str, ...]] = {
+    **{name: (f"--{name.replace('_', '-')}",) for name in SAME},
+    **{row.parameter: (row.option,) for row in READING},
+    **{name: (option,) for name, option in SPLIT_PARAMETERS.items()},
+    **{parameter.name: (parameter.option,) for parameter in MODEL_PARAMETERS},
+    "random_state": ("--seed",),
+    "num_threads": ("--threads",),
+    "n_jobs": ("--jobs",),
+    "n_trials": ("--trials",),
+    "space": ("--grid",),
+    "n": ("-n",),
+    "exclude": ("--exclude-file",),
+    "among": ("--items-file",),
+    "items": ("--items", "--items-file"),
+    "users": ("--users", "--users-file"),
+    "exclude_seen": ("--keep-seen",),
 }
+# Options that stand for a value of a parameter, and that value.
+FLAGS = {"header": "False", "exclude_seen": "False"}
 # Parameters whose names are ordinary words are translated only where they are clearly parameters:
 # before an equals sign, as the subject of "must", and after an advice to change them.
 ORDINARY_WORDS = {name for name in OPTIONS if "_" not in name} - {"fraction", "cutoff"}
@@ -32,12 +46,12 @@ TEXT = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
 # Paths such as data/user=3/x.parquet hold no parameters, nor does text in quotes.
 PARTS = re.compile(
     rf"(?<![\w=])(?P<quoted>{TEXT})"
-    rf"|(?<![\w./\\-])(?P<argument>[a-z_]+)=(?P<value>\{{[^}}]*\}}|{TEXT}|[\w.+-]*)(?![\w/\\])"
+    rf"|(?<![\w./\\-])(?P<argument>[a-z][a-z_0-9]*)=(?P<value>\{{[^}}]*\}}|{TEXT}|[\w.+-]*)(?![\w/\\])"
     # Further values, as in: pass duplicates="sum" or "drop".
     rf"(?P<others>(?:(?:, | or )(?:{TEXT}))*)"
-    r"|^(?P<subject>[a-z_]+)(?= must )"
-    r"|(?:(?<=lower )|(?<=raise ))(?P<advised>[a-z_]+)(?!\w)"
-    r"|(?<![\w./\\-])(?P<word>[a-z_]+)(?![\w./\\=(-])"
+    r"|^(?P<subject>[a-z][a-z_0-9]*)(?= must )"
+    r"|(?:(?<=lower )|(?<=raise ))(?P<advised>[a-z][a-z_0-9]*)(?!\w)"
+    r"|(?<![\w./\\-])(?P<word>[a-z][a-z_0-9]*)(?![\w./\\=(-])"
 )
 
 
@@ -59,9 +73,9 @@ def translate(message: str, options: argparse.Namespace) -> str:
     offered = set(vars(options))
 
     def replace(part: re.Match[str]) -> str:
-        name = part["argument"] or part["subject"] or part["advised"] or part["word"]
-        option = OPTIONS.get(name) if name else None
-        if option is None or not {name, _attribute(option)} & offered:
+        name = part["argument"] or part["subject"] or part["advised"] or part["word"] or ""
+        option = _offered_option(name, offered)
+        if option is None:
             return part[0]
         if name == "value" and not part["value"] and getattr(options, "event_weights", None):
             # The parameter is a column or weights of events, and here the user gave weights.
@@ -73,15 +87,20 @@ def translate(message: str, options: argparse.Namespace) -> str:
     return PARTS.sub(replace, message)
 
 
-def _attribute(option: str) -> str:
-    """Return the attribute that argparse gives to an option."""
-    return option.removeprefix("--").replace("-", "_")
+def _offered_option(name: str, offered: set[str]) -> str | None:
+    """Return the option of a verb for a parameter, None if it has none."""
+    options = OPTIONS.get(name, ())
+    for option in options:
+        if option.lstrip("-").replace("-", "_") in offered:
+            return option
+    # The attribute of a parsed option may be called as the parameter.
+    return options[0] if options and name in offered else None
 
 
 def _as_typed(name: str, option: str, value: str) -> str:
     """Return an argument of the library as it is typed in a shell."""
-    if name == "header":
-        return f"no {option}" if value == "True" else option
+    if name in FLAGS:
+        return option if value in (FLAGS[name], "") else f"no {option}"
     if value.startswith("{"):
         return _weights_as_typed(value)
     return f"{option} {_bare(value)}".rstrip()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import ast
+import contextlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,13 +14,10 @@ from typing import Any
 import pandas as pd
 
 from wrmf.cli.data import add_data_options
-from wrmf.cli.options import (
-    add_init_scale_option,
-    add_seed_option,
-    add_thread_option,
-    build_model,
-)
-from wrmf.cli.splits import add_split_options, load_split
+from wrmf.cli.options import add_seed_option, add_thread_option
+from wrmf.cli.parameters import add_model_options, build_model
+from wrmf.cli.splits import add_split_options, load_data_and_split
+from wrmf.cli.streams import notices, save_model
 from wrmf.cli.tables import add_table_option, write_table
 from wrmf.cli.verb import Verb
 from wrmf.data.split import Split
@@ -61,6 +59,8 @@ METHODS: dict[str, Callable[..., SearchResult]] = {
     "halving": halving_search,
     "tune": tune,
 }
+# Parameters of the model that a search does not take: its epochs say how long to train.
+NOT_OF_SEARCHES = ("iterations",)
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -114,7 +114,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     )
     add(
         "--journal",
-        type=Path,
+        type=journal_file,
         metavar="FILE",
         help="record finished settings in this file, and resume from it; wrmf report reads it",
     )
@@ -126,18 +126,31 @@ def add_options(command: argparse.ArgumentParser) -> None:
         help="number of settings trained at the same time; auto: one on each thread (not for tune)",
     )
     add("--quiet", action="store_true", help="print no table of each setting's curve")
+    add(
+        "--save",
+        type=Path,
+        metavar="FILE",
+        help="train the best setting on all interactions of the data, and save the model",
+    )
     add_table_option(add, "the table of settings")
-    add_init_scale_option(add)
+    add_model_options(command, leave_out=NOT_OF_SEARCHES)
     add_thread_option(command)
     add_seed_option(command)
 
 
 def run(options: argparse.Namespace) -> None:
     """Search, write the table of settings with the best first, and name the best."""
-    split = load_split(options)
-    result = search(build_model(options), split, options)
-    write_table(ranked_table(result), options.out)
-    print(summarise(result))
+    model = build_model(options)
+    data, split = load_data_and_split(options)
+    log_file = notices(options)
+    # The log is printed, too, and must not be mixed with a table that programs read.
+    with contextlib.redirect_stdout(log_file):
+        result = search(model, split, options)
+    write_table(ranked_table(result), options.out, options.format)
+    print(summarise(result), file=log_file)
+    if options.save is not None:
+        save_model(result.best_model().fit(data), options.save)
+        print(f"the best setting, fitted to {data!r}: saved to {options.save}", file=log_file)
 
 
 def search(model: WRMF, split: Split, options: argparse.Namespace) -> SearchResult:
@@ -228,6 +241,13 @@ def parse_epochs(text: str) -> Sequence[int]:
         ) from None
 
 
+def journal_file(text: str) -> Path:
+    """Return the path of a journal, which is read and written."""
+    if text == "-":
+        raise argparse.ArgumentTypeError("no search can resume from a stream: name a file")
+    return Path(text)
+
+
 def parse_jobs(text: str) -> int | str:
     """Return the number of settings that are trained at the same time, or "auto"."""
     try:
@@ -240,9 +260,10 @@ SEARCH = Verb(
     name="search",
     summary="Measure learning curves over a grid of settings.",
     details="Some interactions are held out. Each setting is trained on the rest and measured\n"
-    "after each of --epochs. The output is a table of settings with the best first.",
+    "after each of --epochs. The output is a table of settings with the best first.\n"
+    "Parameters that no --grid names are those of the options of the model.",
     example="wrmf search likes.csv --grid factors=32,64 --grid regularization=.01,.03 "
-    "--journal search.jsonl",
+    "--journal search.jsonl --save model.wrmf",
     add_options=add_options,
     run=run,
 )

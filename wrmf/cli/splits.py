@@ -13,7 +13,14 @@ from wrmf.data.split import Split
 from wrmf.data.splitting import leave_k_out, split_interactions, split_users
 from wrmf.data.time_splits import split_by_time, split_last
 
-__all__ = ["SPLITS", "SPLIT_PARAMETERS", "SplitKind", "add_split_options", "load_split"]
+__all__ = [
+    "SPLITS",
+    "SPLIT_PARAMETERS",
+    "SplitKind",
+    "add_split_options",
+    "load_data_and_split",
+    "load_split",
+]
 
 # The option for each parameter of the functions that split data.
 SPLIT_PARAMETERS = {
@@ -66,13 +73,16 @@ SPLITS = {
 }
 
 
-def add_split_options(command: argparse.ArgumentParser) -> None:
-    """Add which interactions are held out; see :func:`load_split`."""
+def add_split_options(command: argparse.ArgumentParser, default: str | None = "leave-out") -> None:
+    """Add which interactions are held out; see :func:`load_split`.
+
+    ``default`` is the kind of split if none is typed.
+    """
     add = command.add_argument_group("what is held out").add_argument
     add(
         "--split",
         choices=tuple(SPLITS),
-        default="leave-out",
+        default=default,
         help="what is held out. leave-out: random interactions of each test user. last: the "
         "latest ones of each user. random: interactions of any users. time: the latest of all. "
         "users: whole users, a part of whose interactions is known at test time",
@@ -144,17 +154,23 @@ def _parse_size(text: str) -> int | float:
 
 def load_split(options: argparse.Namespace) -> Split:
     """Return the data split as the options of :func:`add_split_options` say."""
+    return load_data_and_split(options)[1]
+
+
+def load_data_and_split(options: argparse.Namespace) -> tuple[Interactions, Split]:
+    """Return the data and their split; with ``--test``, the data are the training part."""
     given = {name for name in SPLIT_PARAMETERS if _typed(name, options) is not None}
     if options.test is not None:
         _check_options(given, (), "--test, which splits nothing")
         train = load_data(options)
-        return Split(train, load_like(options.test, train, options))
+        return train, Split(train, load_like(options.test, train, options))
     kind = SPLITS[options.split]
     _check_options(given, kind.parameters, f"--split {options.split}")
     arguments = {name: _typed(name, options) for name in kind.parameters if name in given}
     if kind.is_random:
         arguments["random_state"] = options.seed
-    return kind.function(load_data(options), **arguments)
+    data = load_data(options)
+    return data, kind.function(data, **arguments)
 
 
 def _typed(parameter: str, options: argparse.Namespace) -> Any:
