@@ -4,107 +4,183 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from wrmf.cli.tables import add_table_option, write_table
+from wrmf.cli.streams import STREAM, load_model, output_path, read_lines
+from wrmf.cli.tables import add_table_option, is_printed_text, write_table
 from wrmf.cli.verb import Verb
 from wrmf.model.list_files import FORMATS
-from wrmf.model.loading import load
+from wrmf.model.wrmf import WRMF
 
 __all__ = ["RECOMMEND", "SIMILAR"]
+
+# The id that the user of --history has in the table.
+NEW_USER = "new"
+ITEM_LINES = "a file with an item id, or a name that only one item has, in each line, or -"
 
 
 def add_recommend_options(command: argparse.ArgumentParser) -> None:
     """Add the model, the users and the length of the lists."""
-    command.add_argument("model", type=Path, help="model file written by wrmf fit")
-    command.add_argument(
-        "user_ids", nargs="*", metavar="user", help="user ids; all users where none is given"
+    add_model_argument(command)
+    add = command.add_argument
+    add("user_ids", nargs="*", metavar="user", help="user ids; all users where none is given")
+    add(
+        "--users-file",
+        type=Path,
+        metavar="FILE",
+        help="further user ids: a file with one in each line, or -",
     )
-    command.add_argument("-n", type=int, default=10, help="number of items for each user")
-    command.add_argument(
+    add(
+        "--history",
+        nargs="+",
+        metavar="ITEM",
+        help="item ids, or names that only one item has, of a user that the model does not know; "
+        f"the user is called {NEW_USER} in the table",
+    )
+    add("--history-file", type=Path, metavar="FILE", help=f"the same: {ITEM_LINES}")
+    add("-n", type=int, default=10, help="number of items for each user")
+    add(
         "--keep-seen",
         action="store_true",
         help="also list items that the user has interacted with",
     )
-    command.add_argument(
+    add(
         "--fallback",
         metavar="NAME",
         help="popular: users without interactions get the items that most users have; by default "
         "they get none",
     )
-    command.add_argument(
+    add(
         "--unknown",
         choices=("raise", "skip", "popular"),
         default="raise",
         help="what to do with ids that are no user of the model: raise an error, give an empty "
-        "list, or the items that most users have",
+        "list, or the items that most users have; skip leaves unknown items of a history out",
     )
+    add_filter_options(add)
+    add_table_option(add)
+
+
+def add_model_argument(command: argparse.ArgumentParser) -> None:
+    """Add the file of the model."""
+    command.add_argument(
+        "model", type=Path, help="model file written by wrmf fit, or - for standard input"
+    )
+
+
+def add_filter_options(add: Callable[..., argparse.Action]) -> None:
+    """Add which items may be listed; ``add`` is the ``add_argument`` of a parser."""
     for name, text in (
         ("exclude", "leave out these items"),
         ("items", "choose from these items only"),
     ):
-        command.add_argument(
-            f"--{name}-file",
-            type=Path,
-            metavar="FILE",
-            help=f"{text}: a file with an item id, or a name that only one item has, in each line",
-        )
-    command.add_argument(
-        "--min-score", type=float, metavar="X", help="leave out items with a lower score"
+        add(f"--{name}-file", type=Path, metavar="FILE", help=f"{text}: {ITEM_LINES}")
+    add("--min-score", type=float, metavar="X", help="leave out items with a lower score")
+    add(
+        "--unknown-items",
+        choices=("raise", "skip"),
+        default="raise",
+        help="what to do with items in these files that the model does not have: an error, or "
+        "nothing",
     )
-    add_table_option(command.add_argument)
 
 
 def run_recommend(options: argparse.Namespace) -> None:
     """Write a table of users, items, ranks and scores."""
-    model = load(options.model)
-    users = parse_ids(options.user_ids, model.users) if options.user_ids else None
+    users_named = options.user_ids or options.users_file is not None
+    has_history = options.history is not None or options.history_file is not None
+    if has_history and users_named:
+        raise ValueError(
+            "--history is of a user that the model does not know: leave out other users"
+        )
+    model = load_model(options.model)
     arguments: dict[str, Any] = {
         "exclude_seen": not options.keep_seen,
-        "unknown": options.unknown,
+        **filters(model, options),
     }
     if options.fallback is not None:
         arguments["fallback"] = options.fallback
-    if options.min_score is not None:
-        arguments["min_score"] = options.min_score
-    for name, path in (("exclude", options.exclude_file), ("items", options.items_file)):
-        if path is not None:
-            arguments[name] = parse_ids(_lines(path), model.items)
-    if options.out is None or options.out.suffix[1:] not in FORMATS:
-        lists = model.recommend(users, n=options.n, **arguments)
-        write_table(lists.to_frame(), options.out)
-        n_users, n_empty = len(lists), int((lists.counts == 0).sum())
+    if has_history:
+        write_new_user(model, options, arguments)
+        return
+    arguments["unknown"] = options.unknown
+    users = None
+    if users_named:
+        lines = stripped_lines(options.users_file)
+        users = parse_ids([*options.user_ids, *lines], model.users)
+    ending = None if options.out in (None, STREAM) else options.out.suffix[1:].lower()
+    if (options.format if ending is None else ending) in FORMATS:
+        with output_path(options.out or STREAM, is_text=is_text(options.format)) as path:
+            written = model.recommend_to(path, users, options.n, format=options.format, **arguments)
+        n_users, n_empty = written.n_users, written.n_empty
     else:
-        n_users, _, n_empty = model.recommend_to(options.out, users, n=options.n, **arguments)
+        lists = model.recommend(users, n=options.n, **arguments)
+        write_table(lists.to_frame(), options.out, options.format)
+        n_users, n_empty = len(lists), int((lists.counts == 0).sum())
     if n_empty:
         print(f"Users without a list: {n_empty} of {n_users}", file=sys.stderr)
 
 
+def is_text(name: str | None) -> bool:
+    """Return whether what is printed is text; a file, which has no format, may be anything."""
+    return name is None or is_printed_text(name)
+
+
+def write_new_user(model: WRMF, options: argparse.Namespace, arguments: dict[str, Any]) -> None:
+    """Write the list of a user that the model does not know, from a history."""
+    texts = [*(options.history or []), *stripped_lines(options.history_file)]
+    items = parse_ids(texts, model.items)
+    if options.unknown == "skip":
+        arguments["unknown"] = "skip"
+    elif options.unknown == "popular":
+        raise ValueError("--unknown popular is for users; for a --history, pass --unknown skip")
+    lists = model.recommend_new({NEW_USER: items}, n=options.n, **arguments)
+    write_table(lists.to_frame(), options.out, options.format)
+
+
+def filters(model: WRMF, options: argparse.Namespace) -> dict[str, Any]:
+    """Return the arguments of lists that the options of :func:`add_filter_options` give."""
+    given: dict[str, Any] = {}
+    if options.unknown_items != "raise":
+        given["unknown_items"] = options.unknown_items
+    if options.min_score is not None:
+        given["min_score"] = options.min_score
+    for name, path in (("exclude", options.exclude_file), ("items", options.items_file)):
+        if path is not None:
+            given[name] = parse_ids(stripped_lines(path), model.items)
+    return given
+
+
 def add_similar_options(command: argparse.ArgumentParser) -> None:
     """Add the model, the items and the number of neighbours."""
-    command.add_argument("model", type=Path, help="model file written by wrmf fit")
+    add_model_argument(command)
     command.add_argument(
         "item_ids", nargs="+", metavar="item", help="item ids, or names that only one item has"
     )
     command.add_argument("-n", type=int, default=10, help="number of neighbours for each item")
+    add_filter_options(command.add_argument)
     add_table_option(command.add_argument)
 
 
 def run_similar(options: argparse.Namespace) -> None:
     """Write a table of items, their neighbours and the cosines between them."""
-    model = load(options.model)
-    neighbours = model.similar_items(parse_ids(options.item_ids, model.items), n=options.n)
-    write_table(neighbours.to_frame(), options.out)
+    model = load_model(options.model)
+    chosen = filters(model, options)
+    if "items" in chosen:
+        chosen["among"] = chosen.pop("items")
+    items = parse_ids(options.item_ids, model.items)
+    write_table(
+        model.similar_items(items, n=options.n, **chosen).to_frame(), options.out, options.format
+    )
 
 
-def _lines(path: Path) -> list[str]:
-    """Return the lines of a file, without empty ones."""
-    lines = path.read_text(encoding="utf-8-sig").splitlines()
-    return [line.strip() for line in lines if line.strip()]
+def stripped_lines(path: Path | None) -> list[str]:
+    """Return the lines of a file without spaces around them and without empty ones."""
+    return [] if path is None else [line.strip() for line in read_lines(path)]
 
 
 def parse_ids(texts: Sequence[str], model_ids: np.ndarray) -> list[Any]:
@@ -121,9 +197,9 @@ def parse_ids(texts: Sequence[str], model_ids: np.ndarray) -> list[Any]:
 
 RECOMMEND = Verb(
     name="recommend",
-    summary="List the best items for users of a saved model.",
+    summary="List the best items for users of a saved model, or for a new one with a history.",
     details="Items that a user has interacted with are excluded. A list is shorter than -n where\n"
-    "fewer items are left. A file of text, JSON lines or parquet is written\n"
+    "fewer items are left. A table of text, JSON lines or parquet is written\n"
     "in blocks of users, so that memory does not grow with their number.",
     example="wrmf recommend model.wrmf ann bob -n 5",
     add_options=add_recommend_options,
