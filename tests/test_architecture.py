@@ -20,6 +20,7 @@ FLOORS = [
     {"model", "datasets"},
     {"evaluation", "baselines"},
     {"search", "pictures", "versions", "compat"},
+    {"service"},
     {"report"},
     {"cli"},
     {"__main__", "__init__"},

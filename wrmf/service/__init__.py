@@ -1,0 +1,1 @@
+"""Serves a fitted model over HTTP; needs the extra ``serve``."""
