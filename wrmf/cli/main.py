@@ -1,40 +1,19 @@
-"""The command ``wrmf``: the table of verbs, and how errors end the process."""
+"""The command ``wrmf``: how a command line is run, and how errors end the process."""
 
 from __future__ import annotations
 
-import argparse
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 
-from wrmf.cli.datasets import DATASETS_VERB
-from wrmf.cli.demo import DEMO
-from wrmf.cli.evaluate import EVALUATE
-from wrmf.cli.export import EXPORT
-from wrmf.cli.fit import FIT
+from wrmf.cli.config import expand_config, without_config
 from wrmf.cli.messages import translate
-from wrmf.cli.recommend import RECOMMEND, SIMILAR
-from wrmf.cli.report import REPORT
-from wrmf.cli.search import SEARCH
-from wrmf.cli.update import UPDATE
-from wrmf.cli.verb import HelpFormatter, Verb
-from wrmf.versions import __version__
+from wrmf.cli.parser import VERBS, build_parser, build_parsers
+from wrmf.cli.streams import stream_problem
 
-__all__ = ["REPORTED_ERRORS", "VERBS", "main"]
+__all__ = ["REPORTED_ERRORS", "VERBS", "build_parser", "main"]
 
-# The verbs, in the order in which the help lists them.
-VERBS: tuple[Verb, ...] = (
-    DEMO,
-    SEARCH,
-    FIT,
-    UPDATE,
-    RECOMMEND,
-    SIMILAR,
-    EVALUATE,
-    EXPORT,
-    REPORT,
-    DATASETS_VERB,
-)
 # Errors that the user can correct are reported in one line. Any other exception is a bug of this
 # package and shows its traceback.
 REPORTED_ERRORS = (ValueError, TypeError, OSError, ImportError, MemoryError)
@@ -58,46 +37,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
     SystemExit
         With status 2 for wrong usage, with 0 after ``--help`` and ``--version``.
     """
-    options = build_parser().parse_args(arguments)
+    typed = list(sys.argv[1:] if arguments is None else arguments)
+    options = None
     try:
-        options.run(options)
+        words = expand_config(typed, lambda: build_parsers()[1])
+        options = build_parser().parse_args(words)
+        if problem := stream_problem(options):
+            options.parser.error(problem)
+        options.command = shlex.join(["wrmf", *without_config(words)])
+        if options.print_command:
+            print(options.command)
+        else:
+            options.run(options)
         sys.stdout.flush()
     except KeyboardInterrupt:
         print("wrmf: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # The reader of standard output, such as head, has closed it. Without this, Python would
-        # report a second error when it flushes standard output at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader of standard output, such as head, has closed it.
+        _discard_output()
     except REPORTED_ERRORS as error:
         message = " ".join(str(error).split())
-        print(f"wrmf: error: {translate(message, options)}", file=sys.stderr)
+        text = message if options is None else translate(message, options)
+        print(f"wrmf: error: {text or type(error).__name__}", file=sys.stderr)
+        _discard_unwritable()
         return 1
     return 0
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of the whole command line, with a subparser for each verb."""
-    parser = argparse.ArgumentParser(
-        prog="wrmf",
-        formatter_class=HelpFormatter,
-        description="Recommend items from likes, plays, clicks or purchases by weighted\n"
-        "regularised matrix factorisation. Each verb has a --help of its own.",
-        epilog="examples:\n"
-        "  wrmf demo                                          run all steps on generated likes\n"
-        "  wrmf fit likes.csv --user uid --item mid           train, write model.wrmf\n"
-        "  wrmf recommend model.wrmf ann bob                  list ten items for each user\n",
-    )
-    parser.add_argument("--version", action="version", version=f"wrmf {__version__}")
-    subparsers = parser.add_subparsers(metavar="verb", required=True)
-    for verb in VERBS:
-        command = subparsers.add_parser(
-            verb.name,
-            help=verb.summary,
-            description=f"{verb.summary}\n{verb.details}",
-            epilog=f"example:\n  {verb.example}",
-            formatter_class=HelpFormatter,
-        )
-        command.set_defaults(run=verb.run)
-        verb.add_options(command)
-    return parser
+def _discard_unwritable() -> None:
+    """Discard what standard output cannot take, such as that of a full disk."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        _discard_output()
+
+
+def _discard_output() -> None:
+    """Send standard output nowhere, or Python would report a second error at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -14,6 +14,7 @@ from wrmf.cli.streams import STREAM, load_model, output_path, read_lines
 from wrmf.cli.tables import add_table_option, is_printed_text, write_table
 from wrmf.cli.verb import Verb
 from wrmf.model.list_files import FORMATS
+from wrmf.model.names import NameIndex
 from wrmf.model.wrmf import WRMF
 
 __all__ = ["RECOMMEND", "SIMILAR"]
@@ -133,7 +134,7 @@ def is_text(name: str | None) -> bool:
 def write_new_user(model: WRMF, options: argparse.Namespace, arguments: dict[str, Any]) -> None:
     """Write the list of a user that the model does not know, from a history."""
     texts = [*(options.history or []), *stripped_lines(options.history_file)]
-    items = parse_ids(texts, model.items)
+    items = parse_items(texts, model)
     if options.unknown == "skip":
         arguments["unknown"] = "skip"
     elif options.unknown == "popular":
@@ -193,6 +194,18 @@ def parse_ids(texts: Sequence[str], model_ids: np.ndarray) -> list[Any]:
     # If 7 and "7" are both ids, a typed 7 means the text.
     by_text.update((model_id, model_id) for model_id in ids if isinstance(model_id, str))
     return [by_text.get(text, text) for text in texts]
+
+
+def parse_items(texts: Sequence[str], model: WRMF) -> list[Any]:
+    """Return the ids of items whose ids or names were typed, as histories need them."""
+    if model.item_names is None:
+        return parse_ids(texts, model.items)
+    names, known = NameIndex(model.items, model.item_names.tolist()), set(model.items.tolist())
+    ids = []
+    for text, item in zip(texts, parse_ids(texts, model.items), strict=True):
+        place = -1 if item in known else names.position(text)
+        ids.append(item if place < 0 else model.items[place])
+    return ids
 
 
 RECOMMEND = Verb(

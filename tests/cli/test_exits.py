@@ -1,0 +1,90 @@
+"""How a command ends: its status, what it leaves behind, and what it prints at the end."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import wrmf
+from wrmf.cli.main import main
+
+PATH = os.pathsep.join([str(Path(wrmf.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+ENVIRONMENT = {**os.environ, "PYTHONPATH": PATH}
+posix = pytest.mark.skipif(os.name == "nt", reason="Windows has other signals and pipes")
+
+
+def files():
+    return sorted(path.name for path in Path().iterdir())
+
+
+@posix
+def test_an_interrupted_fit_leaves_no_file_and_has_status_130(workplace):
+    before = files()
+    words = ["fit", "likes.csv", "--iterations", "1000000", "--factors", "64", "--out", "new.wrmf"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "wrmf", *words], env=ENVIRONMENT, stderr=subprocess.PIPE
+    )
+    # The summary of the data is written right before the fit.
+    while b"Number of interactions" not in process.stderr.readline():
+        assert process.poll() is None
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    error = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert error.rstrip().endswith(b"wrmf: interrupted")
+    assert b"Traceback" not in error
+    assert files() == before
+
+
+@posix
+def test_a_closed_pipe_is_quiet_for_every_format(workplace):
+    for form in ("table", "csv", "jsonl", "parquet"):
+        command = f'"{sys.executable}" -m wrmf recommend model.wrmf --format {form}'
+        ended = subprocess.run(
+            ["sh", "-c", f"({command}; echo status $? >&2) | head -c 1 >/dev/null"],
+            env=ENVIRONMENT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert ended.stderr == "status 0\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("words", [[], ["--format", "csv"], ["--format", "parquet"]])
+def test_a_full_disk_is_an_error_of_one_line(words, workplace):
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "wrmf", "recommend", "model.wrmf", *words],
+            env=ENVIRONMENT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("wrmf: error: ")
+    assert ended.stderr.count("\n") == 1
+
+
+def test_an_error_writes_nothing_to_standard_output(workplace, monkeypatch, capsys):
+    def fail(self, *arguments, **options):
+        Path(arguments[0]).write_bytes(b"half")
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr("wrmf.WRMF.save", fail)
+    assert main(["fit", "likes.csv", "--factors", "2", "--out", "-"]) == 1
+    assert capsys.readouterr().out == ""
+
+
+def test_an_error_without_words_is_named(workplace, monkeypatch, capsys):
+    def fail(path):
+        raise MemoryError
+
+    monkeypatch.setattr("wrmf.cli.streams.load", fail)
+    assert main(["recommend", "model.wrmf"]) == 1
+    assert capsys.readouterr().err == "wrmf: error: MemoryError\n"
