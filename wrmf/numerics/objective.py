@@ -14,7 +14,7 @@ from wrmf._ranking import entry_scores
 from wrmf.numerics.isa import ISAS
 from wrmf.numerics.threads import kernel_threads, single_threaded_blas
 
-__all__ = ["Objective", "gram", "observed_scores", "squared_errors"]
+__all__ = ["Objective", "gram", "gram_part_rows", "observed_scores", "squared_errors"]
 
 # A Gram matrix is summed in parts, each over a block of rows, so that threads can share the work.
 # The parts depend only on the shape of the factors, so the result does not depend on the number of
@@ -28,15 +28,26 @@ GRAM_PARTS, FEW_PARTS, GRAM_ROWS = 16, 4, 2048
 BEST_ISA = len(ISAS) - 1
 
 
-def gram(factors: np.ndarray, num_threads: int = 0, isa: int | None = None) -> np.ndarray:
+def gram_part_rows(n: int, k: int) -> int:
+    """Return the number of rows of each part in which the Gram matrix of n rows is summed."""
+    return max(GRAM_ROWS, -(-n // (GRAM_PARTS if k <= 128 else FEW_PARTS)))
+
+
+def gram(
+    factors: np.ndarray,
+    num_threads: int = 0,
+    isa: int | None = None,
+    part_rows: int | None = None,
+) -> np.ndarray:
     """Return the Gram matrix factorsᵀ factors in float64.
 
-    The rows are summed in fixed blocks and in a fixed order. Without ``isa``, all sums are in
-    float64. With it, a few rows at a time are summed in the precision of the factors; in float32,
-    the error is about 1e-8 of the norm.
+    The rows are summed in parts of ``part_rows`` rows, by default ``gram_part_rows`` of them, and
+    the parts in their order. Without ``isa``, all sums are in float64. With it, a few rows at a
+    time are summed in the precision of the factors; in float32, the error is about 1e-8 of the
+    norm.
     """
     n, k = factors.shape
-    rows = max(GRAM_ROWS, -(-n // (GRAM_PARTS if k <= 128 else FEW_PARTS)))
+    rows = gram_part_rows(n, k) if part_rows is None else part_rows
     parts = np.zeros((max(1, -(-n // rows)), k, k))
     used, in_double = (BEST_ISA, True) if isa is None else (isa, False)
     threads = kernel_threads(num_threads)
