@@ -23,7 +23,7 @@ from typing import IO, Any
 
 import numpy as np
 
-__all__ = ["Tensors", "read_tensors", "write_tensors"]
+__all__ = ["Tensors", "header_checksum", "read_tensors", "write_tensors"]
 
 # The dtypes that model files use, by their names in the header. Files are little-endian.
 DTYPES: dict[str, np.dtype[Any]] = {
@@ -122,6 +122,14 @@ def read_tensors(file: IO[bytes], *, mapped: bool = False, verify: bool = True) 
         for name, array in arrays.items()
     }
     return Tensors(native, metadata)
+
+
+def header_checksum(file: IO[bytes]) -> str:
+    """Return the checksum in the header of an open file, at its start; it identifies the content.
+
+    It covers the checksums of all arrays. It is not compared with anything.
+    """
+    return file.read(LENGTH_BYTES + len(PREFIX) + DIGITS)[-DIGITS:].decode("latin-1")
 
 
 def checksum(array: np.ndarray) -> str:
