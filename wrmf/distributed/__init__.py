@@ -1,0 +1,6 @@
+"""Fits models to more data than one machine holds, on a Dask cluster."""
+
+from wrmf.distributed.fit import fit
+from wrmf.distributed.model import ShardedModel
+
+__all__ = ["ShardedModel", "fit"]

@@ -1,0 +1,323 @@
+"""All that knows Dask: tasks, where they run, retries, trees, the shuffle, and the workers.
+
+Nothing is scattered, since scattered data cannot be recovered: what tasks need is in files, or the
+result of other tasks. Each shard and each block has a worker of its own, on which all its tasks
+run; if that worker dies, the tasks go elsewhere.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import sys
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from wrmf.distributed.placing import place
+from wrmf.distributed.steps import UserShard, side_bytes
+from wrmf.numerics.isa import ISAS, active_isa
+from wrmf.numerics.side import Side
+from wrmf.versions import __version__
+
+try:
+    import dask
+    import distributed
+    from dask import dataframe
+    from dask.sizeof import sizeof
+    from distributed import Client, Future, KilledWorker, get_worker
+except ImportError as error:
+    raise ImportError(
+        f"wrmf.distributed needs Dask ({error}): pip install 'wrmf[distributed]'"
+    ) from None
+
+__all__ = ["Engine", "frame_of_parts", "is_dask_frame", "kinds_of_frame", "token_of"]
+
+logger = logging.getLogger("wrmf.distributed")
+
+# How often a task is tried again after an error or the death of its worker.
+RETRIES = 3
+# The number of results that a task of a tree adds up.
+FAN_IN = 4
+# Kernels use all threads of a worker, so that only one of them computes at a time.
+KERNEL = threading.Lock()
+# The scheduler is gone, or has forgotten the tasks.
+LOST = (distributed.CancelledError, distributed.comm.CommClosedError, OSError)
+
+
+@sizeof.register(Side)
+def _size_of_side(side: Side) -> int:
+    return side_bytes(side)
+
+
+@sizeof.register(UserShard)
+def _size_of_shard(shard: UserShard) -> int:
+    return side_bytes(shard.side) + shard.matrix.data.nbytes
+
+
+def _with_threads(function: Callable[..., Any], *args: Any) -> Any:
+    """Call a function that computes, alone in this process, with the threads of the worker."""
+    with KERNEL:
+        return function(*args, threads=get_worker().state.nthreads)
+
+
+def _as_worker_sees_it() -> dict[str, Any]:
+    return {
+        "wrmf": __version__,
+        "numpy": np.__version__,
+        "dask": dask.__version__,
+        "Python": ".".join(map(str, sys.version_info[:2])),
+        "isa": active_isa(),
+    }
+
+
+def _bytes_received(dask_worker: Any) -> int:
+    return int(dask_worker.transfer_incoming_bytes_total)
+
+
+class Engine:
+    """A Dask cluster, as a fit uses it.
+
+    Parameters
+    ----------
+    client : distributed.Client, optional
+        By default the client of this process.
+
+    Raises
+    ------
+    RuntimeError
+        If there is no client or no worker.
+    """
+
+    def __init__(self, client: Client | None = None) -> None:
+        if client is None:
+            try:
+                client = distributed.default_client()
+            except ValueError:
+                raise RuntimeError(
+                    "there is no Dask client: start one with\n"
+                    "    from dask.distributed import Client\n"
+                    '    client = Client("tcp://scheduler:8786")   # or Client(), on this machine\n'
+                    "and pass it as client="
+                ) from None
+        if client.asynchronous:
+            raise RuntimeError("the Dask client is asynchronous: pass one without asynchronous=True")
+        self.client = client
+        # Tasks of an earlier run may still be known to the scheduler.
+        self.token = secrets.token_hex(4)
+        self.sizes: dict[str, dict[str, int]] = {}
+        self.homes: dict[str, str] = {}
+        self.count = 0
+        if not self.workers():
+            raise RuntimeError(
+                f"the Dask cluster at {client.scheduler.address} has no workers yet: start some, "
+                "or wait for them with client.wait_for_workers(n)"
+            )
+
+    def workers(self) -> dict[str, dict[str, Any]]:
+        """Return what the scheduler knows of each worker, by its address."""
+        workers: dict[str, dict[str, Any]] = self.client.scheduler_info(n_workers=-1)["workers"]
+        return workers
+
+    def least_memory(self) -> int | None:
+        """Return the memory limit of the smallest worker in bytes, or None if none has one."""
+        limits = [worker["memory_limit"] for worker in self.workers().values()]
+        return min((limit for limit in limits if limit), default=None)
+
+    def check_workers(self) -> str:
+        """Return the fastest instruction set that all workers have.
+
+        Raises
+        ------
+        RuntimeError
+            If a worker lacks wrmf or has another version of it, or of NumPy or Dask.
+        """
+        own = _as_worker_sees_it()
+        answers = self.client.run(_as_worker_sees_it, on_error="return")
+        for address, answer in answers.items():
+            if isinstance(answer, BaseException):
+                raise RuntimeError(
+                    f"the worker {address} cannot run wrmf ({answer!r}): install wrmf "
+                    f"{__version__} with the extra [distributed] on all workers"
+                )
+            for name in ("wrmf", "numpy", "dask", "Python"):
+                if answer[name] != own[name]:
+                    raise RuntimeError(
+                        f"the worker {address} has {name} {answer[name]}, here it is {own[name]}: "
+                        "all must have the same"
+                    )
+        slowest = min(
+            (answer["isa"] for answer in answers.values()),
+            key=lambda isa: ISAS.index(isa) if isa in ISAS else len(ISAS),
+        )
+        if slowest not in ISAS:
+            slowest = ISAS[-1]
+        return str(slowest)
+
+    def keep(self, kind: str, sizes: Sequence[int]) -> None:
+        """Name the things of a kind that have a worker of their own, with their sizes.
+
+        The thing ``number`` of a kind is called ``kind-number``.
+        """
+        self.sizes[kind] = {f"{kind}-{number}": size for number, size in enumerate(sizes)}
+
+    def settle(self) -> set[str]:
+        """Give a worker to each thing whose worker has died, or that has none; return which."""
+        workers = list(self.workers())
+        before = self.homes
+        if workers:
+            self.homes = {
+                name: home
+                for sizes in self.sizes.values()
+                for name, home in place(sizes, workers, before).items()
+            }
+        return {name for name, home in self.homes.items() if before.get(name) != home}
+
+    def submit(
+        self,
+        name: str,
+        function: Callable[..., Any],
+        *args: Any,
+        home: str | None = None,
+        computes: bool = False,
+        priority: int = 0,
+    ) -> Future:
+        """Submit a task.
+
+        Parameters
+        ----------
+        name : str, what dashboards call such tasks
+        function : callable, at the top of a module
+        *args
+            Futures, lists of futures, or small values.
+        home : str, optional
+            The thing on whose worker it runs.
+        computes : bool, default False
+            Whether the function has an argument ``threads`` and computes with as many.
+        priority : int, default 0
+        """
+        self.count += 1
+        where = self.homes.get(home) if home is not None else None
+        call = (_with_threads, function, *args) if computes else (function, *args)
+        return self.client.submit(
+            *call,
+            key=f"wrmf-{name}-{self.token}-{self.count}",
+            workers=None if where is None else [where],
+            allow_other_workers=where is not None,
+            retries=RETRIES,
+            priority=priority,
+            pure=False,
+        )
+
+    def tree(self, name: str, combine: Callable[..., Any], futures: Sequence[Future]) -> Future:
+        """Return the combination of results in their order, a few of them at a time."""
+        level = list(futures)
+        while len(level) > 1:
+            level = [
+                self.submit(name, combine, level[first : first + FAN_IN])
+                for first in range(0, len(level), FAN_IN)
+            ]
+        return level[0]
+
+    def results(self, futures: Sequence[Future]) -> list[Any]:
+        """Wait for tasks and return their results, which must be small.
+
+        A task whose workers have died several times is tried again.
+
+        Raises
+        ------
+        RuntimeError
+            If the scheduler is lost.
+        Exception
+            As a task has raised it.
+        """
+        for attempt in range(RETRIES + 1):
+            try:
+                return list(self.client.gather(list(futures)))
+            except KilledWorker as error:
+                if attempt == RETRIES:
+                    raise RuntimeError(
+                        f"workers died again and again ({error}): their memory may be too small; "
+                        "start workers with more, or more workers, and call fit again with the "
+                        "same arguments"
+                    ) from error
+                logger.warning("workers have died during a task, which is tried again: %s", error)
+                self.client.retry(list(futures))
+        raise AssertionError
+
+    @contextmanager
+    def recovering(self, done: str) -> Iterator[None]:
+        """Explain the loss of the scheduler, and how to go on; ``done`` says what is saved."""
+        try:
+            yield
+        except LOST as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise
+            raise RuntimeError(
+                f"the connection to the Dask scheduler was lost ({type(error).__name__}: {error}). "
+                f"{done}: connect to a cluster, and call fit again with the same arguments"
+            ) from error
+
+    def bytes_received(self) -> int:
+        """Return the bytes that the workers have received from each other so far."""
+        answers = self.client.run(_bytes_received, on_error="ignore")
+        return sum(value for value in answers.values() if isinstance(value, int))
+
+    def shuffled(
+        self, rows: Any, n_parts: int, write: Callable[..., Any], meta: Any
+    ) -> list[Future]:
+        """Bring the rows of each user together, and return what ``write`` returns for each part.
+
+        Parameters
+        ----------
+        rows : Dask frame with a column user
+        n_parts : int
+        write : function of a frame, with a keyword ``partition_info``, that returns a frame
+        meta : DataFrame, what ``write`` returns, without rows
+        """
+        shuffled = rows.shuffle("user", npartitions=n_parts, ignore_index=True, force=True)
+        return self.partitions(shuffled.map_partitions(write, meta=meta, enforce_metadata=False))
+
+    def partitions(self, frame: Any) -> list[Future]:
+        """Return the partitions of a Dask frame."""
+        return list(self.client.compute(frame.to_delayed(), retries=RETRIES))
+
+
+def is_dask_frame(source: Any) -> bool:
+    """Return whether a source is a frame of Dask."""
+    return isinstance(source, dataframe.DataFrame)
+
+
+def kinds_of_frame(frame: Any, columns: Sequence[str]) -> list[Any]:
+    """Return the arrow types of columns of a Dask frame.
+
+    Raises
+    ------
+    ValueError
+        For a column that it lacks.
+    """
+    import pyarrow as pa
+
+    missing = [column for column in columns if column not in frame.columns]
+    if missing:
+        raise ValueError(
+            f"no column {missing[0]!r}; the columns are {list(frame.columns)}: name them by user=, "
+            "item=, value="
+        )
+    schema = pa.Schema.from_pandas(frame[list(columns)]._meta, preserve_index=False)
+    return [schema.field(column).type for column in columns]
+
+
+def frame_of_parts(
+    function: Callable[..., Any], parts: Sequence[Any], meta: Any, **kwargs: Any
+) -> Any:
+    """Return a Dask frame with a partition for the result of each part."""
+    return dataframe.from_map(function, parts, meta=meta, enforce_metadata=False, **kwargs)
+
+
+def token_of(frame: Any) -> str:
+    """Return what tells the data of a Dask frame from other data."""
+    return str(dask.base.tokenize(frame))

@@ -1,0 +1,251 @@
+"""Turns a source into shards: items by value counts, users by the shuffle of the engine."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from wrmf.data.rows import Rows
+from wrmf.distributed.engine import (
+    Engine,
+    frame_of_parts,
+    is_dask_frame,
+    kinds_of_frame,
+    token_of,
+)
+from wrmf.distributed.folder import FileRecord, Folder, write_arrays
+from wrmf.distributed.items import (
+    count_items,
+    item_codes,
+    item_order,
+    merge_counts,
+    write_items,
+)
+from wrmf.distributed.manifest import TOTALS, Manifest, check_same_data
+from wrmf.distributed.shards import (
+    ShardRecord,
+    item_totals,
+    shard_count,
+    sum_totals,
+    write_shard,
+)
+from wrmf.distributed.source import (
+    Columns,
+    Part,
+    Source,
+    id_kind,
+    ids_as_column,
+    parquet_source,
+    read_part,
+    rows_of,
+)
+
+__all__ = ["Reader", "ingest", "source_of"]
+
+logger = logging.getLogger("wrmf.distributed")
+
+# The number of a row is that of its part, shifted by ROW_BITS, and its place there.
+ROW_BITS = 40
+MAX_LENGTH = 2**31 - 1
+# What ``_write`` returns, without rows.
+WRITTEN = pd.DataFrame({"record": pd.Series(dtype=object)})
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Reads the rows of one part of a source.
+
+    Attributes
+    ----------
+    columns : Columns
+    user_kind, item_kind : {"int", "text"}
+    """
+
+    columns: Columns
+    user_kind: str
+    item_kind: str
+
+    def rows(self, part: Part | pd.DataFrame, number: int) -> Rows:
+        """Return the rows of a part: of a file, or of a Dask frame."""
+        if isinstance(part, Part):
+            return read_part(part, self.columns)
+        return rows_of(part, self.columns, f"partition {number}")
+
+    def item_counts(self, part: Any, partition_info: Any = None) -> pd.DataFrame:
+        """Return the number of rows of each item; all rows of the part are checked."""
+        number, part = _numbered(part, partition_info)
+        rows = self.rows(part, number)
+        # Ids of the other kind than those of the other parts are found here, before any is written.
+        ids_as_column(rows.users, self.user_kind, self.columns.user)
+        return count_items(rows, self.item_kind, self.columns.item)
+
+    def coded(
+        self, part: Any, folder: Folder, items: FileRecord, partition_info: Any = None
+    ) -> pd.DataFrame:
+        """Return a row for each row of a part, with the place of its item, as shards need them."""
+        number, part = _numbered(part, partition_info)
+        rows = self.rows(part, number)
+        users = ids_as_column(rows.users, self.user_kind, self.columns.user)
+        places = item_codes(folder, items, rows.items)
+        frame = pd.DataFrame(
+            {"user": users[rows.user_codes], "item": places[rows.item_codes].astype(np.int32)}
+        )
+        if rows.values is not None:
+            frame["value"] = rows.values
+            frame["row"] = np.arange(len(rows), dtype=np.int64) + (number << ROW_BITS)
+        return frame
+
+    def meta(self, has_rows: bool = True) -> pd.DataFrame:
+        """Return the empty frame that ``coded`` returns for no rows."""
+        kinds: dict[str, Any] = {"user": _dtype(self.user_kind), "item": np.int32}
+        if self.columns.value is not None:
+            kinds |= {"value": np.float64, "row": np.int64}
+        return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in kinds.items()})
+
+    def counts_meta(self) -> pd.DataFrame:
+        """Return the empty frame that ``item_counts`` returns for no rows."""
+        kinds = {"item": _dtype(self.item_kind), "rows": np.int64}
+        return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in kinds.items()})
+
+
+def _dtype(kind: str) -> Any:
+    return np.dtype(np.int64) if kind == "int" else pd.StringDtype("pyarrow")
+
+
+def _numbered(part: Any, partition_info: Any) -> tuple[int, Any]:
+    """Return the number of a part and the part, of a file or of a Dask frame."""
+    return part if isinstance(part, tuple) else (partition_info["number"], part)
+
+
+def source_of(source: Any, columns: Columns) -> Source:
+    """Return what is known of a source before its rows are read.
+
+    Raises
+    ------
+    FileNotFoundError, TypeError, ValueError
+        For a source that is neither parquet files nor a Dask frame, and as ``parquet_source``.
+    """
+    if not is_dask_frame(source):
+        if isinstance(source, (str, bytes)) or hasattr(source, "__fspath__"):
+            return parquet_source(source, columns)
+        if isinstance(source, (list, tuple)) and source:
+            return parquet_source(source, columns)
+        raise TypeError(
+            "source must be a folder, a pattern or a list of parquet files, or a Dask frame, got "
+            f"{type(source).__name__}: data in memory is fitted by WRMF.fit"
+        )
+    kinds = kinds_of_frame(source, columns.names)
+    of_user, of_item = (
+        id_kind(kind, column, "the Dask frame")
+        for kind, column in zip(kinds, columns.names[:2], strict=False)
+    )
+    return Source((), of_user, of_item, None, token_of(source[list(columns.names)]))
+
+
+def ingest(
+    engine: Engine, source: Any, columns: Columns, folder: Folder, shards: int | str
+) -> Manifest:
+    """Return the manifest of a folder, whose files are made if they are not there yet.
+
+    Raises
+    ------
+    ValueError
+        If the folder has the files of other data, and for rows that cannot be read.
+    """
+    known = source_of(source, columns)
+    asked = {
+        "data": known.fingerprint,
+        "user": columns.user,
+        "item": columns.item,
+        "value": columns.value,
+        "shards": shards,
+    }
+    manifest = Manifest.read(folder)
+    if manifest is not None:
+        check_same_data(manifest, asked, folder)
+        logger.info("the data is in %s already: %s", folder.root, _described(manifest))
+        return manifest
+    start = time.perf_counter()
+    reader = Reader(columns, known.user_kind, known.item_kind)
+
+    def mapped(method: Any, meta: pd.DataFrame, **kwargs: Any) -> Any:
+        function = partial(method, **kwargs)
+        if is_dask_frame(source):
+            frame = source[list(columns.names)]
+            return frame.map_partitions(function, meta=meta, enforce_metadata=False)
+        return frame_of_parts(function, list(enumerate(known.parts)), meta)
+
+    counted = engine.partitions(mapped(reader.item_counts, reader.counts_meta()))
+    (total,) = engine.results([engine.tree("merge-counts", merge_counts, counted)])
+    n_rows = int(total["rows"].sum())
+    if not n_rows:
+        raise ValueError("there are no rows in any partition of the source")
+    ids = item_order(total)
+    if len(ids) > MAX_LENGTH:
+        raise ValueError(f"there are {len(ids)} items, at most {MAX_LENGTH} are supported")
+    items = write_items(folder, ids)
+    n_shards = shard_count(n_rows) if shards == "auto" else int(shards)
+    coded = mapped(reader.coded, reader.meta(), folder=folder, items=items)
+    write = partial(_write, folder=folder, n_items=len(ids))
+    written = engine.results(engine.shuffled(coded, n_shards, write, WRITTEN))
+    records = [part["record"].iloc[0] for part in written]
+    manifest = _finish(engine, folder, [shard for shard in records if shard.n_users], items, asked)
+    manifest.write(folder)
+    seconds = time.perf_counter() - start
+    logger.info("ingested %s in %.1f s", _described(manifest), seconds)
+    return manifest
+
+
+def _write(
+    frame: pd.DataFrame, folder: Folder, n_items: int, partition_info: Any = None
+) -> pd.DataFrame:
+    """Write a shard, and return its record in a frame, which is what partitions must be."""
+    record = write_shard(folder, partition_info["number"], frame, n_items)
+    return pd.DataFrame({"record": pd.Series([record], dtype=object)})
+
+
+def _finish(
+    engine: Engine,
+    folder: Folder,
+    shards: Sequence[ShardRecord],
+    items: FileRecord,
+    asked: dict[str, Any],
+) -> Manifest:
+    """Return the manifest, after the numbers of entries of items are added up and written."""
+    parts = [engine.submit("item-totals", item_totals, folder, shard) for shard in shards]
+    total = engine.tree("sum-totals", sum_totals, parts)
+    written = engine.submit("write-totals", _write_totals, folder, total)
+    ((record, n_items, bounds),) = engine.results([written])
+    manifest = Manifest(asked, items, record, n_items, bounds, list(shards))
+    if manifest.shape[0] > MAX_LENGTH:
+        raise ValueError(
+            f"there are {manifest.shape[0]} users, at most {MAX_LENGTH} are supported"
+        )
+    if not manifest.n_entries:
+        reasons = str(manifest.counts).replace("\n", "; ")
+        raise ValueError(f"no entries are left of the rows: {reasons}")
+    return manifest
+
+
+def _write_totals(
+    folder: Folder, totals: tuple[np.ndarray, np.ndarray]
+) -> tuple[FileRecord, int, tuple[int, int]]:
+    counts, lengths = totals
+    record = write_arrays(folder, TOTALS, {"counts": counts, "lengths": lengths})
+    return record, len(counts), (int(counts.min()), int(counts.max()))
+
+
+def _described(manifest: Manifest) -> str:
+    n_users, n_items = manifest.shape
+    counts = str(manifest.counts).replace("\n", "; ")
+    return (
+        f"{n_users} users × {n_items} items, {manifest.n_entries} interactions in "
+        f"{len(manifest.shards)} shards{'; ' if counts else ''}{counts}"
+    )

@@ -1,0 +1,167 @@
+"""What the files of the data are, and the sizes of the whole that every shard needs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from wrmf.data.counts import RowCounts
+from wrmf.distributed.folder import FileRecord, Folder, read_arrays
+from wrmf.distributed.shards import ShardRecord
+
+__all__ = ["MANIFEST", "TOTALS", "Manifest", "check_same_data", "item_blocks"]
+
+MANIFEST, TOTALS = "data/manifest.json", "data/totals.tensors"
+# Changes whenever files of one version would mislead another.
+FORMAT = 1
+# Blocks of items share the work of the item step. The factors of all users go to each worker that
+# has a block, and each block changes them into the basis of the sweep again.
+MOST_BLOCKS, BLOCK_ENTRIES = 64, 2**21
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """The files of the data, in the order of the axes.
+
+    The axis of users is that of the first shard, then that of the second, and so on.
+
+    Attributes
+    ----------
+    asked : dict
+        The arguments that the files depend on: the fingerprint of the source and the columns.
+    items : FileRecord
+        The ids of items.
+    totals : FileRecord
+        The number of entries of each item, ``counts``, and the sum of their values, ``lengths``.
+    n_items : int
+    item_count_bounds : (int, int), the smallest and the largest number of entries of an item
+    shards : sequence of ShardRecord
+    """
+
+    asked: dict[str, Any]
+    items: FileRecord
+    totals: FileRecord
+    n_items: int
+    item_count_bounds: tuple[int, int]
+    shards: Sequence[ShardRecord]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """The number of users and of items."""
+        return sum(shard.n_users for shard in self.shards), self.n_items
+
+    @property
+    def n_entries(self) -> int:
+        """The number of interactions."""
+        return sum(shard.n_entries for shard in self.shards)
+
+    @property
+    def counts(self) -> RowCounts:
+        """How many rows of the source were kept, dropped or merged."""
+        return sum((shard.counts for shard in self.shards), RowCounts())
+
+    @property
+    def largest(self) -> float:
+        """The largest value."""
+        return max(shard.largest for shard in self.shards)
+
+    @property
+    def count_bounds(self) -> tuple[tuple[int, int], tuple[int, int]]:
+        """The smallest and the largest number of entries of a user, and of an item."""
+        least = min(shard.count_bounds[0] for shard in self.shards)
+        most = max(shard.count_bounds[1] for shard in self.shards)
+        return (least, most), self.item_count_bounds
+
+    @cached_property
+    def offsets(self) -> list[int]:
+        """The place of the first user of each shard on the axis, and the number of users."""
+        return [0, *np.cumsum([shard.n_users for shard in self.shards]).tolist()]
+
+    def write(self, folder: Folder) -> None:
+        """Write the manifest; its files must be complete."""
+        content = {
+            "format": FORMAT,
+            "asked": self.asked,
+            "items": asdict(self.items),
+            "totals": asdict(self.totals),
+            "n_items": self.n_items,
+            "item_count_bounds": list(self.item_count_bounds),
+            "shards": [shard.as_json() for shard in self.shards],
+        }
+        folder.write_json(MANIFEST, content)
+
+    @classmethod
+    def read(cls, folder: Folder) -> Manifest | None:
+        """Return the manifest of a folder, or None if it has none.
+
+        Raises
+        ------
+        ValueError
+            If it is damaged or of another version.
+        """
+        content = folder.read_json(MANIFEST)
+        if content is None:
+            return None
+        if content.get("format") != FORMAT:
+            raise ValueError(
+                f"{folder.path(MANIFEST)} has the format {content.get('format')}, this version of "
+                f"wrmf has {FORMAT}: pass resume=False to begin again"
+            )
+        return cls(
+            content["asked"],
+            FileRecord(**content["items"]),
+            FileRecord(**content["totals"]),
+            content["n_items"],
+            tuple(content["item_count_bounds"]),
+            [ShardRecord.from_json(shard) for shard in content["shards"]],
+        )
+
+    def read_totals(self, folder: Folder) -> dict[str, np.ndarray]:
+        """Return the number of entries of each item, and the sum of their values."""
+        return read_arrays(folder, self.totals)
+
+
+def check_same_data(manifest: Manifest, asked: dict[str, Any], folder: Folder) -> None:
+    """Raise a ValueError if the files of a folder were made from other data, or otherwise."""
+    different = [name for name, value in asked.items() if manifest.asked.get(name) != value]
+    if not different:
+        return
+    if different == ["data"]:
+        reason = "from other data: the files or their content have changed"
+    else:
+        names = [name for name in different if name != "data"]
+        was = ", ".join(f"{name}={manifest.asked.get(name)!r}" for name in names)
+        now = ", ".join(f"{name}={asked[name]!r}" for name in names)
+        reason = f"with {was}, now {now} is asked for"
+    raise ValueError(
+        f"{folder.root} holds the data of a fit {reason}. Name another folder, or pass "
+        "resume=False to begin again"
+    )
+
+
+def item_blocks(counts: np.ndarray, k: int) -> list[slice]:
+    """Return ranges of items whose solution takes about the same work each.
+
+    Parameters
+    ----------
+    counts : int (n_items,), the number of entries of each item
+    k : int, the number of factors
+
+    Notes
+    -----
+    They depend on the data alone; which items are solved together changes no bit of the result.
+
+    Examples
+    --------
+    >>> item_blocks(np.array([2**22, 2**21, 2**21, 5, 4, 3]), 128)
+    [slice(0, 1, None), slice(1, 3, None), slice(3, 6, None)]
+    """
+    work = np.cumsum(counts.astype(np.float64) + k / 2)
+    n_blocks = min(MOST_BLOCKS, len(counts), max(1, int(counts.sum()) // BLOCK_ENTRIES))
+    cuts = np.searchsorted(work, work[-1] * np.arange(1, n_blocks) / n_blocks) + 1
+    bounds = np.unique([0, *np.minimum(cuts, len(counts)), len(counts)])
+    return [slice(int(a), int(b)) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]

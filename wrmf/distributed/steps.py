@@ -1,0 +1,296 @@
+"""The steps of an iteration, on the arrays of a shard of users or a block of items.
+
+The result is bitwise that of :meth:`wrmf.WRMF.fit` on the same axes: a row does not depend on the
+rows that are solved beside it, and Gram matrices are summed in the same parts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+from scipy import sparse
+
+from wrmf.distributed.folder import FileRecord, Folder, read_arrays, write_arrays
+from wrmf.distributed.shards import ShardRecord, read_block, read_shard
+from wrmf.model.parameters import Parameters
+from wrmf.numerics.isa import isa_number
+from wrmf.numerics.objective import gram, gram_part_rows, observed_scores
+from wrmf.numerics.side import Side
+from wrmf.numerics.sweep import Shared, half_sweep
+from wrmf.numerics.values import FittedValues
+from wrmf.numerics.whitening import Frame
+
+__all__ = [
+    "BlockRecord",
+    "Plan",
+    "UserShard",
+    "bounds_of_side",
+    "fitted_values",
+    "gram_of_part",
+    "gram_parts",
+    "load_block",
+    "load_factors",
+    "load_shard",
+    "observed_and_penalty",
+    "save_factors",
+    "shared_of_items",
+    "shared_of_users",
+    "side_bytes",
+    "solve_block",
+    "solve_shard",
+]
+
+USERS, ITEMS = 0, 1
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What all steps of a fit have in common; it is small, as each task has a copy.
+
+    Attributes
+    ----------
+    folder : Folder
+    params : Parameters
+    shape : (int, int), the number of users and of items
+    bounds : pair of (float, float), the bounds of λ of users and of items, as in ``Side``
+    isa : str, the instruction set
+    totals : FileRecord
+        The number of entries of each item, and the sum of their values.
+    scale : float, s of ``FittedValues``
+    """
+
+    folder: Folder
+    params: Parameters
+    shape: tuple[int, int]
+    bounds: tuple[tuple[float, float], tuple[float, float]]
+    isa: str
+    totals: FileRecord
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class UserShard:
+    """The interactions of a shard, with the values that enter the loss, and the side to solve."""
+
+    matrix: sparse.csr_matrix
+    side: Side
+
+
+@dataclass(frozen=True)
+class BlockRecord:
+    """A block of item factors in a file.
+
+    Attributes
+    ----------
+    file : FileRecord
+    n_items : int
+    penalty : float, Σ λ_i ‖y_i‖² of its items
+    largest : float, the largest absolute value
+    """
+
+    file: FileRecord
+    n_items: int
+    penalty: float
+    largest: float
+
+
+def bounds_of_side(
+    params: Parameters, side: int, counts: tuple[int, int], n_columns: int
+) -> tuple[float, float]:
+    """Return the bounds of λ of all rows of a side, from their least and largest counts."""
+    # λ is a monotonic function of the count.
+    ends = sparse.csr_matrix((2, 1), dtype=np.float32)
+    strength = params.regularization[side]
+    of_ends = Side.of(
+        ends,
+        params.objective,
+        strength,
+        params.dtype,
+        counts=np.array(counts),
+        n_columns=n_columns,
+    )
+    return of_ends.bounds
+
+
+def fitted_values(plan: Plan, user_counts: np.ndarray) -> FittedValues:
+    """Return what values count in the loss, for users with these numbers of entries."""
+    if plan.params.values.is_identity:
+        return FittedValues.of(plan.params.values, sparse.csr_matrix((0, 0), dtype=np.float32))
+    totals = read_arrays(plan.folder, plan.totals)
+    is_bm25 = plan.params.values.weighting == "bm25"
+    return FittedValues(
+        plan.params.values,
+        user_counts,
+        totals["counts"],
+        totals["lengths"] if is_bm25 else np.empty(0),
+        plan.scale,
+    )
+
+
+def load_shard(plan: Plan, record: ShardRecord) -> UserShard:
+    """Return a shard of users as it is solved."""
+    stored = read_shard(plan.folder, record, plan.shape[1])
+    counts = np.diff(stored.indptr)
+    matrix = fitted_values(plan, counts).of_rows(stored, USERS)
+    params = plan.params
+    side = Side.of(
+        matrix,
+        params.objective,
+        params.regularization[USERS],
+        params.dtype,
+        bounds=plan.bounds[USERS],
+    )
+    return UserShard(matrix, side)
+
+
+def load_block(plan: Plan, records: Sequence[ShardRecord], items: slice) -> Side:
+    """Return a block of items as it is solved: its rows have the entries of all users."""
+    n_items = items.stop - items.start
+    parts = []
+    for record in records:
+        values, users, indptr = read_block(plan.folder, record, items)
+        part = sparse.csr_matrix((values, users, indptr), shape=(n_items, record.n_users))
+        parts.append(_weighted(plan, record, part, items))
+    matrix = sparse.hstack(parts, format="csr") if len(parts) > 1 else parts[0]
+    params = plan.params
+    return Side.of(
+        matrix,
+        params.objective,
+        params.regularization[ITEMS],
+        params.dtype,
+        bounds=plan.bounds[ITEMS],
+    )
+
+
+def _weighted(
+    plan: Plan, record: ShardRecord, part: sparse.csr_matrix, items: slice
+) -> sparse.csr_matrix:
+    """Return the rows of some items in a shard with the values that enter the loss."""
+    if plan.params.values.is_identity:
+        return part
+    arrays = read_arrays(plan.folder, record.file, mapped=True)
+    values = fitted_values(plan, np.diff(arrays["indptr"]))
+    by_user = part.T.tocsr()
+    # On the axis of all items, whose number enters the weights of BM25.
+    everywhere = sparse.csr_matrix(
+        (by_user.data, by_user.indices + items.start, by_user.indptr),
+        shape=(record.n_users, plan.shape[1]),
+    )
+    weighted = values.of_training(everywhere)
+    return sparse.csr_matrix(
+        (weighted.data, by_user.indices, by_user.indptr), shape=by_user.shape
+    ).T.tocsr()
+
+
+def save_factors(plan: Plan, name: str, factors: np.ndarray, item_counts: np.ndarray) -> BlockRecord:
+    """Write a block of item factors, and return its record."""
+    file = write_arrays(plan.folder, name, {"factors": factors})
+    strengths = plan.params.objective.row_regularization(
+        plan.params.regularization[ITEMS], item_counts, plan.shape[USERS]
+    )
+    squares = np.einsum("ij,ij->i", factors, factors, dtype=np.float64)
+    largest = max(abs(float(factors.max(initial=0))), abs(float(factors.min(initial=0))))
+    return BlockRecord(file, len(factors), float(strengths @ squares), largest)
+
+
+def load_factors(plan: Plan, record: BlockRecord) -> np.ndarray:
+    """Return a block of item factors from its file."""
+    factors: np.ndarray = read_arrays(plan.folder, record.file)["factors"]
+    return factors
+
+
+def gram_parts(n: int, k: int) -> list[slice]:
+    """Return the rows of each part in which a Gram matrix of n rows is summed."""
+    size = gram_part_rows(n, k)
+    return [slice(first, min(first + size, n)) for first in range(0, n, size)]
+
+
+def gram_of_part(plan: Plan, pieces: Sequence[np.ndarray], within: slice, threads: int) -> np.ndarray:
+    """Return the Gram matrix of a part of the users.
+
+    Parameters
+    ----------
+    plan : Plan
+    pieces : sequence of ndarray
+        The factors of consecutive shards.
+    within : slice
+        The rows of the part, counted from the first row of the first piece.
+    threads : int
+    """
+    factors = np.concatenate(pieces)[within]
+    return gram(factors, threads, isa_number(plan.isa), part_rows=max(1, len(factors)))
+
+
+def shared_of_items(plan: Plan, parts: Sequence[np.ndarray]) -> Shared:
+    """Return what the systems of all items share, from the Gram matrices of parts of the users."""
+    total = parts[0].copy()
+    for part in parts[1:]:
+        total += part
+    base = plan.params.objective.unobserved_weight * total
+    return _shared(base, plan.bounds[ITEMS], plan)
+
+
+def shared_of_users(plan: Plan, blocks: Sequence[np.ndarray], threads: int) -> Shared:
+    """Return what the systems of all users share."""
+    total = gram(np.concatenate(blocks), threads, isa_number(plan.isa))
+    base = plan.params.objective.unobserved_weight * total
+    return _shared(base, plan.bounds[USERS], plan)
+
+
+def _shared(base: np.ndarray, bounds: tuple[float, float], plan: Plan) -> Shared:
+    try:
+        return Shared(base, Frame.of(base, bounds, plan.params.dtype))
+    except np.linalg.LinAlgError as error:
+        raise ValueError(
+            f"the factors left the range of {plan.params.dtype}: scale the counts down, lower "
+            'alpha or init_scale, or pass dtype="float64"'
+        ) from error
+
+
+def solve_shard(
+    plan: Plan, shard: UserShard, shared: Shared, blocks: Sequence[np.ndarray], threads: int
+) -> np.ndarray:
+    """Return the factors of a shard's users, for given blocks of item factors."""
+    return _solved(plan, shard.side, np.concatenate(blocks), shared, threads)
+
+
+def solve_block(
+    plan: Plan, side: Side, shared: Shared, shards: Sequence[np.ndarray], threads: int
+) -> np.ndarray:
+    """Return the factors of a block's items, for given shards of user factors."""
+    return _solved(plan, side, np.concatenate(shards), shared, threads)
+
+
+def _solved(
+    plan: Plan, side: Side, fixed: np.ndarray, shared: Shared, threads: int
+) -> np.ndarray:
+    out = np.zeros((len(side.order), fixed.shape[1]), dtype=fixed.dtype)
+    sweep = asdict(replace(plan.params.sweep, num_threads=threads))
+    half_sweep(side, fixed, out, **sweep, shared=shared, isa=plan.isa)
+    return out
+
+
+def observed_and_penalty(
+    plan: Plan,
+    shard: UserShard,
+    factors: np.ndarray,
+    blocks: Sequence[np.ndarray],
+    threads: int,
+) -> float:
+    """Return the part of the loss that a shard's pairs and users have, without unobserved pairs."""
+    objective, matrix = plan.params.objective, shard.matrix
+    scores = observed_scores(matrix, factors, np.concatenate(blocks), threads)
+    weights = objective.weights(matrix.data, np.float64)
+    targets = objective.targets(matrix.data, np.float64)
+    observed = float(np.sum(weights * scores**2 - 2 * targets * scores + targets))
+    strengths = objective.row_regularization(
+        plan.params.regularization[USERS], np.diff(matrix.indptr), plan.shape[ITEMS]
+    )
+    return observed + float(strengths @ np.einsum("ij,ij->i", factors, factors, dtype=np.float64))
+
+
+def side_bytes(side: Side) -> int:
+    """Return the size of a side in bytes."""
+    return sum(array.nbytes for array in vars(side).values() if isinstance(array, np.ndarray))

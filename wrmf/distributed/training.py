@@ -1,0 +1,267 @@
+"""The iterations of a distributed fit: the order of the steps, and what is saved when."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from wrmf.distributed.drawing import draw_items, draw_users, skip_users
+from wrmf.distributed.manifest import Manifest, item_blocks
+from wrmf.distributed.state import Latest, Progress, block_name
+from wrmf.distributed.steps import (
+    BlockRecord,
+    Plan,
+    gram_of_part,
+    gram_parts,
+    load_block,
+    load_factors,
+    load_shard,
+    observed_and_penalty,
+    save_factors,
+    shared_of_items,
+    shared_of_users,
+    solve_block,
+    solve_shard,
+)
+from wrmf.numerics.side import Side
+from wrmf.numerics.sweep import Shared
+
+if TYPE_CHECKING:
+    from wrmf.distributed.engine import Engine
+
+__all__ = ["Training"]
+
+logger = logging.getLogger("wrmf.distributed")
+
+
+class Training:
+    """Alternating least squares on a cluster.
+
+    The only state is the item factors, which are in files. The user factors of an iteration are
+    results of tasks, and follow from the item factors.
+
+    Parameters
+    ----------
+    engine : Engine
+    plan : Plan
+    manifest : Manifest
+    random : mapping, the state of the random generator at the start
+    """
+
+    def __init__(
+        self, engine: Engine, plan: Plan, manifest: Manifest, random: Mapping[str, Any]
+    ) -> None:
+        self.engine = engine
+        self.plan = plan
+        self.manifest = manifest
+        self.random = random
+        counts = manifest.read_totals(plan.folder)["counts"]
+        self.blocks = item_blocks(counts, plan.params.factors)
+        engine.keep("shard", [shard.n_entries for shard in manifest.shards])
+        engine.keep("block", [int(counts[block].sum()) for block in self.blocks])
+        self.loaded: dict[str, Any] = {}
+        self.latest = Latest.read(plan.folder) or self._start()
+        # The user factors that follow from the latest item factors, with what losses need of them.
+        self.users: list[Any] | None = None
+        self.of_users: Any = None
+
+    @property
+    def iterations_done(self) -> int:
+        """The number of complete iterations."""
+        return self.latest.iteration
+
+    def run(
+        self, iterations: int, after: Callable[[Progress], Any]
+    ) -> None:
+        """Train up to a number of iterations in all; ``after`` stops by returning True."""
+        while self.iterations_done < iterations:
+            start, received = time.perf_counter(), self.engine.bytes_received()
+            number = self.iterations_done + 1
+            with self.engine.recovering(f"{self.iterations_done} iterations are saved"):
+                blocks = self._item_step(self._present_users(), number)
+                history = self.latest.history
+                self.latest = Latest(number, blocks, history)
+                self.latest.write(self.plan.folder)
+                self.users = None
+                loss = self.loss()
+            progress = Progress(
+                number,
+                loss,
+                time.perf_counter() - start,
+                max(0, self.engine.bytes_received() - received),
+            )
+            self.latest = Latest(number, blocks, [*history, progress])
+            self.latest.write(self.plan.folder)
+            if after(progress):
+                break
+
+    def loss(self) -> float:
+        """Return the exact loss of the latest item factors and the users that follow from them."""
+        users, blocks = self._present_users(), self._load_items()
+        engine, plan = self.engine, self.plan
+        parts = [
+            engine.submit(
+                "loss",
+                observed_and_penalty,
+                plan,
+                self._shard(number),
+                factors,
+                blocks,
+                home=f"shard-{number}",
+                computes=True,
+            )
+            for number, factors in enumerate(users)
+        ]
+        unobserved = engine.submit(
+            "loss-unobserved", _unobserved, plan, self._of_items(users), self._of_users(blocks)
+        )
+        *observed, everywhere = engine.results([*parts, unobserved])
+        penalty = sum(block.penalty for block in self.latest.blocks)
+        return float(sum(observed) + everywhere + penalty)
+
+    def present_users(self) -> list[Any]:
+        """Return the futures of the factors of the users of each shard."""
+        return self._present_users()
+
+    def _start(self) -> Latest:
+        """Draw and save the first item factors, as a local fit draws them."""
+        n_users, _ = self.plan.shape
+        logger.info("drawing the first factors")
+        state = self.engine.submit("draw-skip", skip_users, self.plan, self.random, n_users)
+        drawn = self.engine.submit("draw-items", draw_items, self.plan, state, self.blocks)
+        (blocks,) = self.engine.results([drawn])
+        latest = Latest(0, blocks)
+        latest.write(self.plan.folder)
+        return latest
+
+    def _present_users(self) -> list[Any]:
+        if self.users is not None:
+            return self.users
+        self._settle()
+        if self.iterations_done == 0 and not self.plan.params.solve_users_first:
+            self.users = self._draw_users()
+        else:
+            self.users = self._user_step()
+        return self.users
+
+    def _draw_users(self) -> list[Any]:
+        """Return the futures of random users, each shard's after those of the one before."""
+        engine, plan, state = self.engine, self.plan, self.random
+        users = []
+        for number, shard in enumerate(self.manifest.shards):
+            users.append(engine.submit("draw-users", draw_users, plan, state, shard.n_users))
+            if number + 1 < len(self.manifest.shards):
+                state = engine.submit("draw-skip", skip_users, plan, state, shard.n_users)
+        return users
+
+    def _settle(self) -> None:
+        """Forget what was on workers that have died."""
+        for name in self.engine.settle():
+            self.loaded.pop(name, None)
+
+    def _shard(self, number: int) -> Any:
+        name = f"shard-{number}"
+        if name not in self.loaded:
+            self.loaded[name] = self.engine.submit(
+                "load-shard", load_shard, self.plan, self.manifest.shards[number], home=name
+            )
+        return self.loaded[name]
+
+    def _block(self, number: int) -> Any:
+        name = f"block-{number}"
+        if name not in self.loaded:
+            self.loaded[name] = self.engine.submit(
+                "load-block",
+                load_block,
+                self.plan,
+                list(self.manifest.shards),
+                self.blocks[number],
+                home=name,
+            )
+        return self.loaded[name]
+
+    def _load_items(self) -> list[Any]:
+        """Return the futures of the latest item factors, read from their files."""
+        return [
+            self.engine.submit("load-items", load_factors, self.plan, record)
+            for record in self.latest.blocks
+        ]
+
+    def _user_step(self) -> list[Any]:
+        """Return the futures of the users of each shard, solved for the latest item factors."""
+        engine, plan, blocks = self.engine, self.plan, self._load_items()
+        self.of_users = engine.submit(
+            "gram-items", shared_of_users, plan, blocks, computes=True, priority=1
+        )
+        return [
+            engine.submit(
+                "solve-users",
+                solve_shard,
+                plan,
+                self._shard(number),
+                self.of_users,
+                blocks,
+                home=f"shard-{number}",
+                computes=True,
+            )
+            for number in range(len(self.manifest.shards))
+        ]
+
+    def _of_users(self, blocks: Sequence[Any]) -> Any:
+        """Return the future of what the systems of all users share."""
+        if self.of_users is None:
+            self.of_users = self.engine.submit(
+                "gram-items", shared_of_users, self.plan, blocks, computes=True
+            )
+        return self.of_users
+
+    def _of_items(self, users: Sequence[Any]) -> Any:
+        """Return the future of what the systems of all items share."""
+        engine, plan, offsets = self.engine, self.plan, self.manifest.offsets
+        parts = []
+        for part in gram_parts(plan.shape[0], plan.params.factors):
+            first = int(np.searchsorted(offsets, part.start, side="right")) - 1
+            last = int(np.searchsorted(offsets, part.stop, side="left"))
+            within = slice(part.start - offsets[first], part.stop - offsets[first])
+            pieces = list(users[first:last])
+            parts.append(
+                engine.submit("gram-users", gram_of_part, plan, pieces, within, computes=True)
+            )
+        return engine.submit("frame-items", shared_of_items, plan, parts)
+
+    def _item_step(self, users: Sequence[Any], iteration: int) -> list[BlockRecord]:
+        """Solve and save all items; return the records of their blocks."""
+        engine, plan, shared = self.engine, self.plan, self._of_items(users)
+        saved = [
+            engine.submit(
+                "solve-items",
+                _solve_and_save,
+                plan,
+                self._block(number),
+                shared,
+                list(users),
+                block_name(iteration, number),
+                home=f"block-{number}",
+                computes=True,
+            )
+            for number in range(len(self.blocks))
+        ]
+        records: list[BlockRecord] = engine.results(saved)
+        return records
+
+
+def _solve_and_save(
+    plan: Plan, side: Side, shared: Shared, users: Sequence[np.ndarray], name: str, threads: int
+) -> BlockRecord:
+    factors = solve_block(plan, side, shared, users, threads)
+    return save_factors(plan, name, factors, np.diff(side.indptr))
+
+
+def _unobserved(plan: Plan, of_items: Shared, of_users: Shared) -> float:
+    """Return the sum over all pairs of α₀ times the squared score."""
+    # Both bases have the factor α₀ already.
+    return float(np.sum(of_items.base * of_users.base)) / plan.params.objective.unobserved_weight
