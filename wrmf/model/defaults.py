@@ -6,17 +6,20 @@ The rule was chosen on validation parts of nine data sets by
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
 
 import numpy as np
 from scipy import sparse
 
 from wrmf.model.parameters import PLACEHOLDERS, is_auto, validate_parameters
 from wrmf.numerics.objective import Objective
-from wrmf.numerics.values import FittedValues
+from wrmf.numerics.values import FittedValues, ValueRule
 
-__all__ = ["resolve"]
+__all__ = ["Statistics", "resolve", "resolve_from"]
 
 # The values of the model of Hu, Koren and Volinsky 2008, which the objective "wrmf" is.
 PLAIN = {
@@ -39,7 +42,61 @@ PENALTY_LIMIT = 0.6
 STEPS = 12
 
 
-Rule = Callable[[Objective, sparse.csr_matrix], float]
+class Statistics(Protocol):
+    """What the rules ask of training data, which may be in several shards of users."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """The number of users and of items."""
+        ...
+
+    @property
+    def n_filled_users(self) -> int:
+        """The number of users with entries."""
+        ...
+
+    @property
+    def item_counts(self) -> np.ndarray:
+        """The number of entries of each item."""
+        ...
+
+    def sums(
+        self, values: ValueRule, function: Callable[..., tuple[Any, ...]], *args: Any
+    ) -> tuple[Any, ...]:
+        """Return the sums over all shards of what a function returns for a shard.
+
+        It is called with the users × items matrix of a shard, with the values that ``values``
+        returns, and with ``args``. It returns numbers or arrays, of the same shapes for all shards.
+        """
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class MatrixStatistics:
+    """The statistics of a matrix in memory, CSR (n_users, n_items)."""
+
+    matrix: sparse.csr_matrix
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return self.matrix.shape  # type: ignore[no-any-return]
+
+    @property
+    def n_filled_users(self) -> int:
+        return int(np.count_nonzero(np.diff(self.matrix.indptr)))
+
+    @cached_property
+    def item_counts(self) -> np.ndarray:
+        return np.bincount(self.matrix.indices, minlength=self.shape[1])
+
+    def sums(
+        self, values: ValueRule, function: Callable[..., tuple[Any, ...]], *args: Any
+    ) -> tuple[Any, ...]:
+        weighted = FittedValues.of(values, self.matrix).of_training(self.matrix)
+        return function(weighted, *args)
+
+
+Rule = Callable[["Weighted"], float]
 
 
 def resolve(params: Mapping[str, Any], matrix: sparse.csr_matrix) -> dict[str, Any]:
@@ -65,6 +122,14 @@ def resolve(params: Mapping[str, Any], matrix: sparse.csr_matrix) -> dict[str, A
     >>> resolve(wrmf.WRMF().get_params(), likes)["unobserved_weight"]
     0.5
     """
+    return resolve_from(params, MatrixStatistics(matrix))
+
+
+def resolve_from(params: Mapping[str, Any], data: Statistics) -> dict[str, Any]:
+    """Return the values of the parameters that are "auto", for data that need not be in memory.
+
+    Errors are as in :func:`resolve`.
+    """
     validate_parameters(params)
     wanted = [name for name in PLACEHOLDERS if is_auto(params[name])]
     if params["objective"] == "wrmf":
@@ -76,80 +141,107 @@ def resolve(params: Mapping[str, Any], matrix: sparse.csr_matrix) -> dict[str, A
             values[name] = SCALED[name]
         else:
             present = validate_parameters({**params, **values})
-            weighted = FittedValues.of(present.values, matrix).of_training(matrix)
-            values[name] = RULES[name](present.objective, weighted)
+            values[name] = RULES[name](Weighted(data, present.objective, present.values))
     return values
 
 
-def _alpha(objective: Objective, matrix: sparse.csr_matrix) -> float:
+@dataclass(frozen=True, eq=False)
+class Weighted:
+    """Training data as an objective weighs it."""
+
+    data: Statistics
+    objective: Objective
+    values: ValueRule
+
+    @cached_property
+    def n_entries(self) -> int:
+        """The number of pairs."""
+        return int(self.data.item_counts.sum())
+
+    @cached_property
+    def mean_weight(self) -> float:
+        """The mean of α·f(|d|) over the pairs; 0 if there are none."""
+        (total,) = self.data.sums(self.values, _weight_sum, self.objective)
+        return float(total) / self.n_entries if self.n_entries else 0.0
+
+    @property
+    def positive_weight(self) -> float:
+        """The mean weight of a pair, or 1 if it is nothing that others could be relative to."""
+        weight = self.mean_weight
+        return weight if np.isfinite(weight) and weight > 0 else 1.0
+
+    @property
+    def mean_size(self) -> float:
+        """The mean number of items of the users who have any; at least 1."""
+        return max(1.0, float(self.n_entries) / max(1, self.data.n_filled_users))
+
+    @property
+    def share(self) -> float:
+        """α₀ for pairs whose mean weight is 1."""
+        n_items = int(np.count_nonzero(self.data.item_counts))
+        density = self.mean_size / max(1, n_items)
+        share: float = SHARE * density**SHARE_POWER
+        return min(share, SHARE_LIMIT)
+
+    def vanishing(self) -> float:
+        """Return the λ from which on all factors are zero, with ν = 1 and weights of mean 1.
+
+        Near zero the loss is −2 Σ b x·y + Σ λ_u |x|² + Σ λ_i |y|². Its minimum is zero if no
+        singular value of the targets b, divided by √λ_u and √λ_i, is above 1.
+        """
+        mean, share = self.mean_weight, self.share
+        if not np.isfinite(mean) or mean <= 0:
+            return np.inf
+        of_items = (self.data.item_counts + share * self.data.shape[0]) ** -0.5
+        right, largest = 1.0 / of_items, 0.0
+        for _ in range(STEPS):
+            scaled = of_items * right / np.linalg.norm(right)
+            square, right = self.data.sums(
+                self.values, _power_step, self.objective, mean, share, scaled
+            )
+            largest = math.sqrt(square)
+            right = of_items * right
+        return largest
+
+
+def _weight_sum(matrix: sparse.csr_matrix, objective: Objective) -> tuple[float]:
+    return (objective.sum_weights(matrix),)
+
+
+def _power_step(
+    matrix: sparse.csr_matrix, objective: Objective, mean: float, share: float, vector: np.ndarray
+) -> tuple[float, np.ndarray]:
+    """Return |l|² and bᵀ l of some users, where l = D b v for the targets b and D = λ_u^−½."""
+    targets = objective.targets(matrix.data, np.float64)
+    scaled = sparse.csr_matrix((targets / mean, matrix.indices, matrix.indptr), shape=matrix.shape)
+    of_users = (np.diff(matrix.indptr) + share * matrix.shape[1]) ** -0.5
+    left = of_users * (scaled @ vector)
+    return float(left @ left), scaled.T @ left
+
+
+def _alpha(data: Weighted) -> float:
     """Return the α with which the mean weight of a pair is 1, whatever the scale of the counts."""
-    weight = objective.mean_weight(matrix)
+    weight = data.mean_weight
     # Counts beyond the range of numbers are explained by ``check_limits``.
     return 1.0 / weight if np.isfinite(weight) and weight > 0 else 1.0
 
 
-def _unobserved_weight(objective: Objective, matrix: sparse.csr_matrix) -> float:
-    return _share(matrix) * _positive_weight(objective, matrix)
+def _unobserved_weight(data: Weighted) -> float:
+    return data.share * data.positive_weight
 
 
-def _regularization(objective: Objective, matrix: sparse.csr_matrix) -> float:
+def _regularization(data: Weighted) -> float:
     """Return the λ with which a user of average size has the penalty of the rule.
 
     So an α, α₀ or ν that is not "auto" does not change how strong this penalty is.
     """
-    size, n_items = _mean_size(matrix), matrix.shape[1]
-    share, weight = _share(matrix), _positive_weight(objective, matrix)
-    strength = min(
-        PENALTY * size**PENALTY_POWER,
-        PENALTY_LIMIT * _vanishing(objective, matrix, share),
-    )
-    penalty = strength * weight * (size + share * n_items)
+    size, n_items = data.mean_size, data.data.shape[1]
+    strength = min(PENALTY * size**PENALTY_POWER, PENALTY_LIMIT * data.vanishing())
+    penalty = strength * data.positive_weight * (size + data.share * n_items)
     with np.errstate(over="ignore"):
-        unit = float(objective.row_regularization(1.0, np.array([size]), n_items)[0])
+        unit = float(data.objective.row_regularization(1.0, np.array([size]), n_items)[0])
     # An exponent beyond the range of numbers is explained by ``check_limits``.
     return float(penalty / unit if np.isfinite(unit) and unit > 0 else penalty)
-
-
-def _vanishing(objective: Objective, matrix: sparse.csr_matrix, share: float) -> float:
-    """Return the λ from which on all factors are zero, with ν = 1 and weights of mean 1.
-
-    Near zero the loss is −2 Σ b x·y + Σ λ_u |x|² + Σ λ_i |y|². Its minimum is zero if no singular
-    value of the targets b, divided by √λ_u and √λ_i, is above 1.
-    """
-    mean = objective.mean_weight(matrix)
-    if not np.isfinite(mean) or mean <= 0:
-        return np.inf
-    targets = objective.targets(matrix.data, np.float64)
-    scaled = sparse.csr_matrix((targets / mean, matrix.indices, matrix.indptr), shape=matrix.shape)
-    n_users, n_items = matrix.shape
-    of_users = (np.diff(matrix.indptr) + share * n_items) ** -0.5
-    of_items = (np.bincount(matrix.indices, minlength=n_items) + share * n_users) ** -0.5
-    right, largest = 1.0 / of_items, 0.0
-    for _ in range(STEPS):
-        left = of_users * (scaled @ (of_items * right / np.linalg.norm(right)))
-        largest = float(np.linalg.norm(left))
-        right = of_items * (scaled.T @ left)
-    return largest
-
-
-def _positive_weight(objective: Objective, matrix: sparse.csr_matrix) -> float:
-    """Return the mean weight of a pair, or 1 if it is nothing that others could be relative to."""
-    weight = objective.mean_weight(matrix)
-    return weight if np.isfinite(weight) and weight > 0 else 1.0
-
-
-def _share(matrix: sparse.csr_matrix) -> float:
-    """Return α₀ for pairs whose mean weight is 1."""
-    n_items = int(np.count_nonzero(np.bincount(matrix.indices, minlength=1)))
-    density = _mean_size(matrix) / max(1, n_items)
-    share: float = SHARE * density**SHARE_POWER
-    return min(share, SHARE_LIMIT)
-
-
-def _mean_size(matrix: sparse.csr_matrix) -> float:
-    """Return the mean number of items of the users who have any; at least 1."""
-    n_users = int(np.count_nonzero(np.diff(matrix.indptr)))
-    return max(1.0, float(matrix.nnz) / max(1, n_users))
 
 
 RULES: dict[str, Rule] = {

@@ -8,21 +8,38 @@ from scipy import sparse
 from wrmf.model.parameters import Parameters
 from wrmf.numerics.values import FittedValues
 
-__all__ = ["check_limits", "check_regularization", "check_weights"]
+__all__ = ["check_limits", "check_regularization", "check_sizes", "check_weights"]
 
 
 def check_limits(matrix: sparse.csr_matrix, params: Parameters) -> None:
     """Raise a ValueError if a weight or a λ of training on ``matrix`` would be infinite."""
     values = FittedValues.of(params.values, matrix)
-    check_weights(values.of_training(matrix), params)
-    _check_unobserved_weight(max(matrix.shape), params)
+    largest = np.abs(values.of_training(matrix).data).max(initial=0)
+    of_items = np.bincount(matrix.indices, minlength=matrix.shape[1])
+    check_sizes(float(largest), matrix.shape, (np.diff(matrix.indptr), of_items), params)
+
+
+def check_sizes(
+    largest: float,
+    shape: tuple[int, int],
+    counts: tuple[np.ndarray, np.ndarray],
+    params: Parameters,
+) -> None:
+    """Raise a ValueError if a weight or a λ of training would be infinite.
+
+    Parameters
+    ----------
+    largest : float
+        The largest size of the values that ``params.values`` returns.
+    shape : (int, int), the number of users and of items
+    counts : pair of int arrays
+        The number of entries of each user and of each item; their extremes suffice.
+    params : Parameters
+    """
+    _check_largest(largest, params)
+    _check_unobserved_weight(max(shape), params)
     for side in (0, 1):
-        counts = (
-            np.bincount(matrix.indices, minlength=matrix.shape[1])
-            if side
-            else np.diff(matrix.indptr)
-        )
-        check_regularization(counts, matrix.shape[1 - side], params, side)
+        check_regularization(counts[side], shape[1 - side], params, side)
 
 
 def check_weights(matrix: sparse.csr_matrix, params: Parameters) -> None:
@@ -30,10 +47,13 @@ def check_weights(matrix: sparse.csr_matrix, params: Parameters) -> None:
 
     ``matrix`` has the values that ``params.values`` returns.
     """
+    _check_largest(float(np.abs(matrix.data).max(initial=0)), params)
+
+
+def _check_largest(largest: float, params: Parameters) -> None:
     objective = params.objective
-    largest = np.abs(matrix.data).max(initial=0)
     limit = float(np.finfo(params.dtype).max)
-    if objective.confidence == "linear" and objective.alpha * float(largest) <= limit:
+    if objective.confidence == "linear" and objective.alpha * largest <= limit:
         return
     with np.errstate(over="ignore", invalid="ignore"):
         weight = float(objective.weights(np.array([largest]), np.float64)[0])

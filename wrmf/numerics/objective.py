@@ -147,10 +147,10 @@ class Objective:
             confidence = self._strengths(values) + (self.target_shift - self.offset)
         return np.where(values < 0, 0.0, confidence).astype(dtype)
 
-    def mean_weight(self, matrix: sparse.csr_matrix) -> float:
-        """Return the mean of α·f(|d|) over the stored pairs; 0 if there are none."""
+    def sum_weights(self, matrix: sparse.csr_matrix) -> float:
+        """Return the sum of α·f(|d|) over the stored pairs."""
         with np.errstate(over="ignore"):
-            return float(self._strengths(matrix.data).mean()) if matrix.nnz else 0.0
+            return float(self._strengths(matrix.data).sum())
 
     def are_shifted(self, values: np.ndarray) -> bool:
         """Return whether all targets are w + ``target_shift``, so that they need not be stored."""

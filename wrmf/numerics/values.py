@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy import sparse
@@ -122,11 +122,17 @@ class FittedValues:
         )
         if rule.damping == (0.0, 0.0):
             return unscaled
-        entries = unscaled._entries(matrix, side=0, own=True)
-        undamped = unscaled._undamped(entries)
-        before, after = undamped.sum(), (undamped * unscaled._damping(entries)).sum()
-        scale = float(before / after) if after > 0 else 1.0
-        return cls(rule, unscaled.user_counts, unscaled.item_counts, unscaled.item_lengths, scale)
+        return unscaled.scaled(*unscaled.damping_sums(matrix))
+
+    def damping_sums(self, matrix: sparse.csr_matrix) -> tuple[float, float]:
+        """Return the sums of f(g(d)) and of n_u^−a · n_i^−b · f(g(d)) over whole rows of users."""
+        entries = self._entries(matrix, side=0, own=True)
+        undamped = self._undamped(entries)
+        return float(undamped.sum()), float((undamped * self._damping(entries)).sum())
+
+    def scaled(self, before: float, after: float) -> FittedValues:
+        """Return the rule with the s that follows from the ``damping_sums`` of all users."""
+        return replace(self, scale=before / after if after > 0 else 1.0)
 
     @property
     def nbytes(self) -> int:
