@@ -14,7 +14,7 @@ from wrmf.data.checks import as_positive_int
 from wrmf.data.dislikes import likes_of
 from wrmf.data.split import Split, check_split
 from wrmf.evaluation.cold import TestPart
-from wrmf.evaluation.evaluation import Evaluation
+from wrmf.evaluation.evaluation import Evaluation, mean_and_error
 from wrmf.evaluation.leakage import count_trained_on
 from wrmf.evaluation.measures import is_tested, measure_errors, measure_lists, measure_ranks
 from wrmf.evaluation.metrics import MetricLike, requested_metrics
@@ -168,7 +168,7 @@ def evaluate_sides(
         train = split.train.matrix
         beside = [
             {
-                name: _mean_and_error(values)[0]
+                name: mean_and_error(values)[0]
                 for name, values in measure_popularity(requested, train, part.known, side).items()
             }
             for side in requests
@@ -210,7 +210,7 @@ def _assemble(
 ) -> Evaluation:
     """Return the means over users and the overall values, in the order of ``names``."""
     n_users = len(tested_ids)
-    statistics = {name: _mean_and_error(values) for name, values in by_user.items()}
+    statistics = {name: mean_and_error(values) for name, values in by_user.items()}
     values_by_name = {**{name: mean for name, (mean, _) in statistics.items()}, **overall}
     stderr = {name: error for name, (_, error) in statistics.items()}
     return Evaluation(
@@ -220,12 +220,3 @@ def _assemble(
         stderr=stderr,
         per_user=pd.DataFrame({"user": tested_ids, **by_user}) if per_user and by_user else None,
     )
-
-
-def _mean_and_error(values: np.ndarray) -> tuple[float, float]:
-    """Return the mean of the values that are not NaN, and its standard error."""
-    known = values[~np.isnan(values)]
-    if not len(known):
-        return np.nan, np.nan
-    error = known.std(ddof=1) / np.sqrt(len(known)) if len(known) > 1 else np.nan
-    return float(known.mean()), float(error)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
-__all__ = ["Evaluation"]
+__all__ = ["Evaluation", "mean_and_error"]
 
 
 @dataclass(frozen=True)
@@ -116,3 +116,12 @@ class Evaluation(Mapping[str, float]):
             }
         )
         return frame
+
+
+def mean_and_error(values: np.ndarray) -> tuple[float, float]:
+    """Return the mean of the values that are not NaN, and its standard error."""
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return np.nan, np.nan
+    error = known.std(ddof=1) / np.sqrt(len(known)) if len(known) > 1 else np.nan
+    return float(known.mean()), float(error)
