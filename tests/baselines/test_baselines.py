@@ -144,7 +144,7 @@ def test_a_model_of_taste_beats_popularity():
         for name, model in {
             "popularity": Popularity(),
             "neighbours": ItemKNN(shrink=5),
-            "wrmf": wrmf.WRMF(factors=8, regularization=1.0, alpha=5.0, random_state=0),
+            "wrmf": wrmf.WRMF(factors=8, random_state=0),
         }.items()
     }
     assert values["popularity"] < min(values["neighbours"], values["wrmf"])

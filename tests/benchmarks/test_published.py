@@ -60,7 +60,7 @@ def test_the_record_holds_the_figures_and_the_model(likes):
     record = published.run("synthetic", likes, TABLE)
     assert set(record["found"]) == {"capped_recall@20", "capped_recall@50", "ndcg@100"}
     assert all(0 < value < 1 for value in record["found"].values())
-    assert "objective='ials'" in record["model"]
+    assert "unobserved_weight=0.1" in record["model"]
     record["published"] = {"iALS": dict.fromkeys(published.METRICS, 0.4)}
     assert "| iALS, published | 0.4 | 0.4 | 0.4 |" in published.shown(record)
     json.dumps(record)

@@ -146,7 +146,7 @@ def cold_model(cold_split):
 def test_cold_users_and_items_are_counted(cold_split, cold_model):
     evaluation = evaluate(cold_model, cold_split, ["recall@2"])
     assert (evaluation.n_cold_users, evaluation.n_cold_items) == (2, 2)
-    assert repr(evaluation).endswith("n_skipped=0, n_cold_users=2, n_cold_items=2)")
+    assert "n_skipped=0, n_cold_users=2, n_cold_items=2" in repr(evaluation)
     assert "cold" not in repr(replace(evaluation, n_cold_users=0, n_cold_items=0))
 
 

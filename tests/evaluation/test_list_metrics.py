@@ -166,7 +166,7 @@ def test_an_evaluation_becomes_a_frame():
     model, split = toy()
     evaluation = evaluate(model, split, ["mrr", "coverage@1"])
     frame = evaluation.to_frame()
-    assert list(frame) == ["metric", "value", "stderr", "n_users"]
+    assert list(frame) == ["metric", "value", "stderr", "popularity", "n_users"]
     assert frame["metric"].tolist() == ["mrr", "coverage@1"]
     assert frame["value"].tolist() == list(evaluation.values())
     assert frame["stderr"][0] == evaluation.stderr["mrr"]

@@ -54,3 +54,12 @@ def test_metrics_of_all_scores_and_of_train_have_no_popularity():
     assert list(scores.popularity) == ["mrr"]
     assert np.isnan(scores.to_frame().set_index("metric")["popularity"]["auc"])
     assert not wrmf.evaluate(model, split, ["mrr"], on="train").popularity
+
+
+def test_items_that_are_disliked_are_not_popular():
+    train = wrmf.Interactions.from_matrix(
+        np.array([[1, -1, 0], [1, -1, 0], [0, -1, 0], [0, 0, 0]]), negative="dislike"
+    )
+    test = wrmf.Interactions.from_matrix(np.array([[0, 0, 0]] * 3 + [[1, 0, 0]]))
+    scores = wrmf.evaluate(wrmf.Popularity().fit(train), wrmf.Split(train, test), ["mrr"])
+    assert scores.popularity == dict(scores) == {"mrr": 1.0}

@@ -24,12 +24,12 @@ parameters = st.fixed_dictionaries(
     {},
     optional={
         "factors": st.integers(1, 5),
-        "regularization": st.sampled_from([0.1, 5.0, (0.5, 2.0)]),
-        "alpha": st.sampled_from([0.0, 0.5, 10.0]),
-        "unobserved_weight": st.sampled_from([0.3, 1.0]),
-        "regularization_exponent": st.sampled_from([0.0, 0.5]),
+        "regularization": st.sampled_from(["auto", 0.1, 5.0, (0.5, 2.0)]),
+        "alpha": st.sampled_from(["auto", 0.0, 0.5, 10.0]),
+        "unobserved_weight": st.sampled_from(["auto", 0.3, 1.0]),
+        "regularization_exponent": st.sampled_from(["auto", 0.0, 0.5]),
         "objective": st.sampled_from(["wrmf", "ials"]),
-        "confidence": st.sampled_from(["linear", "log"]),
+        "confidence": st.sampled_from(["auto", "linear", "log"]),
         "dtype": st.sampled_from(["float32", "float64"]),
         "num_threads": st.integers(1, 2),
         "random_state": st.integers(0, 5),
@@ -97,7 +97,7 @@ class Sequence(RuleBasedStateMachine):
         self.model.fit(data, progress=False)
         before.check()
         self.remember(counts, users, items)
-        self.fitted = self.model.get_params()
+        self.fitted = self.model.resolved_params
 
     @rule(n=st.integers(1, 2))
     def partial_fit(self, n: int) -> None:
@@ -111,7 +111,7 @@ class Sequence(RuleBasedStateMachine):
         require((call.error is None) == same_form, f"partial_fit ended in {call.error!r}")
         if same_form:
             require(self.model.iterations_done == done + n, "another number of iterations")
-            self.fitted = self.model.get_params()
+            self.fitted = self.model.resolved_params
 
     @rule(
         seed=seeds,

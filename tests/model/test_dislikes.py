@@ -13,8 +13,16 @@ from wrmf import WRMF, Interactions
 SETTINGS = [
     {"objective": "wrmf", "unobserved_weight": 1.3, "regularization": 0.4},
     {"objective": "wrmf", "confidence": "raw", "unobserved_weight": 0.5, "regularization": 0.4},
-    {"objective": "ials", "unobserved_weight": 0.2, "regularization": 0.05, "confidence": "log"},
+    {
+        "objective": "ials",
+        "unobserved_weight": 0.2,
+        "regularization": 0.05,
+        "regularization_exponent": 0.0,
+        "confidence": "log",
+    },
 ]
+# With an α far above α₀, as a dislike must be to count.
+STRONG = {"objective": "wrmf", "alpha": 5.0, "regularization": 0.1}
 
 
 def signed_counts(seed=0, shape=(40, 25)):
@@ -88,7 +96,7 @@ def test_one_row_with_dislikes_is_folded_in_as_in_many(data, params):
 
 def test_a_dislike_lowers_the_score_of_the_item_and_of_its_neighbours():
     blocks = np.kron(np.eye(2), np.ones((6, 5)))
-    model = WRMF(factors=2, alpha=5.0, regularization=0.1, random_state=0).fit(blocks)
+    model = WRMF(factors=2, random_state=0, **STRONG).fit(blocks)
     likes = np.array([[1, 0, 0, 0, 0, 1, 0, 0, 0, 0.0]])
     signed = likes.copy()
     signed[0, 6] = -4
@@ -108,7 +116,7 @@ def test_contributions_with_dislikes_sum_to_the_score(data, params):
 def test_a_disliked_item_has_a_negative_share_in_items_like_it():
     blocks = np.kron(np.eye(2), np.ones((6, 5)))
     blocks[0, :7] = [1, 1, 0, 0, 0, 1, -2]
-    model = WRMF(factors=2, alpha=5.0, regularization=0.1, random_state=0, dtype="float64")
+    model = WRMF(factors=2, random_state=0, dtype="float64", **STRONG)
     model.fit(Interactions(blocks, negative="dislike"))
     shares = model.explain(0, 8).set_index("item")["contribution"]
     assert shares[6] < 0 < shares[5]
@@ -161,7 +169,7 @@ def test_a_model_with_dislikes_is_saved_and_loaded(data, tmp_path, train):
 def test_an_update_with_dislikes_equals_the_reference(how):
     before, after = signed_counts(1), signed_counts(2)
     after = sparse.csr_matrix(np.vstack([after[:10].toarray(), np.zeros((30, 25))]))
-    model = WRMF(factors=4, random_state=0, dtype="float64", regularization=0.1)
+    model = WRMF(4, 0.1, 30.0, objective="wrmf", random_state=0, dtype="float64")
     model.fit(Interactions(before, negative="dislike"), progress=False)
     model.update(Interactions(after, negative="dislike"), how=how)
     expected = reference.changed_histories(before.toarray(), after.toarray(), how)
@@ -237,7 +245,8 @@ def test_sign_and_size_are_two_channels_of_preference_and_weight(counts, data):
     preference, weight = counts.toarray() > 0, np.abs(counts.toarray()) * 0.3
     confidence = np.where(weight > 0, weight, 0.5)
     params = {"confidence": "raw", "alpha": 0.3, "unobserved_weight": 0.5, "regularization": 0.2}
-    model = WRMF(factors=4, dtype="float64", random_state=0, **params).fit(data, progress=False)
+    model = WRMF(4, objective="wrmf", dtype="float64", random_state=0, **params)
+    model.fit(data, progress=False)
     y = model.item_factors
     for user in range(40):
         system = (y.T * confidence[user]) @ y + 0.2 * np.eye(4)

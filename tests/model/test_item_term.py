@@ -282,7 +282,7 @@ def test_a_model_made_of_factors_has_the_weights_that_its_parameters_ask_for(mod
     assert np.array_equal(again.recommend().scores, model.recommend().scores, equal_nan=True)
     assert wrmf.WRMF.from_factors(bare).state.item_scale == 0
     with pytest.raises(ValueError, match="saved without its training data: use a file saved with"):
-        wrmf.WRMF.from_factors(replace(bare, train_matrix=None), **PARAMS)
+        wrmf.WRMF.from_factors(replace(model.state, item_weights=None, train_matrix=None))
 
 
 def test_copies_and_pickles_answer_the_same(model):

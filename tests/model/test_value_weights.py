@@ -13,10 +13,10 @@ import wrmf
 from wrmf import WRMF, Interactions
 
 WEIGHTS = {
-    "damped": {"value_damping": (0.25, 0.5)},
+    "damped": {"value_damping": (0.25, 0.5), "confidence": "linear"},
     "damped logarithm": {"value_damping": 0.3, "confidence": "log", "epsilon": 0.5},
     "bm25": {"weighting": "bm25", "bm25_k1": 3.0, "bm25_b": 0.6, "confidence": "raw"},
-    "tfidf": {"weighting": "tfidf"},
+    "tfidf": {"weighting": "tfidf", "confidence": "linear"},
 }
 OBJECTIVES = [
     {"objective": "wrmf", "unobserved_weight": 1.3, "regularization": 0.4},

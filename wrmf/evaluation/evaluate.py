@@ -165,7 +165,7 @@ def evaluate_sides(
     measure_lists(requested, ranker, requests, split, (by_user, overall))
     beside: list[dict[str, float]] = [{} for _ in requests]
     if popularity:
-        train = split.train.matrix
+        train = likes_of(split.train.matrix)
         beside = [
             {
                 name: mean_and_error(values)[0]
