@@ -133,7 +133,7 @@ VALUES_AND_MODELS: dict[str, list[Case]] = {
         Case(
             "counts so large that float32 cannot hold α·count",
             "a LinAlgError",
-            "fitted(np.full((2, 2), 1e38), alpha=1e3, confidence="linear")",
+            'fitted(np.full((2, 2), 1e38), alpha=1e3, confidence="linear")',
             'error: the largest count is 1e+38; with alpha=1000 its weight is 1e+41, and float32 … alpha, pass confidence="log" or pass dtype="float64"',
         ),
     ],
