@@ -25,6 +25,7 @@ METRICS = ("ndcg@20", "recall@20")
 WEIGHTS = (0.0, 0.3, 0.6, 1.0, 2.0)
 # λ is scaled by frequency, and α₀ is far below the weight of a pair: good on all of these sets.
 MODEL = {
+    "objective": "wrmf",
     "alpha": 1.0,
     "confidence": "log",
     "unobserved_weight": 0.02,
