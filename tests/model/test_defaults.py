@@ -110,14 +110,70 @@ def test_auto_is_kept_for_new_users_updates_and_forgetting(counts):
     assert explicit(model) == before
 
 
-def test_auto_is_resolved_again_by_fit_and_by_partial_fit(counts):
+def test_auto_is_resolved_by_fit_and_stays_when_training_goes_on(counts):
     model = quick().fit(counts)
-    fewer = sparse.csr_matrix(counts, copy=True)
-    fewer.data[:] = 1
-    model.partial_fit(fewer)
-    assert explicit(model) == explicit(quick().fit(fewer)) != explicit(quick().fit(counts))
+    before = explicit(model)
+    ones = sparse.csr_matrix(counts, copy=True)
+    ones.data[:] = 1
+    assert explicit(model.partial_fit(ones)) == before != explicit(quick().fit(ones))
+    assert explicit(model.fit(ones)) == explicit(quick().fit(ones))
+    assert explicit(quick().fit(counts, start=model)) == before
     in_parts = quick().fit(counts).partial_fit(counts, iterations=3)
     assert np.array_equal(in_parts.user_factors, quick(iterations=5).fit(counts).user_factors)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"objective": "wrmf"},
+        {"confidence": "linear"},
+        {"epsilon": 0.1},
+        {"value_damping": 0.5},
+        {"weighting": "bm25"},
+        {"alpha": 3.0},
+        {"regularization_counts": "observed"},
+    ],
+    ids=str,
+)
+def test_auto_is_resolved_again_if_training_goes_on_with_another_loss(counts, changed):
+    model = quick().fit(counts).set_params(**changed)
+    assert explicit(model.partial_fit(counts)) == explicit(quick(**changed).fit(counts))
+
+
+WEIGHTS = [
+    {"value_damping": (0.3, 0.5)},
+    {"value_damping": 0.5, "confidence": "linear"},
+    {"weighting": "bm25"},
+    {"weighting": "tfidf", "epsilon": 0.5},
+]
+
+
+@pytest.mark.parametrize("weights", WEIGHTS, ids=str)
+def test_weights_are_part_of_what_the_mean_weight_is_of(counts, weights):
+    values = quick(**weights).fit(counts).resolved_params
+    fitted = quick(**weights).fit(counts)
+    weighted = fitted.state.values(fitted.fitted_params().values).of_training(counts)
+    assert values["alpha"] * weighted.data.mean() == pytest.approx(1)
+    assert values["unobserved_weight"] == pytest.approx(
+        quick().fit(counts).resolved_params["unobserved_weight"]
+    )
+
+
+@pytest.mark.parametrize("weights", WEIGHTS, ids=str)
+@pytest.mark.parametrize("train", [True, False, "seen"])
+def test_weights_of_auto_are_saved_for_new_users(counts, tmp_path, weights, train):
+    model = quick(**weights).fit(counts)
+    model.save(tmp_path / "m", train=train)
+    loaded = load(tmp_path / "m")
+    assert loaded.resolved_params == model.resolved_params
+    assert np.array_equal(loaded.fold_in_users(counts[:3]), model.fold_in_users(counts[:3]))
+
+
+def test_an_item_term_added_later_leaves_auto_as_it_was(counts):
+    model = quick().fit(counts)
+    before = explicit(model)
+    assert explicit(model.reweigh_items(item_weight=0.5)) == before
+    assert explicit(model.reweigh_items(item_neighbors=3)) == before
 
 
 @pytest.mark.parametrize("train", [True, False, "seen"])
@@ -181,3 +237,23 @@ def test_weights_of_zero_leave_finite_parameters(likes):
     assert np.isfinite(
         [explicit(model)[name] for name in ("unobserved_weight", "regularization")]
     ).all()
+
+
+@pytest.mark.filterwarnings("ignore:every factor is zero")
+def test_dislikes_alone_leave_finite_parameters(likes):
+    data = Interactions.from_matrix(-abs(likes), negative="dislike")
+    values = explicit(quick().fit(data))
+    assert values["regularization"] > 0
+    assert values["alpha"] == explicit(quick().fit(abs(likes)))["alpha"]
+
+
+def test_dislikes_do_not_raise_the_penalty(likes):
+    """λ₀, from which on all factors are zero, is decided by what pulls them away from zero."""
+    likes = sparse.csr_matrix(np.eye(30))
+    signed = sparse.csr_matrix(np.eye(30) - np.roll(np.eye(30), 1, axis=1))
+    few, more = (
+        quick().fit(Interactions.from_matrix(matrix, negative="dislike"))
+        for matrix in (likes, signed)
+    )
+    for model in (few, more):
+        assert np.abs(model.item_factors).max() > 1e-3

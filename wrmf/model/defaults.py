@@ -19,7 +19,7 @@ from wrmf.model.parameters import PLACEHOLDERS, is_auto, validate_parameters
 from wrmf.numerics.objective import Objective
 from wrmf.numerics.values import FittedValues, ValueRule
 
-__all__ = ["Statistics", "resolve", "resolve_from"]
+__all__ = ["Statistics", "resolve", "resolve_again", "resolve_from"]
 
 # The values of the model of Hu, Koren and Volinsky 2008, which the objective "wrmf" is.
 PLAIN = {
@@ -40,6 +40,19 @@ PENALTY, PENALTY_POWER = 0.37, -1.1
 PENALTY_LIMIT = 0.6
 # Steps of the power iteration for that λ. Any number gives a lower bound.
 STEPS = 12
+
+
+# The parameters that a rule may use.
+USED = (
+    *PLACEHOLDERS,
+    "objective",
+    "epsilon",
+    "regularization_counts",
+    "value_damping",
+    "weighting",
+    "bm25_k1",
+    "bm25_b",
+)
 
 
 class Statistics(Protocol):
@@ -145,6 +158,30 @@ def resolve_from(params: Mapping[str, Any], data: Statistics) -> dict[str, Any]:
     return values
 
 
+def resolve_again(
+    params: Mapping[str, Any],
+    matrix: sparse.csr_matrix,
+    fitted: Mapping[str, Any],
+    automatic: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Return the values of "auto" for a model whose training goes on.
+
+    What the data of its fit decided stays, so that the loss stays the same, unless a parameter has
+    changed on which that depends.
+
+    Parameters
+    ----------
+    params, matrix : as in ``resolve``
+    fitted : mapping of parameter name to value
+        The parameters that the model was fitted with.
+    automatic : mapping of parameter name to value
+        What those of them that are "auto" became.
+    """
+    if all(name in fitted and params[name] == fitted[name] for name in USED):
+        return dict(automatic)
+    return resolve(params, matrix)
+
+
 @dataclass(frozen=True, eq=False)
 class Weighted:
     """Training data as an objective weighs it."""
@@ -200,6 +237,9 @@ class Weighted:
                 self.values, _power_step, self.objective, mean, share, scaled
             )
             largest = math.sqrt(square)
+            if largest == 0:
+                # There are only dislikes, and all factors are zero with any λ.
+                return np.inf
             right = of_items * right
         return largest
 

@@ -10,7 +10,7 @@ from scipy import sparse
 
 from wrmf.data.dislikes import likes_of
 from wrmf.model.axes import on_user_axis, rows_on_item_axis
-from wrmf.model.defaults import resolve
+from wrmf.model.defaults import resolve, resolve_again
 from wrmf.model.limits import check_regularization, check_weights
 from wrmf.model.list_options import ListOptions
 from wrmf.model.lists import FEW, ranked_items
@@ -42,10 +42,23 @@ class FoldIn(Parametrized, Recommender):
         """
         return validate_parameters(self.get_params())
 
-    def params_for(self, matrix: sparse.csr_matrix) -> tuple[Parameters, dict[str, Any]]:
-        """Return the validated parameters for training data, and what "auto" became."""
-        params = self.get_params()
-        automatic = resolve(params, matrix)
+    def params_for(
+        self, matrix: sparse.csr_matrix, continued: Factors | None = None
+    ) -> tuple[Parameters, dict[str, Any]]:
+        """Return the validated parameters for training data, and what "auto" became.
+
+        Parameters
+        ----------
+        matrix : CSR (n_users, n_items)
+        continued : Factors, optional
+            The state from which training goes on, if it does.
+        """
+        params = self.frozen_params()
+        if continued is None:
+            automatic = resolve(params, matrix)
+        else:
+            fitted = continued.params or {}
+            automatic = resolve_again(params, matrix, fitted, continued.automatic)
         return validate_parameters({**params, **automatic}), automatic
 
     @property

@@ -324,7 +324,8 @@ class WRMF(Forgetting, Reweighing, Saving, BulkRecommender):
         """Continue training from the present factors, or from new ones if the model is not fitted.
 
         Ten iterations followed by five give the same factors as fifteen at once. The present
-        parameters become those that the model was fitted with.
+        parameters become those that the model was fitted with; what "auto" became at the fit stays,
+        unless a parameter on which that depends has changed.
 
         Parameters
         ----------
@@ -381,7 +382,7 @@ class WRMF(Forgetting, Reweighing, Saving, BulkRecommender):
                 f"{params.n_columns} of {params.dtype} are asked for: call fit"
             )
         matrix = on_own_axes(data, state)
-        params, automatic = self.params_for(matrix)
+        params, automatic = self.params_for(matrix, state)
         check_limits(matrix, params)
         names = names_on_item_axis(data, state) if state.item_names is None else state.item_names
         # Training writes to the factors, and those of a mapped file are read-only.
