@@ -121,6 +121,7 @@ setup(
             extension("_als", "als"),
             extension("_ranking", "rank"),
             extension("_serving", "serving"),
+            extension("_fold_in", "fold_in"),
             extension("_item_weights", "item_weights"),
         ],
         compiler_directives=DEBUG_DIRECTIVES if switch("WRMF_DEBUG") else {},

@@ -14,7 +14,7 @@ FLOORS = [
     {"_blas", "_lapack", "files"},
     {"_als"},
     {"_ranking"},
-    {"_serving", "_item_weights"},
+    {"_serving", "_fold_in", "_item_weights"},
     {"numerics", "data"},
     {"export"},
     {"model", "datasets"},
@@ -28,7 +28,7 @@ FLOORS = [
 FLOOR = {name: height for height, names in enumerate(FLOORS) for name in names}
 ROOT = Path(wrmf.__file__).parent
 SOURCES = sorted(path for ending in ("py", "pyx", "pxd") for path in ROOT.rglob(f"*.{ending}"))
-COMPILED = {"_als", "_ranking", "_serving", "_item_weights", "_blas", "_lapack"}
+COMPILED = {"_als", "_ranking", "_serving", "_fold_in", "_item_weights", "_blas", "_lapack"}
 
 
 def module_of(path):

@@ -51,6 +51,7 @@ cdef extern from "als.h" nogil:
         ptrdiff_t result_stride
 
     ctypedef void (*als_solve)(const als_problem *, const als_batch *, void *) noexcept nogil
+    ctypedef void (*als_solve_row)(const als_problem *, void *, void *) noexcept nogil
     ctypedef struct als_kernels:
         int lanes
         als_solve *solve
@@ -60,8 +61,9 @@ cdef extern from "als.h" nogil:
         void (*pack)(int, int, const void *, void *, int32_t *) noexcept nogil
         void (*pack_rows)(int, int, const void *, const int32_t *, void *) noexcept nogil
         void (*multiply)(const als_product *) noexcept nogil
+        als_solve_row *solve_row
 
-    const int ALS_METHOD_COUNT, ALS_dual, ALS_cg, ALS_GRAM_ROWS, ALS_MOST_ORDER
+    const int ALS_METHOD_COUNT, ALS_dual, ALS_primal, ALS_cg, ALS_GRAM_ROWS, ALS_MOST_ORDER
     const char **isa_names
     const char **als_method_names
     int isa_best()
@@ -69,6 +71,7 @@ cdef extern from "als.h" nogil:
     void isa_restore_subnormals(uint64_t before)
     const als_kernels *als_kernels_of(int isa, int is_double)
     size_t als_scratch_bytes(const als_kernels *kernels, int is_double, int ld)
+    size_t als_row_scratch_bytes(int is_double, int ld, int d)
     void als_prefetch(const als_problem *problem, int is_double, const int32_t *rows, int count)
 
 # Return the kernels of an instruction set that the CPU has, or NULL for "blas". Other modules call
@@ -76,11 +79,23 @@ cdef extern from "als.h" nogil:
 cdef const als_kernels *kernels_of(int isa, bint is_double) noexcept nogil
 
 
+# Return the number of the instruction set in use; see ``isa_number``.
+cdef int active_isa() except -1
+
+
 cdef class Room:
     """Memory that begins on a 64-byte boundary."""
 
     cdef object memory
+    cdef size_t size
     cdef uint8_t *start
+
+
+cdef class Memory:
+    """The memory of a contiguous array; see _als.pyx."""
+
+    cdef Py_buffer view
+    cdef void *start
 
 
 cdef class Stretches:

@@ -19,11 +19,15 @@ system : data that the systems of all rows share, as ``wrmf.numerics.sweep.Syste
 batch : rows that are solved by the same method, as ``wrmf.numerics.plan.Batch`` has them
     ``isa`` int, ``method`` int, ``rows`` int32, ``parts``.
 """
+from cpython.buffer cimport (
+    PyBUF_SIMPLE, PyBUF_WRITABLE, PyBuffer_Release, PyObject_GetBuffer
+)
 from cpython.exc cimport PyErr_CheckSignals
 from cython cimport floating
 from cython.parallel cimport parallel, prange, threadid
 from libc.math cimport sqrt
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
+from libc.stdlib cimport getenv
 from libc.string cimport memcpy, memset
 
 from wrmf._blas cimport gemm, potrf_upper, potrs_upper, syrk_transposed_upper, syrk_upper
@@ -80,6 +84,30 @@ def openmp_threads():
 openmp_threads()
 
 
+cdef int active_isa() except -1:
+    """Return the number of the fastest instruction set, or of the one that ``WRMF_ISA`` names."""
+    # os.environ takes ten times as long, and sets the variables that this reads.
+    cdef const char *name = getenv("WRMF_ISA")
+    if name == NULL or name[0] == 0:
+        return len(ISAS) - 1
+    chosen = name.decode(errors="replace").lower()
+    if chosen not in ISAS:
+        raise ValueError(
+            f"WRMF_ISA is {chosen!r}; this CPU and build have {', '.join(ISAS)}")
+    return ISAS.index(chosen)
+
+
+def isa_number():
+    """Return the number of the active instruction set, by which the kernels select it.
+
+    Raises
+    ------
+    ValueError
+        If ``WRMF_ISA`` names one that this CPU or this build does not have.
+    """
+    return active_isa()
+
+
 def lanes(int isa, bint is_double):
     """Return how many rows an instruction set solves at once."""
     return als_kernels_of(isa, is_double).lanes if isa else 1
@@ -88,8 +116,22 @@ def lanes(int isa, bint is_double):
 cdef class Room:
     def __init__(self, size_t size):
         cdef uint8_t[::1] memory = np.empty(size + ALIGNMENT, dtype=np.uint8)
-        self.memory = memory
+        self.memory, self.size = memory, size
         self.start = <uint8_t *> ((<size_t> &memory[0] + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT)
+
+
+cdef class Memory:
+    """The memory of a contiguous array of any type, which is kept alive."""
+
+    def __cinit__(self, array, size_t size, bint writable=False):
+        PyObject_GetBuffer(array, &self.view, PyBUF_WRITABLE if writable else PyBUF_SIMPLE)
+        if <size_t> self.view.len < size:
+            PyBuffer_Release(&self.view)
+            raise ValueError(f"expected an array of {size} bytes, got {self.view.len}")
+        self.start = self.view.buf if self.view.len else NULL
+
+    def __dealloc__(self):
+        PyBuffer_Release(&self.view)
 
 
 # The flops of the first stretch of a loop, for each thread, and the seconds that the others take.

@@ -13,7 +13,6 @@ from wrmf.model import lists
 from wrmf.model.state import Factors
 from wrmf.numerics import fold_in
 from wrmf.numerics.isa import ISAS
-from wrmf.numerics.plan import Rows, method_of_row, plan_exact
 
 # Each example asks for the lists of several users, alone and together.
 few_examples = settings(max_examples=12)
@@ -126,18 +125,6 @@ def test_lists_of_one_new_user_equal_those_of_many(model):
         alone = model.recommend_new(rows[[row]], n=5, fallback="popular")
         for part in PARTS[1:]:
             np.testing.assert_array_equal(getattr(alone, part)[0], getattr(together, part)[row])
-
-
-def test_a_row_is_solved_by_the_method_of_the_plan():
-    for k in (1, 16, 200, 300):
-        for isa, lanes in ((0, 1), (1, 4)):
-            for entries in (1, 2, k - 1, k, k + 1, 255, 256, 257, 300):
-                if entries < 1:
-                    continue
-                rows = Rows(np.array([0], np.int32), np.array([entries]), k, isa, lanes)
-                (part,) = [part for part in plan_exact(rows) if part.last > part.first]
-                expected = part.method if part.isa and not part.in_parts else None
-                assert method_of_row(entries, k, isa, lanes) == expected
 
 
 def test_rows_that_are_not_canonical_give_the_same_factors(likes, small):

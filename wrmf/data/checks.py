@@ -14,8 +14,6 @@ from typing import Any, TypeAlias, TypeGuard
 import numpy as np
 from scipy import sparse
 
-from wrmf._serving import are_canonical_rows
-
 __all__ = [
     "MatrixLike",
     "RandomStateLike",
@@ -26,7 +24,6 @@ __all__ = [
     "as_positive_int",
     "as_real",
     "as_share",
-    "is_canonical",
     "is_integer",
     "is_number",
 ]
@@ -41,8 +38,6 @@ CheckValues: TypeAlias = Callable[[np.ndarray, str], None]
 MAX_LENGTH = 2**31 - 1
 # What to do with negative values of a matrix.
 NEGATIVE = ("error", "dislike")
-# The types of the values, the indices and the row boundaries of a canonical matrix.
-CANONICAL_DTYPES = np.dtype(np.float32), np.dtype(np.int32), np.dtype(np.int32)
 
 
 def is_number(value: object) -> TypeGuard[float]:
@@ -208,26 +203,6 @@ def as_negative(negative: str) -> str:
     if negative not in NEGATIVE:
         raise ValueError(f"negative must be one of {NEGATIVE}, got {negative!r}")
     return negative
-
-
-def is_canonical(matrix: Any) -> bool:
-    """Return whether a matrix is already as ``as_csr`` returns it; every entry is checked.
-
-    A request of one row is then spared the copies and conversions of ``as_csr``.
-    """
-    if not isinstance(matrix, (sparse.csr_matrix, sparse.csr_array)) or matrix.ndim != 2:
-        return False
-    data, indices, indptr = matrix.data, matrix.indices, matrix.indptr
-    if (data.dtype, indices.dtype, indptr.dtype) != CANONICAL_DTYPES:
-        return False
-    if not (data.ndim == indices.ndim == indptr.ndim == 1):
-        return False
-    if not (data.flags.forc and indices.flags.forc and indptr.flags.forc):
-        return False
-    n_rows, n_columns = matrix.shape
-    return n_columns <= MAX_LENGTH and bool(
-        are_canonical_rows(data, indices, indptr, n_rows, n_columns)
-    )
 
 
 def _as_sparse(matrix: Any, name: str, allow_empty: bool) -> Any:

@@ -72,6 +72,9 @@ static const char *const als_method_names[ALS_METHOD_COUNT] = {ALS_METHODS(ALS_M
 
 /* Solves a batch of rows. */
 typedef void (*als_solve)(const als_problem *, const als_batch *, void *scratch);
+/* Solves the only row of a problem. ``fixed`` are the problem's fixed factors, (d, ld) in the order
+ * of the row's d entries; they may be overwritten. */
+typedef void (*als_solve_row)(const als_problem *, void *fixed, void *scratch);
 
 /* The kernels of one precision and one instruction set. */
 typedef struct {
@@ -90,6 +93,8 @@ typedef struct {
     /* Pack the (k, m) matrix whose columns are rows[order[0]] .. rows[order[m - 1]]. */
     void (*pack_rows)(int k, int m, const void *rows, const int32_t *order, void *panels);
     void (*multiply)(const als_product *);
+    /* The methods ``dual`` and ``primal`` for a single row, bitwise as for many. */
+    als_solve_row solve_row[2];
 } als_kernels;
 
 /* The number of entries of a row that the primal solver loads at a time. Their scaled factors take
@@ -129,6 +134,18 @@ static inline size_t als_scratch_bytes(const als_kernels *kernels, int is_double
     size_t vector = (size_t)kernels->lanes * (is_double ? sizeof(double) : sizeof(float));
     return vector * (2 * als_triangle(ALS_MOST_ORDER) + 20 * ALS_MOST_ORDER + 2 * (size_t)ld) +
            (ALS_ENTRIES + 8) * (size_t)ld * sizeof(double);
+}
+
+/* Return the bytes of scratch that ``solve_row`` needs for a row of at most d entries. */
+static inline size_t als_row_scratch_bytes(int is_double, int ld, int d) {
+    size_t real = is_double ? sizeof(double) : sizeof(float);
+    size_t order = (size_t)(ld > d ? ld : d) + 8, stride = order + 32;
+    /* The system, and what is larger: the sums and a panel of "primal", or the transposed factors
+     * or the products of pairs of "dual". */
+    size_t system = (order + 12) * stride;
+    size_t of_primal = order * stride + ALS_ENTRIES * (size_t)ld;
+    size_t of_dual = ((size_t)d + 32) * ld + order * stride;
+    return real * (system + (of_primal > of_dual ? of_primal : of_dual) + 8 * stride);
 }
 
 /* Prefetch the indices and weights of about the first ALS_ENTRIES entries of rows that are solved

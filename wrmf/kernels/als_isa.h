@@ -42,7 +42,8 @@ const als_kernels ALS_JOIN(als_kernels, ALS_ISA)[2] = {
      gram_float,
      pack_float,
      pack_rows_float,
-     multiply_float},
+     multiply_float,
+     {dual_row_float, primal_row_float}},
     {ALS_VECTOR_BYTES / sizeof(double),
      {ALS_METHODS(ALS_DOUBLE_METHOD)},
      part_size_double,
@@ -50,5 +51,6 @@ const als_kernels ALS_JOIN(als_kernels, ALS_ISA)[2] = {
      gram_double,
      pack_double,
      pack_rows_double,
-     multiply_double},
+     multiply_double,
+     {dual_row_double, primal_row_double}},
 };

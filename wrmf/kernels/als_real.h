@@ -13,3 +13,5 @@
 #include "cholesky.h"
 
 #include "methods.h"
+
+#include "one_row.h"

@@ -134,14 +134,14 @@ static void ALS_NAME(assemble_dual)(int n, const ALS_REAL *sums, const ALS_VEC *
 }
 
 /* Add to t[l] the sum of h_e y_e[l] over the entries of one row, for n vectors of factors from
- * vector l on. h_e is h[e * ALS_LANES]. */
+ * vector l on. h_e is h[e * step]. */
 ALS_INLINE void ALS_NAME(combine_block)(const als_problem *problem, const int n,
-                                        const ALS_ROW *entries, const ALS_REAL *h, int l,
-                                        ALS_VEC *t) {
+                                        const ALS_ROW *entries, const ALS_REAL *h, const int step,
+                                        int l, ALS_VEC *t) {
     ALS_VEC sums[8];
     int length = (int)entries->length;
     ALS_UNROLL(8, int q = 0; q < n; q++) sums[q] = t[l + q];
-    for (int e = 0; e < length; e++, h += ALS_LANES) {
+    for (int e = 0; e < length; e++, h += step) {
         const ALS_VEC *y = ALS_NAME(fixed_row)(problem, entries->columns[e]) + l;
         ALS_UNROLL(8, int q = 0; q < n; q++) sums[q] += *h * y[q];
     }
@@ -149,11 +149,11 @@ ALS_INLINE void ALS_NAME(combine_block)(const als_problem *problem, const int n,
 }
 
 ALS_INLINE void ALS_NAME(combine)(const als_problem *problem, const ALS_ROW *entries,
-                                  const ALS_REAL *h, ALS_VEC *t) {
+                                  const ALS_REAL *h, const int step, ALS_VEC *t) {
     int l = 0, vectors = problem->ld / ALS_LANES;
-    for (; l + 8 <= vectors; l += 8) ALS_NAME(combine_block)(problem, 8, entries, h, l, t);
-    for (; l + 2 <= vectors; l += 2) ALS_NAME(combine_block)(problem, 2, entries, h, l, t);
-    for (; l < vectors; l++) ALS_NAME(combine_block)(problem, 1, entries, h, l, t);
+    for (; l + 8 <= vectors; l += 8) ALS_NAME(combine_block)(problem, 8, entries, h, step, l, t);
+    for (; l + 2 <= vectors; l += 2) ALS_NAME(combine_block)(problem, 2, entries, h, step, l, t);
+    for (; l < vectors; l++) ALS_NAME(combine_block)(problem, 1, entries, h, step, l, t);
 }
 
 /* Return the number of entries of each lane's row. */
@@ -259,7 +259,7 @@ static void ALS_NAME(dual)(const als_problem *problem, const als_batch *batch, v
         if (!gathers) {
             memset(t, 0, vectors * sizeof(ALS_VEC));
             const ALS_REAL *h = (const ALS_REAL *)s.solution + lane;
-            ALS_NAME(combine)(problem, rows.lane + lane, h, t);
+            ALS_NAME(combine)(problem, rows.lane + lane, h, ALS_LANES, t);
             for (int l = 0; l < vectors && scales; l++) t[l] *= scales[l];
         }
         ALS_NAME(store_row)(problem, batch->rows[lane], scales, t);

@@ -12,8 +12,9 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from scipy import sparse
 
+from wrmf._fold_in import is_canonical
 from wrmf.data.axes import map_axis
-from wrmf.data.checks import as_csr, is_canonical
+from wrmf.data.checks import as_csr
 from wrmf.data.id_index import IdIndex, object_array
 from wrmf.data.inputs import Histories, as_data, is_matrix
 from wrmf.data.interactions import Interactions, align, entry_rows, same_ids

@@ -21,7 +21,7 @@ from wrmf.model.queries import Query, nothing_known
 from wrmf.model.recommendations import Recommendations
 from wrmf.model.recommender import Recommender
 from wrmf.model.state import Factors
-from wrmf.numerics.fold_in import fold_in, fold_in_few
+from wrmf.numerics.fold_in import fold_in, fold_in_few, fold_in_matrix
 from wrmf.numerics.item_lists import ItemLists
 
 __all__ = ["FoldIn"]
@@ -122,7 +122,7 @@ class FoldIn(Parametrized, Recommender):
         memory of the item factors and 25 bytes an item, "similar_users" the same for users, and
         "recommend_users" in addition 4 bytes for each pair of the training data. "ids"
         take about 34 bytes for each id that is not its position, "fallback" 16 bytes an item, and
-        the others some megabytes at most. ``prepared_bytes`` has the sum.
+        the others a megabyte or two. ``prepared_bytes`` has the sum.
 
         Training and assigned factors throw away what depends on them; ids are kept. Files have what
         "recommend" and "similar_items" need, and processes that map a file share it. Nothing else
@@ -191,8 +191,14 @@ class FoldIn(Parametrized, Recommender):
         >>> np.array_equal(model.fold_in_users(likes[:2]), model.user_factors[:2])
         True
         """
-        _, rows = rows_on_item_axis(data, self.state, unknown)
-        return _fold_in(rows, self.state, self.fitted_params(), 0)
+        state, params = self.state, self.fitted_params()
+        if unknown == "raise":
+            system = state.prepared.items.last_system(params)
+            factors = None if system is None else fold_in_matrix(system, data)
+            if factors is not None:
+                return factors
+        _, rows = rows_on_item_axis(data, state, unknown)
+        return _fold_in(rows, state, params, 0)
 
     def fold_in_items(self, data: Any, unknown: str = "raise") -> np.ndarray:
         """Return the exact factors of new items, given their interactions.
@@ -307,11 +313,10 @@ def _fold_in(rows: sparse.csr_matrix, state: Factors, params: Parameters, side: 
 def _fold_in_member(
     rows: sparse.csr_matrix, fixed: AxisFactors, params: Parameters, side: int
 ) -> np.ndarray:
-    threads = params.sweep.num_threads
-    system = fixed.fold_in_system(params.objective, params.regularization[side], threads)
+    system = fixed.fold_in_system(params, side)
     factors = fold_in_few(system, rows)
     if factors is None:
         check_weights(rows, params)
         check_regularization(np.diff(rows.indptr), rows.shape[1], params, side)
-        factors = fold_in(system, rows, threads)
+        factors = fold_in(system, rows, params.sweep.num_threads)
     return factors

@@ -168,20 +168,36 @@ class AxisFactors(Parts):
     def __init__(self, factors: np.ndarray) -> None:
         self.factors = factors
         self._systems: dict[tuple[Objective, float, int], FoldInSystem] = {}
+        self._last_system: tuple[Parameters, FoldInSystem] | None = None
         self._members: dict[int, list[AxisFactors]] = {}
         self._with_offset: tuple[np.ndarray, float, AxisFactors] | None = None
 
-    def fold_in_system(
-        self, objective: Objective, regularization: float, num_threads: int
-    ) -> FoldInSystem:
-        """Return what new rows of the other axis have in common; it is computed once."""
-        key = objective, regularization, isa_number()
-        system = self._systems.get(key)
+    def fold_in_system(self, params: Parameters, side: int) -> FoldInSystem:
+        """Return what new rows of the other axis have in common; it is computed once.
+
+        ``side`` is that of the new rows.
+        """
+        system = self.last_system(params)
         if system is None:
-            threads = kernel_threads(num_threads)
-            system = FoldInSystem.of(self.factors, objective, regularization, threads)
-            self._systems[key] = system
+            objective, regularization = params.objective, params.regularization[side]
+            key = objective, regularization, isa_number()
+            system = self._systems.get(key)
+            if system is None:
+                threads = kernel_threads(params.sweep.num_threads)
+                system = FoldInSystem.of(self.factors, objective, regularization, threads)
+                self._systems[key] = system
+            self._last_system = params, system
         return system
+
+    def last_system(self, params: Parameters) -> FoldInSystem | None:
+        """Return the system that was last used, if it was for the same record of parameters.
+
+        Comparing parameters takes as long as solving a short row.
+        """
+        kept = self._last_system
+        if kept is None or kept[0] is not params or kept[1].isa != isa_number():
+            return None
+        return kept[1]
 
     def members(self, n_models: int, side: int) -> list[AxisFactors]:
         """Return the factors of each member; they are copied once if there are several."""

@@ -4,24 +4,72 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
-from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from wrmf._als import lanes
-from wrmf._serving import RowSolver
+from wrmf._fold_in import RowSolver
 from wrmf.numerics.isa import isa_number
 from wrmf.numerics.layout import padded
 from wrmf.numerics.objective import Objective
-from wrmf.numerics.plan import method_of_row
+from wrmf.numerics.plan import row_limits
 from wrmf.numerics.side import Side
 from wrmf.numerics.sweep import Shared, half_sweep
 
-__all__ = ["FoldInSystem", "fold_in", "fold_in_few"]
+__all__ = ["FoldInSystem", "fold_in", "fold_in_few", "fold_in_matrix"]
 
 # Up to FEW rows are solved one by one. The plan of a half-sweep would take longer than they do.
 FEW = 8
+# The weights of smaller whole numbers are computed once.
+TABLED = 64
+
+
+@dataclass(frozen=True)
+class RowRule:
+    """The weights and the λ of rows that are solved one by one.
+
+    Attributes
+    ----------
+    alpha : float
+    weights : float64 (n,)
+        The weights of the values 0, 1, … n − 1; empty if the weight of a value is ``alpha`` times
+        the value.
+    strengths : float64 (n,)
+        λ of a row of 0, 1, … n − 1 entries. It is infinite if such a row is not solved so.
+        Rows of more entries are not solved one by one.
+    target_shift : float, as in ``Objective``
+    is_plain : bool, whether the target of an entry is its weight + ``target_shift``
+    primal_from : int, rows of at least so many entries are solved by "primal"
+    """
+
+    alpha: float
+    weights: np.ndarray
+    strengths: np.ndarray
+    target_shift: float
+    is_plain: bool
+    primal_from: int
+
+    @classmethod
+    def of(
+        cls, objective: Objective, regularization: float, side: Side, fixed: np.ndarray, lanes: int
+    ) -> RowRule:
+        """Return the rule of all rows that a side without entries stands for."""
+        n_columns, k = fixed.shape
+        primal_from, parts_from = row_limits(k, lanes)
+        # These functions give an element the same value in any array.
+        values = np.arange(TABLED if objective.confidence == "log" else 0)
+        counts = np.arange(parts_from)
+        strengths = objective.row_regularization(regularization, counts, n_columns)
+        return cls(
+            alpha=objective.alpha,
+            weights=objective.weights(values, np.float64),
+            strengths=np.where(strengths < side.bounds[0], np.inf, strengths),
+            target_shift=objective.target_shift,
+            is_plain=objective.offset == 0,
+            primal_from=primal_from,
+        )
 
 
 @dataclass(frozen=True)
@@ -36,7 +84,7 @@ class FoldInSystem:
     bounds : (float, float), as in ``Side``
     shared : Shared
     solver : RowSolver, or None if there are no kernels for it
-    isa, lanes : int, the instruction set, and the rows that it solves at once
+    isa : int, the instruction set
     """
 
     fixed: np.ndarray
@@ -46,7 +94,6 @@ class FoldInSystem:
     shared: Shared
     solver: RowSolver | None
     isa: int
-    lanes: int
 
     @classmethod
     def of(
@@ -61,10 +108,10 @@ class FoldInSystem:
         solver = None
         if isa and not shared.frame.in_double:
             forward, back = padded(shared.frame.forward, dtype), shared.frame.back(dtype)
-            shift = objective.target_shift
-            solver = RowSolver(isa, fixed, forward, back, shared.frame.spectrum, shift)
-        of_isa = isa, lanes(isa, dtype == np.float64)
-        return cls(fixed, objective, regularization, side.bounds, shared, solver, *of_isa)
+            n_lanes = lanes(isa, dtype == np.float64)
+            rule = RowRule.of(objective, regularization, side, fixed, n_lanes)
+            solver = RowSolver(isa, fixed, forward, back, shared.frame.spectrum, rule)
+        return cls(fixed, objective, regularization, side.bounds, shared, solver, isa)
 
     @property
     def nbytes(self) -> int:
@@ -84,27 +131,20 @@ def fold_in_few(system: FoldInSystem, rows: sparse.csr_matrix) -> np.ndarray | N
     solver, objective = system.solver, system.objective
     if solver is None or rows.shape[0] > FEW or not objective.are_shifted(rows.data):
         return None
-    k = system.fixed.shape[1]
-    out = np.zeros((rows.shape[0], k), dtype=system.fixed.dtype)
-    values, indices, alpha = rows.data, rows.indices, objective.alpha
-    if objective.confidence != "linear" or values.dtype != np.float32:
-        values = objective.weights(values, np.float64)
-    for row, (first, last) in enumerate(pairwise(rows.indptr.tolist())):
-        if first == last:
-            continue
-        strength = system.regularization
-        if objective.regularization_exponent:
-            counts = np.array([last - first])
-            strength = objective.row_regularization(strength, counts, rows.shape[1])[0]
-            if strength < system.bounds[0]:
-                return None
-        method = method_of_row(last - first, k, system.isa, system.lanes)
-        own = slice(first, last)
-        if method is None or not solver.solve(
-            method, indices[own], values[own], alpha, strength, out[row]
-        ):
-            return None
-    return out
+    values, alpha = rows.data, objective.alpha
+    if objective.confidence == "log":
+        values, alpha = objective.weights(values, np.float64), 1.0
+    factors: np.ndarray | None = solver.solve_rows(values, rows, alpha)
+    return factors
+
+
+def fold_in_matrix(system: FoldInSystem, data: Any) -> np.ndarray | None:
+    """Return what ``fold_in_few`` returns, for anything; None for what is not a canonical matrix.
+
+    A request of one row is thereby checked and solved by one call of compiled code.
+    """
+    solver = system.solver
+    return None if solver is None else solver.solve_matrix(data, FEW)
 
 
 def fold_in(system: FoldInSystem, rows: sparse.csr_matrix, num_threads: int = 0) -> np.ndarray:

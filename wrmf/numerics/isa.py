@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
-
 from wrmf._als import ISAS
+from wrmf._als import isa_number as active_isa_number
 
 __all__ = ["ISAS", "active_isa", "isa_number"]
 
@@ -17,10 +16,7 @@ def active_isa() -> str:
     ValueError
         If ``WRMF_ISA`` names one that this CPU or this build does not have.
     """
-    name = os.environ.get("WRMF_ISA", "").lower() or ISAS[-1]
-    if name not in ISAS:
-        raise ValueError(f"WRMF_ISA is {name!r}; this CPU and build have {', '.join(ISAS)}")
-    return name
+    return str(ISAS[active_isa_number()])
 
 
 def isa_number(name: str | None = None) -> int:
@@ -37,7 +33,7 @@ def isa_number(name: str | None = None) -> int:
         If this CPU or this build does not have it.
     """
     if name is None:
-        name = active_isa()
+        return int(active_isa_number())
     if name not in ISAS:
         raise ValueError(f"isa is {name!r}; this CPU and build have {', '.join(ISAS)}")
     return int(ISAS.index(name))

@@ -17,7 +17,7 @@ import numpy as np
 
 from wrmf._als import METHODS, MOST_ORDER, lanes
 
-__all__ = ["SOLVERS", "Batch", "Parts", "Plan", "Rows", "Solver", "method_of_row", "plan_batches"]
+__all__ = ["SOLVERS", "Batch", "Parts", "Plan", "Rows", "Solver", "plan_batches", "row_limits"]
 
 DUAL, PRIMAL, CG = METHODS["dual"], METHODS["primal"], METHODS["cg"]
 BLAS = 0
@@ -141,7 +141,8 @@ def plan_exact(rows: Rows) -> list[Range]:
     Rows with a negative weight are all primal.
     """
     isa = rows.isa if rows.k <= MOST_ORDER else BLAS
-    primal = rows.at_least(1 if rows.signed else max(1, math.ceil(DUAL_BELOW * rows.k)))
+    primal_from, _ = row_limits(rows.k, rows.lanes)
+    primal = rows.at_least(1 if rows.signed else primal_from)
     in_parts = min(primal, rows.at_least(PARTS_FROM * rows.lanes)) if isa else 0
     large = max(primal, rows.at_least(MOST_ORDER + 1))
     return [
@@ -152,14 +153,10 @@ def plan_exact(rows: Rows) -> list[Range]:
     ]
 
 
-def method_of_row(entries: int, k: int, isa: int, lanes: int) -> int | None:
-    """Return the method by which "exact" solves a row; None if BLAS or several parts solve it."""
-    is_primal = entries >= max(1, math.ceil(DUAL_BELOW * k))
-    in_parts = is_primal and entries >= PARTS_FROM * lanes
-    order: int = k if is_primal else entries
-    if not isa or in_parts or order > MOST_ORDER:
-        return None
-    return int(PRIMAL if is_primal else DUAL)
+def row_limits(k: int, lanes: int) -> tuple[int, int]:
+    """Return from how many entries on "exact" solves a row by "primal", and from where in parts."""
+    primal_from = max(1, math.ceil(DUAL_BELOW * k))
+    return primal_from, max(primal_from, PARTS_FROM * lanes)
 
 
 def exact_flops(rows: Rows) -> np.ndarray:
