@@ -252,6 +252,7 @@
       card.querySelector("h3").focus();
     });
 
+    byId("off").remove();
     root.hidden = false;
     show({ kind: "item", row: 0 });
   };

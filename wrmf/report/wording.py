@@ -118,11 +118,11 @@ def describe_score(metric: str, score: float, popular: float | None = None) -> S
     Of ten items shown, 2.3 are ones the person went on to like. Popular items would give 0.9.
     """
     if not math.isfinite(score):
-        return Sentence("No setting has a ", metric, " that is a number.")
+        return Sentence("No setting has a number for ", metric, ".")
     name, _, text = metric.partition("@")
     cutoff = int(text) if text.isdecimal() else 0
     plain = Phrase(
-        f"The best setting has a {metric} of ", ".", "have", lambda value, _: f"{value:.3g}"
+        f"By {metric}, the best setting has ", ".", "have", lambda value, _: f"{value:.3g}"
     )
     phrase = PHRASES.get(name, plain) if cutoff else plain
     count = WORDS[cutoff] if cutoff < len(WORDS) else f"{cutoff:,}"

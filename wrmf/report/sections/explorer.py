@@ -20,7 +20,7 @@ BOX = """
 <p id="explorer-status" class="note" role="status"></p>
 <div id="explorer-card" class="card"></div>
 </div>
-<noscript><p class="note">The search needs JavaScript, which is switched off.</p></noscript>
+<p id="explorer-off" class="note">The search needs JavaScript, which is switched off.</p>
 """
 
 
