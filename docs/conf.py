@@ -1,0 +1,77 @@
+"""Settings of Sphinx, which builds these pages into a site: ``make docs``."""
+
+import re
+from pathlib import Path
+
+from wrmf.versions import __version__
+
+ROOT = Path(__file__).parents[1]
+REPOSITORY = "https://github.com/wrmf/wrmf"
+
+project = "wrmf"
+author = "the wrmf developers"
+copyright = "the wrmf developers"
+release = version = __version__
+
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+]
+exclude_patterns = ["_build"]
+# Pages with cells are run at each build; the others are run by the tests.
+nb_execution_mode = "auto"
+nb_execution_timeout = 300
+nb_execution_raise_on_error = True
+nb_output_stderr = "remove"
+myst_enable_extensions = ["colon_fence", "dollarmath"]
+# Pages link to parts of each other by the names of their headings.
+myst_heading_anchors = 3
+
+autosummary_generate = True
+autodoc_typehints = "none"
+autodoc_member_order = "groupwise"
+napoleon_google_docstring = False
+napoleon_use_rtype = False
+napoleon_use_ivar = True
+# Types in docstrings have words, such as n_users, which are names of attributes elsewhere.
+suppress_warnings = ["ref.python"]
+
+html_theme = "furo"
+html_title = f"wrmf {__version__}"
+html_theme_options = {
+    "source_repository": REPOSITORY,
+    "source_branch": "main",
+    "source_directory": "docs/",
+}
+templates_path = ["_templates"]
+html_show_sphinx = False
+
+# A link to a file outside the folder of the pages, seen from there or from the top.
+OUTSIDE = re.compile(r"\]\((?:\.\./)*((?:benchmarks|examples|tests|wrmf)/[^)#\s]*|[A-Z]+\.(?:md|cff))")
+
+
+def link_to_repository(text):
+    """Point links to files that are no pages to the repository."""
+
+    def replaced(match):
+        kind = "tree" if (ROOT / match[1]).is_dir() else "blob"
+        return f"]({REPOSITORY}/{kind}/main/{match[1]}"
+
+    return OUTSIDE.sub(replaced, text)
+
+
+def setup(app):
+    """Register what is done to each page and to what it includes."""
+
+    def read(app, name, source):
+        source[0] = link_to_repository(source[0])
+
+    def include(app, path, name, content):
+        content[0] = link_to_repository(content[0])
+
+    app.connect("source-read", read)
+    app.connect("include-read", include)
