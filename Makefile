@@ -12,7 +12,7 @@ PIP := -m pip install --quiet --disable-pip-version-check
 KERNELS := $(wildcard wrmf/kernels/*.h wrmf/kernels/*.c)
 SOURCES := setup.py pyproject.toml $(wildcard wrmf/*.pyx wrmf/*.pxd) $(KERNELS)
 
-.PHONY: demo test test-clang fuzz sanitize faults lint format bench aarch64 clean
+.PHONY: demo test test-clang fuzz sanitize faults docs lint format bench aarch64 clean
 
 demo: $(VENV)/.built
 	$(BIN)/wrmf demo --out demo
@@ -36,6 +36,10 @@ sanitize: $(VENV)/.built
 # Kills processes that save and search at random moments, KILLS of each; and fits many times.
 faults: $(VENV)/.built
 	WRMF_KILLS=$(KILLS) WRMF_FITS=200 $(BIN)/python -m pytest tests/faults
+
+# The site, in docs/_build/html; warnings are errors.
+docs: $(VENV)/.docs
+	$(BIN)/python -m sphinx -b html -W --keep-going -j auto docs docs/_build/html
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .
@@ -73,6 +77,10 @@ $(VENV)/.lint: $(VENV)/.built
 	$(BIN)/python $(PIP) --editable '.[lint]'
 	@touch $@
 
+$(VENV)/.docs: $(VENV)/.built
+	$(BIN)/python $(PIP) --editable '.[docs]'
+	@touch $@
+
 # A library that cannot be installed here is left out; the results say so.
 $(BENCH_VENV)/.built: $(SOURCES)
 	$(MAKE) $(BENCH_VENV)/bin/python VENV=$(BENCH_VENV)
@@ -83,4 +91,4 @@ $(BENCH_VENV)/.built: $(SOURCES)
 	@touch $@
 
 clean:
-	rm -rf .venv* .cache build demo *.egg-info wrmf/*.so wrmf/_*.c
+	rm -rf .venv* .cache build demo docs/_build docs/api *.egg-info wrmf/*.so wrmf/_*.c

@@ -51,7 +51,9 @@ templates_path = ["_templates"]
 html_show_sphinx = False
 
 # A link to a file outside the folder of the pages, seen from there or from the top.
-OUTSIDE = re.compile(r"\]\((?:\.\./)*((?:benchmarks|examples|tests|wrmf)/[^)#\s]*|[A-Z]+\.(?:md|cff))")
+OUTSIDE = re.compile(
+    r"\]\((?:\.\./)*((?:benchmarks|examples|tests|wrmf)/[^)#\s]*|[A-Z]+\.(?:md|cff))"
+)
 
 
 def link_to_repository(text):

@@ -1,25 +1,26 @@
-"""The code of the README about serving, updating and moving over runs."""
+"""The code of the README runs and prints what stands below it."""
 
+import contextlib
+import io
 import re
 from pathlib import Path
 
-import pandas as pd
-
-import wrmf
+import pytest
 
 README = Path(__file__).parents[2] / "README.md"
 
 
-def test_the_code_about_served_models_runs(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    users = ["ann", "bob", "eve", "joe"]
-    likes = [(user, f"item-{n}") for i, user in enumerate(users) for n in range(i, 10, 2)]
-    pd.DataFrame(likes, columns=["uid", "mid"]).to_csv("likes.csv", index=False)
-    pd.DataFrame({"uid": ["zoe"], "mid": ["item-99"]}).to_csv("today.csv", index=False)
-    data = wrmf.read_interactions("likes.csv", user="uid", item="mid")
-    wrmf.WRMF(factors=4, iterations=2).fit(data).save("model.wrmf")
-    _, block = re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.S)
-    names = {"wrmf": wrmf, "data": data}
-    exec(compile(block, str(README), "exec"), names)
-    assert wrmf.load("model.wrmf").users.tolist() == ["ann", "eve", "joe", "zoe"]
-    assert names["model"].knows_items("item-99").all()
+def test_the_code_prints_its_output():
+    text = README.read_text(encoding="utf-8")
+    (code,) = re.findall(r"```python\n(.*?)```", text, re.S)
+    (output,) = re.findall(r"```text\n(.*?)```", text, re.S)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(code, str(README), "exec"), {})
+    words, expected = printed.getvalue().split(), output.split()
+    assert len(words) == len(expected)
+    for word, wanted in zip(words, expected, strict=True):
+        if re.fullmatch(r"\d+\.\d+", wanted):
+            assert float(word) == pytest.approx(float(wanted), abs=1e-4)
+        else:
+            assert word == wanted

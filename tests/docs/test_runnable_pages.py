@@ -5,9 +5,13 @@ from pathlib import Path
 
 import pytest
 
-PYTHON_BLOCK = re.compile(r"```python\n(.*?)```", re.S)
+# Blocks of Python, and cells of pages that are run when the site is built.
+PYTHON_BLOCK = re.compile(r"```(?:python|\{code-cell\} ipython3)\n(.*?)```", re.S)
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = {
+    "index.md": [],
+    "start.md": [],
+    "article.md": ["matplotlib"],
     "recommending.md": [],
     "filtering.md": [],
     "evaluating.md": [],

@@ -72,7 +72,7 @@ class WRMF(Forgetting, Reweighing, Saving, BulkRecommender):
         pairs; with "wrmf", 1. Raise it if lists are too surprising, lower it if they repeat what
         is popular.
     regularization_exponent : float or "auto", the default
-        ν in λ_u = λ (|S_u| + α₀ n_items)^ν; 1 scales λ with the number of interactions. "auto" is
+        ν in ``λ_u = λ (|S_u| + α₀ n_items)^ν``; 1 scales λ with the number of interactions. "auto" is
         1 with "ials" and 0 with "wrmf". Between .5 and 1 it rarely matters, if λ is "auto" or
         tuned again.
     objective : {"ials", "wrmf"}, default "ials"
@@ -105,7 +105,7 @@ class WRMF(Forgetting, Reweighing, Saving, BulkRecommender):
     cg_steps : int ≥ 1, default 2
         Steps of "cg" for each row and sweep. Raise it if more sweeps are needed than with "exact".
     regularization_counts : {"all", "observed"}, default "all"
-        With "observed", λ_u = λ |S_u|^ν, without the α₀ n_items for the unobserved pairs.
+        With "observed", ``λ_u = λ |S_u|^ν``, without the α₀ n_items for the unobserved pairs.
         With ν = 1 that is the penalty of Spark. Leave it unless a model is to be reproduced.
     n_models : int ≥ 1, default 1
         M models that differ only in their random start are trained side by side and used as one
