@@ -10,7 +10,7 @@ REPOSITORY = "https://github.com/wrmf/wrmf"
 
 project = "wrmf"
 author = "the wrmf developers"
-copyright = "the wrmf developers"
+project_copyright = author
 release = version = __version__
 
 extensions = [

@@ -68,7 +68,7 @@ def grid_search(
         another search is refused.
     n_jobs : int ≥ 1, or "auto", the default
         Number of settings that run at once; they share the threads. "auto" gives each setting one
-        thread, which is usually faster (docs/search.md). No result depends on it.
+        thread, which is usually faster (docs/searching.md). No result depends on it.
     log : bool or callable(str), optional
         True prints the table of each setting: row by row, or as a whole if several settings run at
         once. A function is called with the lines instead.
