@@ -219,3 +219,4 @@ def test_one_column_for_users_and_items_is_an_error():
 def test_reasons_of_other_libraries_are_one_short_line():
     reason = reason_of(OSError("\n" + "x" * 1000 + "\nsecond line"))
     assert reason == "x" * 200
+    assert reason_of(OSError("'\n' expected")) == r"'\n' expected"

@@ -111,7 +111,7 @@ def _split_quoted(lines: pa.ChunkedArray, sep: str, source: Path) -> pa.Array:
     try:
         rows = list(csv.reader(lines.to_pylist(), delimiter=sep, strict=True))
     except csv.Error as error:
-        raise ValueError(f"{source} cannot be read as lines of ids: {error}") from None
+        raise ValueError(f"{source} cannot be read as lines of ids: {reason_of(error)}") from None
     if len(rows) != len(lines):
         raise ValueError(f"{source} holds a quote that is not closed in its line")
     return pa.array(rows, pa.list_(pa.large_string()))

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from wrmf.data.formats.reasons import reason_of
 from wrmf.data.formats.text_stream import SPACES, UNIT, TextStream
 
 __all__ = [
@@ -126,7 +127,7 @@ class Dialect:
                 yield numbers[0], row
                 numbers.clear()
         except csv.Error as error:
-            raise LineError(numbers[0], f"does not parse: {error}") from None
+            raise LineError(numbers[0], f"does not parse: {reason_of(error)}") from None
 
     def fields(self, line: str) -> list[str] | None:
         """Return the fields of a single line, or None if it is not well-formed in this dialect."""
