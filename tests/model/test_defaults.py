@@ -90,6 +90,41 @@ def test_an_average_user_has_the_same_penalty_for_every_exponent(counts, exponen
     assert penalty(exponent) == pytest.approx(penalty(1.0))
 
 
+@pytest.mark.parametrize("objective", ["ials", "wrmf"])
+@pytest.mark.parametrize("name", ["alpha", "unobserved_weight", "regularization"])
+def test_a_multiple_of_auto_is_one_of_what_the_data_decides(counts, name, objective):
+    auto, half = (
+        explicit(quick(objective=objective, **{name: value}).fit(counts))
+        for value in ("auto", "0.5 * auto")
+    )
+    assert half[name] == pytest.approx(0.5 * auto[name])
+    model = quick(**{name: "2*auto"}).fit(counts)
+    assert model.get_params()[name] == "2*auto"
+    assert explicit(model.forget_users([0])) == explicit(quick(**{name: "2e0*auto"}).fit(counts))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("alpha", "0*auto"),
+        ("alpha", "-1*auto"),
+        ("alpha", "nan*auto"),
+        ("alpha", "inf*auto"),
+        ("alpha", "*auto"),
+        ("alpha", "2*"),
+        ("alpha", "auto*2"),
+        ("unobserved_weight", "Auto"),
+        ("regularization", ("auto", 1.0)),
+        ("regularization_exponent", "2*auto"),
+        ("confidence", "2*auto"),
+        ("epsilon", "auto"),
+    ],
+)
+def test_other_texts_are_refused(likes, name, value):
+    with pytest.raises((TypeError, ValueError), match=name):
+        quick(**{name: value}).fit(likes)
+
+
 @pytest.mark.parametrize("name", PLACEHOLDERS)
 def test_one_explicit_parameter_leaves_the_others_auto(counts, name):
     value = "linear" if name == "confidence" else 0.7

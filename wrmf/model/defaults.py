@@ -15,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 from scipy import sparse
 
-from wrmf.model.parameters import PLACEHOLDERS, is_auto, validate_parameters
+from wrmf.model.parameters import PLACEHOLDERS, auto_multiple, validate_parameters
 from wrmf.numerics.objective import Objective
 from wrmf.numerics.values import FittedValues, ValueRule
 
@@ -144,17 +144,19 @@ def resolve_from(params: Mapping[str, Any], data: Statistics) -> dict[str, Any]:
     Errors are as in :func:`resolve`.
     """
     validate_parameters(params)
-    wanted = [name for name in PLACEHOLDERS if is_auto(params[name])]
-    if params["objective"] == "wrmf":
-        return {name: PLAIN[name] for name in wanted}
+    multiples = {name: auto_multiple(name, params[name]) for name in PLACEHOLDERS}
     values: dict[str, Any] = {}
     # A rule uses what those before it have set.
-    for name in wanted:
-        if name in SCALED:
-            values[name] = SCALED[name]
+    for name, multiple in multiples.items():
+        if multiple is None:
+            continue
+        fixed = PLAIN if params["objective"] == "wrmf" else SCALED
+        if name in fixed:
+            value = fixed[name]
         else:
             present = validate_parameters({**params, **values})
-            values[name] = RULES[name](Weighted(data, present.objective, present.values))
+            value = RULES[name](Weighted(data, present.objective, present.values))
+        values[name] = value if multiple == 1 else value * multiple
     return values
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "Parameters",
     "Parametrized",
     "SweepOptions",
+    "auto_multiple",
     "dtype_name",
     "is_auto",
     "validate_parameters",
@@ -35,6 +36,8 @@ PLACEHOLDERS: dict[str, Any] = {
     "unobserved_weight": 1.0,
     "regularization": 1.0,
 }
+# Those that may be a multiple of what the data decides, as "2*auto".
+RELATIVE = ("alpha", "unobserved_weight", "regularization")
 
 CHOICES = {
     "objective": ("ials", "wrmf"),
@@ -145,7 +148,7 @@ def validate_parameters(params: Mapping[str, Any]) -> Parameters:
     (2.0, 2.0)
     """
     params = {
-        name: PLACEHOLDERS[name] if name in PLACEHOLDERS and is_auto(value) else value
+        name: PLACEHOLDERS[name] if is_auto(name, value) else value
         for name, value in params.items()
     }
     factors = as_positive_int(params["factors"], "factors")
@@ -188,9 +191,35 @@ def validate_parameters(params: Mapping[str, Any]) -> Parameters:
     )
 
 
-def is_auto(value: Any) -> bool:
+def is_auto(name: str, value: Any) -> bool:
     """Return whether the value of a parameter is left to the data."""
-    return isinstance(value, str) and value == "auto"
+    return auto_multiple(name, value) is not None
+
+
+def auto_multiple(name: str, value: Any) -> float | None:
+    """Return m of the value "m*auto" of a parameter, which is 1 for "auto".
+
+    None is returned for a value that is not left to the data.
+
+    Examples
+    --------
+    >>> auto_multiple("alpha", "auto"), auto_multiple("alpha", "0.5*auto")
+    (1.0, 0.5)
+    >>> auto_multiple("alpha", 0.5), auto_multiple("confidence", "0.5*auto")
+    (None, None)
+    """
+    if name not in PLACEHOLDERS or not isinstance(value, str):
+        return None
+    if value == "auto":
+        return 1.0
+    number, times, auto = value.partition("*")
+    if name not in RELATIVE or (times, auto.strip()) != ("*", "auto"):
+        return None
+    try:
+        multiple = float(number)
+    except ValueError:
+        return None
+    return multiple if math.isfinite(multiple) and multiple > 0 else None
 
 
 def dtype_name(dtype: Any) -> str:

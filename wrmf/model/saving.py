@@ -52,9 +52,9 @@ class Saving(FoldIn):
         known = {
             name: value
             for name, value in factors.automatic.items()
-            if is_auto(params.get(name)) and not is_auto(value)
+            if is_auto(name, params.get(name)) and not is_auto(name, value)
         }
-        if any(is_auto(params[name]) and name not in known for name in PLACEHOLDERS):
+        if any(is_auto(name, params[name]) and name not in known for name in PLACEHOLDERS):
             remedy = "pass a number for each parameter that is 'auto'"
             known |= resolve({**params, **known}, factors.train_pairs(remedy))
         model.state = replace(factors, params=params, automatic=known)

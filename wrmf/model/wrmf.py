@@ -47,7 +47,9 @@ class WRMF(Forgetting, Reweighing, Saving, BulkRecommender):
     Without settings, the data decide: the weights of the pairs have the mean 1, whatever the scale
     of the counts; α₀ follows from the density, and λ from the number of items of an average user.
     ``resolved_params`` has what became of each parameter that is "auto"; it is saved with the
-    model, and used for new users and items, too. docs/tuning.md has the rule and what it reaches.
+    model, and used for new users and items, too. ``alpha``, ``unobserved_weight`` and
+    ``regularization`` may be multiples, such as "2*auto". docs/tuning.md has the rule and what it
+    reaches.
 
     Parameters
     ----------
