@@ -5,7 +5,8 @@ import pytest
 
 import wrmf
 from wrmf import Range
-from wrmf.search.space import describe, drawn_settings, format_value, setting_key
+from wrmf.search.journal import read_journal
+from wrmf.search.space import as_space, describe, drawn_settings, format_value, setting_key
 
 
 def test_random_settings_are_different_and_begin_with_those_of_a_smaller_search(split, model):
@@ -77,3 +78,29 @@ def test_a_setting_is_described_in_one_line():
     values = (0.1, 1e-05, 1 / 3, (0.3, 2.0), "exact", None)
     texts = ["0.1", "1e-05", "0.333333", "(0.3, 2.0)", "exact", "None"]
     assert [format_value(value) for value in values] == texts
+
+
+def test_a_range_of_multiples_is_searched_like_one_of_numbers(tmp_path):
+    data = wrmf.datasets.synthetic_likes(120, 60, 1500, random_state=0)
+    split = wrmf.leave_k_out(data, k=2, random_state=0)
+    space = {"regularization": Range(0.1, 10.0, log=True, of_auto=True)}
+    model = wrmf.WRMF(4, random_state=0)
+    journal = tmp_path / "j"
+    drawn = wrmf.random_search(model, split, space, 3, [1, 2], journal=journal)
+    values = [curve.params["regularization"] for curve in drawn.curves]
+    assert all(value.endswith("*auto") for value in values)
+    numbers = Range(0.1, 10.0, log=True)
+    expected = drawn_settings({"a": numbers}, 3, np.random.default_rng(0))
+    assert [float(value[:-5]) for value in values] == pytest.approx(
+        [setting["a"] for setting in expected], rel=1e-5
+    )
+    resumed = wrmf.random_search(model, split, space, 3, [1, 2], journal=journal)
+    assert resumed.to_frame().equals(drawn.to_frame())
+    assert read_journal(journal).ranges == space
+    proposed = wrmf.tune(model, split, space, 2, [1])
+    assert all(curve.params["regularization"].endswith("*auto") for curve in proposed.curves)
+
+
+def test_a_range_of_multiples_of_what_has_none_is_refused():
+    with pytest.raises(TypeError, match="factors must be"):
+        as_space(wrmf.WRMF(), {"factors": Range(1, 2, of_auto=True)})

@@ -50,8 +50,9 @@ def check_same_space(study: Study, space: Space) -> None:
 def _suggest(trial: Trial, name: str, values: list[Any] | Range) -> Any:
     if isinstance(values, Range):
         if values.whole:
-            return trial.suggest_int(name, int(values.low), int(values.high), log=values.log)
-        return trial.suggest_float(name, values.low, values.high, log=values.log)
+            low, high = int(values.low), int(values.high)
+            return values.value(trial.suggest_int(name, low, high, log=values.log))
+        return values.value(trial.suggest_float(name, values.low, values.high, log=values.log))
     stored = _stored(values)
     return stored[trial.suggest_categorical(name, list(stored))]
 

@@ -169,7 +169,7 @@ def search_header(
         "params": {**model.get_params(), "random_state": None},
         "scored_on": options.scored_on,
         "ranges": {
-            name: [values.low, values.high, values.log]
+            name: [values.low, values.high, values.log, *([True] if values.of_auto else [])]
             for name, values in space.items()
             if isinstance(values, Range)
         },

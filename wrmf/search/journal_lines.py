@@ -122,8 +122,9 @@ def _check_header(header: Record) -> None:
     ranges = header.get("ranges", {})
     _check(isinstance(ranges, dict), "has no valid 'ranges'")
     for ends in ranges.values():
-        _check(isinstance(ends, list) and len(ends) == 3, "has no valid 'ranges'")
-        _check(all(map(is_number, ends[:2])) and type(ends[2]) is bool, "has no valid 'ranges'")
+        _check(isinstance(ends, list) and len(ends) in (3, 4), "has no valid 'ranges'")
+        _check(all(map(is_number, ends[:2])), "has no valid 'ranges'")
+        _check(all(type(end) is bool for end in ends[2:]), "has no valid 'ranges'")
 
 
 def _check_record(record: Record, metric: str) -> None:

@@ -48,6 +48,9 @@ class Range:
     log : bool, default False
         Draw on a logarithmic scale, so that each factor of ten is equally likely; ``low`` must then
         be above 0.
+    of_auto : bool, default False
+        The numbers are multiples of what the data decides, and values are texts, such as
+        "2*auto"; for ``alpha``, ``unobserved_weight`` and ``regularization``.
 
     Raises
     ------
@@ -63,6 +66,7 @@ class Range:
     low: float
     high: float
     log: bool = False
+    of_auto: bool = False
 
     def __post_init__(self) -> None:
         low = as_real(self.low, "low", minimum=-np.inf)
@@ -77,20 +81,26 @@ class Range:
         """Whether the numbers are ints."""
         return isinstance(self.low, (int, np.integer)) and isinstance(self.high, (int, np.integer))
 
-    def share(self, value: float) -> float:
+    def value(self, number: float) -> Any:
+        """Return the value of a parameter for a number of the range."""
+        return f"{number:.6g}*auto" if self.of_auto else number
+
+    def share(self, value: Any) -> float:
         """Return the relative position of a value: 0 at ``low``, 1 at ``high``."""
+        if self.of_auto:
+            value = float(value.partition("*")[0])
         scale = math.log if self.log else float
         return (scale(value) - scale(self.low)) / (scale(self.high) - scale(self.low))
 
-    def draw(self, generator: np.random.Generator) -> float:
-        """Return a random number of the range."""
+    def draw(self, generator: np.random.Generator) -> Any:
+        """Return a random value of the range."""
         # The range is extended by half a unit at both ends. After rounding, the end values then
         # have the same probability as the values between them.
         low, high = (self.low - 0.5, self.high + 0.5) if self.whole else (self.low, self.high)
         share = generator.random()
         value = low * (high / low) ** share if self.log else low + (high - low) * share
         value = min(max(value, self.low), self.high)
-        return round(value) if self.whole else float(value)
+        return self.value(round(value) if self.whole else float(value))
 
 
 Setting: TypeAlias = dict[str, Any]  # parameter: value
@@ -131,7 +141,7 @@ def as_space(model: WRMF, space: Mapping[str, Any], name: str = "grid") -> Space
             raise ValueError(f"{parameter} cannot be searched over: {FIXED[parameter]}")
         if isinstance(values, Range):
             checked[parameter] = values
-            to_validate: list[Any] = [values.low, values.high]
+            to_validate: list[Any] = [values.value(values.low), values.value(values.high)]
         elif isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
             raise ValueError(f"{name}[{parameter!r}] must be a sequence of values, got {values!r}")
         else:
