@@ -238,3 +238,16 @@ def test_the_bar_is_full_at_the_end(split, model, search, patience, tmp_path, mo
     # The cost of curves from the journal counts neither as finished nor as expected.
     assert resumed.done == 0
     assert resumed.total == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("search", [wrmf.random_search, wrmf.halving_search, wrmf.tune])
+def test_settings_are_ranked_by_the_first_metric_unless_one_is_named(split, model, search):
+    def metric(**options):
+        return search(model, split, {"factors": [2, 3]}, 2, [1], **options).metric
+
+    assert metric() == "precision@5"
+    assert metric(metrics=["ndcg@10", "mrr"]) == "ndcg@10"
+    assert metric(metrics="mse") == "mse"
+    assert metric(metrics=["ndcg@10", "mrr"], metric="mrr") == "mrr"
+    grid = wrmf.grid_search(model, split, {"factors": [2]}, [1], metrics=["ndcg@10"])
+    assert (grid.metric, list(grid.curves[0].test)) == ("ndcg@10", ["ndcg@10"])

@@ -34,7 +34,7 @@ def grid_search(
     split: Split,
     grid: Mapping[str, Sequence[Any]],
     epochs: Iterable[int] = range(2, 40, 2),
-    metric: str = "precision@5",
+    metric: str | None = None,
     metrics: Sequence[str] | None = None,
     exclude_seen: bool = True,
     journal: str | os.PathLike[str] | None = None,
@@ -56,8 +56,9 @@ def grid_search(
     grid : mapping of parameter name to the values to try
     epochs : increasing ints, default 2, 4, … 38
         The checkpoints: numbers of iterations after which to measure.
-    metric : str, default "precision@5"
-        Metric by which the settings are ranked.
+    metric : str, optional
+        Metric by which the settings are ranked; by default the first of ``metrics``, and
+        "precision@5" without any.
     metrics : sequence of str, default ("mse",)
         Further metrics to measure, as in :func:`wrmf.evaluate`.
     exclude_seen : bool, default True
@@ -132,7 +133,7 @@ def random_search(
     space: Mapping[str, Any],
     n_trials: int = 20,
     epochs: Iterable[int] = range(2, 40, 2),
-    metric: str = "precision@5",
+    metric: str | None = None,
     random_state: int | None = None,
     **options: Any,
 ) -> SearchResult:

@@ -27,7 +27,7 @@ def halving_search(
     space: Mapping[str, Any],
     n_trials: int | None = None,
     epochs: Iterable[int] = range(2, 40, 2),
-    metric: str = "precision@5",
+    metric: str | None = None,
     factor: int = 3,
     random_state: int | None = None,
     **options: Any,

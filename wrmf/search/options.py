@@ -18,6 +18,8 @@ from wrmf.search.log import Log
 
 __all__ = ["CurvePlan", "SearchOptions", "as_seed", "as_seeds"]
 
+# What ranks settings where no metric is named, as in Rosenthal 2016.
+METRIC = "precision@5"
 # The options that every search has in addition to its checkpoints and its metric, with their
 # defaults. wrmf.grid_search and wrmf.random_search document them.
 DEFAULTS: dict[str, Any] = {
@@ -99,7 +101,7 @@ class SearchOptions:
 
     @classmethod
     def validate(
-        cls, split: Split, epochs: Iterable[int], metric: str, **options: Any
+        cls, split: Split, epochs: Iterable[int], metric: str | None, **options: Any
     ) -> SearchOptions:
         """Return the options in the arguments of a search, validated.
 
@@ -121,12 +123,14 @@ class SearchOptions:
             raise TypeError(f"unknown option {unknown[0]!r}: a search takes {', '.join(DEFAULTS)}")
         values = {**DEFAULTS, **options}
         metrics = values.pop("metrics")
-        if metrics is None:
-            metrics = ("mse",)
-        elif isinstance(metrics, str):
+        if isinstance(metrics, str):
             metrics = (metrics,)
+        if metrics is None:
+            metrics = (metric or METRIC, "mse")
+        elif metric is not None:
+            metrics = (metric, *metrics)
         plan = CurvePlan.validate(
-            split, epochs, (metric, *metrics), values.pop("exclude_seen"), values.pop("patience")
+            split, epochs, metrics, values.pop("exclude_seen"), values.pop("patience")
         )
         if values["n_jobs"] != "auto":
             values["n_jobs"] = as_positive_int(values["n_jobs"], "n_jobs")

@@ -32,7 +32,7 @@ def tune(
     space: Mapping[str, Any],
     n_trials: int = 30,
     epochs: Iterable[int] = range(2, 40, 2),
-    metric: str = "precision@5",
+    metric: str | None = None,
     random_state: int | None = None,
     study: Study | None = None,
     **options: Any,
@@ -99,11 +99,13 @@ def tune(
         split, epochs, metric, random_state=random_state, n_jobs=1, **options
     )
     with Search("tune", model, split, space, asked) as search:
-        direction: Direction = "minimize" if lower_is_better(metric) else "maximize"
+        direction: Direction = "minimize" if lower_is_better(asked.plan.metric) else "maximize"
         if study is None:
             study = _default_study(search.draw_seed, direction)
         elif study.direction.name.lower() != direction:
-            raise ValueError(f"the study must {direction} {metric}, it is set to the opposite")
+            raise ValueError(
+                f"the study must {direction} {asked.plan.metric}, it is set to the opposite"
+            )
         check_same_space(study, space)
         return search.result(Tuning(search, study).run(n_trials))
 
