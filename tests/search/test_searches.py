@@ -227,7 +227,7 @@ class RecordingBar:
 @pytest.mark.parametrize("search", SEARCHES)
 @pytest.mark.parametrize("patience", [None, 1])
 def test_the_bar_is_full_at_the_end(split, model, search, patience, tmp_path, monkeypatch):
-    monkeypatch.setattr(progress, "tqdm", RecordingBar)
+    monkeypatch.setattr(progress, "load_tqdm", lambda: RecordingBar)
     monkeypatch.setattr(RecordingBar, "bars", [])
     journal = tmp_path / "search.jsonl"
     search(model, split, patience=patience, journal=journal)

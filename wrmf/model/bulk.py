@@ -17,6 +17,7 @@ from wrmf.model.list_options import ListOptions
 from wrmf.model.lists import ranked_items
 from wrmf.model.queries import users_query
 from wrmf.model.state import Factors
+from wrmf.progress import load_tqdm
 
 __all__ = ["BulkRecommender", "Written"]
 
@@ -95,8 +96,6 @@ class BulkRecommender(Estimator):
         >>> print(open(path).readline().strip())
         user,item,score,rank
         """
-        from tqdm.auto import tqdm
-
         state, n = self.state, as_positive_int(n, "n")
         writer = writer_for(path, format)
         options = _as_options(filters)
@@ -110,7 +109,7 @@ class BulkRecommender(Estimator):
         with (
             replacing(path) as file,
             writer(file, Axes(asked, np.asarray(state.items))) as write,
-            tqdm(total=len(asked), desc="recommend", unit="user", disable=disable) as bar,
+            load_tqdm()(total=len(asked), desc="recommend", unit="user", disable=disable) as bar,
         ):
             # At least one block, so that a file without rows has the names of its columns.
             for start in range(0, max(1, len(asked)), size):

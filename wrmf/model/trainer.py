@@ -15,6 +15,7 @@ from wrmf.model.parameters import Parameters, SweepOptions
 from wrmf.model.state import Factors
 from wrmf.numerics.side import Side
 from wrmf.numerics.sweep import half_sweep
+from wrmf.progress import load_tqdm
 
 __all__ = ["Callback", "Trainable", "Trainer"]
 
@@ -176,9 +177,7 @@ def _shown(iterations: range, progress: bool | None) -> Iterable[int]:
     # Bars that are disabled take a lock, too, which a child forked at that moment never gets.
     if not progress:
         return iterations
-    from tqdm.auto import tqdm
-
-    bar: Iterable[int] = tqdm(iterations, desc="WRMF", unit="sweep")
+    bar: Iterable[int] = load_tqdm()(iterations, desc="WRMF", unit="sweep")
     return bar
 
 

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
-from tqdm.auto import tqdm
+from wrmf.progress import load_tqdm
 
 __all__ = ["Log", "LogTable", "Write", "as_log"]
 
@@ -71,7 +71,7 @@ def as_log(log: Log) -> Write:
 
 def _print(line: str) -> None:
     # tqdm.write keeps a progress bar below the lines.
-    tqdm.write(line)
+    load_tqdm().write(line)
     sys.stdout.flush()
 
 

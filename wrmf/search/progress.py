@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from types import TracebackType
 
-from tqdm.auto import tqdm
+from wrmf.progress import load_tqdm
 
 __all__ = ["Progress", "training_cost"]
 
@@ -30,7 +30,7 @@ class Progress:
     """
 
     def __init__(self, show: bool | None) -> None:
-        self._bar = tqdm(
+        self._bar = load_tqdm()(
             total=0.0,
             desc="search",
             disable=None if show is None else not show,

@@ -11,7 +11,6 @@ from typing import IO, Any
 import numpy as np
 from scipy import sparse
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
-from tqdm.auto import tqdm
 
 from wrmf.compat.implicit.confidences import ParameterWarning, as_confidences, warn_unless_csr
 from wrmf.compat.implicit.files import read_npz, write_npz
@@ -24,6 +23,7 @@ from wrmf.model.wrmf import WRMF
 from wrmf.numerics.objective import gram
 from wrmf.numerics.side import Side
 from wrmf.numerics.sweep import half_sweep
+from wrmf.progress import load_tqdm
 
 __all__ = ["AlternatingLeastSquares", "ParameterWarning", "calculate_loss"]
 
@@ -158,7 +158,7 @@ class AlternatingLeastSquares(FactorLists):
         )
         callback = callback or self.fit_callback
         loss = None
-        with tqdm(total=iterations, disable=not show_progress) as progress:
+        with load_tqdm()(total=iterations, disable=not show_progress) as progress:
             for iteration in range(iterations):
                 started = time.perf_counter()
                 _solve(users, y, x, params)

@@ -10,9 +10,9 @@ from typing import Any, Protocol
 
 import numpy as np
 from scipy import sparse
-from tqdm.auto import tqdm
 
 from wrmf.data.checks import RandomStateLike, as_generator, as_positive_int, as_real
+from wrmf.progress import load_tqdm
 
 __all__ = [
     "AUC_at_k",
@@ -179,7 +179,7 @@ def ranking_metrics_at_k(
         raise ValueError("test_user_items has no entries: there is no user to evaluate")
     totals = np.zeros(4)
     n_held = n_with_auc = 0
-    with tqdm(total=len(users), disable=not show_progress) as progress:
+    with load_tqdm()(total=len(users), disable=not show_progress) as progress:
         for start in range(0, len(users), BATCH):
             batch = users[start : start + BATCH]
             ids, _ = model.recommend(batch, train[batch], N=K)
