@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from html import escape
 from typing import NamedTuple
 
-__all__ = ["Cell", "html_table"]
+__all__ = ["NO_VALUE", "Cell", "format_score", "html_table"]
+
+NO_VALUE = "–"
 
 # The caption would otherwise be centred below or above, as each notebook likes. No colour is set,
 # so that the table has those of the notebook, light or dark.
 CAPTION_STYLE = "caption-side:top;text-align:left;color:inherit"
+
+
+def format_score(score: float) -> str:
+    """Return a score with five decimals, as in the log of a search, or a dash if it is not finite.
+
+    Examples
+    --------
+    >>> format_score(0.05)
+    '0.05000'
+    """
+    return f"{score:.5f}" if math.isfinite(score) else NO_VALUE
 
 
 class Cell(NamedTuple):

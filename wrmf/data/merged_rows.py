@@ -15,12 +15,16 @@ from wrmf.data.dislikes import count_dislikes
 from wrmf.data.indexed import IndexedMatrix, entry_rows
 from wrmf.data.rows import Rows
 from wrmf.data.times import parse_times
+from wrmf.html_table import html_table
 
 if TYPE_CHECKING:
     import pandas as pd
     from typing_extensions import Self
 
 __all__ = ["MergedRows"]
+
+# The number of interactions that a notebook shows.
+SHOWN_ENTRIES = 5
 
 
 class MergedRows(IndexedMatrix):
@@ -41,6 +45,27 @@ class MergedRows(IndexedMatrix):
     rows: Rows | None
     counts: RowCounts
     duplicates: str
+
+    def _repr_html_(self) -> str:
+        """Return a table for notebooks: the size, what was dropped, and the first interactions."""
+        lines = [line.partition(": ") for line in str(self.summary()).splitlines()]
+        sizes = html_table(type(self).__name__, [], [[name, value] for name, _, value in lines])
+        n_shown = min(SHOWN_ENTRIES, self.n_interactions)
+        users = np.searchsorted(self.matrix.indptr, np.arange(n_shown), side="right") - 1
+        columns = self.matrix.indices[:n_shown]
+        rows = zip(
+            self.users[users].tolist(),
+            self.items[columns].tolist(),
+            self.names_of(columns),
+            self.matrix.data[:n_shown].tolist(),
+            strict=True,
+        )
+        heads = ["user", "item", "name", "value"]
+        shown = [[str(user), str(item), name, f"{value:g}"] for user, item, name, value in rows]
+        if self.item_names is None:
+            heads.remove("name")
+            shown = [[user, item, value] for user, item, _, value in shown]
+        return sizes + html_table("The first of them", heads, shown)
 
     def _fill(
         self,

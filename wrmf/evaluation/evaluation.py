@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from wrmf.html_table import Cell, format_score, html_table
+
 __all__ = ["Evaluation", "mean_and_error"]
 
 
@@ -82,6 +84,33 @@ class Evaluation(Mapping[str, float]):
             f"{name}={self.popularity[name]:.5f}" for name in self.no_better_than_popularity
         )
         return f"Evaluation({described}{beaten and f', no better than popularity: {beaten}'})"
+
+    def _repr_html_(self) -> str:
+        """Return a table for notebooks: a row for each metric, beside that of popular items."""
+        heads = ["metric", "value", "std. error", *(["popular items"] if self.popularity else [])]
+        rows = [
+            [
+                name,
+                Cell(format_score(value), is_strong=True),
+                format_score(self.stderr.get(name, np.nan)),
+                format_score(self.popularity.get(name, np.nan)),
+            ][: len(heads)]
+            for name, value in self.items()
+        ]
+        counts = [f"means over {self.n_users} users"]
+        for count, text in (
+            (self.n_skipped, "users without held-out items left out"),
+            (self.n_cold_users, "users without training data"),
+            (self.n_cold_items, "items without training data"),
+            (self.n_trained_on, "test pairs that the model was fitted to"),
+            (self.n_disliked, "test pairs of negative value, which are no hits"),
+        ):
+            if count:
+                counts.append(f"{count} {text}")
+        if self.no_better_than_popularity:
+            names = ", ".join(self.no_better_than_popularity)
+            counts.append(f"no better than popular items by {names}")
+        return html_table("Evaluation", heads, rows, "; ".join(counts))
 
     @property
     def no_better_than_popularity(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from scipy import sparse
 
 from wrmf.data.dislikes import likes_of
 from wrmf.model.axes import rows_on_item_axis
+from wrmf.model.display import model_html
 from wrmf.model.fold_in import FoldIn
 from wrmf.numerics.objective import observed_scores
 from wrmf.numerics.ranked import Ranked, ndcg
@@ -112,6 +113,10 @@ class Estimator(FoldIn):
         (ranks,) = rank_held_out(x, y_factors, [side], known, cutoff, threads)
         ranked = Ranked.of(ranks.ranks, np.diff(held_out.indptr), None)
         return float(ndcg(ranked, cutoff).mean())
+
+    def _repr_html_(self) -> str:
+        """Return a table for notebooks: what was set, what the data chose, and the size."""
+        return model_html(self, self.resolved_params if self.is_fitted else {})
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Return the names wrmf0, wrmf1, … of the columns of ``transform``.

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from html import escape
 from typing import Any, NamedTuple, overload
 
 import numpy as np
 
 from wrmf.data.checks import is_integer
+from wrmf.html_table import Cell, html_table
 
 __all__ = ["RankedIds", "Recommendations", "backend_of"]
 
@@ -245,32 +245,23 @@ class Recommendations:
     def _repr_html_(self) -> str:
         """Return a table for notebooks: a row for each list, of names where there are any."""
         query, listed = self.columns
-        most = min(self.ids.shape[1], SHOWN_PLACES)
-        heads = "".join(
-            f"<th>{escape(text)}</th>" for text in (query, *map(str, range(1, most + 1)))
-        )
-        body = "".join(self._html_row(row, most) for row in range(min(len(self), SHOWN_LISTS)))
         n_places = self.ids.shape[1]
+        most, n_shown = min(n_places, SHOWN_PLACES), min(len(self), SHOWN_LISTS)
         caption = f"{len(self)} lists, at most {n_places} ids of column {listed}"
-        if len(self) > SHOWN_LISTS or n_places > most:
-            caption += f"; {min(len(self), SHOWN_LISTS)} lists and {most} places are shown"
-        return (
-            f"<table><caption>{escape(caption)}</caption><thead><tr>{heads}</tr></thead>"
-            f"<tbody>{body}</tbody></table>"
-        )
+        if len(self) > n_shown or n_places > most:
+            caption += f"; {n_shown} lists and {most} places are shown"
+        heads = [query, *map(str, range(1, most + 1))]
+        return html_table(caption, heads, [self._html_row(row, most) for row in range(n_shown)])
 
-    def _html_row(self, row: int, most: int) -> str:
+    def _html_row(self, row: int, most: int) -> list[str | Cell]:
+        """Return the id of a query and the cells of its list, up to ``most`` of them."""
         shown = self.ids if self.names is None else self.names
-        cells = [f"<th>{escape(str(self.users[row]))}</th>"]
-        for place in range(most):
-            if place >= self.counts[row]:
-                cells.append("<td></td>")
-                continue
-            title, text = escape(str(self.ids[row, place])), escape(str(shown[row, place]))
+        cells: list[str | Cell] = [str(self.users[row])]
+        for place in range(min(most, int(self.counts[row]))):
             score = self.scores[row, place]
-            value = "" if np.isnan(score) else f"<br><small>{score:.4g}</small>"
-            cells.append(f'<td title="{title}">{text}{value}</td>')
-        return f"<tr>{''.join(cells)}</tr>"
+            below = "" if np.isnan(score) else f"{score:.4g}"
+            cells.append(Cell(str(shown[row, place]), str(self.ids[row, place]), below))
+        return cells
 
 
 def backend_of(ids: Any) -> str:

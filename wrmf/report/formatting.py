@@ -1,23 +1,12 @@
-"""The formats of numbers in the report."""
+"""The format of durations in the report."""
 
 from __future__ import annotations
 
 import math
 
-__all__ = ["NO_VALUE", "format_duration", "format_score"]
+from wrmf.html_table import NO_VALUE
 
-NO_VALUE = "–"
-
-
-def format_score(score: float) -> str:
-    """Return a score with five decimals, as in the log of a search, or a dash if it is not finite.
-
-    Examples
-    --------
-    >>> format_score(0.05)
-    '0.05000'
-    """
-    return f"{score:.5f}" if math.isfinite(score) else NO_VALUE
+__all__ = ["format_duration"]
 
 
 def format_duration(seconds: float) -> str:

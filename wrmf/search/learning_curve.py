@@ -13,6 +13,7 @@ import pandas as pd
 from wrmf.data.split import Split
 from wrmf.evaluation.evaluate import Evaluation, evaluate_both
 from wrmf.evaluation.metrics import lower_is_better
+from wrmf.html_table import Cell, format_score, html_table
 from wrmf.model.trainer import Trainer
 from wrmf.model.wrmf import WRMF
 from wrmf.search.log import Log, LogTable, as_log
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 __all__ = ["CurveRun", "LearningCurve", "learning_curve", "mean_over_seeds", "rank_curves"]
+
+
+# About as many checkpoints are shown in a notebook.
+SHOWN_CHECKPOINTS = 12
 
 
 @dataclass
@@ -108,6 +113,32 @@ class LearningCurve:
             return False
         best = self.best_place(metric) or 0
         return len(self.epochs) - 1 - best >= patience
+
+    def _repr_html_(self) -> str:
+        """Return a table for notebooks: scores at some checkpoints, the best among them."""
+        best = self.best_place(next(iter(self.test))) if self.test else None
+        stride = -(-len(self.epochs) // SHOWN_CHECKPOINTS) or 1
+        shown = [
+            place
+            for place in range(len(self.epochs))
+            if place in (best, len(self.epochs) - 1) or place % stride == 0
+        ]
+        heads = ["epochs", *(f"{metric} {on}" for metric in self.test for on in ("train", "test"))]
+        rows = [
+            [
+                Cell(str(self.epochs[place]), is_strong=place == best),
+                *(
+                    Cell(format_score(scores[metric][place]), is_strong=place == best)
+                    for metric in self.test
+                    for scores in (self.train, self.test)
+                    if metric in scores
+                ),
+            ]
+            for place in shown
+        ]
+        caption = f"Learning curve of {len(self.epochs)} checkpoints"
+        hidden = f"{len(shown)} of them are shown; " if len(shown) < len(self.epochs) else ""
+        return html_table(caption, heads, rows, f"{hidden}the best is bold")
 
     def to_frame(self) -> pd.DataFrame:
         """Return a table with a row for each checkpoint.

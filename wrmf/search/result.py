@@ -10,9 +10,11 @@ import pandas as pd
 
 from wrmf.data.checks import is_number
 from wrmf.evaluation.evaluate import Evaluation
+from wrmf.evaluation.metrics import lower_is_better
+from wrmf.html_table import Cell, format_score, html_table
 from wrmf.model.wrmf import WRMF
 from wrmf.search.learning_curve import LearningCurve, rank_curves
-from wrmf.search.space import Range, Setting
+from wrmf.search.space import Range, Setting, format_value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -21,6 +23,8 @@ __all__ = ["SearchResult"]
 
 # Width of the edge at each end of a range, as a share of the range.
 EDGE = 0.05
+# The number of settings that a notebook shows.
+SHOWN_SETTINGS = 10
 
 
 @dataclass
@@ -102,6 +106,30 @@ class SearchResult:
         return _stderr(self.best_curve, self.metric)
 
     @property
+    def within_error(self) -> list[LearningCurve]:
+        """The other curves whose best scores are within one standard error of the best, in order.
+
+        The differences may be chance. Empty if there is no standard error.
+
+        Examples
+        --------
+        >>> def curve(factors, score):
+        ...     test, errors = {"mrr": [score]}, {"mrr": [0.01]}
+        ...     return LearningCurve({"factors": factors}, [2], {}, test, stderr=errors)
+        >>> curves = [curve(8, 0.2), curve(16, 0.395), curve(32, 0.4)]
+        >>> result = SearchResult("mrr", ("factors",), curves)
+        >>> [level.params for level in result.within_error]
+        [{'factors': 16}]
+        """
+        sign = 1.0 if lower_is_better(self.metric) else -1.0
+        best, error = self.best_score, self.best_stderr
+        return [
+            curve
+            for curve in self.ranked[1:]
+            if sign * (curve.best(self.metric)[1] - best) <= error
+        ]
+
+    @property
     def test_score(self) -> float | None:
         """The metric on the test split, None if settings were ranked on that split itself."""
         return None if self.test is None else self.test[self.metric]
@@ -133,6 +161,27 @@ class SearchResult:
             lowest = all(setting[name] == min(tried) for setting in settings)
             highest = all(setting[name] == max(tried) for setting in settings)
         return "lowest" if lowest else "highest" if highest else None
+
+    def _repr_html_(self) -> str:
+        """Return a table for notebooks: the best settings and their scores."""
+        names = list(dict.fromkeys(name for curve in self.curves for name in curve.params))
+        heads = ["rank", f"{self.scored_on} {self.metric}", "std. error", *names, "best epoch"]
+        rows: list[list[str | Cell]] = []
+        for rank, curve in enumerate(self.ranked[:SHOWN_SETTINGS], 1):
+            epoch, score = curve.best(self.metric)
+            values = [format_value(curve.params.get(name, "")) for name in names]
+            shown = Cell(format_score(score), is_strong=rank == 1)
+            error = format_score(_stderr(curve, self.metric))
+            rows.append([str(rank), shown, error, *values, str(epoch)])
+        notes = []
+        if len(self.curves) > SHOWN_SETTINGS:
+            notes.append(f"the best {SHOWN_SETTINGS} are shown")
+        if self.within_error:
+            notes.append(f"{len(self.within_error)} lie within one standard error of the best")
+        if self.test_score is not None:
+            notes.append(f"the best has test {self.metric} {format_score(self.test_score)}")
+        notes += [f"{name} is best at its {end} value" for name, end in self.at_edge.items()]
+        return html_table(f"Search of {len(self.curves)} settings", heads, rows, "; ".join(notes))
 
     def to_frame(self) -> pd.DataFrame:
         """Return a table with a row for each setting, in the order tried.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wrmf.report.formatting import format_score
+from wrmf.html_table import format_score
 from wrmf.report.report_data import ReportData
 from wrmf.report.svg import Chart, Line, Mark, XAxis, YAxis, draw_for_screens
 from wrmf.report.template import assemble_section

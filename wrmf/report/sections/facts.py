@@ -8,7 +8,8 @@ from html import escape
 from typing import Any
 
 from wrmf.evaluation.evaluate import Evaluation
-from wrmf.report.formatting import format_duration, format_score
+from wrmf.html_table import format_score
+from wrmf.report.formatting import format_duration
 from wrmf.report.report_data import ReportData
 from wrmf.report.template import assemble_section
 from wrmf.search.space import format_value

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from wrmf.html_table import NO_VALUE
 from wrmf.model.wrmf import WRMF
 from wrmf.pictures.picture import Picture
 from wrmf.pictures.source import fetch_all
 from wrmf.report.choices import choose_items, item_popularity
-from wrmf.report.formatting import NO_VALUE
 from wrmf.report.report_data import ReportData
 from wrmf.report.template import assemble_section
 

@@ -9,11 +9,12 @@ from html import escape
 
 from wrmf.data.checks import is_number
 from wrmf.evaluation.metrics import lower_is_better
-from wrmf.report.formatting import NO_VALUE, format_score
+from wrmf.html_table import NO_VALUE, format_score
 from wrmf.report.report_data import ReportData
 from wrmf.report.svg import Line, Sparkline
 from wrmf.report.template import assemble_section, label_cell
 from wrmf.search.learning_curve import LearningCurve
+from wrmf.search.result import SearchResult
 from wrmf.search.space import format_value
 
 __all__ = ["table_section"]
@@ -88,26 +89,24 @@ def table_section(report: ReportData) -> str:
         "One setting" if len(curves) == 1 else f"All {len(curves):,} settings",
         f"Each at its best epoch by {report.scored_on} {report.metric}, and the score on train at "
         f"that epoch. The small curves show {report.scored_on} scores, all on the same scale."
-        f"{tied_note(rows, report.metric)}",
+        f"{level_note(report.result)}",
         '<div class="scroll" tabindex="0" role="region" aria-label="Table of settings">'
         f'<table class="sortable cards"><thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>",
     )
 
 
-def tied_note(rows: Sequence[Row], metric: str) -> str:
+def level_note(result: SearchResult) -> str:
     """Return which settings lie within one standard error of the best; ``""`` without errors."""
-    best = rows[0]
-    if len(rows) < 2 or not math.isfinite(best.stderr):
+    if len(result.curves) < 2 or not math.isfinite(result.best_stderr):
         return ""
-    sign = 1.0 if lower_is_better(metric) else -1.0
-    n_tied = sum(sign * (row.test - best.test) <= best.stderr for row in rows[1:])
-    error = f"one standard error ({format_score(best.stderr)}) of the best"
-    if not n_tied:
+    n_level = len(result.within_error)
+    error = f"one standard error ({format_score(result.best_stderr)}) of the best"
+    if not n_level:
         return f" No other setting lies within {error}."
-    if n_tied == 1:
+    if n_level == 1:
         return f" The second lies within {error}: the difference may be chance."
-    return f" The {n_tied} next ones lie within {error}: the differences may be chance."
+    return f" The {n_level} next ones lie within {error}: the differences may be chance."
 
 
 def table_columns(report: ReportData) -> list[Column]:
