@@ -127,9 +127,20 @@ def run_demo(
     _print_step("Items and their nearest neighbours")
     _print_neighbours(model, data)
 
+    _print_step("Everything on one page, beside popular items and item neighbours")
     page = folder / "report.html"
-    write_report(page, result, model, data, pictures=DrawnPictures(data), title="Likes, end to end")
-    print(f"\nEverything on one page: {page}")
+    with _print_seconds():
+        write_report(
+            page,
+            result,
+            model,
+            data,
+            pictures=DrawnPictures(data),
+            title="Likes, end to end",
+            split=split,
+            item_knn=True,
+        )
+    print(page)
     return page
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from wrmf.cli.data import add_data_options, load_data
 from wrmf.cli.options import add_seed_option
+from wrmf.cli.splits import SPLIT_PARAMETERS, add_split_options, load_data_and_split
 from wrmf.cli.streams import input_path, load_model, notices, output_path
 from wrmf.cli.verb import Verb
 from wrmf.pictures import ApiPictures, FolderPictures, Picture, UrlPictures
@@ -18,8 +19,9 @@ __all__ = ["REPORT"]
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
-    """Add the data, the journal, the model, the source of pictures and the page's file."""
+    """Add the data, the journal, the model, the comparison, pictures and the page's file."""
     add_data_options(command)
+    add_split_options(command)
     add_seed_option(command)
     add = command.add_argument
     add(
@@ -33,7 +35,18 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "--model",
         type=Path,
         metavar="FILE",
-        help="model file written by wrmf fit; the page then shows neighbours of items",
+        help="model file written by wrmf fit, whose people and items the page shows",
+    )
+    add(
+        "--compare",
+        action="store_true",
+        help="fit the best setting to the training part, and compare it on what is held out with "
+        "popular items and item neighbours; say what is held out as for the search",
+    )
+    add(
+        "--item-knn",
+        action="store_true",
+        help="compare with item neighbours even where they take longer than some seconds",
     )
     add("--pictures", type=Path, metavar="FOLDER", help="folder of pictures named by item id")
     add(
@@ -59,14 +72,42 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Write the page."""
+    check_comparison(options)
     pictures = picture_source(options)
-    data = load_data(options)
+    split = None
+    if options.compare:
+        data, split = load_data_and_split(options)
+    else:
+        data = load_data(options)
     model = load_model(options.model) if options.model else None
     with input_path(options.journal) as journal:
         result = read_journal(journal)
     with output_path(options.out, is_text=True) as page:
-        write_report(page, result, model, data, pictures, random_state=options.seed)
+        write_report(
+            page,
+            result,
+            model,
+            data,
+            pictures,
+            random_state=options.seed,
+            split=split,
+            item_knn=options.item_knn or None,
+        )
     print(f"report: {options.out}", file=notices(options))
+
+
+def check_comparison(options: argparse.Namespace) -> None:
+    """Raise an error for options of the comparison that would have no effect."""
+    if options.keep_seen:
+        raise ValueError("--keep-seen has no meaning for report, which never lists what is known")
+    if options.compare:
+        return
+    names = ["--test", *SPLIT_PARAMETERS.values()]
+    typed = [name for name in names if getattr(options, name[2:].replace("-", "_")) is not None]
+    if options.item_knn:
+        typed.append("--item-knn")
+    if typed:
+        raise ValueError(f"{typed[0]} has a meaning only with --compare")
 
 
 def picture_source(options: argparse.Namespace) -> Callable[[Hashable], Picture | None] | None:
@@ -83,9 +124,10 @@ def picture_source(options: argparse.Namespace) -> Callable[[Hashable], Picture 
 REPORT = Verb(
     name="report",
     summary="Write one HTML page about a search and a model.",
-    details="The page loads nothing from the network. Pictures of items come from a folder, from\n"
-    "addresses with {item} in them, or from an API that answers with JSON.",
-    example="wrmf report likes.csv --journal search.jsonl --model model.wrmf --pictures thumbnails",
+    details="With --compare, it begins with what people would get from a list, beside popular\n"
+    "items. The page loads nothing from the network. Pictures of items come from a folder,\n"
+    "from addresses with {item} in them, or from an API that answers with JSON.",
+    example="wrmf report likes.csv --journal search.jsonl --model model.wrmf --compare",
     add_options=add_options,
     run=run,
 )
