@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from wrmf.distributed.folder import Folder
 from wrmf.distributed.placing import place
 from wrmf.distributed.steps import UserShard, side_bytes
 from wrmf.numerics.isa import ISAS, active_isa
@@ -74,8 +75,21 @@ def _as_worker_sees_it() -> dict[str, Any]:
     }
 
 
-def _bytes_received(dask_worker: Any) -> int:
-    return int(dask_worker.transfer_incoming_bytes_total)
+def _bytes_sent(dask_worker: Any) -> int:
+    return int(dask_worker.transfer_outgoing_bytes_total)
+
+
+def _probe(folder: Folder, name: str, dask_worker: Any) -> str | None:
+    """Return why a worker cannot use a folder, or None."""
+    try:
+        if folder.read_json(f"{name}.json") is None:
+            return "the folder there is another one"
+        own = f"{name}-{secrets.token_hex(4)}.json"
+        folder.write_json(own, None)
+        folder.path(own).unlink()
+    except OSError as error:
+        return str(error)
+    return None
 
 
 class Engine:
@@ -104,7 +118,9 @@ class Engine:
                     "and pass it as client="
                 ) from None
         if client.asynchronous:
-            raise RuntimeError("the Dask client is asynchronous: pass one without asynchronous=True")
+            raise RuntimeError(
+                "the Dask client is asynchronous: pass one without asynchronous=True"
+            )
         self.client = client
         # Tasks of an earlier run may still be known to the scheduler.
         self.token = secrets.token_hex(4)
@@ -157,11 +173,23 @@ class Engine:
             slowest = ISAS[-1]
         return str(slowest)
 
-    def keep(self, kind: str, sizes: Sequence[int]) -> None:
-        """Name the things of a kind that have a worker of their own, with their sizes.
+    def check_folder(self, folder: Folder) -> None:
+        """Raise a RuntimeError if a worker does not see the folder, or cannot write to it."""
+        name = f"probe-{self.token}"
+        folder.write_json(f"{name}.json", self.token)
+        try:
+            answers = self.client.run(_probe, folder, name, on_error="return")
+        finally:
+            folder.path(f"{name}.json").unlink(missing_ok=True)
+        for address, answer in answers.items():
+            if answer is not None:
+                raise RuntimeError(
+                    f"the worker {address} cannot use folder={folder.root} ({answer}): it must be "
+                    "on storage that all workers and this process share"
+                )
 
-        The thing ``number`` of a kind is called ``kind-number``.
-        """
+    def keep(self, kind: str, sizes: Sequence[int]) -> None:
+        """Name the things of a kind that have a worker of their own, with their sizes."""
         self.sizes[kind] = {f"{kind}-{number}": size for number, size in enumerate(sizes)}
 
     def settle(self) -> set[str]:
@@ -185,20 +213,7 @@ class Engine:
         computes: bool = False,
         priority: int = 0,
     ) -> Future:
-        """Submit a task.
-
-        Parameters
-        ----------
-        name : str, what dashboards call such tasks
-        function : callable, at the top of a module
-        *args
-            Futures, lists of futures, or small values.
-        home : str, optional
-            The thing on whose worker it runs.
-        computes : bool, default False
-            Whether the function has an argument ``threads`` and computes with as many.
-        priority : int, default 0
-        """
+        """Submit a task, as :class:`Tasks` describes it."""
         self.count += 1
         where = self.homes.get(home) if home is not None else None
         call = (_with_threads, function, *args) if computes else (function, *args)
@@ -263,7 +278,7 @@ class Engine:
 
     def bytes_received(self) -> int:
         """Return the bytes that the workers have received from each other so far."""
-        answers = self.client.run(_bytes_received, on_error="ignore")
+        answers = self.client.run(_bytes_sent, on_error="ignore")
         return sum(value for value in answers.values() if isinstance(value, int))
 
     def shuffled(

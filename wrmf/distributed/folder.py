@@ -6,6 +6,7 @@
     data/shard-00000.tensors      the interactions of a part of the users, and their ids
     data/manifest.json            written last: what the files of ``data`` must be
     run.json                      the parameters, and the state of the random generator
+    held-out/                     what an evaluation ranks, while it runs
     items/00003-00000.tensors     a block of the item factors after iteration 3
     latest.json                   written last: the last complete iteration
 
@@ -31,8 +32,9 @@ from wrmf.model.tensors import Tensors, header_checksum, read_tensors, write_ten
 
 __all__ = ["FileRecord", "Folder", "read_arrays", "write_arrays"]
 
-# What the folder may hold; anything else is left alone.
-OWN = ("data", "items", "run.json", "latest.json", "held-out")
+# What the folder has; anything else in it is left alone.
+FOLDERS = ("data", "items", "held-out")
+POINTERS = ("latest.json", "data/manifest.json", "run.json")
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ class Folder:
         folder = cls(str(Path(path).expanduser().absolute()))
         root = Path(folder.root)
         try:
-            for part in (root, root / "data", root / "items"):
+            for part in (root, *(root / name for name in FOLDERS)):
                 part.mkdir(parents=True, exist_ok=True)
             write_atomically(root / "run.json.probe", b"")
             (root / "run.json.probe").unlink()
@@ -96,14 +98,11 @@ class Folder:
     def clear(self) -> None:
         """Remove what an earlier fit has left in the folder, and nothing else."""
         # The pointers first: without them nothing else is trusted.
-        for name in ("latest.json", "data/manifest.json", "run.json"):
+        for name in POINTERS:
             self.path(name).unlink(missing_ok=True)
-        for name in OWN:
-            path = self.path(name)
-            if path.is_dir():
-                shutil.rmtree(path)
-        for name in ("data", "items"):
-            self.path(name).mkdir()
+        for name in FOLDERS:
+            shutil.rmtree(self.path(name), ignore_errors=True)
+            self.path(name).mkdir(exist_ok=True)
 
     def read_json(self, name: str) -> Any:
         """Return the content of a JSON file, or None if it does not exist.

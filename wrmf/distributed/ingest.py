@@ -225,9 +225,7 @@ def _finish(
     ((record, n_items, bounds),) = engine.results([written])
     manifest = Manifest(asked, items, record, n_items, bounds, list(shards))
     if manifest.shape[0] > MAX_LENGTH:
-        raise ValueError(
-            f"there are {manifest.shape[0]} users, at most {MAX_LENGTH} are supported"
-        )
+        raise ValueError(f"there are {manifest.shape[0]} users, at most {MAX_LENGTH} are supported")
     if not manifest.n_entries:
         reasons = str(manifest.counts).replace("\n", "; ")
         raise ValueError(f"no entries are left of the rows: {reasons}")

@@ -2,36 +2,85 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 from collections.abc import Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
-from wrmf.distributed.engine import Engine
+from wrmf.data.axes import map_axis
+from wrmf.data.checks import as_positive_int
+from wrmf.data.counts import RowCounts
+from wrmf.data.inputs import as_interactions
+from wrmf.distributed.folder import write_arrays
 from wrmf.distributed.items import read_items
-from wrmf.distributed.manifest import Manifest
+from wrmf.distributed.sharded import (
+    Fitted,
+    evaluate_shard,
+    local_model,
+    part_path,
+    recommend_shard,
+)
 from wrmf.distributed.shards import read_shard, read_users
 from wrmf.distributed.state import Progress
-from wrmf.distributed.steps import Plan, load_factors
+from wrmf.distributed.steps import load_factors
 from wrmf.distributed.training import Training
+from wrmf.evaluation.evaluation import Evaluation
+from wrmf.evaluation.joining import join_evaluations
+from wrmf.evaluation.list_metrics import ListMetric
+from wrmf.evaluation.metrics import MetricLike, requested_metrics
+from wrmf.files import write_atomically
+from wrmf.model.bulk import Written
+from wrmf.model.fold_in import FoldIn
+from wrmf.model.saved_ids import ids_to_arrays
 from wrmf.model.state import Factors
 from wrmf.model.wrmf import WRMF
 
 __all__ = ["ShardedModel"]
 
+DONE = "_SUCCESS"
+
 
 class ShardedModel:
     """A model whose users are in shards on the workers of a cluster.
 
-    :func:`wrmf.distributed.fit` returns one. Items are few enough for one machine; users need not
-    be.
+    :func:`wrmf.distributed.fit` returns one. The items are few enough for one machine, the users
+    need not be: their factors follow from those of the items and from the shards, and are computed
+    on the workers when they are asked for.
+
+    Attributes
+    ----------
+    item_factors : ndarray (n_items, k)
+    items : ndarray (n_items,)
+        Their ids: by falling number of rows in the source, then by id.
+    shape : (int, int)
+        The number of users and of items.
+    iterations_done : int
+    history : list of Progress
+        Loss, seconds and bytes of each iteration.
+    counts : RowCounts
+        How many rows of the source were kept, dropped or merged.
+    resolved_params : dict
+        The parameters, "auto" replaced by what the data made of it.
     """
 
-    def __init__(self, training: Training, params: Mapping[str, Any], automatic: Mapping[str, Any]):
+    def __init__(
+        self, training: Training, params: Mapping[str, Any], automatic: Mapping[str, Any]
+    ) -> None:
         self._training = training
         self._params = dict(params)
         self._automatic = dict(automatic)
+
+    def __repr__(self) -> str:
+        n_users, n_items = self.shape
+        return (
+            f"ShardedModel({n_users} users × {n_items} items in {len(self._shards)} shards, "
+            f"iterations_done={self.iterations_done})"
+        )
 
     @property
     def item_factors(self) -> np.ndarray:
@@ -40,10 +89,15 @@ class ShardedModel:
         blocks = [load_factors(training.plan, block) for block in training.latest.blocks]
         return np.concatenate(blocks)
 
-    @property
+    @cached_property
     def items(self) -> np.ndarray:
         """The ids of items: by falling number of rows, then by id."""
-        return read_items(self._folder, self._manifest.items)
+        return read_items(self._training.plan.folder, self._training.manifest.items)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """The number of users and of items."""
+        return self._training.manifest.shape
 
     @property
     def iterations_done(self) -> int:
@@ -56,31 +110,214 @@ class ShardedModel:
         return list(self._training.latest.history)
 
     @property
-    def _folder(self) -> Any:
-        return self._training.plan.folder
+    def counts(self) -> RowCounts:
+        """How many rows of the source were kept, dropped or merged."""
+        return self._training.manifest.counts
 
     @property
-    def _manifest(self) -> Manifest:
-        return self._training.manifest
+    def resolved_params(self) -> dict[str, Any]:
+        """The parameters, "auto" replaced by what the data made of it."""
+        return {**self._params, **self._automatic}
+
+    @property
+    def _shards(self) -> Sequence[Any]:
+        return self._training.manifest.shards
+
+    @property
+    def _fitted(self) -> Fitted:
+        training = self._training
+        return Fitted(
+            training.plan.folder,
+            training.manifest.items,
+            self.iterations_done,
+            self._params,
+            self._automatic,
+        )
 
     def to_local(self) -> WRMF:
-        """Return the model with all users and the training data, on this machine."""
-        training, manifest = self._training, self._manifest
-        users = np.concatenate([read_users(self._folder, shard) for shard in manifest.shards])
-        x = np.concatenate(training.engine.results(training.present_users()))
+        """Return a model with all users and the training data, on this machine.
+
+        It is bitwise the one that ``WRMF.fit`` returns for this data on the same axes, and needs as
+        much memory.
+        """
+        folder = self._training.plan.folder
+        users = np.concatenate([read_users(folder, shard) for shard in self._shards])
+        with self._training.engine.recovering(f"{self.iterations_done} iterations are saved"):
+            factors = self._training.engine.results(self._training.present_users())
+        n_items = self.shape[1]
         matrix = sparse.vstack(
-            [read_shard(self._folder, shard, manifest.n_items) for shard in manifest.shards],
-            format="csr",
+            [read_shard(folder, shard, n_items) for shard in self._shards], format="csr"
         )
         matrix.has_canonical_format = True
-        state = Factors(
-            x,
-            self.item_factors,
+        return local_model(
+            self._fitted,
             users,
-            self.items,
             matrix,
+            np.concatenate(factors),
+            self.item_factors,
+            self._params["num_threads"],
+        )
+
+    def recommend_partitioned(
+        self,
+        out: str | os.PathLike[str],
+        n: int = 10,
+        exclude_seen: bool = True,
+        **filters: Any,
+    ) -> Written:
+        """Write the lists of all users to parquet files, one for each shard.
+
+        Parameters
+        ----------
+        out : path of a folder that all workers see
+            It is made if it does not exist. ``part-00000.parquet`` and so on have the columns of
+            :meth:`wrmf.WRMF.recommend_to`; ``_SUCCESS`` is written last.
+        n : int ≥ 1, default 10
+        exclude_seen : bool, default True
+        **filters
+            Other arguments of :meth:`wrmf.WRMF.recommend` that hold for all users, such as
+            ``min_score`` and ``exclude`` with ids of items.
+
+        Returns
+        -------
+        Written
+            The number of users, of rows, and of users without a list.
+
+        Raises
+        ------
+        ValueError
+            If the folder has other files, and for invalid arguments.
+        """
+        options = {"n": as_positive_int(n, "n"), "exclude_seen": exclude_seen, **filters}
+        for name in ("fallback", "unknown"):
+            if name in filters:
+                raise ValueError(f"recommend_partitioned has no {name}=: all users are known")
+        folder = Path(out).expanduser().absolute()
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / DONE).unlink(missing_ok=True)
+        paths = [part_path(folder, number) for number in range(len(self._shards))]
+        others = {str(path) for path in folder.iterdir() if not path.name.startswith(".")}
+        others -= set(paths)
+        if others:
+            raise ValueError(
+                f"{folder} has other files, such as {min(others)}, which would be read beside the "
+                "lists: name another folder"
+            )
+        written = self._each(recommend_shard, [(path, options) for path in paths])
+        write_atomically(folder / DONE, b"")
+        return Written(*(sum(counts) for counts in zip(*written, strict=True)))
+
+    def evaluate(
+        self,
+        test: Any,
+        metrics: str | MetricLike | Sequence[str | MetricLike] = (
+            "precision@5",
+            "recall@20",
+            "ndcg@100",
+            "mse",
+        ),
+        exclude_seen: bool = True,
+        per_user: bool = False,
+    ) -> Evaluation:
+        """Measure how well the model ranks held-out items, as :func:`wrmf.evaluate` does.
+
+        Parameters
+        ----------
+        test : Interactions, a table or histories
+            What users have beside the training data; their ids are matched. It is in memory here.
+        metrics : as in :func:`wrmf.evaluate`
+            All but ``coverage@k``, ``gini@k`` and ``novelty@k``.
+        exclude_seen, per_user : as in :func:`wrmf.evaluate`
+
+        Returns
+        -------
+        Evaluation
+            The same values as for ``to_local()``.
+
+        Raises
+        ------
+        ValueError
+            For users or items that the model does not have, and metrics as above.
+        """
+        held_out = as_interactions(test)
+        requested = requested_metrics(metrics, self.shape[1])
+        for name, (metric, _) in requested.items():
+            if isinstance(metric, ListMetric):
+                raise ValueError(
+                    f"{name} needs the lists of all users, and is not distributed yet: use "
+                    "wrmf.evaluate(model.to_local(), split)"
+                )
+        places = map_axis(held_out.items, self.items, "error", "items").positions
+        matrix = held_out.matrix
+        file = write_arrays(
+            self._training.plan.folder,
+            f"held-out/{secrets.token_hex(4)}.tensors",
+            {
+                **ids_to_arrays("users", held_out.users),
+                "indptr": matrix.indptr.astype(np.int64),
+                "indices": places[matrix.indices].astype(np.int32),
+                "values": matrix.data,
+            },
+        )
+        options = {"metrics": metrics, "exclude_seen": exclude_seen}
+        try:
+            parts = self._each(evaluate_shard, [(file, options) for _ in self._shards])
+        finally:
+            self._training.plan.folder.path(file.name).unlink(missing_ok=True)
+        n_users = sum(count for count, _ in parts)
+        if n_users != held_out.n_users:
+            raise ValueError(
+                f"{held_out.n_users - n_users} of {held_out.n_users} users of test have no "
+                "training data: leave them out"
+            )
+        evaluations = [evaluation for _, evaluation in parts if evaluation is not None]
+        return join_evaluations(evaluations, per_user)
+
+    def fold_in_users(self, data: Any, unknown: str = "raise") -> np.ndarray:
+        """Return the exact factors of new users, as :meth:`wrmf.WRMF.fold_in_users` does.
+
+        They are computed here, from the item factors.
+        """
+        return self._without_users.fold_in_users(data, unknown)
+
+    @property
+    def _without_users(self) -> FoldIn:
+        """A model of the items alone."""
+        training = self._training
+        y, n_items = self.item_factors, self.shape[1]
+        nobody = training.plan.values.fitted(np.empty(0, dtype=np.int64))
+        state = Factors(
+            np.empty((0, y.shape[1]), y.dtype),
+            y,
+            np.empty(0, dtype=np.int64),
+            self.items,
+            sparse.csr_matrix((0, n_items), dtype=bool),
             self.iterations_done,
             params=self._params,
             automatic=self._automatic,
+            saved_values=nobody,
         )
         return WRMF.of_state(state, {})
+
+    def _each(self, function: Any, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
+        """Return what a function returns for each shard, its users and the item factors."""
+        training, fitted = self._training, self._fitted
+        with training.engine.recovering(f"{self.iterations_done} iterations are saved"):
+            users, blocks = training.present_users(), training.load_items()
+            futures = [
+                training.engine.submit(
+                    function.__name__.replace("_", "-"),
+                    function,
+                    fitted,
+                    shard,
+                    factors,
+                    blocks,
+                    *others,
+                    home=f"shard-{number}",
+                    computes=True,
+                )
+                for number, (shard, factors, others) in enumerate(
+                    zip(self._shards, users, arguments, strict=True)
+                )
+            ]
+            return training.engine.results(futures)

@@ -58,7 +58,8 @@ class ShardRecord:
     Attributes
     ----------
     file : FileRecord
-    n_users, n_entries : int
+    n_users, n_filled, n_entries : int
+        The numbers of users, of those with entries, and of entries.
     count_bounds : (int, int), the smallest and the largest number of entries of a user
     largest : float, the largest value
     counts : RowCounts
@@ -66,6 +67,7 @@ class ShardRecord:
 
     file: FileRecord
     n_users: int
+    n_filled: int
     n_entries: int
     count_bounds: tuple[int, int]
     largest: float
@@ -81,6 +83,7 @@ class ShardRecord:
         return cls(
             FileRecord(**content["file"]),
             content["n_users"],
+            content["n_filled"],
             content["n_entries"],
             tuple(content["count_bounds"]),
             content["largest"],
@@ -88,7 +91,9 @@ class ShardRecord:
         )
 
 
-def build_shard(frame: pd.DataFrame, n_items: int) -> tuple[np.ndarray, sparse.csr_matrix, RowCounts]:
+def build_shard(
+    frame: pd.DataFrame, n_items: int
+) -> tuple[np.ndarray, sparse.csr_matrix, RowCounts]:
     """Return the users of a shard, sorted by id, their interactions and what was merged.
 
     Parameters
@@ -135,7 +140,7 @@ def user_order(users: np.ndarray) -> np.ndarray:
 def write_shard(folder: Folder, number: int, frame: pd.DataFrame, n_items: int) -> ShardRecord:
     """Write a shard and return its record; one without users has no file."""
     if not len(frame):
-        return ShardRecord(FileRecord("", 0, ""), 0, 0, (0, 0), 0.0)
+        return ShardRecord(FileRecord("", 0, ""), 0, 0, 0, (0, 0), 0.0)
     users, matrix, counts = build_shard(frame, n_items)
     by_item = matrix.T.tocsr()
     arrays = {
@@ -152,6 +157,7 @@ def write_shard(folder: Folder, number: int, frame: pd.DataFrame, n_items: int) 
     return ShardRecord(
         file,
         len(users),
+        int(np.count_nonzero(sizes)),
         int(matrix.nnz),
         (int(sizes.min()), int(sizes.max())),
         float(matrix.data.max(initial=0)),
@@ -194,14 +200,12 @@ def item_totals(folder: Folder, record: ShardRecord) -> tuple[np.ndarray, np.nda
     return counts, np.bincount(items, arrays["item_values"], minlength=len(counts))
 
 
-def sum_totals(parts: Sequence[tuple[np.ndarray, ...]]) -> tuple[np.ndarray, ...]:
-    """Return the sums of several tuples of arrays, added in their order."""
-    first, *others = parts
-    totals = [array.copy() for array in first]
-    for part in others:
-        for total, array in zip(totals, part, strict=True):
-            total += array
-    return tuple(totals)
+def sum_totals(parts: Sequence[tuple[Any, ...]]) -> tuple[Any, ...]:
+    """Return the sums of several tuples of numbers or arrays, added in their order."""
+    totals = parts[0]
+    for part in parts[1:]:
+        totals = tuple(total + value for total, value in zip(totals, part, strict=True))
+    return totals
 
 
 def _canonical(

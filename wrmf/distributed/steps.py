@@ -14,12 +14,12 @@ from scipy import sparse
 
 from wrmf.distributed.folder import FileRecord, Folder, read_arrays, write_arrays
 from wrmf.distributed.shards import ShardRecord, read_block, read_shard
+from wrmf.distributed.statistics import ValuePlan
 from wrmf.model.parameters import Parameters
 from wrmf.numerics.isa import isa_number
 from wrmf.numerics.objective import gram, gram_part_rows, observed_scores
 from wrmf.numerics.side import Side
 from wrmf.numerics.sweep import Shared, half_sweep
-from wrmf.numerics.values import FittedValues
 from wrmf.numerics.whitening import Frame
 
 __all__ = [
@@ -27,7 +27,6 @@ __all__ = [
     "Plan",
     "UserShard",
     "bounds_of_side",
-    "fitted_values",
     "gram_of_part",
     "gram_parts",
     "load_block",
@@ -56,9 +55,7 @@ class Plan:
     shape : (int, int), the number of users and of items
     bounds : pair of (float, float), the bounds of λ of users and of items, as in ``Side``
     isa : str, the instruction set
-    totals : FileRecord
-        The number of entries of each item, and the sum of their values.
-    scale : float, s of ``FittedValues``
+    values : ValuePlan
     """
 
     folder: Folder
@@ -66,8 +63,7 @@ class Plan:
     shape: tuple[int, int]
     bounds: tuple[tuple[float, float], tuple[float, float]]
     isa: str
-    totals: FileRecord
-    scale: float = 1.0
+    values: ValuePlan
 
 
 @dataclass(frozen=True, eq=False)
@@ -114,26 +110,11 @@ def bounds_of_side(
     return of_ends.bounds
 
 
-def fitted_values(plan: Plan, user_counts: np.ndarray) -> FittedValues:
-    """Return what values count in the loss, for users with these numbers of entries."""
-    if plan.params.values.is_identity:
-        return FittedValues.of(plan.params.values, sparse.csr_matrix((0, 0), dtype=np.float32))
-    totals = read_arrays(plan.folder, plan.totals)
-    is_bm25 = plan.params.values.weighting == "bm25"
-    return FittedValues(
-        plan.params.values,
-        user_counts,
-        totals["counts"],
-        totals["lengths"] if is_bm25 else np.empty(0),
-        plan.scale,
-    )
-
-
 def load_shard(plan: Plan, record: ShardRecord) -> UserShard:
     """Return a shard of users as it is solved."""
     stored = read_shard(plan.folder, record, plan.shape[1])
     counts = np.diff(stored.indptr)
-    matrix = fitted_values(plan, counts).of_rows(stored, USERS)
+    matrix = plan.values.fitted(counts).of_rows(stored, USERS)
     params = plan.params
     side = Side.of(
         matrix,
@@ -171,7 +152,7 @@ def _weighted(
     if plan.params.values.is_identity:
         return part
     arrays = read_arrays(plan.folder, record.file, mapped=True)
-    values = fitted_values(plan, np.diff(arrays["indptr"]))
+    values = plan.values.fitted(np.diff(arrays["indptr"]))
     by_user = part.T.tocsr()
     # On the axis of all items, whose number enters the weights of BM25.
     everywhere = sparse.csr_matrix(
@@ -184,7 +165,9 @@ def _weighted(
     ).T.tocsr()
 
 
-def save_factors(plan: Plan, name: str, factors: np.ndarray, item_counts: np.ndarray) -> BlockRecord:
+def save_factors(
+    plan: Plan, name: str, factors: np.ndarray, item_counts: np.ndarray
+) -> BlockRecord:
     """Write a block of item factors, and return its record."""
     file = write_arrays(plan.folder, name, {"factors": factors})
     strengths = plan.params.objective.row_regularization(
@@ -207,7 +190,9 @@ def gram_parts(n: int, k: int) -> list[slice]:
     return [slice(first, min(first + size, n)) for first in range(0, n, size)]
 
 
-def gram_of_part(plan: Plan, pieces: Sequence[np.ndarray], within: slice, threads: int) -> np.ndarray:
+def gram_of_part(
+    plan: Plan, pieces: Sequence[np.ndarray], within: slice, threads: int
+) -> np.ndarray:
     """Return the Gram matrix of a part of the users.
 
     Parameters
@@ -263,9 +248,7 @@ def solve_block(
     return _solved(plan, side, np.concatenate(shards), shared, threads)
 
 
-def _solved(
-    plan: Plan, side: Side, fixed: np.ndarray, shared: Shared, threads: int
-) -> np.ndarray:
+def _solved(plan: Plan, side: Side, fixed: np.ndarray, shared: Shared, threads: int) -> np.ndarray:
     out = np.zeros((len(side.order), fixed.shape[1]), dtype=fixed.dtype)
     sweep = asdict(replace(plan.params.sweep, num_threads=threads))
     half_sweep(side, fixed, out, **sweep, shared=shared, isa=plan.isa)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -27,11 +27,9 @@ from wrmf.distributed.steps import (
     solve_block,
     solve_shard,
 )
+from wrmf.distributed.tasks import Tasks
 from wrmf.numerics.side import Side
 from wrmf.numerics.sweep import Shared
-
-if TYPE_CHECKING:
-    from wrmf.distributed.engine import Engine
 
 __all__ = ["Training"]
 
@@ -46,20 +44,20 @@ class Training:
 
     Parameters
     ----------
-    engine : Engine
+    engine : Tasks
     plan : Plan
     manifest : Manifest
     random : mapping, the state of the random generator at the start
     """
 
     def __init__(
-        self, engine: Engine, plan: Plan, manifest: Manifest, random: Mapping[str, Any]
+        self, engine: Tasks, plan: Plan, manifest: Manifest, random: Mapping[str, Any]
     ) -> None:
         self.engine = engine
         self.plan = plan
         self.manifest = manifest
         self.random = random
-        counts = manifest.read_totals(plan.folder)["counts"]
+        counts = manifest.read_totals(plan.values.folder)["counts"]
         self.blocks = item_blocks(counts, plan.params.factors)
         engine.keep("shard", [shard.n_entries for shard in manifest.shards])
         engine.keep("block", [int(counts[block].sum()) for block in self.blocks])
@@ -74,15 +72,13 @@ class Training:
         """The number of complete iterations."""
         return self.latest.iteration
 
-    def run(
-        self, iterations: int, after: Callable[[Progress], Any]
-    ) -> None:
+    def run(self, iterations: int, after: Callable[[Progress], Any]) -> None:
         """Train up to a number of iterations in all; ``after`` stops by returning True."""
         while self.iterations_done < iterations:
             start, received = time.perf_counter(), self.engine.bytes_received()
             number = self.iterations_done + 1
             with self.engine.recovering(f"{self.iterations_done} iterations are saved"):
-                blocks = self._item_step(self._present_users(), number)
+                blocks = self._item_step(self.present_users(), number)
                 history = self.latest.history
                 self.latest = Latest(number, blocks, history)
                 self.latest.write(self.plan.folder)
@@ -101,7 +97,7 @@ class Training:
 
     def loss(self) -> float:
         """Return the exact loss of the latest item factors and the users that follow from them."""
-        users, blocks = self._present_users(), self._load_items()
+        users, blocks = self.present_users(), self.load_items()
         engine, plan = self.engine, self.plan
         parts = [
             engine.submit(
@@ -123,10 +119,6 @@ class Training:
         penalty = sum(block.penalty for block in self.latest.blocks)
         return float(sum(observed) + everywhere + penalty)
 
-    def present_users(self) -> list[Any]:
-        """Return the futures of the factors of the users of each shard."""
-        return self._present_users()
-
     def _start(self) -> Latest:
         """Draw and save the first item factors, as a local fit draws them."""
         n_users, _ = self.plan.shape
@@ -138,7 +130,8 @@ class Training:
         latest.write(self.plan.folder)
         return latest
 
-    def _present_users(self) -> list[Any]:
+    def present_users(self) -> list[Any]:
+        """Return the futures of the factors of the users of each shard."""
         if self.users is not None:
             return self.users
         self._settle()
@@ -184,7 +177,7 @@ class Training:
             )
         return self.loaded[name]
 
-    def _load_items(self) -> list[Any]:
+    def load_items(self) -> list[Any]:
         """Return the futures of the latest item factors, read from their files."""
         return [
             self.engine.submit("load-items", load_factors, self.plan, record)
@@ -193,7 +186,7 @@ class Training:
 
     def _user_step(self) -> list[Any]:
         """Return the futures of the users of each shard, solved for the latest item factors."""
-        engine, plan, blocks = self.engine, self.plan, self._load_items()
+        engine, plan, blocks = self.engine, self.plan, self.load_items()
         self.of_users = engine.submit(
             "gram-items", shared_of_users, plan, blocks, computes=True, priority=1
         )

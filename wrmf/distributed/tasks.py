@@ -1,0 +1,65 @@
+"""What the steps of a fit ask of a cluster. ``engine`` has the one for Dask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+__all__ = ["Tasks"]
+
+
+class Tasks(Protocol):
+    """Runs functions on the workers of a cluster; the results stay there as futures."""
+
+    def submit(
+        self,
+        name: str,
+        function: Callable[..., Any],
+        *args: Any,
+        home: str | None = None,
+        computes: bool = False,
+        priority: int = 0,
+    ) -> Any:
+        """Return the future of a function's result.
+
+        Parameters
+        ----------
+        name : str, what dashboards call such tasks
+        function : callable, at the top of a module
+        *args
+            Futures, lists of futures, or small values.
+        home : str, optional
+            The thing on whose worker it runs.
+        computes : bool, default False
+            Whether the function has an argument ``threads`` and computes with as many.
+        priority : int, default 0
+        """
+        ...
+
+    def tree(self, name: str, combine: Callable[..., Any], futures: Sequence[Any]) -> Any:
+        """Return the combination of results in their order, a few of them at a time."""
+        ...
+
+    def results(self, futures: Sequence[Any]) -> list[Any]:
+        """Wait for tasks and return their results, which must be small."""
+        ...
+
+    def keep(self, kind: str, sizes: Sequence[int]) -> None:
+        """Name the things of a kind that have a worker of their own, with their sizes.
+
+        The thing ``number`` of a kind is called ``kind-number``.
+        """
+        ...
+
+    def settle(self) -> set[str]:
+        """Give a worker to each thing whose worker has died, or that has none; return which."""
+        ...
+
+    def recovering(self, done: str) -> AbstractContextManager[None]:
+        """Explain the loss of the cluster, and how to go on; ``done`` says what is saved."""
+        ...
+
+    def bytes_received(self) -> int:
+        """Return the bytes that the workers have received from each other so far."""
+        ...
