@@ -21,7 +21,7 @@ FLOORS = [
     {"evaluation", "baselines"},
     {"search", "pictures", "versions", "compat"},
     {"service"},
-    {"report"},
+    {"report", "distributed"},
     {"cli"},
     {"__main__", "__init__"},
 ]

@@ -4,7 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-dask_distributed = pytest.importorskip("distributed", reason="needs pip install 'wrmf[distributed]'")
+dask_distributed = pytest.importorskip(
+    "distributed", reason="needs pip install 'wrmf[distributed]'"
+)
 
 
 def start(n_workers, threads=1):

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from wrmf.distributed.folder import read_arrays
 from wrmf.distributed.state import block_name, generator_from, generator_state
 from wrmf.distributed.steps import BlockRecord, Plan, save_factors
-from wrmf.distributed.folder import read_arrays
 from wrmf.model.start import BLOCK, random_items
 
 __all__ = ["draw_items", "draw_users", "skip_users"]

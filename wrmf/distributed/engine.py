@@ -11,7 +11,7 @@ import logging
 import secrets
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -49,14 +49,17 @@ KERNEL = threading.Lock()
 LOST = (distributed.CancelledError, distributed.comm.CommClosedError, OSError)
 
 
-@sizeof.register(Side)
 def _size_of_side(side: Side) -> int:
     return side_bytes(side)
 
 
-@sizeof.register(UserShard)
 def _size_of_shard(shard: UserShard) -> int:
-    return side_bytes(shard.side) + shard.matrix.data.nbytes
+    return int(side_bytes(shard.side) + shard.matrix.data.nbytes)
+
+
+# Without its size, Dask would take a record of arrays for some bytes, and never spill it.
+sizeof.register(Side, _size_of_side)
+sizeof.register(UserShard, _size_of_shard)
 
 
 def _with_threads(function: Callable[..., Any], *args: Any) -> Any:

@@ -15,7 +15,6 @@ from wrmf.data.checks import as_positive_int
 from wrmf.distributed.engine import Engine
 from wrmf.distributed.folder import Folder
 from wrmf.distributed.ingest import ingest
-from wrmf.distributed.manifest import Manifest
 from wrmf.distributed.model import ShardedModel
 from wrmf.distributed.source import Columns
 from wrmf.distributed.state import Progress, resume_run
@@ -177,9 +176,7 @@ def _check_supported(model: WRMF) -> None:
             raise ValueError(f"{what} is not distributed yet: pass {remedy}, or use WRMF.fit")
 
 
-def _plan(
-    model: WRMF, automatic: dict[str, Any], statistics: ShardStatistics, isa: str
-) -> Plan:
+def _plan(model: WRMF, automatic: dict[str, Any], statistics: ShardStatistics, isa: str) -> Plan:
     """Return what all steps share, after the limits of the parameters are checked."""
     params = validate_parameters({**model.get_params(), **automatic})
     shape, ends = statistics.shape, statistics.manifest.count_bounds

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -54,8 +54,6 @@ logger = logging.getLogger("wrmf.distributed")
 # The number of a row is that of its part, shifted by ROW_BITS, and its place there.
 ROW_BITS = 40
 MAX_LENGTH = 2**31 - 1
-# What ``_write`` returns, without rows.
-WRITTEN = pd.DataFrame({"record": pd.Series(dtype=object)})
 
 
 @dataclass(frozen=True)
@@ -94,7 +92,7 @@ class Reader:
         rows = self.rows(part, number)
         users = ids_as_column(rows.users, self.user_kind, self.columns.user)
         places = item_codes(folder, items, rows.items)
-        frame = pd.DataFrame(
+        frame: pd.DataFrame = pd.DataFrame(
             {"user": users[rows.user_codes], "item": places[rows.item_codes].astype(np.int32)}
         )
         if rows.values is not None:
@@ -102,17 +100,24 @@ class Reader:
             frame["row"] = np.arange(len(rows), dtype=np.int64) + (number << ROW_BITS)
         return frame
 
-    def meta(self, has_rows: bool = True) -> pd.DataFrame:
-        """Return the empty frame that ``coded`` returns for no rows."""
+    def meta(self) -> pd.DataFrame:
+        """Return what ``coded`` returns, without rows."""
         kinds: dict[str, Any] = {"user": _dtype(self.user_kind), "item": np.int32}
         if self.columns.value is not None:
             kinds |= {"value": np.float64, "row": np.int64}
-        return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in kinds.items()})
+        return _empty(kinds)
 
     def counts_meta(self) -> pd.DataFrame:
-        """Return the empty frame that ``item_counts`` returns for no rows."""
-        kinds = {"item": _dtype(self.item_kind), "rows": np.int64}
-        return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in kinds.items()})
+        """Return what ``item_counts`` returns, without rows."""
+        return _empty({"item": _dtype(self.item_kind), "rows": np.int64})
+
+
+def _empty(kinds: Mapping[str, Any]) -> pd.DataFrame:
+    """Return a frame without rows, by the types of its columns."""
+    frame: pd.DataFrame = pd.DataFrame(
+        {name: pd.Series(dtype=kind) for name, kind in kinds.items()}
+    )
+    return frame
 
 
 def _dtype(kind: str) -> Any:
@@ -194,7 +199,7 @@ def ingest(
     n_shards = shard_count(n_rows) if shards == "auto" else int(shards)
     coded = mapped(reader.coded, reader.meta(), folder=folder, items=items)
     write = partial(_write, folder=folder, n_items=len(ids))
-    written = engine.results(engine.shuffled(coded, n_shards, write, WRITTEN))
+    written = engine.results(engine.shuffled(coded, n_shards, write, _empty({"record": object})))
     records = [part["record"].iloc[0] for part in written]
     manifest = _finish(engine, folder, [shard for shard in records if shard.n_users], items, asked)
     manifest.write(folder)
@@ -208,7 +213,8 @@ def _write(
 ) -> pd.DataFrame:
     """Write a shard, and return its record in a frame, which is what partitions must be."""
     record = write_shard(folder, partition_info["number"], frame, n_items)
-    return pd.DataFrame({"record": pd.Series([record], dtype=object)})
+    written: pd.DataFrame = pd.DataFrame({"record": pd.Series([record], dtype=object)})
+    return written
 
 
 def _finish(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,13 +22,17 @@ ITEMS = "data/items.tensors"
 def count_items(rows: Rows, kind: str, column: str) -> pd.DataFrame:
     """Return the number of rows of each item, in the columns item and rows."""
     numbers = np.bincount(rows.item_codes, minlength=len(rows.items))
-    return pd.DataFrame({"item": ids_as_column(rows.items, kind, column), "rows": numbers})
+    frame: pd.DataFrame = pd.DataFrame(
+        {"item": ids_as_column(rows.items, kind, column), "rows": numbers}
+    )
+    return frame
 
 
 def merge_counts(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Return the numbers of rows of several parts, each item once."""
     joined = pd.concat(parts, ignore_index=True)
-    return joined.groupby("item", sort=False, as_index=False)["rows"].sum()
+    sums = joined.groupby("item", sort=False)["rows"].sum()
+    return sums.reset_index()
 
 
 def item_order(counts: pd.DataFrame) -> np.ndarray:
@@ -40,7 +45,8 @@ def item_order(counts: pd.DataFrame) -> np.ndarray:
     """
     ordered = counts.sort_values(["rows", "item"], ascending=[False, True], kind="stable")
     ids = ordered["item"]
-    return ids.to_numpy(np.int64 if ids.dtype.kind in "iu" else object)
+    array: np.ndarray = ids.to_numpy(np.int64 if ids.dtype.kind in "iu" else object)
+    return array
 
 
 def write_items(folder: Folder, ids: np.ndarray) -> FileRecord:
@@ -55,7 +61,7 @@ def read_items(folder: Folder, record: FileRecord) -> np.ndarray:
 
 
 @lru_cache(maxsize=1)
-def _index(folder: Folder, record: FileRecord) -> pd.Index:
+def _index(folder: Folder, record: FileRecord) -> Any:
     return pd.Index(read_items(folder, record))
 
 
@@ -64,4 +70,5 @@ def item_codes(folder: Folder, record: FileRecord, ids: np.ndarray) -> np.ndarra
 
     The index is made once a process.
     """
-    return _index(folder, record).get_indexer(ids).astype(np.int32)
+    places: np.ndarray = _index(folder, record).get_indexer(ids)
+    return places.astype(np.int32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -164,4 +165,4 @@ def item_blocks(counts: np.ndarray, k: int) -> list[slice]:
     n_blocks = min(MOST_BLOCKS, len(counts), max(1, int(counts.sum()) // BLOCK_ENTRIES))
     cuts = np.searchsorted(work, work[-1] * np.arange(1, n_blocks) / n_blocks) + 1
     bounds = np.unique([0, *np.minimum(cuts, len(counts)), len(counts)])
-    return [slice(int(a), int(b)) for a, b in zip(bounds[:-1], bounds[1:], strict=True)]
+    return [slice(int(a), int(b)) for a, b in itertools.pairwise(bounds)]

@@ -13,7 +13,7 @@ from wrmf.distributed.folder import FileRecord, Folder
 from wrmf.distributed.steps import BlockRecord
 from wrmf.model.parameters import dtype_name
 
-__all__ = ["Latest", "Progress", "generator_state", "generator_from", "resume_run", "saved_params"]
+__all__ = ["Latest", "Progress", "generator_from", "generator_state", "resume_run", "saved_params"]
 
 RUN, LATEST = "run.json", "latest.json"
 # They change no bit of an iteration.
@@ -139,16 +139,16 @@ def resume_run(
     ValueError
         If the folder has a run with other parameters, or another seed.
     """
-    now = {"params": saved_params(params), "method": method}
+    now: dict[str, Any] = {"params": saved_params(params), "method": method}
     run = folder.read_json(RUN)
     if run is None:
         run = {**now, "random": generator_state(random_state)}
         folder.write_json(RUN, run)
         return run
-    flat = [{"method": content["method"], **content["params"]} for content in (run, now)]
-    for name in dict.fromkeys([*flat[0], *flat[1]]):
-        if flat[0].get(name) != flat[1].get(name):
-            raise _other(folder, name, flat[0].get(name), flat[1].get(name))
+    was, wanted = ({"method": part["method"], **part["params"]} for part in (run, now))
+    for name in dict.fromkeys([*was, *wanted]):
+        if was.get(name) != wanted.get(name):
+            raise _other(folder, name, was.get(name), wanted.get(name))
     if random_state is not None and run["random"] != generator_state(random_state):
         raise ValueError(
             f"{folder.root} holds a fit with another random_state than {random_state!r}. Name "

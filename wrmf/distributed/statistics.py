@@ -94,7 +94,9 @@ class ShardStatistics:
                 # The sums are of stored values, which a rule without weighting and damping leaves.
                 stored = replace(plan, rule=ValueRule())
                 sums = self._sums(stored, _damping_sums, plan)
-                plan = replace(plan, scale=FittedValues.of(ValueRule(), NO_ROWS).scaled(*sums).scale)
+                plan = replace(
+                    plan, scale=FittedValues.of(ValueRule(), NO_ROWS).scaled(*sums).scale
+                )
             self.plans[rule] = plan
         return self.plans[rule]
 
