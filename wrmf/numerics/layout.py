@@ -9,14 +9,33 @@ from contextlib import contextmanager
 import numpy as np
 from numpy.typing import DTypeLike
 
-__all__ = ["Workspace", "Workspaces", "aligned_bytes", "as_aligned", "padded", "padded_width"]
+__all__ = [
+    "ALIGNMENT",
+    "Workspace",
+    "Workspaces",
+    "aligned_bytes",
+    "as_aligned",
+    "on_cache_lines",
+    "padded",
+    "padded_width",
+]
+
+# The size of a cache line in bytes.
+ALIGNMENT = 64
 
 
 def aligned_bytes(size: int) -> np.ndarray:
     """Return an array of ``size`` uninitialised bytes that begins on a 64-byte boundary."""
-    room = np.empty(size + 64, dtype=np.uint8)
-    start = -room.ctypes.data % 64
+    room = np.empty(size + ALIGNMENT, dtype=np.uint8)
+    start = -room.ctypes.data % ALIGNMENT
     return room[start : start + size]
+
+
+def on_cache_lines(shape: tuple[int, int], dtype: DTypeLike) -> np.ndarray:
+    """Return an uninitialised array that begins on a 64-byte boundary."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    array: np.ndarray = aligned_bytes(size).view(dtype).reshape(shape)
+    return array
 
 
 def as_aligned(array: np.ndarray, dtype: DTypeLike) -> np.ndarray:

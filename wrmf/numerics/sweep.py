@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +11,13 @@ import numpy as np
 from wrmf._als import MOST_ORDER, multiply, solve_rows
 from wrmf.numerics.fallback import solve_in_double
 from wrmf.numerics.isa import isa_number
-from wrmf.numerics.layout import as_aligned, padded, padded_width
+from wrmf.numerics.layout import (
+    ALIGNMENT,
+    as_aligned,
+    on_cache_lines,
+    padded,
+    padded_width,
+)
 from wrmf.numerics.objective import gram
 from wrmf.numerics.side import Side
 from wrmf.numerics.threads import kernel_threads, single_threaded_blas
@@ -47,7 +53,7 @@ class System(NamedTuple):
     cg_steps: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Shared:
     """The part that the systems of all rows of a side have in common, and its basis.
 
@@ -55,10 +61,14 @@ class Shared:
     ----------
     base : float64 (k, k), α₀ times the Gram matrix of the fixed factors
     frame : Frame
+    whitened : (n_columns, ld), or None
+        The fixed factors in the basis of ``frame``, as ``System`` has them. Without them, each
+        half-sweep computes them.
     """
 
     base: np.ndarray
     frame: Frame
+    whitened: np.ndarray | None = None
 
     @classmethod
     def of(cls, side: Side, fixed: np.ndarray, threads: int, isa: str | None = None) -> Shared:
@@ -67,6 +77,19 @@ class Shared:
         with _limited_blas(fixed.shape[1], number):
             base = side.unobserved_weight * gram(fixed, threads, number)
             return cls(base, Frame.of(base, side.bounds, fixed.dtype))
+
+    def with_whitened(
+        self, fixed: np.ndarray, num_threads: int = 0, isa: str | None = None
+    ) -> Shared:
+        """Return it with ``fixed`` factors in its basis, for several parts of the rows."""
+        if self.frame.in_double:
+            return self
+        fixed = as_aligned(fixed, fixed.dtype)
+        shape = len(fixed), padded_width(fixed.shape[1])
+        whitened = on_cache_lines(shape, fixed.dtype)
+        forward = padded(self.frame.forward, fixed.dtype)
+        multiply(isa_number(isa), fixed, forward, whitened, kernel_threads(num_threads))
+        return replace(self, whitened=whitened)
 
 
 def _limited_blas(k: int, isa: int) -> AbstractContextManager[None]:
@@ -98,7 +121,8 @@ def half_sweep(
     cg_steps : int, default 2
     shared : Shared, optional
         The part that the systems of all rows have in common. By default it is computed from
-        ``fixed``; with it, ``fixed`` need only hold the columns in which ``side`` has entries.
+        ``fixed``; with it, ``fixed`` need only hold the columns in which ``side`` has entries, and
+        its ``whitened`` the same ones.
         Where rows are solved on several machines, it must come from one of them: LAPACK rounds
         differently on another CPU.
     isa : str, optional
@@ -130,10 +154,17 @@ def half_sweep(
             out[:] = _solved_in_double(side, fixed, base, threads)
             return
         # Parts of one array, whose size is the same for both sides of a model.
-        shape = len(fixed) + len(out), padded_width(k)
-        scratch = workspace.array("factors", shape, fixed.dtype)
-        whitened, solved = scratch[: len(fixed)], scratch[len(fixed) :]
-        multiply(number, fixed, padded(frame.forward, fixed.dtype), whitened, threads)
+        n_fixed = len(fixed) if shared.whitened is None else 0
+        scratch = workspace.array("factors", (n_fixed + len(out), padded_width(k)), fixed.dtype)
+        whitened, solved = scratch[:n_fixed], scratch[n_fixed:]
+        if shared.whitened is None:
+            multiply(number, fixed, padded(frame.forward, fixed.dtype), whitened, threads)
+        else:
+            whitened = shared.whitened
+            if whitened.ctypes.data % ALIGNMENT:
+                # It came over a network, or from a disk.
+                whitened = on_cache_lines(shared.whitened.shape, fixed.dtype)
+                np.copyto(whitened, shared.whitened)
         failed = np.zeros(len(out), dtype=np.uint8)
         plan = side.plan(k, solver, number, out.dtype)
         if len(plan.started):
