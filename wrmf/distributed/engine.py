@@ -19,7 +19,7 @@ import numpy as np
 
 from wrmf.distributed.folder import Folder
 from wrmf.distributed.placing import place
-from wrmf.distributed.steps import UserShard, side_bytes
+from wrmf.distributed.steps import Gathered, UserShard, side_bytes
 from wrmf.numerics.isa import ISAS, active_isa
 from wrmf.numerics.side import Side
 from wrmf.versions import __version__
@@ -57,9 +57,15 @@ def _size_of_shard(shard: UserShard) -> int:
     return int(side_bytes(shard.side) + shard.matrix.data.nbytes)
 
 
+def _size_of_gathered(gathered: Gathered) -> int:
+    whitened = gathered.shared.whitened
+    return int(gathered.factors.nbytes + (0 if whitened is None else whitened.nbytes))
+
+
 # Without its size, Dask would take a record of arrays for some bytes, and never spill it.
 sizeof.register(Side, _size_of_side)
 sizeof.register(UserShard, _size_of_shard)
+sizeof.register(Gathered, _size_of_gathered)
 
 
 def _with_threads(function: Callable[..., Any], *args: Any) -> Any:
@@ -194,6 +200,14 @@ class Engine:
     def keep(self, kind: str, sizes: Sequence[int]) -> None:
         """Name the things of a kind that have a worker of their own, with their sizes."""
         self.sizes[kind] = {f"{kind}-{number}": size for number, size in enumerate(sizes)}
+
+    def names(self, kind: str) -> list[str]:
+        """Return the names of the things of a kind."""
+        return list(self.sizes[kind])
+
+    def home(self, name: str) -> str | None:
+        """Return the worker of a thing."""
+        return self.homes.get(name)
 
     def settle(self) -> set[str]:
         """Give a worker to each thing whose worker has died, or that has none; return which."""

@@ -19,8 +19,7 @@ __all__ = ["MANIFEST", "TOTALS", "Manifest", "check_same_data", "item_blocks"]
 MANIFEST, TOTALS = "data/manifest.json", "data/totals.tensors"
 # Changes whenever files of one version would mislead another.
 FORMAT = 1
-# Blocks of items share the work of the item step. The factors of all users go to each worker that
-# has a block, and each block changes them into the basis of the sweep again.
+# Blocks of items share the work of the item step.
 MOST_BLOCKS, BLOCK_ENTRIES = 64, 2**21
 
 
@@ -159,7 +158,7 @@ def item_blocks(counts: np.ndarray, k: int) -> list[slice]:
     Examples
     --------
     >>> item_blocks(np.array([2**22, 2**21, 2**21, 5, 4, 3]), 128)
-    [slice(0, 1, None), slice(1, 3, None), slice(3, 6, None)]
+    [slice(0, 1, None), slice(1, 2, None), slice(2, 3, None), slice(3, 6, None)]
     """
     work = np.cumsum(counts.astype(np.float64) + k / 2)
     n_blocks = min(MOST_BLOCKS, len(counts), max(1, int(counts.sum()) // BLOCK_ENTRIES))

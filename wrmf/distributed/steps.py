@@ -24,9 +24,11 @@ from wrmf.numerics.whitening import Frame
 
 __all__ = [
     "BlockRecord",
+    "Gathered",
     "Plan",
     "UserShard",
     "bounds_of_side",
+    "gather",
     "gram_of_part",
     "gram_parts",
     "load_block",
@@ -37,7 +39,7 @@ __all__ = [
     "shared_of_items",
     "shared_of_users",
     "side_bytes",
-    "solve_block",
+    "solve",
     "solve_shard",
 ]
 
@@ -72,6 +74,14 @@ class UserShard:
 
     matrix: sparse.csr_matrix
     side: Side
+
+
+@dataclass(frozen=True, eq=False)
+class Gathered:
+    """All factors of one side on a worker, and what the systems of the other side share."""
+
+    factors: np.ndarray
+    shared: Shared
 
 
 @dataclass(frozen=True)
@@ -234,37 +244,35 @@ def _shared(base: np.ndarray, bounds: tuple[float, float], plan: Plan) -> Shared
         ) from error
 
 
-def solve_shard(
-    plan: Plan, shard: UserShard, shared: Shared, blocks: Sequence[np.ndarray], threads: int
-) -> np.ndarray:
-    """Return the factors of a shard's users, for given blocks of item factors."""
-    return _solved(plan, shard.side, np.concatenate(blocks), shared, threads)
+def gather(plan: Plan, shared: Shared, pieces: Sequence[np.ndarray], threads: int) -> Gathered:
+    """Return the factors of one side, from those of its shards or blocks in order."""
+    factors = np.concatenate(pieces)
+    return Gathered(factors, shared.with_whitened(factors, threads, plan.isa))
 
 
-def solve_block(
-    plan: Plan, side: Side, shared: Shared, shards: Sequence[np.ndarray], threads: int
-) -> np.ndarray:
-    """Return the factors of a block's items, for given shards of user factors."""
-    return _solved(plan, side, np.concatenate(shards), shared, threads)
-
-
-def _solved(plan: Plan, side: Side, fixed: np.ndarray, shared: Shared, threads: int) -> np.ndarray:
-    out = np.zeros((len(side.order), fixed.shape[1]), dtype=fixed.dtype)
+def solve(plan: Plan, side: Side, fixed: Gathered, threads: int) -> np.ndarray:
+    """Return the factors of a part of a side, for the factors of the other side."""
+    out = np.zeros((len(side.order), fixed.factors.shape[1]), dtype=fixed.factors.dtype)
     sweep = asdict(replace(plan.params.sweep, num_threads=threads))
-    half_sweep(side, fixed, out, **sweep, shared=shared, isa=plan.isa)
+    half_sweep(side, fixed.factors, out, **sweep, shared=fixed.shared, isa=plan.isa)
     return out
+
+
+def solve_shard(plan: Plan, shard: UserShard, items: Gathered, threads: int) -> np.ndarray:
+    """Return the factors of a shard's users."""
+    return solve(plan, shard.side, items, threads)
 
 
 def observed_and_penalty(
     plan: Plan,
     shard: UserShard,
     factors: np.ndarray,
-    blocks: Sequence[np.ndarray],
+    items: Gathered,
     threads: int,
 ) -> float:
     """Return the part of the loss that a shard's pairs and users have, without unobserved pairs."""
     objective, matrix = plan.params.objective, shard.matrix
-    scores = observed_scores(matrix, factors, np.concatenate(blocks), threads)
+    scores = observed_scores(matrix, factors, items.factors, threads)
     weights = objective.weights(matrix.data, np.float64)
     targets = objective.targets(matrix.data, np.float64)
     observed = float(np.sum(weights * scores**2 - 2 * targets * scores + targets))

@@ -52,6 +52,14 @@ class Tasks(Protocol):
         """
         ...
 
+    def names(self, kind: str) -> list[str]:
+        """Return the names of the things of a kind."""
+        ...
+
+    def home(self, name: str) -> str | None:
+        """Return the worker of a thing."""
+        ...
+
     def settle(self) -> set[str]:
         """Give a worker to each thing whose worker has died, or that has none; return which."""
         ...

@@ -14,7 +14,9 @@ from wrmf.distributed.manifest import Manifest, item_blocks
 from wrmf.distributed.state import Latest, Progress, block_name
 from wrmf.distributed.steps import (
     BlockRecord,
+    Gathered,
     Plan,
+    gather,
     gram_of_part,
     gram_parts,
     load_block,
@@ -24,7 +26,7 @@ from wrmf.distributed.steps import (
     save_factors,
     shared_of_items,
     shared_of_users,
-    solve_block,
+    solve,
     solve_shard,
 )
 from wrmf.distributed.tasks import Tasks
@@ -62,10 +64,8 @@ class Training:
         engine.keep("shard", [shard.n_entries for shard in manifest.shards])
         engine.keep("block", [int(counts[block].sum()) for block in self.blocks])
         self.loaded: dict[str, Any] = {}
-        self.latest = Latest.read(plan.folder) or self._start()
-        # The user factors that follow from the latest item factors, with what losses need of them.
-        self.users: list[Any] | None = None
-        self.of_users: Any = None
+        self.latest: Latest
+        self._reach(Latest.read(plan.folder) or self._start())
 
     @property
     def iterations_done(self) -> int:
@@ -80,9 +80,7 @@ class Training:
             with self.engine.recovering(f"{self.iterations_done} iterations are saved"):
                 blocks = self._item_step(self.present_users(), number)
                 history = self.latest.history
-                self.latest = Latest(number, blocks, history)
-                self.latest.write(self.plan.folder)
-                self.users = None
+                self._reach(Latest(number, blocks, history))
                 loss = self.loss()
             progress = Progress(
                 number,
@@ -95,10 +93,23 @@ class Training:
             if after(progress):
                 break
 
+    def _reach(self, latest: Latest) -> None:
+        """Make this the latest state; futures of what follows from it are made when needed."""
+        self.latest = latest
+        latest.write(self.plan.folder)
+        self.items: list[Any] | None = None
+        self.users: list[Any] | None = None
+        # What the systems of all users share, those of all items, and all factors by worker.
+        self.of_users: Any = None
+        self.of_items: Any = None
+        self.gathered: dict[tuple[str, Any], dict[str | None, Any]] = {}
+
     def loss(self) -> float:
         """Return the exact loss of the latest item factors and the users that follow from them."""
         users, blocks = self.present_users(), self.load_items()
         engine, plan = self.engine, self.plan
+        shared = self._of_users(blocks)
+        items = self._gathered("shard", shared, blocks)
         parts = [
             engine.submit(
                 "loss",
@@ -106,14 +117,14 @@ class Training:
                 plan,
                 self._shard(number),
                 factors,
-                blocks,
+                items[number],
                 home=f"shard-{number}",
                 computes=True,
             )
             for number, factors in enumerate(users)
         ]
         unobserved = engine.submit(
-            "loss-unobserved", _unobserved, plan, self._of_items(users), self._of_users(blocks)
+            "loss-unobserved", _unobserved, plan, self._of_items(users), shared
         )
         *observed, everywhere = engine.results([*parts, unobserved])
         penalty = sum(block.penalty for block in self.latest.blocks)
@@ -126,9 +137,7 @@ class Training:
         state = self.engine.submit("draw-skip", skip_users, self.plan, self.random, n_users)
         drawn = self.engine.submit("draw-items", draw_items, self.plan, state, self.blocks)
         (blocks,) = self.engine.results([drawn])
-        latest = Latest(0, blocks)
-        latest.write(self.plan.folder)
-        return latest
+        return Latest(0, blocks)
 
     def present_users(self) -> list[Any]:
         """Return the futures of the factors of the users of each shard."""
@@ -179,41 +188,70 @@ class Training:
 
     def load_items(self) -> list[Any]:
         """Return the futures of the latest item factors, read from their files."""
-        return [
-            self.engine.submit("load-items", load_factors, self.plan, record)
-            for record in self.latest.blocks
-        ]
+        if self.items is None:
+            self.items = [
+                self.engine.submit("load-items", load_factors, self.plan, record)
+                for record in self.latest.blocks
+            ]
+        return self.items
 
     def _user_step(self) -> list[Any]:
         """Return the futures of the users of each shard, solved for the latest item factors."""
-        engine, plan, blocks = self.engine, self.plan, self.load_items()
-        self.of_users = engine.submit(
-            "gram-items", shared_of_users, plan, blocks, computes=True, priority=1
-        )
+        blocks = self.load_items()
+        items = self._gathered("shard", self._of_users(blocks), blocks)
         return [
-            engine.submit(
+            self.engine.submit(
                 "solve-users",
                 solve_shard,
-                plan,
+                self.plan,
                 self._shard(number),
-                self.of_users,
-                blocks,
+                items[number],
                 home=f"shard-{number}",
                 computes=True,
             )
             for number in range(len(self.manifest.shards))
         ]
 
+    def _gathered(self, kind: str, shared: Any, pieces: Sequence[Any]) -> list[Any]:
+        """Return the future of all factors of a side for each thing that they are to solve.
+
+        There is one on each worker.
+        """
+        key = kind, shared
+        if key not in self.gathered:
+            self.gathered = {
+                other: value for other, value in self.gathered.items() if other[0] != kind
+            }
+            self.gathered[key] = {}
+        on_worker = self.gathered[key]
+        futures = []
+        for name in self.engine.names(kind):
+            home = self.engine.home(name)
+            if home not in on_worker:
+                on_worker[home] = self.engine.submit(
+                    f"gather-for-{kind}s",
+                    gather,
+                    self.plan,
+                    shared,
+                    list(pieces),
+                    home=name,
+                    computes=True,
+                )
+            futures.append(on_worker[home])
+        return futures
+
     def _of_users(self, blocks: Sequence[Any]) -> Any:
         """Return the future of what the systems of all users share."""
         if self.of_users is None:
             self.of_users = self.engine.submit(
-                "gram-items", shared_of_users, self.plan, blocks, computes=True
+                "gram-items", shared_of_users, self.plan, list(blocks), computes=True
             )
         return self.of_users
 
     def _of_items(self, users: Sequence[Any]) -> Any:
         """Return the future of what the systems of all items share."""
+        if self.of_items is not None:
+            return self.of_items
         engine, plan, offsets = self.engine, self.plan, self.manifest.offsets
         parts = []
         for part in gram_parts(plan.shape[0], plan.params.factors):
@@ -224,33 +262,34 @@ class Training:
             parts.append(
                 engine.submit("gram-users", gram_of_part, plan, pieces, within, computes=True)
             )
-        return engine.submit("frame-items", shared_of_items, plan, parts)
+        self.of_items = engine.submit("frame-items", shared_of_items, plan, parts)
+        return self.of_items
 
     def _item_step(self, users: Sequence[Any], iteration: int) -> list[BlockRecord]:
         """Solve and save all items; return the records of their blocks."""
-        engine, plan, shared = self.engine, self.plan, self._of_items(users)
+        factors = self._gathered("block", self._of_items(users), users)
         saved = [
-            engine.submit(
+            self.engine.submit(
                 "solve-items",
                 _solve_and_save,
-                plan,
+                self.plan,
                 self._block(number),
-                shared,
-                list(users),
+                factors[number],
                 block_name(iteration, number),
                 home=f"block-{number}",
                 computes=True,
             )
             for number in range(len(self.blocks))
         ]
-        records: list[BlockRecord] = engine.results(saved)
+        records: list[BlockRecord] = self.engine.results(saved)
+        self.gathered = {}
         return records
 
 
 def _solve_and_save(
-    plan: Plan, side: Side, shared: Shared, users: Sequence[np.ndarray], name: str, threads: int
+    plan: Plan, side: Side, users: Gathered, name: str, threads: int
 ) -> BlockRecord:
-    factors = solve_block(plan, side, shared, users, threads)
+    factors = solve(plan, side, users, threads)
     return save_factors(plan, name, factors, np.diff(side.indptr))
 
 
