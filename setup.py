@@ -118,6 +118,7 @@ setup(
     ext_modules=cythonize(
         [
             extension("_lapack", "lapack"),
+            extension("_ids", "ids"),
             extension("_als", "als"),
             extension("_ranking", "rank"),
             extension("_serving", "serving"),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from wrmf._ids import IdTable
 from wrmf.data.id_lists import as_id_list
 from wrmf.data.texts import TextIds
 
@@ -16,10 +17,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["IdIndex", "describe_unknown", "object_array"]
-
-# Up to FEW ids are looked up one by one, which takes a microsecond each. A pandas index of the
-# wanted ids, for looking up all at once, takes about as long as FEW of them.
-FEW = 32
 
 
 def object_array(values: Sequence[Any] | np.ndarray) -> np.ndarray:
@@ -46,8 +43,8 @@ class IdIndex:
 
     Notes
     -----
-    The table is complete once the constructor returns, so any number of threads may read it. For a
-    million ids it takes about 34 MB; for the ids 0, 1, 2, … in this order, there is none.
+    The table is complete once the constructor returns, so any number of threads may read it. It
+    takes 12 to 24 bytes an id; for the ids 0, 1, 2, … in this order, there is none.
 
     Examples
     --------
@@ -60,33 +57,27 @@ class IdIndex:
 
     def __init__(self, ids: np.ndarray | TextIds, axis: str) -> None:
         self.ids, self.axis = ids, axis
-        self._is_range = False
+        self._table: IdTable | None = None
+        # Ids of a mapped file are not checked when it is loaded.
+        repeats = False
         if isinstance(ids, TextIds):
             self._kind = "sorted"
-            return
-        if ids.dtype == np.int64:
-            self._kind = "int"
-            self._is_range = np.array_equal(ids, np.arange(len(ids)))
-            if self._is_range:
-                return
-        import pandas as pd
-
-        self._index: pd.Index
-        if ids.dtype == np.int64:
-            self._index = pd.Index(ids)
-        elif pd.api.types.infer_dtype(ids, skipna=False) in ("string", "empty"):
-            # As objects, texts are looked up faster, and in less memory, than as pandas strings.
-            self._kind = "str"
-            self._index = pd.Index(ids, dtype=object)
+        elif ids.dtype == np.int64 or _are_texts(ids):
+            self._kind = "int" if ids.dtype == np.int64 else "str"
+            self._table = IdTable(ids, _as_int)
+            repeats = self._table.repeats
         else:
+            import pandas as pd
+
             self._kind = "other"
             # As objects, texts are not parsed as times, nor times looked up within intervals.
             self._index = pd.Index(ids, dtype=object, tupleize_cols=False)
-        # Ids of a mapped file are not checked when it is loaded.
-        if not self._index.is_unique:
+            repeats = not self._index.is_unique
+        if repeats:
             raise ValueError(f"{axis} hold an id twice")
-        # pandas fills its table at the first look-up.
-        self._look_up(ids[:1])
+        if self._kind == "other":
+            # pandas fills its table at the first look-up.
+            self._look_up(self._index[:1])
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -94,8 +85,10 @@ class IdIndex:
     @property
     def nbytes(self) -> int:
         """The approximate size of the table in bytes, without the ids."""
-        if self._is_range or self._kind == "sorted":
+        if self._kind == "sorted":
             return 0
+        if self._table is not None:
+            return int(self._table.nbytes)
         slots = 1 << max(5, (len(self.ids) * 13 // 10).bit_length())
         return 16 * slots + slots // 4
 
@@ -124,7 +117,7 @@ class IdIndex:
         return positions
 
     def __contains__(self, id_: Any) -> bool:
-        return self._position(id_) >= 0
+        return bool(self.positions(object_array([id_]))[0] >= 0)
 
     def listed(self, ids: Any) -> list[Any] | np.ndarray:
         """Return an argument as a list of ids; an array of ints or objects stays one.
@@ -143,17 +136,15 @@ class IdIndex:
     def positions(self, ids: Sequence[Any] | np.ndarray) -> np.ndarray:
         """Return the position of each id, int64; −1 for an unknown one."""
         try:
+            if self._table is not None:
+                found: np.ndarray = self._table.positions(ids)
+                return found
             if isinstance(self.ids, TextIds):
                 return self.ids.get_indexer(ids)
-            if self._kind == "int":
-                wanted = _as_int64(ids) if len(ids) > FEW else None
-                if wanted is not None and self._is_range:
-                    return np.where((wanted >= 0) & (wanted < len(self)), wanted, -1)
-                if wanted is not None:
-                    return self._look_up(wanted)
-            elif self._kind == "other" or len(ids) > FEW:
-                return self._look_up(object_array(ids))
-            return np.array([self._position(id_) for id_ in ids], dtype=np.int64)
+            import pandas as pd
+
+            wanted = object_array(ids)
+            return self._look_up(pd.Index(wanted, dtype=object, tupleize_cols=False))
         except TypeError as error:
             raise TypeError(f"ids of {self.axis} must be hashable: {error}") from None
 
@@ -168,27 +159,8 @@ class IdIndex:
             f"{example!r}"
         )
 
-    def _position(self, id_: Any) -> int:
-        hash(id_)
-        if self._kind == "int" and type(id_) is not int:
-            id_ = _as_int(id_)
-        elif self._kind == "str" and not isinstance(id_, str):
-            return -1
-        if self._is_range:
-            return id_ if id_ is not None and 0 <= id_ < len(self) else -1
-        try:
-            # The ids are distinct, so that the place is an int.
-            place: Any = self._index.get_loc(id_)
-            return int(place)
-        except (KeyError, OverflowError):
-            return -1
-
-    def _look_up(self, ids: np.ndarray) -> np.ndarray:
-        import pandas as pd
-
-        # The dtype is named, as pandas would take texts for another one, and tuples for levels.
-        wanted: pd.Index = pd.Index(ids, dtype=ids.dtype, tupleize_cols=False)
-        positions: np.ndarray = self._index.get_indexer(wanted)
+    def _look_up(self, ids: pd.Index) -> np.ndarray:
+        positions: np.ndarray = self._index.get_indexer(ids)
         return positions.astype(np.int64, copy=False)
 
 
@@ -199,16 +171,10 @@ def describe_unknown(unknown: Sequence[Any] | np.ndarray, axis: str) -> str:
     return f"id among {axis}: {first!r}{more}"
 
 
-def _as_int64(ids: Sequence[Any] | np.ndarray) -> np.ndarray | None:
-    """Return ids as int64 if all are ints within its range; otherwise None."""
-    if isinstance(ids, np.ndarray) and ids.dtype.kind == "i":
-        return ids.astype(np.int64, copy=False)
-    if set(map(type, ids)) != {int}:
-        return None
-    try:
-        return np.array(ids, dtype=np.int64)
-    except OverflowError:
-        return None
+def _are_texts(ids: np.ndarray) -> bool:
+    import pandas as pd
+
+    return pd.api.types.infer_dtype(ids, skipna=False) in ("string", "empty")
 
 
 def _as_int(value: Any) -> int | None:

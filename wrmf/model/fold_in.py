@@ -121,7 +121,7 @@ class FoldIn(Parametrized, Recommender):
         With float32 factors, "recommend" and "similar_items" together take about a quarter of the
         memory of the item factors and 25 bytes an item, "similar_users" the same for users, and
         "recommend_users" in addition 4 bytes for each pair of the training data. "ids"
-        take about 34 bytes for each id that is not its position, "fallback" 16 bytes an item, and
+        take 12 to 24 bytes for each id that is not its position, "fallback" 16 bytes an item, and
         the others a megabyte or two. ``prepared_bytes`` has the sum.
 
         Training and assigned factors throw away what depends on them; ids are kept. Files have what

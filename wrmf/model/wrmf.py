@@ -74,9 +74,9 @@ class WRMF(Forgetting, Reweighing, Saving, BulkRecommender):
         pairs; with "wrmf", 1. Raise it if lists are too surprising, lower it if they repeat what
         is popular.
     regularization_exponent : float or "auto", the default
-        ν in ``λ_u = λ (|S_u| + α₀ n_items)^ν``; 1 scales λ with the number of interactions. "auto" is
-        1 with "ials" and 0 with "wrmf". Between .5 and 1 it rarely matters, if λ is "auto" or
-        tuned again.
+        ν in ``λ_u = λ (|S_u| + α₀ n_items)^ν``; 1 scales λ with the number of interactions.
+        "auto" is 1 with "ials" and 0 with "wrmf". Between .5 and 1 it rarely matters, if λ is
+        "auto" or tuned again.
     objective : {"ials", "wrmf"}, default "ials"
         "wrmf" is the model of Hu et al. 2008, with c = 1 + 30 d and λ = 30 unless told otherwise.
         "ials" sums the α₀ term over all pairs, as in Rendle et al. 2021, and is the better start.
