@@ -39,18 +39,20 @@ class GridPart:
     Attributes
     ----------
     space : dict of parameter name to a list of values or a Range
-    init_scale : float, optional
-        Standard deviation of the initial factors where a published grid prescribes it.
+    model : dict of parameter name to value
+        Other parameters that a published grid prescribes.
     """
 
     space: dict[str, Any] = field(default_factory=dict)
-    init_scale: float | None = None
+    model: dict[str, Any] = field(default_factory=dict)
 
 
 PRESETS = {
-    # The published curves depend on the initial factors, so the preset includes their scale.
-    "rosenthal2016": GridPart(ROSENTHAL_GRID, ROSENTHAL_INIT_SCALE),
-    "small": GridPart({"factors": [32, 64, 128], "alpha": [10.0, 40.0]}),
+    # The published curves are those of one objective, and depend on the initial factors.
+    "rosenthal2016": GridPart(
+        ROSENTHAL_GRID, {"objective": "wrmf", "init_scale": ROSENTHAL_INIT_SCALE}
+    ),
+    "small": GridPart({"factors": [64, 128], "regularization": [0.003, 0.01, 0.03, 0.1]}),
 }
 DEFAULT_PRESET = "small"
 METHODS: dict[str, Callable[..., SearchResult]] = {
@@ -77,7 +79,8 @@ def add_options(command: argparse.ArgumentParser) -> None:
         help="values of one parameter; repeat it for further parameters. NAME=LOW:HIGH or "
         "NAME=LOW:HIGH:log is a range to draw values from. A single word names a preset: "
         "'rosenthal2016' has the 180 settings of Rosenthal 2016, started from N(0, 1); "
-        f"'{DEFAULT_PRESET}', the default, has factors=32,64,128 and alpha=10,40",
+        f"'{DEFAULT_PRESET}', the default, has factors=64,128 and "
+        "regularization=.003,.01,.03,.1",
     )
     add(
         "--method",
@@ -158,8 +161,8 @@ def search(model: WRMF, split: Split, options: argparse.Namespace) -> SearchResu
     parts = options.grid or [PRESETS[DEFAULT_PRESET]]
     space = {name: values for part in parts for name, values in part.space.items()}
     for part in parts:
-        if part.init_scale is not None and model.init_scale is None:
-            model.set_params(init_scale=part.init_scale)
+        typed = vars(options)
+        model.set_params(**{name: v for name, v in part.model.items() if typed[name] is None})
     arguments: dict[str, Any] = {
         "epochs": options.epochs,
         "metric": options.metric,
