@@ -88,7 +88,7 @@ class Evaluation(Mapping[str, float]):
     def _repr_html_(self) -> str:
         """Return a table for notebooks: a row for each metric, beside that of popular items."""
         heads = ["metric", "value", "std. error", *(["popular items"] if self.popularity else [])]
-        rows = [
+        rows: list[list[str | Cell]] = [
             [
                 name,
                 Cell(format_score(value), is_strong=True),

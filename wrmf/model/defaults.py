@@ -22,7 +22,7 @@ from wrmf.numerics.values import FittedValues, ValueRule
 __all__ = ["Statistics", "resolve", "resolve_again", "resolve_from"]
 
 # The values of the model of Hu, Koren and Volinsky 2008, which the objective "wrmf" is.
-PLAIN = {
+PLAIN: dict[str, Any] = {
     "confidence": "linear",
     "regularization_exponent": 0.0,
     "alpha": 30.0,
@@ -30,7 +30,7 @@ PLAIN = {
     "regularization": 30.0,
 }
 # Those of the objective "ials" that are the same for any data.
-SCALED = {"confidence": "log", "regularization_exponent": 1.0}
+SCALED: dict[str, Any] = {"confidence": "log", "regularization_exponent": 1.0}
 # α₀ = SHARE · density^SHARE_POWER, at most SHARE_LIMIT, of the mean weight of a pair.
 SHARE, SHARE_POWER, SHARE_LIMIT = 2.4, 0.75, 0.5
 # λ = PENALTY · size^PENALTY_POWER, where size is the mean number of items of a user.
