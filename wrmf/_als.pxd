@@ -1,4 +1,5 @@
 """Declarations of als.h, and functions that other compiled modules use."""
+from cython cimport floating
 from libc.stddef cimport ptrdiff_t
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint64_t
 
@@ -57,6 +58,9 @@ cdef extern from "als.h" nogil:
         als_solve *solve
         ptrdiff_t (*part_size)(const als_problem *) noexcept nogil
         void (*sum_part)(const als_problem *, const als_part *, void *, void *) noexcept nogil
+        void (*unpack_part)(const als_problem *, const void *, void *) noexcept nogil
+        void (*apply_part)(const als_problem *, const als_part *, int, const void *,
+                           void *) noexcept nogil
         void (*gram)(const als_factors *, int, int, double *, void *) noexcept nogil
         void (*pack)(int, int, const void *, void *, int32_t *) noexcept nogil
         void (*pack_rows)(int, int, const void *, const int32_t *, void *) noexcept nogil
@@ -109,3 +113,15 @@ cdef class Stretches:
 
 # Limit BLAS to one thread, if this is a helper of a parallel region.
 cdef void limit_helper() noexcept nogil
+
+# Parts of solving a row with BLAS; see _als.pyx.
+cdef floating target_of(const als_problem *problem, int64_t entry, floating weight) noexcept nogil
+cdef void add_entries(
+    const als_problem *problem, int64_t first, int64_t last, bint negative, const floating *scale,
+    floating *gathered, floating *system
+) noexcept nogil
+cdef void load_scales(const als_problem *problem, int row, floating *scale) noexcept nogil
+cdef bint is_singular(int k, int order, const floating *factor, floating largest) noexcept nogil
+cdef bint store_row(
+    const als_problem *problem, floating *out, const floating *scale
+) noexcept nogil

@@ -202,10 +202,10 @@ cdef floating target_of(
 
 
 cdef void add_entries(
-    const als_problem *problem, int row, bint negative, const floating *scale,
+    const als_problem *problem, int64_t first, int64_t last, bint negative, const floating *scale,
     floating *gathered, floating *system
 ) noexcept nogil:
-    """Add Σ |w| v vᵀ over the entries of a row with w ≥ 0, or w < 0 if ``negative``.
+    """Add Σ |w| v vᵀ over the entries first … last − 1 with w ≥ 0, or w < 0 if ``negative``.
 
     v is y, scaled unless ``scale`` is NULL. ``gathered`` holds GATHER_ROWS·k elements.
     """
@@ -215,7 +215,7 @@ cdef void add_entries(
     cdef const floating *y
     cdef floating root
 
-    for e in range(problem.indptr[row], problem.indptr[row + 1]):
+    for e in range(first, last):
         if (weights[e] < 0) != negative:
             continue
         y = (<const floating *> problem.fixed) + <size_t> problem.indices[e] * problem.ld
@@ -239,7 +239,7 @@ cdef bint solve_normal_equations(
     ``out`` is then undefined. ``scratch`` holds k² + GATHER_ROWS·k elements.
     """
     cdef int k = problem.k, j
-    cdef int64_t e
+    cdef int64_t first = problem.indptr[row], last = problem.indptr[row + 1], e
     cdef const floating *weights = <const floating *> problem.weights
     cdef floating *normal = scratch
     cdef floating *gathered = scratch + <size_t> k * k
@@ -248,19 +248,19 @@ cdef bint solve_normal_equations(
     cdef floating target, largest = 0
 
     memset(x, 0, <size_t> k * sizeof(floating))
-    for e in range(problem.indptr[row], problem.indptr[row + 1]):
+    for e in range(first, last):
         y = (<const floating *> problem.fixed) + <size_t> problem.indices[e] * k
         target = target_of[floating](problem, e, weights[e])
         for j in range(k):
             x[j] += target * y[j]
     if problem.is_signed:
         memset(normal, 0, <size_t> k * k * sizeof(floating))
-        add_entries[floating](problem, row, True, NULL, gathered, normal)
+        add_entries[floating](problem, first, last, True, NULL, gathered, normal)
         for j in range(k * k):
             normal[j] = base[j] - normal[j]
     else:
         memcpy(normal, base, <size_t> k * k * sizeof(floating))
-    add_entries[floating](problem, row, False, NULL, gathered, normal)
+    add_entries[floating](problem, first, last, False, NULL, gathered, normal)
     for j in range(k):
         normal[j * k + j] += (<const floating *> problem.regularization)[row]
         if normal[j * k + j] > largest:
@@ -330,10 +330,10 @@ cdef bint solve_whitened(
             for f in range(k):
                 out[f] += target * scale[f] * y[f]
         if problem.is_signed:
-            add_entries[floating](problem, row, True, scale, gathered, system)
+            add_entries[floating](problem, start, start + d, True, scale, gathered, system)
             for f in range(k * k):
                 system[f] = -system[f]
-        add_entries[floating](problem, row, False, scale, gathered, system)
+        add_entries[floating](problem, start, start + d, False, scale, gathered, system)
     for f in range(order):
         system[<size_t> f * order + f] += 1
     for f in range(order):

@@ -85,6 +85,13 @@ typedef struct {
     /* Compute the partial sums over one part of a row's entries. ``sums`` must be aligned to
      * vectors. */
     void (*sum_part)(const als_problem *, const als_part *, void *sums, void *scratch);
+    /* Write such sums as a (k, k) matrix, the lower triangle only, and the k targets after it. */
+    void (*unpack_part)(const als_problem *, const void *sums, void *matrix);
+    /* Set ``to`` to the sum over one part of a row's entries of y (b - w y'p) if ``is_residual``,
+     * otherwise of w y (y'p). ``p`` and ``to`` have ld elements and must be aligned to vectors. No
+     * scales are used. */
+    void (*apply_part)(const als_problem *, const als_part *, int is_residual, const void *p,
+                       void *to);
     /* Add columns first .. last - 1 of the lower triangle of the Gram matrix to ``sums``, a (k, k)
      * matrix. ``first`` is a multiple of 64, and so is ``last`` unless it is k. */
     void (*gram)(const als_factors *, int first, int last, double *sums, void *scratch);

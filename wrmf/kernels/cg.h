@@ -72,12 +72,12 @@ ALS_INLINE void ALS_NAME(apply_entries)(const int n, const int is_residual, int 
         }
 }
 
-/* Do the same as apply_entries, for all entries of a row. */
-ALS_INLINE void ALS_NAME(apply_row)(const als_problem *problem, int is_residual, int row,
-                                    const ALS_VEC *p, ALS_VEC *to) {
+/* Do the same as apply_entries, for all entries of a part. */
+ALS_INLINE void ALS_NAME(apply)(const als_problem *problem, int is_residual, const als_part *part,
+                                const ALS_VEC *p, ALS_VEC *to) {
     int vectors = problem->ld / ALS_LANES;
-    int64_t stop = problem->indptr[row + 1];
-    for (int64_t e = problem->indptr[row]; e < stop; e += ALS_LANES) {
+    int64_t stop = part->last;
+    for (int64_t e = part->first; e < stop; e += ALS_LANES) {
         int count = stop - e < ALS_LANES ? (int)(stop - e) : ALS_LANES;
         ALS_CG_ENTRIES entries;
         ALS_NAME(load_cg_entries)(problem, e, count, &entries);
@@ -98,6 +98,12 @@ ALS_INLINE void ALS_NAME(apply_row)(const als_problem *problem, int is_residual,
     }
 }
 
+static void ALS_NAME(apply_part)(const als_problem *problem, const als_part *part, int is_residual,
+                                 const void *p, void *to) {
+    memset(to, 0, problem->ld * sizeof(ALS_REAL));
+    ALS_NAME(apply)(problem, is_residual, part, p, to);
+}
+
 /* Improve the solutions of a batch of rows in ``problem->out`` by ``problem->steps`` steps. */
 static void ALS_NAME(cg)(const als_problem *problem, const als_batch *batch, void *scratch) {
     int vectors = problem->ld / ALS_LANES;
@@ -108,6 +114,7 @@ static void ALS_NAME(cg)(const als_problem *problem, const als_batch *batch, voi
     ALS_CHECK_SCRATCH(problem, scratch, next)
     for (int i = 0; i < batch->count; i++) {
         int row = batch->rows[i];
+        als_part whole = {row, problem->indptr[row], problem->indptr[row + 1]};
         memcpy(t, (const ALS_REAL *)problem->out + (size_t)row * problem->ld,
                vectors * sizeof(ALS_VEC));
         const ALS_VEC *scales = ALS_NAME(load_scales)(problem, row, own_scales);
@@ -119,7 +126,7 @@ static void ALS_NAME(cg)(const als_problem *problem, const als_batch *batch, voi
             ALS_VEC *from = step ? p : t, *to = step ? ap : r;
             memset(to, 0, vectors * sizeof(ALS_VEC));
             for (int l = 0; l < vectors && scales; l++) scaled[l] = scales[l] * from[l];
-            ALS_NAME(apply_row)(problem, !step, row, scales ? scaled : from, to);
+            ALS_NAME(apply)(problem, !step, &whole, scales ? scaled : from, to);
             for (int l = 0; l < vectors && scales; l++) to[l] *= scales[l];
             if (!step) {
                 for (int l = 0; l < vectors; l++) p[l] = r[l] -= t[l];

@@ -251,3 +251,19 @@ static void ALS_NAME(sum_part)(const als_problem *problem, const als_part *part,
     ALS_ROW none = ALS_NAME(entries_of)(problem, 0, 0);
     ALS_NAME(sum_entries)(problem, &entries, &none, n, &to);
 }
+
+/* Write S'S and the target from their partial sums as a (k, k) matrix, of which only the lower
+ * triangle is written, and k numbers after it. */
+static void ALS_NAME(unpack_part)(const als_problem *problem, const void *sums, void *matrix) {
+    int k = problem->k, n = (k + 3) / 4 * 4;
+    const ALS_REAL *from = sums;
+    ALS_REAL *to = matrix;
+    for (int i = 0; i < n; i += 4)
+        for (int j = 0; j < i + 4; j += ALS_BLOCK_COLUMNS * ALS_LANES) {
+            int width = ALS_NAME(block_width)(i, j) * ALS_LANES;
+            for (int row = i; row < i + 4; row++, from += width)
+                for (int q = 0; q < width && row < k && j + q <= row; q++)
+                    to[(ptrdiff_t)row * k + j + q] = from[q];
+        }
+    memcpy(to + (ptrdiff_t)k * k, from, k * sizeof(ALS_REAL));
+}
