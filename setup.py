@@ -124,6 +124,7 @@ setup(
             extension("_serving", "serving"),
             extension("_fold_in", "fold_in"),
             extension("_item_weights", "item_weights"),
+            extension("_sums", "sums"),
         ],
         compiler_directives=DEBUG_DIRECTIVES if switch("WRMF_DEBUG") else {},
         show_all_warnings=False,

@@ -14,7 +14,7 @@ FLOORS = [
     {"_blas", "_lapack", "_ids", "files", "html_table", "progress"},
     {"_als"},
     {"_ranking"},
-    {"_serving", "_fold_in", "_item_weights"},
+    {"_serving", "_fold_in", "_item_weights", "_sums"},
     {"numerics", "data"},
     {"export"},
     {"model", "datasets"},
@@ -28,7 +28,8 @@ FLOORS = [
 FLOOR = {name: height for height, names in enumerate(FLOORS) for name in names}
 ROOT = Path(wrmf.__file__).parent
 SOURCES = sorted(path for ending in ("py", "pyx", "pxd") for path in ROOT.rglob(f"*.{ending}"))
-COMPILED = {"_als", "_ranking", "_serving", "_fold_in", "_item_weights", "_blas", "_lapack", "_ids"}
+COMPILED = {"_als", "_ranking", "_serving", "_fold_in", "_item_weights", "_sums", "_blas"}
+COMPILED |= {"_lapack", "_ids"}
 
 
 def module_of(path):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 
 from wrmf._als import solve_exact
 from wrmf.numerics.side import Side
 from wrmf.numerics.threads import single_threaded_blas
 
-__all__ = ["solve_in_double"]
+__all__ = ["least_norm", "solve_in_double"]
 
 
 def solve_in_double(
@@ -29,12 +27,7 @@ def solve_in_double(
     base : float64 (k, k), the part that all rows' systems have in common, without λ
     """
     fixed = fixed.astype(np.float64)
-    side = dataclasses.replace(
-        side,
-        weights=side.weights.astype(np.float64),
-        targets=side.targets.astype(np.float64),
-        regularization=side.regularization.astype(np.float64),
-    )
+    side = side.astype(np.float64)
     out = np.zeros((len(side.order), len(base)))
     failed = np.zeros(len(out), dtype=np.uint8)
     with single_threaded_blas():
@@ -51,8 +44,12 @@ def _least_norm(side: Side, row: int, fixed: np.ndarray, base: np.ndarray) -> np
     y, weights = fixed[side.indices[entries]], side.weights[entries]
     system = base + (y.T * weights) @ y + side.regularization[row] * np.eye(len(base))
     targets = side.targets[entries] if len(side.targets) else weights + side.target_shift
-    target = targets @ y
+    return least_norm(system, targets @ y)
+
+
+def least_norm(system: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Return the solution of least norm of a symmetric system that is numerically singular."""
     values, vectors = np.linalg.eigh(system)
-    kept = values > len(base) * np.finfo(np.float64).eps * values[-1]
+    kept = values > len(system) * np.finfo(np.float64).eps * values[-1]
     minimum: np.ndarray = vectors[:, kept] @ ((vectors[:, kept].T @ target) / values[kept])
     return minimum

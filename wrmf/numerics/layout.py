@@ -13,9 +13,9 @@ __all__ = [
     "ALIGNMENT",
     "Workspace",
     "Workspaces",
+    "aligned_array",
     "aligned_bytes",
     "as_aligned",
-    "on_cache_lines",
     "padded",
     "padded_width",
 ]
@@ -31,7 +31,7 @@ def aligned_bytes(size: int) -> np.ndarray:
     return room[start : start + size]
 
 
-def on_cache_lines(shape: tuple[int, int], dtype: DTypeLike) -> np.ndarray:
+def aligned_array(shape: tuple[int, int], dtype: DTypeLike) -> np.ndarray:
     """Return an uninitialised array that begins on a 64-byte boundary."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
     array: np.ndarray = aligned_bytes(size).view(dtype).reshape(shape)

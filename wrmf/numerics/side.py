@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -128,6 +129,15 @@ class Side:
     def is_signed(self) -> bool:
         """Whether any weight is negative."""
         return len(self.has_negative) > 0
+
+    def astype(self, dtype: DTypeLike) -> Side:
+        """Return the side with weights, targets and λ in a dtype."""
+        return dataclasses.replace(
+            self,
+            weights=self.weights.astype(dtype, copy=False),
+            targets=self.targets.astype(dtype, copy=False),
+            regularization=self.regularization.astype(dtype, copy=False),
+        )
 
     def plan(self, k: int, solver: str, isa: int, dtype: np.dtype) -> Plan:
         """Return the plan of a solver; it is made once for each set of arguments."""

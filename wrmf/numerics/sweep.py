@@ -13,8 +13,8 @@ from wrmf.numerics.fallback import solve_in_double
 from wrmf.numerics.isa import isa_number
 from wrmf.numerics.layout import (
     ALIGNMENT,
+    aligned_array,
     as_aligned,
-    on_cache_lines,
     padded,
     padded_width,
 )
@@ -86,7 +86,7 @@ class Shared:
             return self
         fixed = as_aligned(fixed, fixed.dtype)
         shape = len(fixed), padded_width(fixed.shape[1])
-        whitened = on_cache_lines(shape, fixed.dtype)
+        whitened = aligned_array(shape, fixed.dtype)
         forward = padded(self.frame.forward, fixed.dtype)
         multiply(isa_number(isa), fixed, forward, whitened, kernel_threads(num_threads))
         return replace(self, whitened=whitened)
@@ -163,7 +163,7 @@ def half_sweep(
             whitened = shared.whitened
             if whitened.ctypes.data % ALIGNMENT:
                 # It came over a network, or from a disk.
-                whitened = on_cache_lines(shared.whitened.shape, fixed.dtype)
+                whitened = aligned_array(shared.whitened.shape, fixed.dtype)
                 np.copyto(whitened, shared.whitened)
         failed = np.zeros(len(out), dtype=np.uint8)
         plan = side.plan(k, solver, number, out.dtype)
