@@ -126,7 +126,7 @@ def test_evaluations_and_data_sets_are_printed_in_a_format(workplace, monkeypatc
     assert main([*words, "--format", "csv"]) == 0
     assert capsys.readouterr().out.startswith("on,users,ndcg@5\ntrain,")
     assert main(["datasets", "--format", "csv"]) == 0
-    assert capsys.readouterr().out.startswith("name,description")
+    assert capsys.readouterr().out.startswith("name,description,megabytes,terms,home\n")
     small = wrmf.datasets.Dataset(
         "", lambda **seed: wrmf.Interactions(np.ones((1, 2))), is_generated=True
     )

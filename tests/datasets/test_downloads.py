@@ -9,6 +9,7 @@ import pytest
 
 from wrmf import datasets
 from wrmf.datasets.download import download
+from wrmf.datasets.source import Source
 
 RATINGS = "1\t7\t5\t100\n1\t8\t2\t101\n2\t7\t4\t102\n"
 
@@ -79,8 +80,8 @@ def test_a_published_checksum_that_is_none_is_an_error(movielens):
 def test_a_cached_file_is_not_verified_again(server):
     server.cache.mkdir()
     (server.cache / "x.zip").write_bytes(b"fetched by hand")
-    path = download(f"{server.url}x.zip", "x.zip", md5="0" * 32, md5_url=f"{server.url}x.md5")
-    assert path.read_bytes() == b"fetched by hand"
+    source = Source("X", "bytes", f"{server.url}x.zip", "", "", 1, md5="0" * 32)
+    assert download(source).read_bytes() == b"fetched by hand"
 
 
 def test_triplets_are_fetched_counted_and_read(server, zipped):

@@ -33,7 +33,7 @@ def add_data_options(command: argparse.ArgumentParser) -> None:
         nargs="+",
         help=f"files (formats: {', '.join(FORMATS)}; also compressed), folders, "
         "patterns such as 'day-*.parquet', the address of a database, or - for standard input; "
-        f"or the name of a data set: {', '.join(DATASETS)}",
+        "or the name of a data set, such as movielens-100k: wrmf datasets lists them",
     )
     add = command.add_argument_group("how the data are read").add_argument
     add_reading_options(add)

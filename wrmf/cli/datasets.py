@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -28,6 +30,13 @@ def add_options(command: argparse.ArgumentParser) -> None:
         "the data set",
         f"by default NAME.csv, likes.psv for {RAW}, unless there is a --format",
     )
+    command.add_argument(
+        "--folder",
+        type=Path,
+        metavar="FOLDER",
+        help="folder with the archive of the data set, or with what it holds: nothing is then "
+        "downloaded; downloads are kept in the folder WRMF_DATA",
+    )
     add_seed_option(command)
 
 
@@ -46,12 +55,24 @@ def write_list(options: argparse.Namespace) -> None:
     rows = {RAW: RAW_DESCRIPTION}
     rows.update((name, dataset.description) for name, dataset in DATASETS.items())
     if options.out is not None or options.format is not None:
-        table = pd.DataFrame({"name": list(rows), "description": list(rows.values())})
-        write_table(table, options.out, options.format)
+        write_table(pd.DataFrame(described(rows)), options.out, options.format)
         return
     width = max(map(len, rows))
     for name, description in rows.items():
         print(f"{name:{width}}  {description}")
+
+
+def described(descriptions: dict[str, str]) -> Iterator[dict[str, Any]]:
+    """Yield what is known of each data set."""
+    for name, description in descriptions.items():
+        source = DATASETS[name].source if name in DATASETS else None
+        yield {
+            "name": name,
+            "description": description,
+            "megabytes": source.megabytes if source else None,
+            "terms": source.terms if source else "",
+            "home": source.home if source else "",
+        }
 
 
 def write_raw_likes(out: Path, seed: int) -> None:
@@ -71,7 +92,7 @@ def write_dataset(options: argparse.Namespace) -> None:
         )
     if out is None and options.format is None:
         out = Path(f"{name}.csv")
-    data = DATASETS[name].load(random_state=options.seed)
+    data = DATASETS[name].load(random_state=options.seed, folder=options.folder)
     frame = data.to_frame()
     if data.item_names is not None:
         frame["name"] = data.item_names[data.matrix.indices]
@@ -84,6 +105,8 @@ def write_dataset(options: argparse.Namespace) -> None:
 DATASETS_VERB = Verb(
     name="datasets",
     summary="Generate or download a data set; without a name, list all of them.",
+    details="Checksums are compared, a download that broke off is continued, and the terms of use\n"
+    "are printed. --format csv lists sizes, terms and addresses, too.",
     example="wrmf datasets synthetic-raw --out likes.psv",
     add_options=add_options,
     run=run,

@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
 from wrmf.data.interactions import Interactions
 from wrmf.data.reading import read_interactions
-from wrmf.datasets.download import download
-from wrmf.files import cache_folder
+from wrmf.datasets.source import Source, open_member
 
-__all__ = ["fetch_sketchfab"]
+__all__ = ["SKETCHFAB", "fetch_sketchfab"]
 
 URL = (
     "https://raw.githubusercontent.com/EthanRosenthal/rec-a-sketch/master/data/"
     "model_likes_anon.psv.7z"
 )
-ARCHIVE = "model_likes_anon.psv.7z"
 MEMBER = "model_likes_anon.psv"
+SKETCHFAB = Source(
+    title="Likes of Sketchfab",
+    contents="likes",
+    url=URL,
+    terms="none are stated by the author, who collected them from the site.",
+    home="https://github.com/EthanRosenthal/rec-a-sketch",
+    megabytes=8,
+)
 
 
-def fetch_sketchfab(url: str = URL) -> Interactions:
+def fetch_sketchfab(url: str = URL, folder: str | os.PathLike[str] | None = None) -> Interactions:
     """Return the raw Sketchfab likes of Rosenthal 2016, about 632,000; repeated rows are dropped.
 
-    The archive is downloaded once. Unpacking it needs py7zr, unless it has been unpacked into the
-    cache folder by hand.
+    The archive is downloaded once; no checksum is published, so that of the first download is
+    recorded. Unpacking it needs py7zr, unless it has been unpacked by hand.
 
     Parameters
     ----------
     url : str
         Address of the archive.
+    folder : str or path, optional
+        Folder with the archive, or with what it holds; nothing is then downloaded.
 
     Raises
     ------
@@ -45,15 +58,11 @@ def fetch_sketchfab(url: str = URL) -> Interactions:
     >>> import wrmf
     >>> likes = wrmf.datasets.fetch_sketchfab().k_core(5, 5)  # doctest: +SKIP
     """
-    likes = cache_folder() / MEMBER
-    if not likes.exists():
-        try:
-            import py7zr
-        except ImportError:
-            raise ImportError(
-                f"the Sketchfab likes are a .7z archive: pip install py7zr, or unpack {url} "
-                f"by hand as {likes}"
-            ) from None
-        with py7zr.SevenZipFile(download(url, ARCHIVE)) as archive:
-            archive.extract(path=likes.parent, targets=[likes.name])
-    return read_interactions(likes, "uid", "mid", item_name="modelname", duplicates="drop")
+    with (
+        open_member(replace(SKETCHFAB, url=url), MEMBER, folder) as file,
+        tempfile.TemporaryDirectory(prefix="wrmf-") as unpacked,
+    ):
+        # Its quotes are those of no dialect but that of the reader, which takes a path.
+        likes = Path(unpacked) / MEMBER
+        likes.write_bytes(file.read())
+        return read_interactions(likes, "uid", "mid", item_name="modelname", duplicates="drop")
