@@ -88,15 +88,15 @@ class Evaluation(Mapping[str, float]):
     def _repr_html_(self) -> str:
         """Return a table for notebooks: a row for each metric, beside that of popular items."""
         heads = ["metric", "value", "std. error", *(["popular items"] if self.popularity else [])]
-        rows: list[list[str | Cell]] = [
-            [
+        rows = []
+        for name, value in self.items():
+            row: list[str | Cell] = [
                 name,
                 Cell(format_score(value), is_strong=True),
                 format_score(self.stderr.get(name, np.nan)),
                 format_score(self.popularity.get(name, np.nan)),
-            ][: len(heads)]
-            for name, value in self.items()
-        ]
+            ]
+            rows.append(row[: len(heads)])
         counts = [f"means over {self.n_users} users"]
         for count, text in (
             (self.n_skipped, "users without held-out items left out"),
