@@ -51,6 +51,13 @@ cdef extern from "als.h" nogil:
         void *result
         ptrdiff_t result_stride
 
+    ctypedef struct als_sparse:
+        const int32_t *columns
+        const void *values
+        int64_t count
+        const void *dense
+        int k
+
     ctypedef void (*als_solve)(const als_problem *, const als_batch *, void *) noexcept nogil
     ctypedef void (*als_solve_row)(const als_problem *, void *, void *) noexcept nogil
     ctypedef struct als_kernels:
@@ -66,6 +73,8 @@ cdef extern from "als.h" nogil:
         void (*pack_rows)(int, int, const void *, const int32_t *, void *) noexcept nogil
         void (*multiply)(const als_product *) noexcept nogil
         als_solve_row *solve_row
+        void (*sparse_row)(const als_sparse *, void *) noexcept nogil
+        void (*shift)(const als_problem *, int32_t, const void *, void *) noexcept nogil
 
     const int ALS_METHOD_COUNT, ALS_dual, ALS_primal, ALS_cg, ALS_GRAM_ROWS, ALS_MOST_ORDER
     const char **isa_names

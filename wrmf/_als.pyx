@@ -58,6 +58,8 @@ cdef enum:
     GRAM_FLOPS = 1000000000
     # Scratch memory begins at a multiple of this many bytes, the size of a cache line.
     ALIGNMENT = 64
+    # The entries of a sparse row that are summed in the precision of the factors.
+    SPARSE_ENTRIES = 128
 
 
 cdef extern from *:
@@ -69,6 +71,12 @@ cdef extern from *:
     #endif
     """
     int omp_get_max_threads() noexcept nogil
+
+
+# The precision of sums, independent of that of the factors.
+ctypedef fused summed:
+    float
+    double
 
 
 cdef const als_kernels *kernels_of(int isa, bint is_double) noexcept nogil:
@@ -741,6 +749,134 @@ def multiply(
                     memcpy(&out[chosen[block * block_rows + row], 0], &right[threadid(), row, 0],
                            m * sizeof(floating))
             isa_restore_subnormals(before)
+
+
+def multiply_sparse(
+    int isa,
+    const int64_t[::1] indptr,
+    const int32_t[::1] indices,
+    const floating[::1] data,
+    const floating[:, ::1] dense,
+    summed[:, ::1] out,
+    int n_threads,
+):
+    """Set ``out`` to the product of a CSR matrix and a dense one, (n_rows, k) with k columns.
+
+    Up to SPARSE_ENTRIES entries of a row are summed in the precision of the matrices, and these
+    sums in that of ``out``. Columns of ``out`` from k on are not written.
+    """
+    cdef Py_ssize_t n = out.shape[0], row
+    cdef int k = <int> dense.shape[1]
+    cdef double longest = 1
+    cdef const als_kernels *kernels = als_kernels_of(isa, floating is double)
+    cdef size_t bytes = (k * sizeof(floating) + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT
+    cdef Room scratch = Room(n_threads * bytes)
+    cdef als_sparse product
+    cdef Stretches stretches
+    if indices.shape[0] == 0 or k == 0:
+        for row in range(n):
+            for f in range(k):
+                out[row, f] = 0
+        return
+    product.columns, product.values = &indices[0], &data[0]
+    product.count, product.dense, product.k = 0, &dense[0, 0], k
+    for row in range(n):
+        longest = max(longest, <double> (indptr[row + 1] - indptr[row]))
+    stretches = Stretches(n, 2 * k * longest, n_threads)
+    while stretches.next():
+        for row in prange(stretches.first, stretches.last, nogil=True, schedule="dynamic",
+                          chunksize=16, num_threads=n_threads):
+            multiply_sparse_row[floating, summed](
+                kernels, &product, indptr[row], indptr[row + 1],
+                <floating *> (scratch.start + threadid() * bytes), &out[row, 0])
+
+
+cdef void multiply_sparse_row(
+    const als_kernels *kernels, const als_sparse *matrix, int64_t first, int64_t last,
+    floating *scratch, summed *out
+) noexcept nogil:
+    """Set ``out`` to the product of entries ``first`` … ``last`` − 1, (k)."""
+    cdef als_sparse part = matrix[0]
+    cdef int k = matrix.k, f
+    cdef int64_t e
+    cdef const floating *dense = <const floating *> matrix.dense
+    for f in range(k):
+        out[f] = 0
+    while first < last:
+        part.columns = matrix.columns + first
+        part.values = (<const floating *> matrix.values) + first
+        part.count = min(last - first, <int64_t> SPARSE_ENTRIES)
+        if kernels != NULL:
+            kernels.sparse_row(&part, scratch)
+        else:
+            memset(scratch, 0, k * sizeof(floating))
+            for e in range(part.count):
+                for f in range(k):
+                    scratch[f] += (<const floating *> part.values)[e] * dense[
+                        <size_t> part.columns[e] * k + f]
+        for f in range(k):
+            out[f] += scratch[f]
+        first += part.count
+
+
+def shift_targets(
+    int isa,
+    const int32_t[::1] rows,
+    side,
+    const floating[:, ::1] expected,
+    const floating[:, ::1] fixed,
+    floating[::1] targets,
+    int n_threads,
+):
+    """Set the targets of entries to b − w s·y, where s is the expected row of an entry's row.
+
+    Parameters
+    ----------
+    isa : int
+    rows : int32 (n,), whose targets are set
+    side : described at the top of this module
+    expected : (n, ld), s of these rows, ld a multiple of 16
+    fixed : (n_columns, ld), y
+    targets : (n_entries,)
+    n_threads : int
+
+    With kernels, ``expected`` and ``fixed`` begin on 64-byte boundaries.
+    """
+    cdef const int64_t[::1] indptr = side.indptr
+    cdef const int32_t[::1] indices = side.indices
+    cdef const floating[::1] weights = side.weights
+    cdef const floating[::1] own_targets = side.targets
+    cdef Py_ssize_t place
+    cdef const als_kernels *kernels = als_kernels_of(isa, floating is double)
+    cdef als_problem problem
+    if indices.shape[0] == 0 or rows.shape[0] == 0:
+        return
+    problem.indptr, problem.indices, problem.weights = &indptr[0], &indices[0], &weights[0]
+    problem.targets = &own_targets[0] if own_targets.shape[0] else NULL
+    problem.target_shift = side.target_shift
+    problem.fixed, problem.k, problem.ld = &fixed[0, 0], fixed.shape[1], fixed.shape[1]
+    for place in prange(rows.shape[0], nogil=True, schedule="dynamic", chunksize=64,
+                        num_threads=n_threads):
+        if kernels != NULL:
+            kernels.shift(&problem, rows[place], &expected[place, 0], &targets[0])
+        else:
+            shift_row[floating](&problem, rows[place], &expected[place, 0], &targets[0])
+
+
+cdef void shift_row(
+    const als_problem *problem, int32_t row, const floating *expected, floating *targets
+) noexcept nogil:
+    cdef const floating *weights = <const floating *> problem.weights
+    cdef const floating *y
+    cdef int64_t e
+    cdef floating score
+    cdef int f
+    for e in range(problem.indptr[row], problem.indptr[row + 1]):
+        y = (<const floating *> problem.fixed) + <size_t> problem.indices[e] * problem.ld
+        score = 0
+        for f in range(problem.ld):
+            score += expected[f] * y[f]
+        targets[e] = target_of[floating](problem, e, weights[e]) - weights[e] * score
 
 
 cdef void multiply_rows(

@@ -62,6 +62,15 @@ typedef struct {
     ptrdiff_t result_stride;
 } als_product;
 
+/* A row of a sparse matrix, which is multiplied by a dense one of k columns. */
+typedef struct {
+    const int32_t *columns;
+    const void *values;
+    int64_t count;
+    const void *dense;
+    int k;
+} als_sparse;
+
 #define ALS_MEMBER(name) ALS_##name,
 enum { ALS_METHODS(ALS_MEMBER) ALS_METHOD_COUNT };
 #undef ALS_MEMBER
@@ -102,6 +111,9 @@ typedef struct {
     void (*multiply)(const als_product *);
     /* The methods ``dual`` and ``primal`` for a single row, bitwise as for many. */
     als_solve_row solve_row[2];
+    void (*sparse_row)(const als_sparse *, void *out);
+    /* Set the targets of a row's entries to b - w y s, with the (ld) expected factors s. */
+    void (*shift)(const als_problem *, int32_t row, const void *expected, void *targets);
 } als_kernels;
 
 /* The number of entries of a row that the primal solver loads at a time. Their scaled factors take

@@ -15,3 +15,5 @@
 #include "methods.h"
 
 #include "one_row.h"
+
+#include "expected.h"

@@ -47,19 +47,25 @@ ALS_INLINE void ALS_NAME(load_cg_entries)(const als_problem *problem, int64_t e,
     for (int q = 0; q < ALS_LANES; q++) entries->y[q] = ALS_NAME(fixed_row)(problem, columns[q]);
 }
 
-/* Add to ``to`` the sum of y_e (b_e - w_e y_e p) over n entries if ``is_residual``, otherwise the
- * sum of y_e w_e y_e p. Eight entries are summed at a time, since there are registers for eight
- * addresses. */
-ALS_INLINE void ALS_NAME(apply_entries)(const int n, const int is_residual, int vectors,
-                                        const ALS_CG_ENTRIES *entries, const ALS_VEC *p,
-                                        ALS_VEC *to) {
-    const ALS_VEC *const *y = entries->y;
+/* Return the products y_e p of n entries, one in each lane. Eight entries are summed at a time, since
+ * there are registers for eight addresses. */
+ALS_INLINE ALS_VEC ALS_NAME(entry_products)(const int n, int vectors, const ALS_VEC *const *y,
+                                            const ALS_VEC *p) {
     ALS_VEC v[ALS_LANES];
     ALS_UNROLL(16, int q = 0; q < ALS_LANES; q++) v[q] = (ALS_VEC){0};
     ALS_UNROLL(2, int g = 0; g < n; g += 8)
         for (int l = 0; l < vectors; l++)
             ALS_UNROLL(8, int q = g; q < (g + 8 < n ? g + 8 : n); q++) v[q] += y[q][l] * p[l];
-    ALS_VEC score = entries->weights * ALS_NAME(fold)(v);
+    return ALS_NAME(fold)(v);
+}
+
+/* Add to ``to`` the sum of y_e (b_e - w_e y_e p) over n entries if ``is_residual``, otherwise the
+ * sum of y_e w_e y_e p. */
+ALS_INLINE void ALS_NAME(apply_entries)(const int n, const int is_residual, int vectors,
+                                        const ALS_CG_ENTRIES *entries, const ALS_VEC *p,
+                                        ALS_VEC *to) {
+    const ALS_VEC *const *y = entries->y;
+    ALS_VEC score = entries->weights * ALS_NAME(entry_products)(n, vectors, y, p);
     if (is_residual) score = entries->targets - score;
     ALS_UNROLL(2, int g = 0; g < n; g += 8)
         for (int l = 0; l < vectors; l++) {

@@ -15,8 +15,10 @@ from wrmf.numerics.isa import isa_number
 from wrmf.numerics.layout import padded
 from wrmf.numerics.objective import Objective
 from wrmf.numerics.plan import row_limits
+from wrmf.numerics.priors import Prior
 from wrmf.numerics.side import Side
 from wrmf.numerics.sweep import Shared, half_sweep
+from wrmf.numerics.threads import kernel_threads
 
 __all__ = ["FoldInSystem", "fold_in", "fold_in_few", "fold_in_matrix"]
 
@@ -147,11 +149,16 @@ def fold_in_matrix(system: FoldInSystem, data: Any) -> np.ndarray | None:
     return None if solver is None else solver.solve_matrix(data, FEW)
 
 
-def fold_in(system: FoldInSystem, rows: sparse.csr_matrix, num_threads: int = 0) -> np.ndarray:
+def fold_in(
+    system: FoldInSystem,
+    rows: sparse.csr_matrix,
+    num_threads: int = 0,
+    prior: Prior | None = None,
+) -> np.ndarray:
     """Return the exact factors of the rows of a canonical matrix, (n_rows, k).
 
-    With kernels, they are bitwise the same for one row as for many. Rows without entries become
-    zeros.
+    With kernels, they are bitwise the same for one row as for many. Of rows without entries nothing
+    is known but their features, so they get the factors that a ``prior`` expects, zeros without it.
     """
     fixed = system.fixed
     out = np.zeros((rows.shape[0], fixed.shape[1]), dtype=fixed.dtype)
@@ -161,7 +168,11 @@ def fold_in(system: FoldInSystem, rows: sparse.csr_matrix, num_threads: int = 0)
     # A product by BLAS may round a row differently if there are other rows beside it.
     if system.isa and shared is not None:
         side, fixed = _with_used_columns(side, fixed)
+    side = dataclasses.replace(side, prior=prior)
     half_sweep(side, fixed, out, num_threads=num_threads, shared=shared)
+    is_empty = np.diff(rows.indptr) == 0
+    if prior is not None and is_empty.any():
+        out[is_empty] = prior.at(is_empty).expected(kernel_threads(num_threads))
     return out
 
 

@@ -183,8 +183,12 @@ class Objective:
         item_factors: np.ndarray,
         regularization: tuple[float, float],
         num_threads: int = 0,
+        penalised: tuple[np.ndarray, np.ndarray] | None = None,
     ) -> float:
-        """Return L in float64, in O(nnz·k + (m + n)·k²)."""
+        """Return L in float64, in O(nnz·k + (m + n)·k²).
+
+        λ multiplies the squares of ``penalised``, by default those of the factors.
+        """
         scores = observed_scores(matrix, user_factors, item_factors, num_threads)
         weights = self.weights(matrix.data, np.float64)
         targets = self.targets(matrix.data, np.float64)
@@ -195,7 +199,7 @@ class Objective:
             np.diff(matrix.indptr),
             np.bincount(matrix.indices, minlength=matrix.shape[1]),
         )
-        for side, factors in enumerate((user_factors, item_factors)):
+        for side, factors in enumerate(penalised or (user_factors, item_factors)):
             rows = self.row_regularization(
                 regularization[side], counts[side], matrix.shape[1 - side]
             )

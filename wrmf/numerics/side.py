@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import DTypeLike
 from scipy import sparse
 
+from wrmf._als import shift_targets
 from wrmf.numerics.layout import Workspaces, as_aligned
 from wrmf.numerics.objective import Objective
 from wrmf.numerics.plan import Plan, plan_batches
+from wrmf.numerics.priors import Prior
 
 __all__ = ["Side"]
 
@@ -40,6 +42,8 @@ class Side:
         varies with the number of entries, they tell no more than whether a λ is zero, so that one
         row is solved in the same basis as many. Those of several sides are the smallest of the
         lower and the largest of the upper bounds.
+    prior : Prior, optional
+        What is expected of the rows by their features; by default zeros.
 
     Notes
     -----
@@ -57,6 +61,7 @@ class Side:
     targets: np.ndarray
     has_negative: np.ndarray
     bounds: tuple[float, float]
+    prior: Prior | None = None
     workspaces: Workspaces = field(default_factory=Workspaces, repr=False, compare=False)
     plans: dict[tuple[int, str, int, np.dtype], Plan] = field(
         default_factory=dict, repr=False, compare=False
@@ -138,6 +143,27 @@ class Side:
             targets=self.targets.astype(dtype, copy=False),
             regularization=self.regularization.astype(dtype, copy=False),
         )
+
+    def around(self, expected: np.ndarray, fixed: np.ndarray, isa: int, threads: int) -> Side:
+        """Return the side whose rows are deviations from expected ones: its targets are b − w y·s.
+
+        Parameters
+        ----------
+        expected : (n_rows, ld), s in the basis of ``fixed``
+        fixed : (n_columns, ld), y; both begin where the kernels require it
+        isa, threads : int
+        """
+        targets, rows = np.empty_like(self.weights), np.arange(len(self.order), dtype=np.int32)
+        shift_targets(isa, rows, self, expected, fixed, targets, threads)
+        return dataclasses.replace(self, targets=targets)
+
+    def around_some(
+        self, rows: np.ndarray, expected: np.ndarray, fixed: np.ndarray, threads: int
+    ) -> Side:
+        """Return what ``around`` returns for chosen rows, int32; other targets are undefined."""
+        targets = np.empty_like(self.weights)
+        shift_targets(0, rows, self, expected, fixed, targets, threads)
+        return dataclasses.replace(self, targets=targets)
 
     def plan(self, k: int, solver: str, isa: int, dtype: np.dtype) -> Plan:
         """Return the plan of a solver; it is made once for each set of arguments."""

@@ -114,7 +114,8 @@ def half_sweep(
     ----------
     side : Side, n_rows rows
     fixed : (n_columns, k) float32 or float64; it may be read-only, and begin at any byte
-    out : (n_rows, k), same dtype, overwritten; rows without entries become exact zeros.
+    out : (n_rows, k), same dtype, overwritten; rows without entries become exact zeros,
+        unless the side has a ``prior``.
         Iterative solvers, such as ``"cg"``, start from the present values.
     solver : str, a key of ``plan.SOLVERS``
     num_threads : int, default 0, which uses all available threads
@@ -169,15 +170,23 @@ def half_sweep(
         plan = side.plan(k, solver, number, out.dtype)
         if len(plan.started):
             multiply(number, out, padded(frame.inverse, out.dtype), solved, threads, plan.started)
+        own = side
+        if side.prior is not None:
+            expected = workspace.array("expected", (len(out), padded_width(k)), fixed.dtype)
+            side.prior.expected_in(side.regularization, frame, number, threads, expected)
+            own = side.around(expected, whitened, number, threads)
+            solved[plan.started] -= expected[plan.started]
         system = System(whitened, k, frame.spectrum, cg_steps)
         for batch in plan.batches:
-            solve_rows(batch, side, system, solved, failed, threads)
+            solve_rows(batch, own, system, solved, failed, threads)
         unresolved = np.flatnonzero(failed).astype(np.int32)
         solved[side.order[plan.n_filled :]] = 0
         solved[unresolved] = 0
+        if side.prior is not None:
+            solved += expected
         resolved = None
         if len(unresolved):
-            resolved = solve_in_double(side, unresolved, fixed, base, threads)
+            resolved = _resolved(side, unresolved, fixed, base, threads)
         solution, back = solved[:, :k], frame.back(out.dtype)
         if len(out) * k * k > LONG_PRODUCT:
             everyone = np.arange(len(out), dtype=np.int32)
@@ -190,11 +199,24 @@ def half_sweep(
 
 
 def _solved_in_double(side: Side, fixed: np.ndarray, base: np.ndarray, threads: int) -> np.ndarray:
-    """Return the factors of all rows, solved in float64; those without entries are zeros."""
+    """Return the factors of all rows, solved in float64."""
     out = np.zeros((len(side.order), fixed.shape[1]), dtype=fixed.dtype)
-    filled = np.flatnonzero(np.diff(side.indptr)).astype(np.int32)
-    for first in range(0, len(filled), DOUBLE_ROWS):
+    is_solved = (np.diff(side.indptr) > 0) | (side.prior is not None)
+    solved = np.flatnonzero(is_solved).astype(np.int32)
+    for first in range(0, len(solved), DOUBLE_ROWS):
         # Ctrl-C interrupts between two parts.
-        rows = filled[first : first + DOUBLE_ROWS]
-        out[rows] = solve_in_double(side, rows, fixed, base, threads)
+        rows = solved[first : first + DOUBLE_ROWS]
+        out[rows] = _resolved(side, rows, fixed, base, threads)
     return out
+
+
+def _resolved(
+    side: Side, rows: np.ndarray, fixed: np.ndarray, base: np.ndarray, threads: int
+) -> np.ndarray:
+    """Return the factors of some rows, solved in float64."""
+    if side.prior is None:
+        return solve_in_double(side, rows, fixed, base, threads)
+    expected = side.prior.at(rows).expected_in_double(side.regularization[rows], base)
+    own = side.astype(np.float64).around_some(rows, expected, fixed.astype(np.float64), threads)
+    solved: np.ndarray = expected + solve_in_double(own, rows, fixed, base, threads)
+    return solved
