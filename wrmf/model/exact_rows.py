@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from scipy import sparse
 
+from wrmf.model.features import member_priors
 from wrmf.model.members import joined_side, member_blocks
 from wrmf.model.parameters import Parameters
 from wrmf.numerics.fold_in import FoldInSystem, fold_in
+from wrmf.numerics.priors import Prior
 from wrmf.numerics.threads import kernel_threads
 
 __all__ = ["solve_exactly"]
 
 
 def solve_exactly(
-    rows: sparse.csr_matrix, fixed: np.ndarray, params: Parameters, side: int
+    rows: sparse.csr_matrix,
+    fixed: np.ndarray,
+    params: Parameters,
+    side: int,
+    prior: Prior | None = None,
 ) -> np.ndarray:
     """Return the factors of rows that minimise the loss for the given ``fixed`` factors.
 
@@ -30,19 +34,21 @@ def solve_exactly(
     params : Parameters
     side : {0, 1}
         Whether the rows are users or items.
+    prior : Prior, optional
+        What the features of the rows say about their factors.
 
     Returns
     -------
     ndarray (n, k) of the dtype of ``fixed``
-        Zeros in rows without entries.
+        Rows without entries get what is expected of them by their features, zeros without any.
     """
     objective, regularization = params.objective, params.regularization[side]
     threads = params.sweep.num_threads
-    if not rows.nnz:
+    if not rows.nnz and prior is None:
         return np.zeros((rows.shape[0], fixed.shape[1]), dtype=fixed.dtype)
-    if params.n_models > 1:
-        single = replace(params, n_models=1)
-        blocks = member_blocks(fixed, params.n_models, 1 - side)
-        return joined_side([solve_exactly(rows, block, single, side) for block in blocks], side)
-    system = FoldInSystem.of(fixed, objective, regularization, kernel_threads(threads))
-    return fold_in(system, rows, threads)
+    solved = []
+    blocks = member_blocks(fixed, params.n_models, 1 - side) if params.n_models > 1 else [fixed]
+    for block, own in zip(blocks, member_priors(prior, params.n_models, side), strict=True):
+        system = FoldInSystem.of(block, objective, regularization, kernel_threads(threads))
+        solved.append(fold_in(system, rows, threads, own))
+    return solved[0] if len(solved) == 1 else joined_side(solved, side)

@@ -9,8 +9,11 @@ import numpy as np
 from scipy import sparse
 
 from wrmf.data.dislikes import likes_of
+from wrmf.data.inputs import as_data
+from wrmf.data.interactions import Interactions
 from wrmf.model.axes import on_user_axis, rows_on_item_axis
 from wrmf.model.defaults import resolve, resolve_again
+from wrmf.model.features import FeatureTable, features_of_new, member_priors
 from wrmf.model.limits import check_regularization, check_weights
 from wrmf.model.list_options import ListOptions
 from wrmf.model.lists import FEW, ranked_items
@@ -23,6 +26,7 @@ from wrmf.model.recommender import Recommender
 from wrmf.model.state import Factors
 from wrmf.numerics.fold_in import fold_in, fold_in_few, fold_in_matrix
 from wrmf.numerics.item_lists import ItemLists
+from wrmf.numerics.priors import Prior
 
 __all__ = ["FoldIn"]
 
@@ -158,7 +162,7 @@ class FoldIn(Parametrized, Recommender):
                 _fold_in(no_entries, state, params, side)
         return self
 
-    def fold_in_users(self, data: Any, unknown: str = "raise") -> np.ndarray:
+    def fold_in_users(self, data: Any, unknown: str = "raise", features: Any = None) -> np.ndarray:
         """Return the exact factors of new users, given their interactions.
 
         The model is not changed.
@@ -171,11 +175,14 @@ class FoldIn(Parametrized, Recommender):
         unknown : {"raise", "skip"}, default "raise"
             What to do with interactions with items that the model does not have: raise an error, or
             leave them out, which a warning counts.
+        features : matrix (n, n_features) or data frame, optional
+            Features of these users, as ``user_features`` of ``fit``, for a model that was fitted
+            with features of users. Without it they count as zeros.
 
         Returns
         -------
         ndarray (n, k) of the model's dtype
-            A row without entries has zeros.
+            A row without entries has zeros, or what is expected by its features.
 
         Raises
         ------
@@ -192,15 +199,16 @@ class FoldIn(Parametrized, Recommender):
         True
         """
         state, params = self.state, self.fitted_params()
-        if unknown == "raise":
+        if unknown == "raise" and features is None:
             system = state.prepared.items.last_system(params)
             factors = None if system is None else fold_in_matrix(system, data)
             if factors is not None:
                 return factors
-        _, rows = rows_on_item_axis(data, state, unknown)
-        return _fold_in(rows, state, params, 0)
+        users, rows = rows_on_item_axis(data, state, unknown)
+        table = features_of_new(features, users, state.features[0], 0)
+        return _fold_in(rows, state, params, 0, table)
 
-    def fold_in_items(self, data: Any, unknown: str = "raise") -> np.ndarray:
+    def fold_in_items(self, data: Any, unknown: str = "raise", features: Any = None) -> np.ndarray:
         """Return the exact factors of new items, given their interactions.
 
         The model is not changed.
@@ -213,11 +221,14 @@ class FoldIn(Parametrized, Recommender):
         unknown : {"raise", "skip"}, default "raise"
             What to do with interactions with users that the model does not have: raise an error, or
             leave them out, which a warning counts.
+        features : matrix (n, n_features) or data frame, optional
+            Features of these items, as ``item_features`` of ``fit``, for a model that was fitted
+            with features of items. Without it they count as zeros.
 
         Returns
         -------
         ndarray (n, k) of the model's dtype
-            A column without entries has zeros.
+            A column without entries has zeros, or what is expected by its features.
 
         Raises
         ------
@@ -233,8 +244,11 @@ class FoldIn(Parametrized, Recommender):
         >>> model.fold_in_items(likes[:, :4]).shape
         (4, 2)
         """
+        data = as_data(data)
         columns = on_user_axis(data, self.state, unknown)
-        return _fold_in(columns.T.tocsr(), self.state, self.fitted_params(), 1)
+        items = data.items if isinstance(data, Interactions) else np.arange(columns.shape[1])
+        table = features_of_new(features, items, self.state.features[1], 1)
+        return _fold_in(columns.T.tocsr(), self.state, self.fitted_params(), 1, table)
 
     def recommend_new(
         self,
@@ -251,6 +265,7 @@ class FoldIn(Parametrized, Recommender):
         min_score: float | None = None,
         item_offset: Any = None,
         diversify: float = 0.0,
+        features: Any = None,
     ) -> Recommendations:
         """Return the n items with the highest scores for users who were not in the training data.
 
@@ -263,6 +278,8 @@ class FoldIn(Parametrized, Recommender):
             The items that a user has seen are those in ``interactions``.
         unknown : as in ``fold_in_users``
         where, unknown_items, min_score, item_offset, diversify : as in ``recommend``
+        features : as in ``fold_in_users``
+            Users without interactions then get lists by their features alone.
 
         Examples
         --------
@@ -286,7 +303,8 @@ class FoldIn(Parametrized, Recommender):
             diversify=diversify,
         )
         popular = options.of_unknown.popular(np.ones(len(users), dtype=bool))
-        factors = _fold_in(matrix, state, self.fitted_params(), 0)
+        table = features_of_new(features, users, state.features[0], 0)
+        factors = _fold_in(matrix, state, self.fitted_params(), 0, table)
         seen = ItemLists.of(matrix)
         nothing = nothing_known(seen.counts, factors, matrix)
         liked = ItemLists.of(likes_of(matrix))
@@ -296,7 +314,13 @@ class FoldIn(Parametrized, Recommender):
         return lists.described(("user", "item"), interactions)
 
 
-def _fold_in(rows: sparse.csr_matrix, state: Factors, params: Parameters, side: int) -> np.ndarray:
+def _fold_in(
+    rows: sparse.csr_matrix,
+    state: Factors,
+    params: Parameters,
+    side: int,
+    features: FeatureTable | None = None,
+) -> np.ndarray:
     """Return the factors of ``rows``, which are users (side 0) or items (side 1)."""
     fixed = state.prepared.users if side else state.prepared.items
     # A request of one row notices every call.
@@ -305,18 +329,28 @@ def _fold_in(rows: sparse.csr_matrix, state: Factors, params: Parameters, side: 
     if params.regularization[side] > np.finfo(params.dtype).max:
         check_regularization(np.diff(rows.indptr), rows.shape[1], params, side)
     members = fixed.members(params.n_models, 1 - side)
-    if len(members) == 1:
-        return _fold_in_member(rows, members[0], params, side)
-    return joined_side([_fold_in_member(rows, member, params, side) for member in members], side)
+    own, prior = state.features[side], None
+    if own is not None and features is not None:
+        prior = own.prior(features.matrix)
+    priors = member_priors(prior, params.n_models, side)
+    factors = [
+        _fold_in_member(rows, member, params, side, member_prior)
+        for member, member_prior in zip(members, priors, strict=True)
+    ]
+    return factors[0] if len(factors) == 1 else joined_side(factors, side)
 
 
 def _fold_in_member(
-    rows: sparse.csr_matrix, fixed: AxisFactors, params: Parameters, side: int
+    rows: sparse.csr_matrix,
+    fixed: AxisFactors,
+    params: Parameters,
+    side: int,
+    prior: Prior | None,
 ) -> np.ndarray:
     system = fixed.fold_in_system(params, side)
-    factors = fold_in_few(system, rows)
+    factors = fold_in_few(system, rows) if prior is None else None
     if factors is None:
         check_weights(rows, params)
         check_regularization(np.diff(rows.indptr), rows.shape[1], params, side)
-        factors = fold_in(system, rows, params.sweep.num_threads)
+        factors = fold_in(system, rows, params.sweep.num_threads, prior)
     return factors

@@ -92,6 +92,9 @@ class Forgetting(Updatable):
         matrix = state.train_matrix
         # Rows are those of the side that loses some, columns those of the other side.
         left = changed = None
+        features = list(state.features)
+        if (own := features[side]) is not None and own.table is not None:
+            features[side] = own.with_rows(own.table.matrix[kept])
         n_removed = 0
         if matrix is not None:
             rows = matrix if side == 0 else matrix.T.tocsr()
@@ -117,7 +120,11 @@ class Forgetting(Updatable):
             factors[1 - side] = factors[1 - side].copy()
             values = FittedValues.of(params.values, left if side == 0 else left.T.tocsr())
             rows_left = values.of_rows(left[:, changed].T.tocsr(), 1 - side)
-            factors[1 - side][changed] = solve_exactly(rows_left, factors[side], params, 1 - side)
+            others = features[1 - side]
+            prior = None if others is None else others.prior().at(changed)
+            factors[1 - side][changed] = solve_exactly(
+                rows_left, factors[side], params, 1 - side, prior
+            )
         names = state.item_names
         smaller = replace(
             state,
@@ -130,6 +137,7 @@ class Forgetting(Updatable):
             item_names=names[kept] if side == 1 and names is not None else names,
             numbered=state.numbered and are_positions(axes[side]),
             item_weights=None,
+            features=(features[0], features[1]),
         )
         if left is not None:
             self.state = with_item_weights(smaller, params)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from wrmf.data.checks import as_csr
 from wrmf.data.id_index import IdIndex
 from wrmf.data.inputs import as_data
 from wrmf.data.interactions import Interactions, entry_rows, object_array, same_ids
+from wrmf.model.histories import resized
 from wrmf.model.saved_ids import check_ids
 from wrmf.model.state import Factors
 
@@ -49,7 +50,7 @@ class GrownAxes:
         ----------
         data : Interactions, a table, histories, or a sparse or dense matrix (n_users, n_items)
             A matrix is accepted if the ids of the model are positions. It has at least as many rows
-            and columns as the model.
+            and columns as the model. None stands for no data.
         state : Factors
 
         Raises
@@ -58,6 +59,9 @@ class GrownAxes:
             For a matrix where ids are not positions or that is too small, for ids of other types
             than those of the model, and ids that cannot be saved.
         """
+        if data is None:
+            nothing = sparse.csr_matrix(state.shape, dtype=np.float32)
+            return cls(state.users, state.items, state.item_names, nothing, state.numbered)
         data = as_data(data)
         if not isinstance(data, Interactions):
             return cls._of_matrix(as_csr(data, allow_empty=True, negative=state.negative), state)
@@ -78,6 +82,28 @@ class GrownAxes:
             matrix=matrix,
             numbered=state.numbered and are_positions(users.ids) and are_positions(items.ids),
         )
+
+    def ids(self, side: int) -> np.ndarray:
+        """Return the ids of users (side 0) or items (side 1)."""
+        return self.items if side else self.users
+
+    def with_ids(self, side: int, axis: AxisMap) -> GrownAxes:
+        """Return axes of which one is extended by ids that the data does not have."""
+        n_more = len(axis.ids) - len(self.ids(side))
+        if not n_more:
+            return self
+        shape = list(self.matrix.shape)
+        shape[side] += n_more
+        names = self.item_names
+        if side and names is not None:
+            names = object_array([*names, *map(str, axis.ids[-n_more:].tolist())])
+        grown = replace(
+            self,
+            matrix=resized(self.matrix, (shape[0], shape[1])),
+            item_names=names,
+            numbered=self.numbered and are_positions(axis.ids),
+        )
+        return replace(grown, items=axis.ids) if side else replace(grown, users=axis.ids)
 
     @classmethod
     def _of_matrix(cls, matrix: sparse.csr_matrix, state: Factors) -> GrownAxes:

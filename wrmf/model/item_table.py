@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from wrmf.data.pandas_types import is_pandas_frame, is_pandas_series
 from wrmf.model.filter_forms import as_bool_column
+from wrmf.model.keyed_frame import read_keyed_frame
 from wrmf.model.prepared import AxisIds
-
-if TYPE_CHECKING:
-    import narwhals
 
 __all__ = ["ItemTable"]
 
@@ -51,37 +49,7 @@ class ItemTable:
     """
 
     def __init__(self, table: Any) -> None:
-        import narwhals as nw
-        import pandas as pd
-
-        if isinstance(table, dict):
-            table = pd.DataFrame(table)
-        frame = nw.from_native(table, pass_through=True)
-        if isinstance(frame, nw.LazyFrame):
-            frame = frame.collect()
-        if not isinstance(frame, nw.DataFrame):
-            raise TypeError(
-                f"item_table must be a data frame or a dict of columns, got a "
-                f"{type(table).__name__}"
-            )
-        self.frame: narwhals.DataFrame[Any] = frame
-        self.native = frame.to_native()
-        if ITEM in frame.columns:
-            ids = frame[ITEM].to_list()
-        elif is_pandas_frame(self.native):
-            ids = self.native.index.tolist()
-        else:
-            raise ValueError(
-                f"item_table must have a column {ITEM!r} with the ids of items, it has "
-                f"{', '.join(map(repr, frame.columns[:10]))}"
-            )
-        self.ids: list[Any] = ids
-        repeated = pd.Index(ids, dtype=object, tupleize_cols=False).duplicated()
-        if repeated.any():
-            raise ValueError(
-                f"item_table has several rows for {int(repeated.sum())} items, such as "
-                f"{ids[int(repeated.argmax())]!r}: keep one row for each item"
-            )
+        self.frame, self.native, self.ids = read_keyed_frame(table, ITEM, "item_table")
         # The ids of a model, the positions of the rows among them, and masks by their conditions:
         # replaced together, so that threads need no lock.
         self._kept: tuple[np.ndarray, np.ndarray, dict[Any, np.ndarray]] | None = None

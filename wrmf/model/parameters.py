@@ -99,6 +99,7 @@ class Parameters:
         Of the values that ``values`` returns.
     values : ValueRule
     regularization : tuple of float, λ of users and of items
+    feature_regularization : tuple of float, λ_A of the features of users and of items
     init_scale : float
         Standard deviation of the initial factors.
     solve_users_first : bool
@@ -114,6 +115,7 @@ class Parameters:
     objective: Objective
     values: ValueRule
     regularization: tuple[float, float]
+    feature_regularization: tuple[float, float]
     init_scale: float
     solve_users_first: bool
     n_models: int
@@ -179,6 +181,9 @@ def validate_parameters(params: Mapping[str, Any]) -> Parameters:
         objective=objective,
         values=values,
         regularization=regularization,
+        feature_regularization=_both_sides(
+            params["feature_regularization"], "feature_regularization", strict=True
+        ),
         init_scale=0.1 / math.sqrt(factors) if scale is None else _init_scale(scale, dtype),
         solve_users_first=scale is None,
         n_models=as_positive_int(params["n_models"], "n_models"),
@@ -265,14 +270,14 @@ def _value_rule(params: Mapping[str, Any]) -> ValueRule:
     )
 
 
-def _both_sides(value: Any, name: str) -> tuple[float, float]:
+def _both_sides(value: Any, name: str, *, strict: bool = False) -> tuple[float, float]:
     """Return a parameter of users and of items from one number or a pair."""
     if not isinstance(value, (tuple, list)):
         value = (value, value)
     elif len(value) != 2:
         raise ValueError(f"{name} must be a number or (user, item), got {value!r}")
     of_users, of_items = value
-    return as_real(of_users, name), as_real(of_items, name)
+    return as_real(of_users, name, strict=strict), as_real(of_items, name, strict=strict)
 
 
 class Parametrized:

@@ -21,6 +21,11 @@ import numpy as np
 
 from wrmf.files import replacing
 from wrmf.model.saved_codes import LAYOUT, codes_from_arrays, codes_to_arrays
+from wrmf.model.saved_features import (
+    features_from_file,
+    features_to_arrays,
+    features_to_json,
+)
 from wrmf.model.saved_ids import ids_from_arrays, ids_to_arrays, names_from_arrays, names_to_arrays
 from wrmf.model.saved_item_weights import (
     item_weights_from_file,
@@ -125,6 +130,7 @@ def encode(params: Mapping[str, Any], factors: Factors, options: SaveOptions) ->
         "numbered": bool(factors.numbered),
         "dtype": factors.dtype.name,
         **item_weights_to_json(factors),
+        **features_to_json(factors),
         **({} if value_scale is None else {"value_scale": value_scale}),
     }
     codes = codes_to_arrays(factors) if options.codes and options.dtype is None else {}
@@ -138,6 +144,7 @@ def encode(params: Mapping[str, Any], factors: Factors, options: SaveOptions) ->
         **names_to_arrays("item_names", factors.item_names),
         **_train_arrays(factors, options.train),
         **item_weights_to_arrays(factors.item_weights),
+        **features_to_arrays(factors, options.train, options.stored),
         **codes,
         **value_arrays,
     }
@@ -184,6 +191,9 @@ def decode(content: Tensors, *, lazy: bool, verify: bool) -> tuple[dict[str, Any
         item_weights=item_weights_from_file(header, arrays, len(items), verify=verify),
         saved_values=values_from_file(
             {**params, **automatic}, header.get("value_scale"), arrays, shape
+        ),
+        features=features_from_file(
+            header, arrays, shape, lambda array: _as_precise(array, dtype), verify=verify
         ),
     )
     _check_fields(factors)

@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from wrmf.model.features import NO_FEATURES, SideFeatures
 from wrmf.model.prepared import Prepared
 from wrmf.numerics.item_weights import ItemWeights
+from wrmf.numerics.priors import Prior
 from wrmf.numerics.values import FittedValues, ValueRule
 
 __all__ = ["FactorModel", "Factors", "NotFittedError"]
@@ -55,6 +57,8 @@ class Factors:
         What items say about other items. They count as much as ``params["item_weight"]`` says.
     saved_values : FittedValues, optional
         What values count in the loss, of a model that was saved without its training data.
+    features : (SideFeatures or None, SideFeatures or None)
+        Features of users and of items, and the factors of the features.
     prepared : Prepared, optional
         What requests need beside the arrays. ``dataclasses.replace`` passes on what the changes
         leave valid.
@@ -84,6 +88,7 @@ class Factors:
     numbered: bool = False
     item_weights: ItemWeights | None = None
     saved_values: FittedValues | None = None
+    features: tuple[SideFeatures | None, SideFeatures | None] = NO_FEATURES
     prepared: Prepared = field(default=None, compare=False)  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
@@ -114,6 +119,9 @@ class Factors:
             raise ValueError(
                 f"there are item weights of {self.item_weights.n_items} items for {n_items} items"
             )
+        for features, n_rows in zip(self.features, self.shape, strict=True):
+            if features is not None:
+                features.check(n_rows, self.k, self.dtype)
         if (self.user_factors.shape[1], self.user_factors.dtype) != (self.k, self.dtype):
             raise ValueError(
                 "both sides must have the same k and dtype, got "
@@ -228,11 +236,20 @@ class Factors:
         """What negative values of a matrix are: "dislike" where the training data has dislikes."""
         return "dislike" if self.prepared.train.has_dislikes else "error"
 
+    def prior(self, side: int) -> Prior | None:
+        """Return what features say about all users (side 0) or items; None without features."""
+        features = self.features[side]
+        return None if features is None else features.prior()
+
     def check_finite(self) -> None:
         """Raise a ``ValueError`` if a factor is NaN or infinite."""
-        for side, factors in (("user", self.user_factors), ("item", self.item_factors)):
+        sides = {"user": self.user_factors, "item": self.item_factors}
+        for name, features in zip(("user feature", "item feature"), self.features, strict=True):
+            if features is not None:
+                sides[name] = features.factors
+        for name, factors in sides.items():
             if not np.isfinite(factors).all():
-                raise ValueError(f"{side} factors hold NaN or infinite values")
+                raise ValueError(f"{name} factors hold NaN or infinite values")
 
 
 class FactorModel:
@@ -275,6 +292,24 @@ class FactorModel:
     def item_factors(self, factors: Any) -> None:
         array = _as_replacement(factors, self.state.item_factors, "item_factors")
         self.state = replace(self.state, item_factors=array)
+
+    @property
+    def user_feature_factors(self) -> np.ndarray | None:
+        """The factors of each feature of users, (n_features, k), read-only; None without features.
+
+        The expected factors of a user are the sum of these, times the user's features.
+        """
+        features = self.state.features[0]
+        return None if features is None else _read_only(features.factors)
+
+    @property
+    def item_feature_factors(self) -> np.ndarray | None:
+        """The factors of each feature of items, (n_features, k), read-only; None without features.
+
+        The expected factors of an item are the sum of these, times the item's features.
+        """
+        features = self.state.features[1]
+        return None if features is None else _read_only(features.factors)
 
     @property
     def prepared_bytes(self) -> int:

@@ -10,9 +10,12 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from wrmf.model.feature_sweep import FeatureSweep
+from wrmf.model.features import NO_FEATURES
 from wrmf.model.members import Member, joined, members_of
 from wrmf.model.parameters import Parameters, SweepOptions
 from wrmf.model.state import Factors
+from wrmf.numerics.priors import Prior
 from wrmf.numerics.side import Side
 from wrmf.numerics.sweep import half_sweep
 from wrmf.progress import load_tqdm
@@ -81,6 +84,10 @@ class Trainer:
         # The sides are solved in turn, so they can share their scratch arrays.
         workspaces = self.users.workspaces
         self.items = Side.of(matrix.T.tocsr(), params.objective, of_items, dtype, workspaces)
+        self.of_users, self.of_items = (
+            FeatureSweep.of(state.features[place], side, params, place)
+            for place, side in enumerate((self.users, self.items))
+        )
 
     def run(
         self, iterations: int, callback: Callback | None = None, progress: bool | None = None
@@ -113,15 +120,22 @@ class Trainer:
                 # The first items are then solved for users who fit the initial items, not random
                 # ones.
                 members = self._members(params.n_models)
-                for x, y in members:
-                    self._solve(self.users, y, x, params.sweep)
+                for place, (x, y) in enumerate(members):
+                    prior = self.of_users.prior(place)
+                    self._solve(self.users, y, x, params.sweep, prior)
                 self._publish(members, model.iterations_done)
+                random_users = False
             for _ in _shown(range(iterations), progress):
                 members = self._members(params.n_models)
-                for x, y in members:
-                    self._solve(self.items, x, y, params.sweep)
-                    self._solve(self.users, y, x, params.sweep)
+                for place, (x, y) in enumerate(members):
+                    self._solve(self.items, x, y, params.sweep, self.of_items.prior(place))
+                    self.of_items.fit(place, y, params.sweep)
+                    # Users are solved last, so that they are exact for what their features say.
+                    if not random_users:
+                        self.of_users.fit(place, x, params.sweep)
+                    self._solve(self.users, y, x, params.sweep, self.of_users.prior(place))
                 self._publish(members, model.iterations_done + 1)
+                random_users = False
                 if callback is not None and callback(model, model.iterations_done):
                     break
         except BaseException:
@@ -149,6 +163,8 @@ class Trainer:
     def _members(self, n_models: int) -> list[Member]:
         """Return the factors of each member; those of a single one are solved in place."""
         state = self._state()
+        for sweep, features in zip((self.of_users, self.of_items), state.features, strict=True):
+            sweep.start(features, n_models)
         return members_of(state.user_factors, state.item_factors, n_models)
 
     def _publish(self, members: list[Member], iterations_done: int) -> None:
@@ -157,12 +173,17 @@ class Trainer:
         if len(members) > 1:
             x, y = joined(members)
             state = replace(state, user_factors=x, item_factors=y)
+        if state.features != NO_FEATURES:
+            features = self.of_users.joined(), self.of_items.joined()
+            state = replace(state, features=features)
         self.model.state = state.after_training(iterations_done)
 
     @staticmethod
-    def _solve(side: Side, fixed: np.ndarray, out: np.ndarray, sweep: SweepOptions) -> None:
+    def _solve(
+        side: Side, fixed: np.ndarray, out: np.ndarray, sweep: SweepOptions, prior: Prior | None
+    ) -> None:
         try:
-            half_sweep(side, fixed, out, **asdict(sweep))
+            half_sweep(side, fixed, out, **asdict(sweep), prior=prior)
         except np.linalg.LinAlgError as error:
             raise ValueError(
                 f"the factors left the range of {fixed.dtype}: scale the counts down, lower alpha "

@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wrmf.data.checks import as_generator, as_positive_int
+from wrmf.data.inputs import as_data
+from wrmf.data.interactions import Interactions
 from wrmf.model.exact_rows import solve_exactly
+from wrmf.model.features import NO_FEATURES, SideFeatures
 from wrmf.model.fold_in import FoldIn
+from wrmf.model.grown_features import GrownFeatures
 from wrmf.model.growth import GrownAxes
 from wrmf.model.histories import HOW, HistoryChange, change_histories, resized
 from wrmf.model.item_term import with_item_weights
@@ -92,7 +96,14 @@ class Updatable(FoldIn):
         return self._last_update
 
     def update(
-        self, data: Any, iterations: int = 0, how: str = "add", progress: bool | None = None
+        self,
+        data: Any = None,
+        iterations: int = 0,
+        how: str = "add",
+        progress: bool | None = None,
+        *,
+        user_features: Any = None,
+        item_features: Any = None,
     ) -> Self:
         """Take in new interactions, users and items without training from the beginning.
 
@@ -104,7 +115,7 @@ class Updatable(FoldIn):
 
         Parameters
         ----------
-        data : Interactions, or a sparse or dense matrix (n_users, n_items)
+        data : Interactions, or a sparse or dense matrix (n_users, n_items), optional
             The new interactions only, such as those of yesterday. Interactions are matched by id.
             A matrix is accepted if the model was fitted to one; its rows and columns are the
             model's, followed by new ones.
@@ -120,6 +131,11 @@ class Updatable(FoldIn):
         progress : bool, optional
             Whether to show a progress bar of the iterations; by default if standard error is a
             terminal.
+        user_features, item_features : matrix or data frame, optional
+            Features of new users and items, and new ones of known users and items, for a model
+            that was fitted with features. The rows of a matrix are those of ``data``. Ids that
+            only a data frame has are appended, too: they have no interactions, and get the factors
+            that their features say. New rows without features count as zeros, with a warning.
 
         Returns
         -------
@@ -154,12 +170,20 @@ class Updatable(FoldIn):
         iterations = as_positive_int(iterations, "iterations", 0)
         if how not in HOW:
             raise ValueError(f"how must be one of {HOW}, got {how!r}")
-        grown = GrownAxes.of(data, state)
+        if data is not None:
+            data = as_data(data)
+        grown, features = _grown(data, state, (user_features, item_features))
         before = resized(state.train_counts(), grown.matrix.shape)
         change = change_histories(before, grown.matrix, how)
         check_limits(change.matrix, params)
         n_users, n_items = len(state.users), len(state.items)
-        x, y = self._solve_changed(change, state, params)
+        change = replace(
+            change,
+            users=np.union1d(change.users, features[0].changed),
+            items=np.union1d(change.items, features[1].changed),
+        )
+        of_rows = features[0].features, features[1].features
+        x, y = self._solve_changed(change, replace(state, features=NO_FEATURES), params, of_rows)
         updated = replace(
             state,
             user_factors=x,
@@ -170,6 +194,7 @@ class Updatable(FoldIn):
             item_names=grown.item_names,
             numbered=grown.numbered,
             item_weights=None,
+            features=of_rows,
         )
         updated = with_item_weights(updated, params, state)
         if iterations:
@@ -188,7 +213,11 @@ class Updatable(FoldIn):
         return self
 
     def _solve_changed(
-        self, change: HistoryChange, state: Factors, params: Parameters
+        self,
+        change: HistoryChange,
+        state: Factors,
+        params: Parameters,
+        features: tuple[SideFeatures | None, SideFeatures | None],
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return new arrays of the users' and the items' factors, in which changed rows are new."""
         n_users, n_items = change.matrix.shape
@@ -198,12 +227,24 @@ class Updatable(FoldIn):
         values = FittedValues.of(params.values, change.matrix)
         x = _extended(state.user_factors, n_users)
         y = _extended(state.item_factors, n_items, random)
+        priors = [None if of_side is None else of_side.prior() for of_side in features]
+        items = np.union1d(change.items, np.arange(len(state.items), n_items))
+        users = np.union1d(change.users, new_users)
+
+        def solve(side: int, rows: np.ndarray) -> np.ndarray:
+            own = change.matrix[:, rows].T.tocsr() if side else change.matrix[rows]
+            fixed, prior = x if side else y, priors[side]
+            if prior is not None:
+                prior = prior.at(rows)
+            return solve_exactly(values.of_rows(own, side), fixed, params, side, prior)
+
+        if priors[1] is not None:
+            new_items = priors[1].at(np.arange(len(state.items), n_items))
+            y[len(state.items) :] = new_items.expected(1)
         # New users are solved first, since items would otherwise be solved as if they had none.
-        x[new_users] = solve_exactly(values.of_rows(change.matrix[new_users], 0), y, params, 0)
-        rows = np.union1d(change.items, np.arange(len(state.items), n_items))
-        y[rows] = solve_exactly(values.of_rows(change.matrix[:, rows].T.tocsr(), 1), x, params, 1)
-        rows = np.union1d(change.users, new_users)
-        x[rows] = solve_exactly(values.of_rows(change.matrix[rows], 0), y, params, 0)
+        x[new_users] = solve(0, new_users)
+        y[items] = solve(1, items)
+        x[users] = solve(0, users)
         return x, y
 
     def _trained(self, state: Factors, iterations: int, progress: bool | None) -> Factors:
@@ -253,6 +294,24 @@ class Updatable(FoldIn):
         array([ True, False, False])
         """
         return np.asarray(self.state.locate_items(ids)[1] >= 0)
+
+
+def _grown(
+    data: Any, state: Factors, given: tuple[Any, Any]
+) -> tuple[GrownAxes, list[GrownFeatures]]:
+    """Return the axes of a model and of new data and features, and the features of both sides."""
+    if data is None and given[0] is None and given[1] is None:
+        raise TypeError("update takes new interactions, features of users or of items, got none")
+    axes = GrownAxes.of(data, state)
+    ids: tuple[Any, Any] = (None, None)
+    if data is not None:
+        has_ids = isinstance(data, Interactions)
+        ids = (data.users, data.items) if has_ids else (axes.users, axes.items)
+    features = []
+    for side in (0, 1):
+        features.append(GrownFeatures.of(given[side], side, state, axes, ids[side]))
+        axes = features[-1].axes
+    return axes, features
 
 
 def _extended(factors: np.ndarray, n_rows: int, more: np.ndarray | None = None) -> np.ndarray:

@@ -13,6 +13,7 @@ from wrmf.data.inputs import as_interactions, is_matrix
 from wrmf.model.axes import names_on_item_axis, on_own_axes
 from wrmf.model.bulk import BulkRecommender
 from wrmf.model.explain import explain_score
+from wrmf.model.features import features_of_training, member_priors, penalised
 from wrmf.model.forget import Forgetting
 from wrmf.model.item_term import with_item_weights
 from wrmf.model.limits import check_limits
@@ -135,6 +136,10 @@ class WRMF(Forgetting, Reweighing, Saving, BulkRecommender):
         From which counts on the weights of BM25 saturate.
     bm25_b : float from 0 to 1, default 0.8
         How much BM25 takes off items with large sums of counts.
+    feature_regularization : float > 0, or (user, item), default 1.0
+        λ_A of the factors of features, for ``user_features`` and ``item_features`` of ``fit``: the
+        penalty λ_u|x_u|² becomes λ_u|x_u − A f_u|² + λ_A|A|². When to touch it: with many or
+        rare features, try larger values on held-out items (docs/features.md).
 
     Attributes
     ----------
@@ -200,6 +205,7 @@ class WRMF(Forgetting, Reweighing, Saving, BulkRecommender):
         weighting: str = "none",
         bm25_k1: float = 100.0,
         bm25_b: float = 0.8,
+        feature_regularization: float | tuple[float, float] = 1.0,
     ) -> None:
         self.factors = factors
         self.regularization = regularization
@@ -225,6 +231,7 @@ class WRMF(Forgetting, Reweighing, Saving, BulkRecommender):
         self.weighting = weighting
         self.bm25_k1 = bm25_k1
         self.bm25_b = bm25_b
+        self.feature_regularization = feature_regularization
 
     @classmethod
     def from_factors(cls, factors: Factors, /, **params: Any) -> WRMF:
@@ -262,6 +269,9 @@ class WRMF(Forgetting, Reweighing, Saving, BulkRecommender):
         callback: Callable[[WRMF, int], Any] | None = None,
         progress: bool | None = None,
         start: WRMF | Factors | None = None,
+        *,
+        user_features: Any = None,
+        item_features: Any = None,
     ) -> WRMF:
         """Train from new random factors, or from those of another model.
 
@@ -280,6 +290,12 @@ class WRMF(Forgetting, Reweighing, Saving, BulkRecommender):
             A fitted model with the same number of factors. Users and items with the same id start
             from its factors, which are copied; their order may differ. Other rows start from random
             factors; users among them are solved once from the items before the first iteration.
+        user_features, item_features : matrix (n_rows, n_features) or data frame, optional
+            Features of users and of items, which their factors are regularised towards
+            (docs/features.md). A sparse or dense matrix has a row for each user or item of the
+            data, in their order. A data frame has ids in the column "user" or "item", or in the
+            index of a frame of pandas, and numbers in all other columns; its rows are matched by
+            id, and those of other ids are not used.
 
         Returns
         -------
@@ -312,7 +328,7 @@ class WRMF(Forgetting, Reweighing, Saving, BulkRecommender):
         if callable(y):
             raise TypeError("y is ignored, got a function: pass it by name, as callback=")
         iterations = as_positive_int(self.iterations, "iterations")
-        self._start(data, start)
+        self._start(data, start, (user_features, item_features))
         Trainer(self, random_users=start is None).run(iterations, callback, progress)
         return self
 
@@ -322,6 +338,9 @@ class WRMF(Forgetting, Reweighing, Saving, BulkRecommender):
         iterations: int | None = None,
         callback: Callable[[WRMF, int], Any] | None = None,
         progress: bool | None = None,
+        *,
+        user_features: Any = None,
+        item_features: Any = None,
     ) -> WRMF:
         """Continue training from the present factors, or from new ones if the model is not fitted.
 
@@ -337,6 +356,8 @@ class WRMF(Forgetting, Reweighing, Saving, BulkRecommender):
         iterations : int ≥ 1, optional
             By default the model's.
         callback, progress : as in ``fit``
+        user_features, item_features : as in ``fit``
+            Only of a model that is not fitted; a fitted one keeps its features.
 
         Returns
         -------
@@ -347,7 +368,8 @@ class WRMF(Forgetting, Reweighing, Saving, BulkRecommender):
         ------
         ValueError
             For other users or items (use ``fit``, or ``fold_in_users`` for new users), or if the
-            model was fitted with another number of factors or dtype.
+            model was fitted with another number of factors or dtype; and for features of a fitted
+            model.
 
         Examples
         --------
@@ -359,18 +381,22 @@ class WRMF(Forgetting, Reweighing, Saving, BulkRecommender):
         """
         iterations = self.iterations if iterations is None else iterations
         iterations = as_positive_int(iterations, "iterations")
-        self.trainer(data).run(iterations, callback, progress)
+        self.trainer(data, (user_features, item_features)).run(iterations, callback, progress)
         return self
 
-    def trainer(self, data: Any) -> Trainer:
+    def trainer(self, data: Any, features: tuple[Any, Any] = (None, None)) -> Trainer:
         """Return a trainer that continues training in several runs, preparing ``data`` once.
 
-        A model that is not fitted starts from new random factors. ``data`` and errors are as in
-        ``partial_fit``.
+        A model that is not fitted starts from new random factors. ``data``, ``features`` of users
+        and of items, and errors are as in ``partial_fit``.
         """
         if not self.is_fitted:
-            self._start(data)
+            self._start(data, features=features)
             return Trainer(self)
+        if any(given is not None for given in features):
+            raise ValueError(
+                "the model is fitted and keeps its features: pass none, or call fit for others"
+            )
         state, params = self.state, self.check_params()
         n_models = (state.params or {}).get("n_models", 1)
         if n_models != params.n_models:
@@ -400,7 +426,12 @@ class WRMF(Forgetting, Reweighing, Saving, BulkRecommender):
         self.state = with_item_weights(prepared, params, state)
         return Trainer(self)
 
-    def _start(self, data: Any, start: WRMF | Factors | None = None) -> None:
+    def _start(
+        self,
+        data: Any,
+        start: WRMF | Factors | None = None,
+        features: tuple[Any, Any] = (None, None),
+    ) -> None:
         """Replace the state by the initial factors for ``data``."""
         self.check_params()
         numbered = is_matrix(data)
@@ -409,6 +440,7 @@ class WRMF(Forgetting, Reweighing, Saving, BulkRecommender):
         check_ids(data.items, "item")
         params, automatic = self.params_for(data.matrix)
         check_limits(data.matrix, params)
+        of_rows = features_of_training(features, (data.users, data.items), params)
         generator = as_generator(self.random_state)
         if start is None:
             x, y = initial_factors(data.shape, params, generator)
@@ -424,6 +456,7 @@ class WRMF(Forgetting, Reweighing, Saving, BulkRecommender):
             params=self.frozen_params(),
             automatic=automatic,
             numbered=numbered,
+            features=of_rows,
         )
         self.state = with_item_weights(initial, params)
         self._last_update = None
@@ -451,10 +484,15 @@ class WRMF(Forgetting, Reweighing, Saving, BulkRecommender):
         state, params = self.state, self.fitted_params()
         matrix, of_sides = on_own_axes(data, state), params.regularization
         matrix = state.values(params.values).of_training(matrix)
-        losses = [
-            params.objective.loss(matrix, x, y, of_sides, params.sweep.num_threads)
-            for x, y in members_of(state.user_factors, state.item_factors, params.n_models)
-        ]
+        threads, losses = params.sweep.num_threads, []
+        priors = [member_priors(state.prior(side), params.n_models, side) for side in (0, 1)]
+        members = members_of(state.user_factors, state.item_factors, params.n_models)
+        for place, (x, y) in enumerate(members):
+            own = priors[0][place], priors[1][place]
+            deviations, penalty = penalised((x, y), own, params.feature_regularization)
+            losses.append(
+                penalty + params.objective.loss(matrix, x, y, of_sides, threads, deviations)
+            )
         return sum(losses) / len(losses)
 
     def explain(self, user: Any, item: Any, n: int = 10) -> pd.DataFrame:
@@ -477,7 +515,8 @@ class WRMF(Forgetting, Reweighing, Saving, BulkRecommender):
             and by_items, and ``attrs["item_term"]``, the sum of all by_items. ``attrs["score"]`` is
             the score that ``predict`` returns. ``attrs["rest"]`` is the score minus the
             contributions shown: it consists of the contributions left out and, with "cg", of a
-            difference because the user's factors are not exactly the minimum.
+            difference because the user's factors are not exactly the minimum. Of a model with
+            ``user_features``, ``attrs["features"]`` is what they contribute, beside all others.
 
         Examples
         --------
