@@ -19,6 +19,7 @@ PAGES = {
     "scikit-learn.md": ["sklearn"],
     "serving.md": [],
     "weights.md": [],
+    "features.md": [],
 }
 
 
