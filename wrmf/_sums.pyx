@@ -238,7 +238,7 @@ def solve_sums(
     cdef const als_kernels *kernels = kernels_of(isa, is_double)
     cdef const double[::1] spectrum = system.spectrum
     cdef als_problem problem
-    cdef Py_ssize_t n = rows.shape[0], size = sums.shape[1], g
+    cdef Py_ssize_t n = rows.shape[0], g
     cdef int width = 1
     cdef size_t k = system.k, bytes = (k * k + 2 * k) * sizeof(floating)
     cdef int64_t[::1] start = np.arange(n + 1)
