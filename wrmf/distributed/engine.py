@@ -54,7 +54,7 @@ def _size_of_side(side: Side) -> int:
 
 
 def _size_of_shard(shard: UserShard) -> int:
-    return int(side_bytes(shard.side) + shard.matrix.data.nbytes)
+    return int(side_bytes(shard.side))
 
 
 def _size_of_gathered(gathered: Gathered) -> int:

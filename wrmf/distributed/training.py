@@ -22,7 +22,7 @@ from wrmf.distributed.steps import (
     load_block,
     load_factors,
     load_shard,
-    observed_and_penalty,
+    loss_of_users,
     save_factors,
     shared_of_items,
     shared_of_users,
@@ -31,7 +31,6 @@ from wrmf.distributed.steps import (
 )
 from wrmf.distributed.tasks import Tasks
 from wrmf.numerics.side import Side
-from wrmf.numerics.sweep import Shared
 
 __all__ = ["Training"]
 
@@ -107,14 +106,12 @@ class Training:
     def loss(self) -> float:
         """Return the exact loss of the latest item factors and the users that follow from them."""
         users, blocks = self.present_users(), self.load_items()
-        engine, plan = self.engine, self.plan
-        shared = self._of_users(blocks)
-        items = self._gathered("shard", shared, blocks)
+        items = self._gathered("shard", self._of_users(blocks), blocks)
         parts = [
-            engine.submit(
+            self.engine.submit(
                 "loss",
-                observed_and_penalty,
-                plan,
+                loss_of_users,
+                self.plan,
                 self._shard(number),
                 factors,
                 items[number],
@@ -123,12 +120,8 @@ class Training:
             )
             for number, factors in enumerate(users)
         ]
-        unobserved = engine.submit(
-            "loss-unobserved", _unobserved, plan, self._of_items(users), shared
-        )
-        *observed, everywhere = engine.results([*parts, unobserved])
         penalty = sum(block.penalty for block in self.latest.blocks)
-        return float(sum(observed) + everywhere + penalty)
+        return float(sum(self.engine.results(parts)) + penalty)
 
     def _start(self) -> Latest:
         """Draw and save the first item factors, as a local fit draws them."""
@@ -291,9 +284,3 @@ def _solve_and_save(
 ) -> BlockRecord:
     factors = solve(plan, side, users, threads)
     return save_factors(plan, name, factors, np.diff(side.indptr))
-
-
-def _unobserved(plan: Plan, of_items: Shared, of_users: Shared) -> float:
-    """Return the sum over all pairs of α₀ times the squared score."""
-    # Both bases have the factor α₀ already.
-    return float(np.sum(of_items.base * of_users.base)) / plan.params.objective.unobserved_weight
