@@ -29,6 +29,11 @@ FUNCTIONS = {
     "from_implicit": "model user_items users items",
     "compat.implicit.AlternatingLeastSquares": "factors regularization alpha dtype use_native "
     "use_cg use_gpu iterations calculate_training_loss num_threads random_state",
+    "distributed.fit": "source model client user item value folder resume shards callback progress",
+    "distributed.ShardedModel.to_local": "self",
+    "distributed.ShardedModel.recommend_partitioned": "self out n exclude_seen",
+    "distributed.ShardedModel.evaluate": "self test metrics exclude_seen per_user",
+    "distributed.ShardedModel.fold_in_users": "self data unknown",
     "evaluate": "model split metrics exclude_seen per_user on num_threads cold",
     "learning_curve": "model split epochs metrics",
     "grid_search": "model split grid epochs metric",

@@ -8,7 +8,7 @@ import wrmf.numerics.waiting  # noqa: F401
 from wrmf.versions import __version__, show_versions
 
 if TYPE_CHECKING:
-    from wrmf import compat, datasets
+    from wrmf import compat, datasets, distributed
     from wrmf.baselines.neighbours import ItemKNN
     from wrmf.baselines.popularity import Popularity
     from wrmf.compat.conversion import from_implicit
@@ -48,6 +48,7 @@ __all__ = [
     "__version__",
     "compat",
     "datasets",
+    "distributed",
     "evaluate",
     "from_implicit",
     "grid_search",
@@ -84,6 +85,7 @@ LAZY_MODULES = {
     "compat": "wrmf.compat",
     "datasets": "wrmf.datasets",
     "evaluate": "wrmf.evaluation.evaluate",
+    "distributed": "wrmf.distributed",
     "from_implicit": "wrmf.compat.conversion",
     "grid_search": "wrmf.search.grid",
     "halving_search": "wrmf.search.halving",

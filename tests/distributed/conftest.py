@@ -1,8 +1,7 @@
 """Clusters of worker processes on this machine, and data in parquet files."""
 
-import numpy as np
-import pandas as pd
 import pytest
+from sharding import rows_of_likes
 
 dask_distributed = pytest.importorskip(
     "distributed", reason="needs pip install 'wrmf[distributed]'"
@@ -11,7 +10,8 @@ dask_distributed = pytest.importorskip(
 
 def start(n_workers, threads=1):
     """Return a cluster of worker processes."""
-    return dask_distributed.LocalCluster(
+    distributed = pytest.importorskip("distributed", reason="needs wrmf[distributed]")
+    return distributed.LocalCluster(
         n_workers=n_workers,
         threads_per_worker=threads,
         dashboard_address=None,
@@ -27,7 +27,7 @@ def clients():
     def client_of(n_workers):
         if n_workers not in opened:
             cluster = start(n_workers)
-            opened[n_workers] = dask_distributed.Client(cluster, set_as_default=False), cluster
+            opened[n_workers] = cluster.get_client(), cluster
         return opened[n_workers][0]
 
     yield client_of
@@ -41,21 +41,9 @@ def client(clients):
     return clients(2)
 
 
-def likes(n_rows=20_000, n_users=900, n_items=160, seed=0):
-    """Return rows of text users, int items and fractional values; some repeat a pair."""
-    generator = np.random.default_rng(seed)
-    return pd.DataFrame(
-        {
-            "user": [f"u{number:04}" for number in generator.integers(0, n_users, n_rows)],
-            "item": generator.zipf(1.4, n_rows) % n_items,
-            "value": generator.integers(1, 6, n_rows) * 0.7,
-        }
-    )
-
-
 @pytest.fixture(scope="session")
 def rows():
-    return likes()
+    return rows_of_likes()
 
 
 @pytest.fixture(scope="session")

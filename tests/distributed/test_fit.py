@@ -5,24 +5,14 @@ import logging
 import numpy as np
 import pandas as pd
 import pytest
-
-pytest.importorskip("distributed", reason="needs pip install 'wrmf[distributed]'")
+from sharding import assert_same_factors, fitted_locally, plain_model
 
 import wrmf
 import wrmf.distributed
 from wrmf.data.interactions import align
 
-PLAIN = {
-    "objective": "wrmf",
-    "confidence": "linear",
-    "regularization": 5.0,
-    "alpha": 3.0,
-    "unobserved_weight": 1.0,
-    "regularization_exponent": 0.0,
-    "iterations": 3,
-    "factors": 12,
-    "random_state": 7,
-}
+pytest.importorskip("distributed", reason="needs pip install 'wrmf[distributed]'")
+
 CASES = {
     "wrmf": {},
     "ials": {"objective": "ials", "regularization_exponent": 1.0, "regularization": 0.003},
@@ -39,18 +29,7 @@ CASES = {
 
 
 def model_of(case="wrmf", **params):
-    return wrmf.WRMF(**{**PLAIN, **CASES[case], **params})
-
-
-def fitted_locally(model, local):
-    """Return the same model, fitted by one machine on the axes of another."""
-    data = wrmf.Interactions(local.train_matrix, local.users, local.items)
-    return wrmf.WRMF(**model.get_params()).fit(data)
-
-
-def assert_same(first, second):
-    np.testing.assert_array_equal(first.item_factors, second.item_factors)
-    np.testing.assert_array_equal(first.user_factors, second.user_factors)
+    return plain_model(**{**CASES[case], **params})
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -60,7 +39,7 @@ def test_a_distributed_fit_is_bitwise_the_local_one(case, client, files, tmp_pat
         files, model, client=client, value="value", folder=tmp_path, shards=5
     )
     local = sharded.to_local()
-    assert_same(fitted_locally(model, local), local)
+    assert_same_factors(fitted_locally(model, local), local)
     assert sharded.iterations_done == 3
     losses = [reached.loss for reached in sharded.history]
     assert losses == sorted(losses, reverse=True)
@@ -75,7 +54,7 @@ def test_numbers_of_workers_and_shards_change_no_bit(n_workers, clients, rows, f
         files, model, client=clients(n_workers), folder=tmp_path, shards=1 + n_workers
     )
     local = sharded.to_local()
-    assert_same(fitted_locally(model, local), local)
+    assert_same_factors(fitted_locally(model, local), local)
     users = pd.Index(local.users).get_indexer(np.sort(rows["user"].unique()))
     one = wrmf.distributed.fit(
         files, model, client=clients(n_workers), folder=tmp_path / "one", shards=1
@@ -120,7 +99,7 @@ def test_a_dask_frame_is_fitted_as_its_rows(client, rows, tmp_path):
         frame, model_of(), client=client, user="who", folder=tmp_path, shards=2
     )
     local = sharded.to_local()
-    assert_same(fitted_locally(model_of(), local), local)
+    assert_same_factors(fitted_locally(model_of(), local), local)
     assert sharded.counts == wrmf.read_interactions(rows).counts
 
 

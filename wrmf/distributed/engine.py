@@ -285,8 +285,10 @@ class Engine:
         """Explain the loss of the scheduler, and how to go on; ``done`` says what is saved."""
         try:
             yield
-        except LOST as error:
-            if isinstance(error, OSError) and error.errno is not None:
+        except Exception as error:
+            is_lost = self.client.status != "running" or isinstance(error, LOST)
+            # An error of a file has a number.
+            if not is_lost or (isinstance(error, OSError) and error.errno is not None):
                 raise
             raise RuntimeError(
                 f"the connection to the Dask scheduler was lost ({type(error).__name__}: {error}). "

@@ -8,22 +8,16 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from tqdm.auto import tqdm
 
 from wrmf.data.checks import as_positive_int
-from wrmf.distributed.engine import Engine
 from wrmf.distributed.folder import Folder
-from wrmf.distributed.ingest import ingest
 from wrmf.distributed.model import ShardedModel
 from wrmf.distributed.source import Columns
-from wrmf.distributed.state import Progress, resume_run
-from wrmf.distributed.statistics import ShardStatistics
-from wrmf.distributed.steps import Plan, bounds_of_side
+from wrmf.distributed.starting import check_supported, start_training
+from wrmf.distributed.state import Progress
 from wrmf.distributed.training import Training
-from wrmf.model.defaults import resolve_from
-from wrmf.model.limits import check_sizes
-from wrmf.model.parameters import Parameters, validate_parameters
+from wrmf.model.parameters import Parameters
 from wrmf.model.trainer import VANISHED
 from wrmf.model.wrmf import WRMF
 
@@ -113,8 +107,12 @@ def fit(
     >>> model = wrmf.distributed.fit("/data/likes", folder="/data/fit")  # doctest: +SKIP
     >>> model.recommend_partitioned("/data/lists")  # doctest: +SKIP
     """
+    # Dask is imported here, so that the package can be imported without it.
+    from wrmf.distributed.engine import Engine
+    from wrmf.distributed.ingest import ingest
+
     model = WRMF() if model is None else model
-    _check_supported(model)
+    check_supported(model)
     iterations = as_positive_int(model.iterations, "iterations")
     if shards != "auto":
         as_positive_int(shards, "shards")
@@ -126,11 +124,7 @@ def fit(
         kept.clear()
     with engine.recovering("Nothing is lost"):
         manifest = ingest(engine, source, Columns(user, item, value), kept, shards)
-        run = resume_run(kept, model.get_params(), model.random_state, "gather")
-        statistics = ShardStatistics(engine, kept, manifest)
-        automatic = resolve_from(model.get_params(), statistics)
-        plan = _plan(model, automatic, statistics, isa)
-        training = Training(engine, plan, manifest, run["random"])
+        training, automatic = start_training(engine, kept, manifest, model, isa)
     result = ShardedModel(training, model.frozen_params(), automatic)
     if training.iterations_done:
         logger.info("%d iterations are in %s already", training.iterations_done, kept.root)
@@ -154,39 +148,8 @@ def fit(
             return callback is not None and callback(result, reached.iteration)
 
         training.run(iterations, after)
-    _warn_if_vanished(training, plan.params)
+    _warn_if_vanished(training, training.plan.params)
     return result
-
-
-def _check_supported(model: WRMF) -> None:
-    """Raise an error for parameters that are wrong or not distributed yet."""
-    if not isinstance(model, WRMF):
-        raise TypeError(f"model must be a wrmf.WRMF, got {type(model).__name__}")
-    params = model.check_params()
-    for is_asked, what, remedy in (
-        (params.n_models > 1, f"n_models={params.n_models}", "n_models=1, and more factors"),
-        (
-            params.item_term.weight > 0,
-            f"item_weight={params.item_term.weight:g}",
-            "item_weight=0",
-        ),
-        (params.sweep.solver == "cg", 'solver="cg"', 'solver="exact"'),
-    ):
-        if is_asked:
-            raise ValueError(f"{what} is not distributed yet: pass {remedy}, or use WRMF.fit")
-
-
-def _plan(model: WRMF, automatic: dict[str, Any], statistics: ShardStatistics, isa: str) -> Plan:
-    """Return what all steps share, after the limits of the parameters are checked."""
-    params = validate_parameters({**model.get_params(), **automatic})
-    shape, ends = statistics.shape, statistics.manifest.count_bounds
-    of_users, of_items = (np.array(counts) for counts in ends)
-    check_sizes(statistics.largest(params.values), shape, (of_users, of_items), params)
-    bounds = (
-        bounds_of_side(params, 0, ends[0], shape[1]),
-        bounds_of_side(params, 1, ends[1], shape[0]),
-    )
-    return Plan(statistics.folder, params, shape, bounds, isa, statistics.values(params.values))
 
 
 def _warn_if_vanished(training: Training, params: Parameters) -> None:

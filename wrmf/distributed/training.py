@@ -74,19 +74,15 @@ class Training:
     def run(self, iterations: int, after: Callable[[Progress], Any]) -> None:
         """Train up to a number of iterations in all; ``after`` stops by returning True."""
         while self.iterations_done < iterations:
-            start, received = time.perf_counter(), self.engine.bytes_received()
-            number = self.iterations_done + 1
+            start, number = time.perf_counter(), self.iterations_done + 1
             with self.engine.recovering(f"{self.iterations_done} iterations are saved"):
+                received = self.engine.bytes_received()
                 blocks = self._item_step(self.present_users(), number)
                 history = self.latest.history
                 self._reach(Latest(number, blocks, history))
                 loss = self.loss()
-            progress = Progress(
-                number,
-                loss,
-                time.perf_counter() - start,
-                max(0, self.engine.bytes_received() - received),
-            )
+                received = max(0, self.engine.bytes_received() - received)
+            progress = Progress(number, loss, time.perf_counter() - start, received)
             self.latest = Latest(number, blocks, [*history, progress])
             self.latest.write(self.plan.folder)
             if after(progress):

@@ -1,0 +1,157 @@
+"""Errors of clusters, data and folders come early, and a rerun of the same call goes on."""
+
+import os
+import signal
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from sharding import assert_same_factors, fitted_locally, plain_model
+
+import wrmf
+import wrmf.distributed
+
+distributed = pytest.importorskip("distributed", reason="needs pip install 'wrmf[distributed]'")
+
+
+def fit(source, client, folder, **arguments):
+    arguments = {"shards": 4, "value": "value", "progress": False, **arguments}
+    model = arguments.pop("model", plain_model())
+    return wrmf.distributed.fit(source, model, client=client, folder=folder, **arguments)
+
+
+def test_without_a_client_the_error_says_how_to_start_one(files, tmp_path):
+    with pytest.raises(RuntimeError, match=r"client = Client\("):
+        wrmf.distributed.fit(files, plain_model(), folder=tmp_path)
+
+
+def test_a_cluster_without_workers_is_an_error(files, tmp_path):
+    with (
+        distributed.LocalCluster(n_workers=0, dashboard_address=None) as cluster,
+        cluster.get_client() as client,
+        pytest.raises(RuntimeError, match="no workers yet"),
+    ):
+        fit(files, client, tmp_path)
+
+
+def test_null_ids_are_an_error_before_any_shard_is_written(client, rows, tmp_path):
+    rows = rows.copy()
+    rows.loc[11_000, "user"] = None
+    (tmp_path / "data").mkdir()
+    rows[:10_000].to_parquet(tmp_path / "data" / "a.parquet")
+    rows[10_000:].to_parquet(tmp_path / "data" / "b.parquet")
+    with pytest.raises(ValueError, match=r"b\.parquet.*null id in row 1000"):
+        fit(tmp_path / "data", client, tmp_path / "fit")
+    assert not list((tmp_path / "fit" / "data").iterdir())
+
+
+def test_a_model_in_place_of_data_is_an_error(client, tmp_path):
+    with pytest.raises(TypeError, match=r"fitted by WRMF\.fit"):
+        fit(np.eye(3), client, tmp_path)
+    with pytest.raises(TypeError, match=r"model must be a wrmf\.WRMF"):
+        fit(tmp_path, client, tmp_path, model="WRMF")
+
+
+@pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="needs a user without rights")
+def test_a_read_only_folder_is_an_error(client, files, tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(PermissionError, match="cannot be written to"):
+        fit(files, client, tmp_path / "fit")
+
+
+def test_a_worker_with_another_version_is_named(client, files, tmp_path, monkeypatch):
+    monkeypatch.setattr("wrmf.distributed.engine.__version__", "9.9")
+    with pytest.raises(RuntimeError, match=r"has wrmf .*, here it is 9\.9"):
+        fit(files, client, tmp_path)
+
+
+def test_a_worker_that_cannot_run_wrmf_is_named(client, files, tmp_path, monkeypatch):
+    # The worker cannot import the module of the function, as where wrmf is not installed.
+    monkeypatch.setattr("wrmf.distributed.engine._as_worker_sees_it", CannotBeLoaded())
+    with pytest.raises(RuntimeError, match=r"cannot run wrmf .*No module named"):
+        fit(files, client, tmp_path)
+
+
+class CannotBeLoaded:
+    def __call__(self):
+        return {}
+
+    def __reduce__(self):
+        return __import__, ("absent",)
+
+
+def test_a_rerun_goes_on_and_reads_nothing_again(client, files, tmp_path):
+    model = plain_model(iterations=2)
+    fit(files, client, tmp_path, model=model)
+    written = {path: path.stat().st_mtime_ns for path in (tmp_path / "data").iterdir()}
+    again = fit(files, client, tmp_path)
+    assert again.iterations_done == 3
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "data").iterdir()} == written
+    local = again.to_local()
+    assert_same_factors(fitted_locally(plain_model(), local), local)
+    with pytest.raises(ValueError, match="shards=4, now shards=5"):
+        fit(files, client, tmp_path, shards=5)
+    afresh = fit(files, client, tmp_path, model=plain_model(alpha=1.0), resume=False)
+    assert [reached.iteration for reached in afresh.history] == [1, 2, 3]
+
+
+def test_changed_files_are_not_fitted_with_old_shards(client, rows, tmp_path):
+    rows[:2000].to_parquet(tmp_path / "a.parquet")
+    fit(tmp_path / "a.parquet", client, tmp_path / "fit")
+    rows[:2001].to_parquet(tmp_path / "a.parquet")
+    with pytest.raises(ValueError, match="from other data"):
+        fit(tmp_path / "a.parquet", client, tmp_path / "fit")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
+def test_a_killed_worker_changes_no_bit(files, tmp_path):
+    with (
+        distributed.LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as one,
+        one.get_client() as client,
+    ):
+
+        def kill(model, done):
+            if done in (1, 2):
+                pid = one.workers[done - 1].pid
+                os.kill(pid, signal.SIGKILL)
+                time.sleep(0.2)
+
+        local = fit(files, client, tmp_path, callback=kill).to_local()
+    assert_same_factors(fitted_locally(plain_model(), local), local)
+
+
+@pytest.mark.slow
+def test_a_lost_scheduler_is_explained_and_a_rerun_goes_on(clients, files, tmp_path):
+    cluster = distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None)
+    client = cluster.get_client()
+
+    def close(model, done):
+        if done == 1:
+            cluster.close()
+
+    try:
+        with pytest.raises(RuntimeError, match="1 iterations are saved: connect to a cluster"):
+            fit(files, client, tmp_path, callback=close)
+    finally:
+        client.close()
+        cluster.close()
+    again = fit(files, clients(2), tmp_path)
+    assert [reached.iteration for reached in again.history] == [1, 2, 3]
+    local = again.to_local()
+    assert_same_factors(fitted_locally(plain_model(), local), local)
+
+
+def test_lists_metrics_and_new_users_come_from_the_workers(client, rows, files, tmp_path):
+    sharded = fit(files, client, tmp_path / "fit")
+    local = sharded.to_local()
+    written = sharded.recommend_partitioned(tmp_path / "lists", n=3)
+    frame = pd.read_parquet(tmp_path / "lists").reset_index(drop=True)
+    pd.testing.assert_frame_equal(frame, local.recommend(n=3).to_frame(), check_dtype=False)
+    assert written.n_rows == len(frame)
+    test = pd.DataFrame({"user": local.users[:50], "item": local.items[np.arange(50) % 9]})
+    metrics = sharded.evaluate(test, ["recall@5", "mse"], exclude_seen=False)
+    assert metrics.n_users == 50
+    new = local.train_matrix[:3]
+    np.testing.assert_array_equal(sharded.fold_in_users(new), local.fold_in_users(new))
