@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from wrmf.model.update import UpdateReport
     from wrmf.model.wrmf import WRMF
     from wrmf.report.page import write_report
+    from wrmf.search.autotune import autotune
+    from wrmf.search.autotuned import Autotuned
     from wrmf.search.grid import grid_search, random_search
     from wrmf.search.halving import halving_search
     from wrmf.search.learning_curve import LearningCurve, learning_curve
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "WRMF",
+    "Autotuned",
     "Evaluation",
     "Interactions",
     "ItemKNN",
@@ -46,6 +49,7 @@ __all__ = [
     "Split",
     "UpdateReport",
     "__version__",
+    "autotune",
     "compat",
     "datasets",
     "distributed",
@@ -70,6 +74,7 @@ __all__ = [
 
 # Imported when they are first used, so that a program loads only what it needs.
 LAZY_MODULES = {
+    "Autotuned": "wrmf.search.autotuned",
     "Evaluation": "wrmf.evaluation.evaluate",
     "Interactions": "wrmf.data.interactions",
     "ItemKNN": "wrmf.baselines.neighbours",
@@ -82,6 +87,7 @@ LAZY_MODULES = {
     "Split": "wrmf.data.split",
     "UpdateReport": "wrmf.model.update",
     "WRMF": "wrmf.model.wrmf",
+    "autotune": "wrmf.search.autotune",
     "compat": "wrmf.compat",
     "datasets": "wrmf.datasets",
     "evaluate": "wrmf.evaluation.evaluate",

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from wrmf.data.split import Split
-from wrmf.evaluation.evaluate import Evaluation, evaluate_both
+from wrmf.evaluation.evaluate import Evaluation, evaluate_both, evaluate_sides
 from wrmf.evaluation.metrics import lower_is_better
 from wrmf.html_table import Cell, format_score, html_table
 from wrmf.model.trainer import Trainer
@@ -306,13 +306,13 @@ class CurveRun:
         return time.perf_counter() - start
 
     def _evaluate(self, model: WRMF) -> tuple[Evaluation, Evaluation]:
-        return evaluate_both(
-            model,
-            self.split,
-            self.plan.metrics,
-            exclude_seen=self.plan.exclude_seen,
-            num_threads=model.num_threads,
-        )
+        plan, num_threads = self.plan, model.num_threads
+        if plan.on_train:
+            return evaluate_both(model, self.split, plan.metrics, plan.exclude_seen, num_threads)
+        sides = [("test", plan.exclude_seen)]
+        (test,) = evaluate_sides(model, self.split, plan.metrics, sides, num_threads=num_threads)
+        nothing = dict.fromkeys(test, float("nan"))
+        return Evaluation(nothing, n_users=0, n_skipped=test.n_users), test
 
 
 def _no_scores(plan: CurvePlan) -> dict[str, list[float]]:

@@ -51,6 +51,9 @@ class CurvePlan:
         Whether training items are left out of the ranking on test.
     patience : int or None
         End after this many checkpoints in a row without a better ``metric``.
+    on_train : bool
+        Whether to measure on train, too. Otherwise the values on train are NaN, and a checkpoint
+        costs less.
     """
 
     epochs: tuple[int, ...]
@@ -58,6 +61,7 @@ class CurvePlan:
     metric: str
     exclude_seen: bool = True
     patience: int | None = None
+    on_train: bool = True
 
     @classmethod
     def validate(

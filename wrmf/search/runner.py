@@ -103,7 +103,8 @@ class Search:
 
     def cost(self, setting: Setting, epochs: int) -> float:
         """Return the relative time of ``epochs`` iterations with a setting."""
-        return training_cost({**self.base, **setting}["factors"], epochs)
+        params = {**self.base, **setting}
+        return training_cost(params["factors"], epochs) * int(params["n_models"])
 
     def draw(self, n: int) -> list[Setting]:
         """Return ``n`` different random settings of the space, or all settings if it has fewer."""
@@ -207,7 +208,15 @@ class Search:
 
     def result(self, curves: Sequence[LearningCurve]) -> SearchResult:
         """Return the result. With a validation set, score the best setting on the test split."""
-        result = SearchResult(
+        result = self.result_of(curves)
+        if self.options.validation is not None:
+            result.test = self._score_on_test(result.best_model())
+            self.journal.add_test(result.test)
+        return result
+
+    def result_of(self, curves: Sequence[LearningCurve]) -> SearchResult:
+        """Return the result without scores on the test split."""
+        return SearchResult(
             self.plan.metric,
             tuple(self.space),
             list(curves),
@@ -215,10 +224,6 @@ class Search:
             scored_on=self.options.scored_on,
             ranges={name: v for name, v in self.space.items() if isinstance(v, Range)},
         )
-        if self.options.validation is not None:
-            result.test = self._score_on_test(result.best_model())
-            self.journal.add_test(result.test)
-        return result
 
     def _score_on_test(self, best: WRMF) -> Evaluation:
         """Train the best setting on all of ``split.train``; evaluate it on the test split."""

@@ -94,10 +94,13 @@ class Range:
 
     def draw(self, generator: np.random.Generator) -> Any:
         """Return a random value of the range."""
+        return self.at(generator.random())
+
+    def at(self, share: float) -> Any:
+        """Return the value at a relative position: ``low`` for 0, ``high`` for 1."""
         # The range is extended by half a unit at both ends. After rounding, the end values then
         # have the same probability as the values between them.
         low, high = (self.low - 0.5, self.high + 0.5) if self.whole else (self.low, self.high)
-        share = generator.random()
         value = low * (high / low) ** share if self.log else low + (high - low) * share
         value = min(max(value, self.low), self.high)
         return self.value(round(value) if self.whole else float(value))
