@@ -119,6 +119,8 @@ def autotune(
         raise TypeError(f"autotune chooses {sorted(unknown)[0]} itself: leave it out")
     split, has_test = _as_split(data)
     searched = default_space(model) if space is None else as_space(model, space, "space")
+    # The error over all cells, which other searches measure, takes long with item terms.
+    options = {"metrics": (), **options}
     asked = SearchOptions.validate(split, EPOCHS, metric, validation=validation, **options)
     asked = replace(asked, plan=replace(asked.plan, on_train=False))
     budget = Budget(trials, seconds)
