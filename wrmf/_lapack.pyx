@@ -5,12 +5,26 @@ OpenBLAS with threads of its own has one number of threads for the whole process
 reads it while it is lowered, and restores what it read, would leave the process with one thread for
 ever. So the functions below lower it, compute, and set it back without giving up the interpreter's
 lock in between: only code that runs without that lock in this moment could see it. Matrices of more
-than MOST_HIDDEN rows would take too long for that; for them, the caller limits BLAS.
+than MOST_HIDDEN rows would take too long for that; for them, the caller limits BLAS. Builds for an
+interpreter without that lock can hide nothing, and their callers always limit BLAS.
 """
 from libc.stdint cimport uintptr_t
 from scipy.linalg.cython_lapack cimport dpotrf, dsyevd, dtrtri
 
 import numpy as np
+
+cdef extern from *:
+    """
+    #ifdef Py_GIL_DISABLED
+    #define WRMF_HAS_GIL 0
+    #else
+    #define WRMF_HAS_GIL 1
+    #endif
+    """
+    const bint WRMF_HAS_GIL
+
+# Whether BLAS is limited within the interpreter's lock.
+HIDES = bool(WRMF_HAS_GIL)
 
 ctypedef int (*getter)() noexcept nogil
 ctypedef void (*setter)(int) noexcept nogil
