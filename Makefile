@@ -12,7 +12,7 @@ PIP := -m pip install --quiet --disable-pip-version-check
 KERNELS := $(wildcard wrmf/kernels/*.h wrmf/kernels/*.c)
 SOURCES := setup.py pyproject.toml $(wildcard wrmf/*.pyx wrmf/*.pxd) $(KERNELS)
 
-.PHONY: demo test test-clang fuzz sanitize faults docs lint format bench aarch64 clean
+.PHONY: demo test test-clang fuzz sanitize faults docs lint format bench wheel aarch64 clean
 
 demo: $(VENV)/.built
 	$(BIN)/wrmf demo --out demo
@@ -57,6 +57,11 @@ format: $(VENV)/.lint
 # Timings beside other libraries, in an environment of their own; everything with FULL=1.
 bench: $(BENCH_VENV)/.built
 	$(BENCH_VENV)/bin/python -m benchmarks.speed $(if $(FULL),--full)
+
+# The source distribution and a manylinux wheel, into dist, tested in clean environments; for other
+# Pythons, too, by PYTHONS="python3.12 python3.13".
+wheel:
+	.ci/wheel .venv-wheel $(or $(PYTHONS),$(PYTHON))
 
 # The kernels cross-compiled for aarch64, and their tests run under emulation.
 aarch64:
