@@ -40,10 +40,11 @@ PEERS = ("implicit", "irspack", "cmfrec")
 
 def cpu_seconds(program: str, path: str) -> float | None:
     """Return the CPU time of a Python process that runs a program, None if it fails."""
+    paths = os.pathsep.join(filter(None, [path, os.environ.get("PYTHONPATH")]))
     before = os.times()
     run = subprocess.run(
         [sys.executable, "-c", program],
-        env={**os.environ, "PYTHONPATH": path},
+        env={**os.environ, "PYTHONPATH": paths},
         cwd=tempfile.gettempdir(),
         capture_output=True,
     )
