@@ -2,6 +2,9 @@
 
 import ctypes
 import os
+import subprocess
+import sys
+import sysconfig
 import threading
 from pathlib import Path
 
@@ -9,6 +12,7 @@ import numpy as np
 import pytest
 from threadpoolctl import ThreadpoolController, threadpool_info, threadpool_limits
 from wrmf._als import openmp_threads
+from wrmf._lapack import HIDES
 
 import wrmf
 from wrmf.numerics import threads
@@ -228,6 +232,7 @@ def openblas():
     return functions
 
 
+@pytest.mark.skipif(not HIDES, reason="needs an interpreter with a lock")
 @pytest.mark.parametrize("exponent", [0.0, 1.0])
 def test_no_python_thread_sees_fits_change_the_number_of_blas_threads(likes, openblas, exponent):
     before = [read() for read in openblas]
@@ -247,6 +252,18 @@ def test_no_python_thread_sees_fits_change_the_number_of_blas_threads(likes, ope
     stop.set()
     thread.join()
     assert seen == {tuple(before)}
+
+
+def test_an_interpreter_with_a_lock_hides_the_limit_of_small_decompositions():
+    assert HIDES is not bool(sysconfig.get_config_var("Py_GIL_DISABLED"))
+
+
+@pytest.mark.skipif(HIDES, reason="needs a free-threaded interpreter")
+def test_importing_the_modules_leaves_a_free_threaded_interpreter_without_lock():
+    program = "import sys, wrmf; wrmf.WRMF; sys.exit(sys._is_gil_enabled())"
+    # The variable would keep a lock away that a module asks for.
+    environment = {name: text for name, text in os.environ.items() if name != "PYTHON_GIL"}
+    subprocess.run([sys.executable, "-c", program], check=True, env=environment)
 
 
 @pytest.mark.parametrize("factors", [20, 300])

@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+from wrmf.numerics import whitening
+from wrmf.numerics.blas_controls import BlasControls
 from wrmf.numerics.whitening import Frame
 
 every_k = pytest.mark.parametrize("k", [1, 5, 40])
@@ -87,3 +89,17 @@ def test_eigenvalues_within_rounding_of_zero_count_as_zero_where_a_row_has_no_re
 def test_a_gram_matrix_beyond_the_range_is_an_error_that_says_so(value, bounds):
     with pytest.raises(np.linalg.LinAlgError, match="beyond the range of float32"):
         Frame.of(np.full((2, 2), value), bounds, "float32")
+
+
+@every_k
+@pytest.mark.parametrize("bounds", [(1.0, 1.0), (0.5, 2.0)])
+def test_a_limit_of_blas_that_other_threads_see_changes_no_basis(k, bounds, monkeypatch):
+    base = gram_of_rank(3 * k, k)
+    expected = Frame.of(base, bounds, "float64")
+    before = [library.get() for library in BlasControls.loaded().of_process]
+    # As where the interpreter has no lock.
+    monkeypatch.setattr(whitening, "HIDES", False)
+    frame = Frame.of(base, bounds, "float64")
+    for name in ("forward", "inverse", "spectrum"):
+        np.testing.assert_array_equal(getattr(frame, name), getattr(expected, name))
+    assert [library.get() for library in BlasControls.loaded().of_process] == before
