@@ -5,6 +5,7 @@
 ``wrmf.numerics.codes`` checks every index and shape and allocates the results. Lists are ordered by
 the exact scores of ``wrmf._ranking``, so they are bitwise those of many users at a time.
 """
+from cpython.mem cimport PyMem_Free, PyMem_Malloc
 from cython cimport floating
 from cython.parallel cimport prange, threadid
 from libc.math cimport NAN, fabs, sqrt
@@ -23,6 +24,13 @@ from wrmf._ranking cimport (
     ranking_kernels,
 )
 
+
+import numpy as np
+
+
+ctypedef fused integer:
+    int32_t
+    int64_t
 
 # Scores are scanned if their largest absolute value is within these limits, so that no float32 of
 # the scan overflows or is subnormal.
@@ -50,6 +58,31 @@ def encode(
     for place in prange(order.shape[0], nogil=True, schedule="static", num_threads=n_threads):
         kernels.encode(&items[order[place], 0], k, &words[place // run, 0, place % run],
                        <rank_code *> &codes[place, 0])
+
+
+cdef class Lists:
+    """The lists of items of m users, from ``ItemLists``, or from None for no lists."""
+
+    cdef bint exist
+    cdef Memory of_indptr, of_indices
+    cdef const int64_t *indptr
+    cdef const int32_t *indices
+
+    def __cinit__(self, lists, int64_t m):
+        self.exist = lists is not None
+        if self.exist:
+            self.of_indptr = Memory(lists[0], (m + 1) * 8)
+            self.indptr = <const int64_t *> self.of_indptr.start
+            self.of_indices = Memory(lists[1], self.indptr[m] * 4)
+            self.indices = <const int32_t *> self.of_indices.start
+
+    cdef const int32_t *list_of(self, int64_t user, int64_t *count) noexcept nogil:
+        """Return the list of a user, and set ``count`` to its length."""
+        if not self.exist:
+            count[0] = 0
+            return NULL
+        count[0] = self.indptr[user + 1] - self.indptr[user]
+        return self.indices + self.indptr[user]
 
 
 cdef class Scanner:
@@ -98,60 +131,68 @@ cdef class Scanner:
         self.request.lengths = NULL if lengths is None else of_lengths.start
         self.largest, self.n_items = largest, n_items
 
-    def best(self, users, int n, blocked, allowed, listed, lists):
-        """Fill ``lists`` with the n best items of each user.
+    def best(self, users, int n, blocked, allowed, listed):
+        """Return the n best items of each user.
 
         Parameters
         ----------
         users : (m, k), of the items' dtype
-        blocked : ItemLists of m users, the items that are left out
+        blocked : ItemLists of m users, the items that are left out, or None
         allowed : bool (n_items,), the items to choose from, or None for all
         listed : ItemLists of m users, the items to choose from, or None for all
-        lists : Lists, (m, n); the count of a user is set to −1 if the scores are out of range
+
+        Returns
+        -------
+        rows : int64 (m, n), best first; −1 past the end of a list
+        scores : (m, n) of the items' dtype; NaN past the end of a list
+        counts : int64 (m,), −1 for a user whose scores are out of range
         """
         cdef int64_t m = users.shape[0], user
+        rows, counts = np.empty((m, n), np.int64), np.empty(m, np.int64)
+        scores = np.empty((m, n), users.dtype)
+        cdef Memory of_rows = Memory(rows, m * n * 8, True)
+        cdef Memory of_scores = Memory(scores, m * n * self.real, True)
+        cdef Memory of_counts = Memory(counts, m * 8, True)
         cdef Memory of_users = Memory(users, m * self.codes.k * self.real)
-        cdef Memory of_indptr = Memory(blocked[0], (m + 1) * 8)
-        cdef const int64_t *indptr = <const int64_t *> of_indptr.start
-        cdef Memory of_masked = Memory(blocked[1], indptr[m] * 4)
-        cdef Memory of_starts = None if listed is None else Memory(listed[0], (m + 1) * 8)
-        cdef const int64_t *starts = NULL if listed is None else <const int64_t *> of_starts.start
-        cdef Memory of_listed = None if listed is None else Memory(listed[1], starts[m] * 4)
+        cdef Lists of_blocked = Lists(blocked, m), of_listed = Lists(listed, m)
         cdef Memory of_allowed = None if allowed is None else Memory(allowed, self.codes.n_items)
-        cdef Memory of_list = Memory(lists.items, m * n * 4, True)
-        cdef Memory of_scores = Memory(lists.scores, m * n * self.real, True)
-        cdef Memory of_counts = Memory(lists.counts, m * 8, True)
-        cdef int64_t *counts = <int64_t *> of_counts.start
+        cdef int64_t *lengths = <int64_t *> of_counts.start
         cdef size_t heap = n * rank_candidate_size(self.is_double), unit = 16 * self.codes.n_words
-        cdef Room room = Room(2 * unit + heap + self.codes.k * self.real + 64)
+        cdef uint8_t *room = <uint8_t *> PyMem_Malloc(
+            2 * unit + heap + self.codes.k * self.real + 64)
+        if room == NULL:
+            raise MemoryError()
         cdef rank_request request = self.request
-        request.n = n
-        request.heap = room.start
-        request.unit_user = <const float *> (room.start + (heap + 63) // 64 * 64)
+        request.n, request.heap = n, room
+        request.unit_user = <const float *> (room + (heap + 63) // 64 * 64)
         request.unit_item = <uint8_t *> request.unit_user + unit
         request.allowed = NULL if allowed is None else <const uint8_t *> of_allowed.start
         with nogil:
             for user in range(m):
                 request.user = <const uint8_t *> of_users.start + user * self.codes.k * self.real
-                request.masked = (<const int32_t *> of_masked.start) + indptr[user]
-                request.n_masked = indptr[user + 1] - indptr[user]
-                if not self.set_unit_user(&request):
-                    counts[user] = -1
-                    continue
-                if starts == NULL:
-                    counts[user] = self.kernels.best_items(&request, &self.codes)
-                else:
-                    counts[user] = self.kernels.best_of(
-                        &request, &self.codes, (<const int32_t *> of_listed.start) + starts[user],
-                        starts[user + 1] - starts[user])
+                request.masked = of_blocked.list_of(user, &request.n_masked)
+                lengths[user] = self.fill_heap(&request, of_listed, user)
                 if self.is_double:
-                    store[double](&request, counts[user],
-                                  (<int32_t *> of_list.start) + user * n,
-                                  (<double *> of_scores.start) + user * n)
+                    store[int64_t, double](&request, lengths[user],
+                                           (<int64_t *> of_rows.start) + user * n,
+                                           (<double *> of_scores.start) + user * n)
                 else:
-                    store[float](&request, counts[user],
-                                 (<int32_t *> of_list.start) + user * n,
-                                 (<float *> of_scores.start) + user * n)
+                    store[int64_t, float](&request, lengths[user],
+                                          (<int64_t *> of_rows.start) + user * n,
+                                          (<float *> of_scores.start) + user * n)
+        PyMem_Free(room)
+        return rows, scores, counts
+
+    cdef int64_t fill_heap(self, rank_request *request, Lists listed, int64_t user) noexcept nogil:
+        """Find the best items of a user; return their number, −1 if scores are out of range."""
+        cdef int64_t count
+        cdef const int32_t *items
+        if not self.set_unit_user(request):
+            return -1
+        if not listed.exist:
+            return self.kernels.best_items(request, &self.codes)
+        items = listed.list_of(user, &count)
+        return self.kernels.best_of(request, &self.codes, items, count)
 
     cdef bint set_unit_user(self, rank_request *request) noexcept nogil:
         """Scale a user to length one; return False if the scores are out of range."""
@@ -179,7 +220,7 @@ cdef class Scanner:
 
 
 cdef void store(
-    const rank_request *request, int64_t count, int32_t *items, floating *scores
+    const rank_request *request, int64_t count, integer *items, floating *scores
 ) noexcept nogil:
     """Copy a finished heap to a list; past the end, set items to −1 and scores to NaN."""
     cdef int64_t place
@@ -235,5 +276,5 @@ cdef int64_t list_row(
     memset(&request, 0, sizeof(rank_request))
     request.user, request.n, request.heap = user, n, heap
     length = kernels.best_of(&request, codes, listed, count)
-    store[floating](&request, length, items, scores)
+    store[int32_t, floating](&request, length, items, scores)
     return length

@@ -3,7 +3,8 @@
  * The including file defines RANK_ISA (the name) and RANK_LANES (the floats of a vector). If the
  * instruction set has a fused multiply-add, the file also defines RANK_FUSED, which adds the
  * product of two vectors of four doubles to a third, and RANK_FUSED_LANES, which does so for
- * vectors of RANK_LANES floats.
+ * vectors of RANK_LANES floats. RANK_GROUP, by default 2, is the number of items that are scored at
+ * a time: their sums take four registers each.
  */
 #ifndef RANK_ISA
 #error "include rank_isa.h from the file of an instruction set only"
@@ -12,6 +13,10 @@
 #define RANK_JOIN_(a, b) a##_##b
 #define RANK_JOIN(a, b) RANK_JOIN_(a, b)
 #define RANK_NAME(what) RANK_JOIN(what, RANK_REAL)
+
+#ifndef RANK_GROUP
+#define RANK_GROUP 2
+#endif
 
 #if defined(__GNUC__)
 typedef double rank_four __attribute__((vector_size(32)));

@@ -86,6 +86,10 @@ typedef struct {
 
 /* The number of scores that are scanned in one loop. Compilers vectorise such a short loop. */
 #define RANK_RUN 64
+/* Listed items are prefetched so many items before they are scored. */
+#define RANK_AHEAD 12
+/* Up to so many factors, listed items are scored several at a time. */
+#define RANK_WIDE 1024
 
 /* The kernels of one precision and one instruction set. */
 typedef struct {

@@ -88,6 +88,17 @@ static double RANK_NAME(bar)(const rank_request *r, double worst) {
     return worst / r->length - 4 * RANK_ULPS * fabs(worst / r->length);
 }
 
+/* Add an item and its score to the heap, if it is among the n best. Return the new count. */
+static inline int32_t RANK_NAME(add_entry)(const rank_request *r, int32_t count, int32_t item,
+                                           RANK_REAL score) {
+    RANK_CANDIDATE *heap = r->heap, entry;
+    entry.item = item;
+    entry.score = score;
+    if (count == r->n && !RANK_BETTER(entry, heap[0])) return count;
+    RANK_NAME(put)(heap, count, r->n, entry);
+    return count < r->n ? count + 1 : count;
+}
+
 static int32_t RANK_NAME(best_items)(rank_request *r, const rank_codes *codes) {
     RANK_CANDIDATE *heap = r->heap;
     int32_t count = 0;
@@ -112,13 +123,9 @@ static int32_t RANK_NAME(best_items)(rank_request *r, const rank_codes *codes) {
         for (int at = 0; at < reached; at++) {
             if (scores[places[at]] < bar - r->slack[group]) continue;
             if (start + places[at] >= codes->n_items) break;
-            RANK_CANDIDATE entry;
-            entry.item = codes->order[start + places[at]];
-            if (RANK_NAME(is_left_out)(r, entry.item)) continue;
-            entry.score = RANK_NAME(request_score)(r, codes, entry.item);
-            if (count == r->n && !RANK_BETTER(entry, heap[0])) continue;
-            RANK_NAME(put)(heap, count, r->n, entry);
-            if (count < r->n) count++;
+            int32_t item = codes->order[start + places[at]];
+            if (RANK_NAME(is_left_out)(r, item)) continue;
+            count = RANK_NAME(add_entry)(r, count, item, RANK_NAME(request_score)(r, codes, item));
             if (count == r->n) bar = RANK_NAME(bar)(r, heap[0].score);
         }
     }
@@ -129,19 +136,35 @@ static int32_t RANK_NAME(best_items)(rank_request *r, const rank_codes *codes) {
 /* The n best of some items, by their exact scores. */
 static int32_t RANK_NAME(best_of)(rank_request *r, const rank_codes *codes, const int32_t *items,
                                   int64_t n_items) {
-    RANK_CANDIDATE *heap = r->heap;
-    int32_t count = 0;
+    int32_t count = 0, group[RANK_GROUP];
+    int filled = 0, k = codes->k;
+    double user[RANK_WIDE], scores[RANK_GROUP];
+    const RANK_REAL *rows[RANK_GROUP];
+    int in_groups = !r->lengths && k <= RANK_WIDE;
+    for (int f = 0; f < k && in_groups; f++) user[f] = (double)((const RANK_REAL *)r->user)[f];
+    for (int f = k; f < RANK_WIDE && f % 16; f++) user[f] = 0;
+    for (int64_t i = 0; i < RANK_AHEAD && i < n_items; i++)
+        rank_prefetch(codes->items, k * sizeof(RANK_REAL), items[i]);
     for (int64_t i = 0; i < n_items; i++) {
-        RANK_CANDIDATE entry;
-        if (i + 8 < n_items)
-            rank_prefetch(codes->items, codes->k * sizeof(RANK_REAL), items[i + 8]);
-        entry.item = items[i];
-        if (RANK_NAME(is_left_out)(r, entry.item)) continue;
-        entry.score = RANK_NAME(request_score)(r, codes, entry.item);
-        if (count == r->n && !RANK_BETTER(entry, heap[0])) continue;
-        RANK_NAME(put)(heap, count, r->n, entry);
-        if (count < r->n) count++;
+        if (i + RANK_AHEAD < n_items)
+            rank_prefetch(codes->items, k * sizeof(RANK_REAL), items[i + RANK_AHEAD]);
+        if (RANK_NAME(is_left_out)(r, items[i])) continue;
+        if (!in_groups) {
+            RANK_REAL score = RANK_NAME(request_score)(r, codes, items[i]);
+            count = RANK_NAME(add_entry)(r, count, items[i], score);
+            continue;
+        }
+        group[filled] = items[i];
+        rows[filled++] = (const RANK_REAL *)codes->items + (size_t)items[i] * k;
+        if (filled < RANK_GROUP) continue;
+        RANK_NAME(group_scores)(user, rows, k, scores);
+        for (int g = 0; g < RANK_GROUP; g++)
+            count = RANK_NAME(add_entry)(r, count, group[g], (RANK_REAL)scores[g]);
+        filled = 0;
     }
-    RANK_NAME(sort_candidates)(heap, count);
+    for (int g = 0; g < filled; g++)
+        count =
+            RANK_NAME(add_entry)(r, count, group[g], RANK_NAME(request_score)(r, codes, group[g]));
+    RANK_NAME(sort_candidates)(r->heap, count);
     return count;
 }

@@ -39,6 +39,12 @@ static inline void RANK_NAME(add_last)(rank_four sums[2], const RANK_REAL *x, co
     RANK_NAME(add_eight)(sums, a, b);
 }
 
+/* Add the sums up, pairwise. */
+static inline double RANK_NAME(total)(const rank_four even[2], const rank_four odd[2]) {
+    rank_four sum = (even[0] + odd[0]) + (even[1] + odd[1]);
+    return (sum[0] + sum[2]) + (sum[1] + sum[3]);
+}
+
 static double RANK_NAME(exact_score)(const void *left, const void *right, int k) {
     const RANK_REAL *x = left, *y = right;
     rank_four even[2] = {{0}}, odd[2] = {{0}};
@@ -51,10 +57,53 @@ static double RANK_NAME(exact_score)(const void *left, const void *right, int k)
         RANK_NAME(add_eight)(even, x + l, y + l);
         if (k % 8) RANK_NAME(add_last)(odd, x + l + 8, y + l + 8, k % 8);
     } else if (k % 8) RANK_NAME(add_last)(even, x + l, y + l, k % 8);
-    rank_four sum = (even[0] + odd[0]) + (even[1] + odd[1]);
-    return (sum[0] + sum[2]) + (sum[1] + sum[3]);
+    return RANK_NAME(total)(even, odd);
+}
+
+/* Add the products of eight factors of a user in float64 and eight of an item. */
+static inline void RANK_NAME(add_wide)(rank_four sums[2], const double *x, const RANK_REAL *y) {
+    for (int half = 0; half < 2; half++) {
+        rank_four a, b;
+        memcpy(&a, x + 4 * half, sizeof a);
+        RANK_NAME(load_four)(&b, y + 4 * half);
+        sums[half] = RANK_MULTIPLY_ADD(sums[half], a, b);
+    }
+}
+
+/* Compute the exact scores of RANK_GROUP items at a time, which hides the latency of their sums.
+ * ``user`` has the user's factors in float64, and zeros up to a multiple of 16. */
+static inline void RANK_NAME(group_scores)(const double *user, const RANK_REAL *const *items, int k,
+                                           double *scores) {
+    rank_four even[RANK_GROUP][2] = {{{0}}}, odd[RANK_GROUP][2] = {{{0}}};
+    int l = 0;
+    for (; l + 16 <= k; l += 16)
+        for (int g = 0; g < RANK_GROUP; g++) {
+            RANK_NAME(add_wide)(even[g], user + l, items[g] + l);
+            RANK_NAME(add_wide)(odd[g], user + l + 8, items[g] + l + 8);
+        }
+    for (int g = 0; g < RANK_GROUP; g++) {
+        if (l < k) {
+            /* Sums are never -0, so that the products of zeros change nothing. */
+            RANK_REAL last[16] = {0};
+            memcpy(last, items[g] + l, (k - l) * sizeof(RANK_REAL));
+            RANK_NAME(add_wide)(even[g], user + l, last);
+            RANK_NAME(add_wide)(odd[g], user + l + 8, last + 8);
+        }
+        scores[g] = RANK_NAME(total)(even[g], odd[g]);
+    }
 }
 #else
+static inline void RANK_NAME(group_scores)(const double *user, const RANK_REAL *const *items, int k,
+                                           double *scores) {
+    for (int g = 0; g < RANK_GROUP; g++) {
+        double sums[16] = {0};
+        for (int l = 0; l < k; l++) sums[l % 16] += user[l] * (double)items[g][l];
+        for (int half = 8; half; half /= 2)
+            for (int q = 0; q < half; q++) sums[q] += sums[q + half];
+        scores[g] = sums[0];
+    }
+}
+
 static double RANK_NAME(exact_score)(const void *left, const void *right, int k) {
     const RANK_REAL *x = left, *y = right;
     double sums[16] = {0};

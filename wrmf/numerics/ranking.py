@@ -352,7 +352,7 @@ def top_n_of_few(
     user_factors: np.ndarray,
     scanner: Scanner,
     n: int,
-    blocked: ItemLists,
+    blocked: ItemLists | None,
     allowed: np.ndarray | None = None,
     listed: ItemLists | None = None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -372,9 +372,10 @@ def top_n_of_few(
         The count is −1 for a user whose scores are out of the range of a scan.
     """
     width = min(n, scanner.n_items)
-    lists = Lists.empty(len(user_factors), width, user_factors.dtype)
-    scanner.best(user_factors, width, blocked, allowed, listed, lists)
-    return lists.items.astype(np.int64), lists.scores, lists.counts
+    lists: tuple[np.ndarray, np.ndarray, np.ndarray] = scanner.best(
+        user_factors, width, blocked, allowed, listed
+    )
+    return lists
 
 
 def row_lengths(factors: np.ndarray) -> np.ndarray:
