@@ -45,6 +45,9 @@ LIST_BYTES = 2**24
 BLOCK_MASKED = 2**21
 # Ctrl-C is checked after every CHUNK_FLOPS flops, which take a fraction of a second.
 CHUNK_FLOPS = 5e10
+# With many items, a block has fewer users, but at least LEAST_BLOCK, so that it is ranked within a
+# second.
+BLOCK_FLOPS, LEAST_BLOCK = 2e10, 16
 # Up to LEAST_LISTED scores of listed items are computed by one thread.
 LEAST_LISTED = 10_000
 # The number of rows whose lengths are computed at a time.
@@ -144,14 +147,15 @@ class Lists(NamedTuple):
 
 
 def _cut_into_blocks(
-    masked_indptr: np.ndarray, user_bytes: int, threads: int
+    masked_indptr: np.ndarray, user_bytes: int, user_flops: int, threads: int
 ) -> tuple[np.ndarray, int]:
     """Return the boundaries between blocks of users, and the largest number of users of a block.
 
-    ``user_bytes`` is the size of one user's lists.
+    ``user_bytes`` is the size of one user's lists, ``user_flops`` the cost of ranking one user.
     """
     m = len(masked_indptr) - 1
-    most = int(min(BLOCK, max(1, LIST_BYTES // user_bytes)))
+    quick = max(LEAST_BLOCK, int(BLOCK_FLOPS / user_flops))
+    most = int(min(BLOCK, quick, max(1, LIST_BYTES // user_bytes)))
     # With few users, use smaller blocks, so that there are blocks for all threads.
     most = max(1, min(most, -(-m // (4 * threads))))
     edges = [0]
@@ -168,10 +172,10 @@ def _rank_blocks(
     """Rank the items for all blocks of users, and check for Ctrl-C every few blocks."""
     real = tiles.users.itemsize
     user_bytes = len(masks.sides) * n * (2 * (real + 4) + real) + 1
+    user_flops = 2 * len(tiles.order) * tiles.users.shape[1] + 1
     threads = kernel_threads(num_threads)
-    edges, most = _cut_into_blocks(masks.indptr, user_bytes, threads)
-    block_flops = 2 * most * len(tiles.order) * tiles.users.shape[1] + 1
-    at_once = max(threads, int(CHUNK_FLOPS / block_flops))
+    edges, most = _cut_into_blocks(masks.indptr, user_bytes, user_flops, threads)
+    at_once = max(threads, int(CHUNK_FLOPS / (most * user_flops)))
     tiles = tiles.with_packed(threads)
     with single_threaded_blas(needed=not tiles.isa):
         for first in range(0, len(edges) - 1, at_once):
