@@ -29,6 +29,27 @@ def test_a_mapping_gives_what_its_matrix_gives(model, likes):
     assert lists.users.tolist() == ["new"]
 
 
+def test_a_mapping_of_items_to_counts_is_one_history(model):
+    items = model.items.tolist()
+    history = {items[5]: 1, items[40]: 2.5, items[3]: 4}
+    expected = model.recommend_new({0: history}, n=4)
+    assert model.recommend_new(history, n=4) == expected
+    assert np.array_equal(model.fold_in_users(history), model.fold_in_users({0: history}))
+    with pytest.raises(ValueError, match="unknown id among items: 'other'"):
+        model.recommend_new({items[5]: 1, "other": 2.5})
+    with pytest.raises(ValueError, match="the history of 0 must map items to counts, finite and"):
+        model.recommend_new({items[5]: -1, items[40]: 2.5})
+
+
+def test_counts_that_may_be_items_are_an_error(likes):
+    model = WRMF(factors=2, iterations=1).fit(likes)
+    assert len(model.recommend_new({5: 1000, 7: 2}, n=3)) == 1
+    with pytest.raises(ValueError, match=r"5: 1 may have counts of items.*\{user: \[item\]\}"):
+        model.recommend_new({5: 1, 7: 2})
+    # Keys that are no items are users, each with one item.
+    assert model.recommend_new({"ann": 5, "bob": 7}, n=3).users.tolist() == ["ann", "bob"]
+
+
 def test_items_repeated_in_a_list_are_added_up(model):
     a, b = model.items[[4, 9]].tolist()
     twice = model.fold_in_users({0: [a, b, a]})

@@ -14,7 +14,7 @@ from scipy import sparse
 
 from wrmf._fold_in import is_canonical
 from wrmf.data.axes import map_axis
-from wrmf.data.checks import as_csr
+from wrmf.data.checks import as_csr, is_number
 from wrmf.data.id_index import IdIndex, object_array
 from wrmf.data.inputs import Histories, as_data, is_matrix
 from wrmf.data.interactions import Interactions, align, entry_rows, same_ids
@@ -79,16 +79,17 @@ def rows_on_item_axis(
     """Return the users of ``data``, and a matrix of them whose columns are the model's items.
 
     Items of Interactions and histories are matched by id; they may be in any order, and some may be
-    missing. The columns of a matrix are in the order of ``state.items``, and its users are 0, 1, 2,
-    …. ``unknown`` is "raise" or "skip": what to do with interactions with items that the model does
-    not have. A warning counts those that are skipped.
+    missing. A mapping of items to counts is the history of user 0. The columns of a matrix are in
+    the order of ``state.items``, and its users are 0, 1, 2, …. ``unknown`` is "raise" or "skip":
+    what to do with interactions with items that the model does not have. A warning counts those
+    that are skipped.
     """
     if unknown not in UNKNOWN:
         raise ValueError(f"unknown must be one of {UNKNOWN}, got {unknown!r}")
     # A matrix in a dictionary of keys is a mapping, too.
     if isinstance(data, Mapping) and not is_matrix(data):
         index = state.prepared.item_ids.index
-        histories = Histories.of(data, index)
+        histories = Histories.of(_by_user(data, index), index)
         places = np.arange(len(histories.items))
         entries = np.array(histories.counts), histories.entry_users, places
         shape = len(histories.users), len(state.items)
@@ -104,6 +105,31 @@ def rows_on_item_axis(
             f"data must be users × items with {len(state.items)} columns, got {rows.shape}"
         )
     return np.arange(rows.shape[0]), rows
+
+
+def _by_user(data: Mapping[Any, Any], index: IdIndex) -> Mapping[Any, Any]:
+    """Return histories by user; a mapping of items to counts is the history of user 0.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be told from a mapping that has one item for each user.
+    """
+    values = list(data.values())
+    if not values or not all(map(is_number, values)):
+        return data
+    are_items = index.positions(values) >= 0
+    if not are_items.any():
+        return {0: data}
+    if (index.positions(list(data)) < 0).any():
+        return data
+    if are_items.all():
+        key, value = next(iter(data.items()))
+        raise ValueError(
+            f"a mapping with {key!r}: {value!r} may have counts of items, or one item of each "
+            "user: pass {user: {item: count}} or {user: [item]}"
+        )
+    return {0: data}
 
 
 def on_user_axis(data: Any, state: Factors, unknown: str = "raise") -> sparse.csr_matrix:
