@@ -57,6 +57,9 @@ def _described(value: object) -> str:
 
 def as_positive_int(value: object, name: str, minimum: int = 1) -> int:
     """Return ``value`` as an int ≥ ``minimum``; bools, floats and strings raise a TypeError."""
+    # The class of numbers is asked for less common types only, which takes longer.
+    if type(value) is int and value >= minimum:
+        return value
     if not is_integer(value):
         raise TypeError(f"{name} must be a whole number, got {_described(value)}")
     if value < minimum:

@@ -117,7 +117,7 @@ class IdIndex:
         return positions
 
     def __contains__(self, id_: Any) -> bool:
-        return bool(self.positions(object_array([id_]))[0] >= 0)
+        return self.position(id_) >= 0
 
     def listed(self, ids: Any) -> list[Any] | np.ndarray:
         """Return an argument as a list of ids; an array of ints or objects stays one.
@@ -147,6 +147,12 @@ class IdIndex:
             return self._look_up(pd.Index(wanted, dtype=object, tupleize_cols=False))
         except TypeError as error:
             raise TypeError(f"ids of {self.axis} must be hashable: {error}") from None
+
+    def position(self, id_: Any) -> int:
+        """Return the position of one id, −1 for an unknown one."""
+        if self._table is None:
+            return int(self.positions(object_array([id_]))[0])
+        return int(self._table.position(id_))
 
     def refuse_unknown(self, ids: Sequence[Any] | np.ndarray, positions: np.ndarray) -> None:
         """Raise a ValueError if the position of an id is −1."""

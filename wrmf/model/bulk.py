@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import fields
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -126,7 +125,7 @@ class BulkRecommender(Estimator):
 
 def _as_options(filters: dict[str, Any]) -> ListOptions:
     """Return arguments of ``recommend`` as options; a TypeError for one that it does not have."""
-    names = [field.name for field in fields(ListOptions)]
+    names = ListOptions._fields
     others = [name for name in filters if name not in names]
     if others:
         raise TypeError(

@@ -17,7 +17,7 @@ from wrmf.data.pandas_types import labels_of
 from wrmf.model.prepared import AxisIds
 from wrmf.numerics.item_lists import ItemLists, sorted_distinct
 
-__all__ = ["Lookup", "OwnLists", "as_bool_column", "select", "split_filters"]
+__all__ = ["Lookup", "OwnLists", "as_bool_column", "is_plain", "select", "split_filters"]
 
 # What to do with ids that the model does not have.
 UNKNOWN = ("raise", "skip")
@@ -138,6 +138,8 @@ def select(value: Any, name: str, lookup: Lookup, users: np.ndarray) -> np.ndarr
     int64, sorted and distinct; bool (n,); or OwnLists
         Positions for all users, a mask for all users, or what each user has.
     """
+    if is_plain(value):
+        return _of_ids(value, lookup)
     n = len(lookup.axis.ids)
     if isinstance(value, Mapping):
         return _of_mapping(value, name, lookup, users)
@@ -145,12 +147,27 @@ def select(value: Any, name: str, lookup: Lookup, users: np.ndarray) -> np.ndarr
         return _of_rows(value, name, (len(users), n), lookup.axis.axis)
     mask = as_bool_column(value)
     if mask is None:
-        positions = sorted_distinct(lookup.positions(value))
-        # Unknown ids have the position −1.
-        return positions[1:] if len(positions) and positions[0] < 0 else positions
+        return _of_ids(value, lookup)
     if (labels := labels_of(value, n)) is not None:
         return select(labels[mask].tolist(), name, lookup, users)
     return _checked_mask(mask, name, lookup.axis)
+
+
+def is_plain(value: Any) -> bool:
+    """Return whether a filter is a list or an array of ids, as most are.
+
+    Other checks of its type would take a request longer than looking up the ids.
+    """
+    if type(value) is np.ndarray:
+        return value.ndim == 1 and value.dtype.kind != "b"
+    return type(value) is list
+
+
+def _of_ids(ids: Any, lookup: Lookup) -> np.ndarray:
+    """Return the positions of ids, sorted and distinct."""
+    positions = sorted_distinct(lookup.positions(ids))
+    # Unknown ids have the position −1.
+    return positions[1:] if len(positions) and positions[0] < 0 else positions
 
 
 def _checked_mask(mask: np.ndarray, name: str, axis: AxisIds) -> np.ndarray:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from wrmf.model.filter_forms import Lookup, OwnLists, select, split_filters
+from wrmf.model.filter_forms import Lookup, OwnLists, is_plain, select, split_filters
 from wrmf.model.item_table import ItemTable
 from wrmf.numerics.item_lists import ItemLists
 
@@ -19,8 +19,7 @@ __all__ = ["Choice", "ItemFilter"]
 SPARSE = 32
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(NamedTuple):
     """The items that the users of a query may get.
 
     A user gets items that are ``allowed`` and ``listed``, where these are not None, except
@@ -46,12 +45,12 @@ class Choice:
 
     def without(self, blocked: ItemLists | None) -> Choice:
         """Return the choice without further items of each user."""
-        return self if blocked is None else replace(self, blocked=blocked.union(self.blocked))
+        return self if blocked is None else self._replace(blocked=blocked.union(self.blocked))
 
     def within(self, allowed: np.ndarray) -> Choice:
         """Return the choice of only those items of which ``allowed`` is True."""
         kept = allowed if self.allowed is None else self.allowed & allowed
-        return replace(self, allowed=kept)
+        return self._replace(allowed=kept)
 
     def lists(self) -> ItemLists:
         """Return what is left of the lists of users who have one."""
@@ -117,9 +116,11 @@ class ItemFilter:
             (name, value)
             for name, values in zip(self.names, (left_out, chosen), strict=True)
             for value in values
-            if isinstance(value, Mapping)
+            if not is_plain(value) and isinstance(value, Mapping)
         ]
-        asked = set(users.tolist()) if named else set()
+        if not named:
+            return
+        asked = set(users.tolist())
         for name, lists in named:
             others = [user for user in lists if user not in asked]
             if others:
@@ -158,7 +159,7 @@ def _chosen(
     elif positions is not None:
         allowed = np.zeros(n_items, dtype=bool)
         allowed[positions] = True
-    return replace(choice, allowed=allowed, listed=listed, has_list=has_list)
+    return choice._replace(allowed=allowed, listed=listed, has_list=has_list)
 
 
 def _narrowed(
@@ -188,4 +189,4 @@ def _left(choice: Choice, filters: list[np.ndarray | OwnLists], few: bool, n_ite
                 is_own = True
             assert allowed is not None
             allowed[selected] = False
-    return replace(choice, allowed=allowed, blocked=blocked)
+    return choice._replace(allowed=allowed, blocked=blocked)

@@ -303,7 +303,7 @@ class FoldIn(Parametrized, Recommender):
             item_offset=item_offset,
             diversify=diversify,
         )
-        popular = options.of_unknown.popular(np.ones(len(users), dtype=bool))
+        popular = options.of_unknown.popular(len(users))
         table = features_of_new(features, users, state.features[0], 0)
         factors = _fold_in(matrix, state, self.fitted_params(), 0, table)
         seen = ItemLists.of(matrix)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,8 +17,8 @@ from wrmf.numerics.item_lists import ItemLists
 __all__ = ["ListOptions", "ListRules"]
 
 
-@dataclass(frozen=True)
-class ListRules:
+# These records are tuples, since making a frozen dataclass takes a request several times as long.
+class ListRules(NamedTuple):
     """What the users of a call may get, and how their lists are made.
 
     Attributes
@@ -37,15 +36,14 @@ class ListRules:
 
     def without(self, blocked: ItemLists | None) -> ListRules:
         """Return the rules without further items of each user."""
-        return self if blocked is None else replace(self, choice=self.choice.without(blocked))
+        return self if blocked is None else self._replace(choice=self.choice.without(blocked))
 
     def within(self, allowed: np.ndarray) -> ListRules:
         """Return the rules for only those items of which ``allowed`` is True."""
-        return replace(self, choice=self.choice.within(allowed))
+        return self._replace(choice=self.choice.within(allowed))
 
 
-@dataclass(frozen=True)
-class ListOptions:
+class ListOptions(NamedTuple):
     """The arguments of ``recommend`` beside the users and the length of lists.
 
     Attributes
@@ -68,7 +66,7 @@ class ListOptions:
     @property
     def of_unknown(self) -> Fallback:
         """What users without interactions get."""
-        return Fallback(self.unknown, self.fallback)
+        return Fallback.of(self.unknown, self.fallback)
 
     def resolve(
         self, state: Factors, table: ItemTable | None, users: np.ndarray, few: bool
@@ -82,4 +80,4 @@ class ListOptions:
         choice = filters.resolve(lookup, users, few)
         offset = resolve_offset(self.item_offset, lookup, state.dtype)
         lookup.warn(stacklevel=4)
-        return ListRules(choice, Scoring(self.min_score, offset, self.diversify))
+        return ListRules(choice, Scoring.of(self.min_score, offset, self.diversify))

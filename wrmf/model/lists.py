@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -218,7 +217,7 @@ def _best(
     if terms is not None:
 
         def without_terms(users: slice, blocked: ItemLists, least: np.ndarray) -> Ranked:
-            own = replace(choice, blocked=blocked)
+            own = choice._replace(blocked=blocked)
             return _best(items, factors[users], n, own, num_threads, least_scores=least)
 
         return top_n_with_terms(
@@ -306,7 +305,7 @@ def nearest_neighbours(
     unit, choice = query.factors[known], rules.choice.at(known)
 
     def best(rows: Rows, part: Choice) -> Ranked:
-        return _nearest(factors, unit[rows], n, replace(part, listed=None), num_threads)
+        return _nearest(factors, unit[rows], n, part._replace(listed=None), num_threads)
 
     def best_listed(rows: Rows, part: Choice) -> Ranked:
         return _nearest(factors, unit[rows], n, part, num_threads)

@@ -47,8 +47,14 @@ REQUESTS = {
     "explain": ("items.gram",),
     "fallback": ("train.most_popular",),
 }
-# What "recommend" needs in addition, of a model with an item term.
-ITEM_TERM = ("item_part.by_owner", "scores.spread")
+# What requests need in addition, of a model with an item term.
+ITEM_TERM = {
+    "recommend": ("item_part.by_owner", "scores.spread"),
+    "recommend_users": ("train.likers_of", "scores.spread"),
+}
+
+# Types of a single id, as requests name it.
+ONE = (int, str)
 
 Value = TypeVar("Value")
 Holder = TypeVar("Holder", bound="Parts")
@@ -134,6 +140,10 @@ class AxisIds(Parts):
 
         A name is taken for the id of the item with that name, unless the name is itself an id.
         """
+        if type(ids) in ONE:
+            position = self.index.position(ids)
+            if position >= 0:
+                return np.array([position], dtype=np.int64)
         wanted, positions = self.positions(ids)
         self.index.refuse_unknown(wanted, positions)
         return positions
@@ -338,6 +348,16 @@ class Train(Parts):
         assert self.matrix is not None
         return ItemLists.of(self.matrix.T.tocsr())
 
+    @property
+    def likers_of(self) -> ItemLists:
+        """The users of each item, without those who dislike it."""
+        return self._likers_of if self.has_dislikes else self.users_of
+
+    @part
+    def _likers_of(self) -> ItemLists:
+        assert self.matrix is not None
+        return ItemLists.of(likes_of(self.matrix).T.tocsr())
+
     @part
     def most_popular(self) -> np.ndarray:
         """The items that have users, those with the most first, and by position among equals."""
@@ -463,7 +483,7 @@ class Prepared:
 
     def compute(self, request: str) -> None:
         """Compute what a request of ``REQUESTS`` needs, except the systems of fold-ins."""
-        term = ITEM_TERM if request == "recommend" and self.item_part.weights is not None else ()
+        term = ITEM_TERM.get(request, ()) if self.item_part.weights is not None else ()
         for part_of in (*REQUESTS[request], *term):
             # A model that was saved without its training data answers what needs none of it.
             if self.train.matrix is not None or not part_of.startswith("train."):

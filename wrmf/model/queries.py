@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import sparse
@@ -27,8 +27,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True)
-class Query:
+class Query(NamedTuple):
     """Users that items are ranked for, or items that users or other items are ranked for.
 
     Attributes
@@ -77,12 +76,25 @@ class Fallback:
             if value not in choices:
                 raise ValueError(f"{name} must be one of {choices}, got {value!r}")
 
-    def popular(self, known: np.ndarray) -> np.ndarray:
-        """Return whether each user, if without interactions, gets the most popular items."""
-        popular: np.ndarray = np.full(len(known), self.fallback == "popular")
-        if self.unknown == "popular":
-            popular |= ~known
-        return popular
+    @classmethod
+    def of(cls, unknown: str, fallback: str | None) -> Fallback:
+        """Return a record, the same one for all requests without these arguments."""
+        is_default = fallback is None and type(unknown) is str and unknown == "raise"
+        return DEFAULT if is_default else cls(unknown, fallback)
+
+    def popular(self, n: int, known: np.ndarray | None = None) -> np.ndarray:
+        """Return whether each of n users, if without interactions, gets the most popular items.
+
+        ``known`` says who is a user of the model; without it, all are.
+        """
+        if self.fallback == "popular":
+            return np.ones(n, dtype=bool)
+        if self.unknown == "popular" and known is not None:
+            return ~known
+        return np.zeros(n, dtype=bool)
+
+
+DEFAULT = Fallback()
 
 
 def nothing_known(
@@ -107,12 +119,12 @@ def users_query(state: Factors, users: Any, exclude_seen: bool, fallback: Fallba
     matrix = state.train_matrix
     if exclude_seen:
         matrix = state.train_pairs("pass exclude_seen=False")
-    seen = None
+    seen, known = None, None
     if users is None:
         ids, factors = np.asarray(state.users), state.user_factors
         if matrix is not None:
             seen = ItemLists.of(matrix)
-        known, history = np.ones(len(ids), dtype=bool), known_histories(state, None)
+        history = known_histories(state, None)
     else:
         if fallback.unknown == "raise":
             try:
@@ -122,12 +134,11 @@ def users_query(state: Factors, users: Any, exclude_seen: bool, fallback: Fallba
                     f'{error}: pass unknown="popular" or "skip"; recommend_new takes histories of '
                     "other users"
                 ) from None
-            ids = state.users[rows]
+            ids, factors = state.users[rows], state.user_factors[rows]
         else:
             ids, rows = state.locate_users(users)
-        known = rows >= 0
-        factors = state.user_factors[rows]
-        factors[~known] = 0
+            known, factors = rows >= 0, state.user_factors[rows]
+            factors[~known] = 0
         history = known_histories(state, rows)
         if matrix is not None:
             seen = ItemLists.of_rows(matrix, rows)
@@ -137,7 +148,7 @@ def users_query(state: Factors, users: Any, exclude_seen: bool, fallback: Fallba
     if matrix is not None and state.prepared.train.has_dislikes:
         rated = matrix if users is None else _rows_of(matrix, rows)
     unknown = nothing_known(counts, factors, rated)
-    popular = fallback.popular(known)
+    popular = fallback.popular(len(ids), known)
     return Query(ids, factors, seen if exclude_seen else None, unknown, popular, history)
 
 

@@ -95,6 +95,10 @@ class Recommendations:
         axis_names: np.ndarray | None = None,
     ) -> Recommendations:
         """Return the lists whose ids are ``axis_ids[rows]``, and names ``axis_names[rows]``."""
+        # Most lists are full.
+        if counts.min(initial=rows.shape[1]) == rows.shape[1]:
+            names = None if axis_names is None else axis_names[rows]
+            return cls(users, axis_ids[rows], scores, rows, counts, names)
         ids = axis_ids[np.maximum(rows, 0)]
         ids[rows < 0] = None if ids.dtype == object else -1
         names = None
@@ -111,7 +115,10 @@ class Recommendations:
         columns : (str, str), as the attribute
         asked : the argument that the ids of the query came from
         """
-        return replace(self, columns=columns, backend=backend_of(asked))
+        backend = backend_of(asked)
+        if columns == self.columns and backend == self.backend:
+            return self
+        return replace(self, columns=columns, backend=backend)
 
     def __len__(self) -> int:
         return len(self.users)

@@ -44,6 +44,16 @@ class Scoring:
         if weight is None or not 0 <= weight < 1:
             raise ValueError(f"diversify must be at least 0 and below 1, got {weight!r}")
 
+    @classmethod
+    def of(cls, min_score: float | None, offset: np.ndarray | None, diversify: float) -> Scoring:
+        """Return a record, the same one for all requests that change nothing."""
+        if min_score is None and offset is None and type(diversify) is float and diversify == 0:
+            return PLAIN
+        return cls(min_score, offset, diversify)
+
+
+PLAIN = Scoring()
+
 
 def resolve_offset(value: Any, lookup: Lookup, dtype: np.dtype) -> np.ndarray | None:
     """Return what is added to the score of each item, in the order of the axis.

@@ -60,14 +60,21 @@ class ItemLists(NamedTuple):
 
     @classmethod
     def none(cls, m: int) -> ItemLists:
-        """Return m empty lists."""
+        """Return m empty lists; they are not to be changed."""
+        return NO_LIST if m == 1 else cls._none(m)
+
+    @classmethod
+    def _none(cls, m: int) -> ItemLists:
         return cls(np.zeros(m + 1, dtype=np.int64), np.empty(0, dtype=np.int32))
 
     @classmethod
     def same(cls, items: np.ndarray, m: int) -> ItemLists:
         """Return m times the same list, which is sorted."""
+        indices = items.astype(np.int32, copy=False)
+        if m == 1:
+            return cls(np.array([0, len(items)], dtype=np.int64), indices)
         indptr = np.arange(m + 1, dtype=np.int64) * len(items)
-        return cls(indptr, np.tile(items.astype(np.int32, copy=False), m))
+        return cls(indptr, np.tile(indices, m))
 
     @classmethod
     def _of_keys(cls, keys: np.ndarray, m: int) -> ItemLists:
@@ -144,6 +151,10 @@ class ItemLists(NamedTuple):
             return self
         kept = allowed[self.indices]
         return self._of_keys(self._keys()[kept], len(self.indptr) - 1)
+
+
+# Most requests are of one user without a filter.
+NO_LIST = ItemLists._none(1)
 
 
 def sorted_distinct(values: np.ndarray) -> np.ndarray:
