@@ -62,6 +62,54 @@ def test_recommend_ranks_by_both_parts(model, data, count, exclude_seen):
     assert_lists(lists, total_scores(model, data)[users], 6, masked)
 
 
+@pytest.mark.parametrize("items", [[4], [7, 0, 9], list(range(40))])
+@pytest.mark.parametrize("exclude_seen", [True, False])
+def test_recommend_users_ranks_by_both_parts(model, data, items, exclude_seen):
+    masked = (data[:, items].T.toarray() > 0) & exclude_seen
+    # Users without interactions are not listed, and item 7 has none.
+    masked[:, np.diff(data.indptr) == 0] = True
+    masked[[item == 7 for item in items]] = True
+    lists = model.recommend_users(items, n=6, exclude_seen=exclude_seen)
+    assert_lists(lists, total_scores(model, data).T[items], 6, masked)
+
+
+def scores_of_lists(model):
+    """Return the scores of all pairs, users × items, from the lists of all users."""
+    lists = model.recommend(n=len(model.items), exclude_seen=False)
+    scores = np.full((len(model.users), len(model.items)), np.nan, dtype=model.dtype)
+    rows, places = np.nonzero(lists.rows >= 0)
+    scores[rows, lists.rows[rows, places]] = lists.scores[rows, places]
+    return scores
+
+
+@pytest.mark.parametrize("count", [1, 12])
+def test_users_of_an_item_have_the_scores_that_the_item_has_for_them(model, count):
+    every = scores_of_lists(model)
+    items = [4, 9, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20][:count]
+    chosen = [2, 5, 8, 11, 20, 25]
+    for lists in (
+        model.recommend_users(items, n=30, exclude=[1, 2], min_score=0.05),
+        model.recommend_users(items, n=4, users=chosen, exclude_seen=False),
+    ):
+        assert lists.counts.min() > 0
+        for item, ids, scores in zip(items, lists.ids, lists.scores, strict=True):
+            users = ids[~np.isnan(scores)]
+            expected = every[users, item]
+            np.testing.assert_array_equal(scores[: len(users)], expected)
+            order = np.lexsort((users, -expected))
+            assert order.tolist() == list(range(len(users)))
+
+
+def test_those_who_dislike_an_item_add_no_term(small, data):
+    disliked = data.toarray()
+    disliked[4, np.flatnonzero(disliked[4])[:3]] *= -1
+    model = small(**PARAMS).fit(wrmf.Interactions.from_matrix(disliked, negative="dislike"))
+    lists = model.recommend_users([3], n=30, exclude_seen=False)
+    users = lists.ids[0, : lists.counts[0]]
+    assert len(users) > 20
+    np.testing.assert_array_equal(lists.scores[0, : len(users)], scores_of_lists(model)[users, 3])
+
+
 @pytest.mark.parametrize("count", [2, 29])
 def test_filters_hold_for_both_parts(model, data, count):
     users = known(data)[:count]

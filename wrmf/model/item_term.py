@@ -20,14 +20,22 @@ from wrmf.model.state import Factors
 from wrmf.numerics.item_lists import ItemLists
 from wrmf.numerics.item_weights import ItemWeights
 from wrmf.numerics.term_ranking import ItemTerms
+from wrmf.numerics.user_terms import UserTerms
 
 __all__ = [
     "item_terms",
     "known_histories",
     "predicted_terms",
     "term_contributions",
+    "user_terms",
     "with_item_weights",
 ]
+
+
+NEEDS_ITEMS = (
+    "its item_weight needs the items of each user, so use a file saved with train=True or "
+    'train="seen", '
+)
 
 
 def with_item_weights(
@@ -69,11 +77,34 @@ def _same_pairs(first: sparse.csr_matrix | None, second: sparse.csr_matrix | Non
 
 def item_terms(state: Factors, history: ItemLists | None) -> ItemTerms | None:
     """Return what is added to the scores of users with given histories; None for nothing."""
+    if state.item_weights is None or history is None:
+        return None
     scale = state.item_scale
-    if scale == 0 or state.item_weights is None or history is None:
+    if scale == 0:
         return None
     by_owner = state.prepared.item_part.by_owner
     return ItemTerms(history, by_owner, state.item_weights.by_item, scale)
+
+
+def user_terms(state: Factors, items: np.ndarray | None) -> UserTerms | None:
+    """Return what is added to the scores of all users for items; None for nothing.
+
+    Parameters
+    ----------
+    state : Factors
+    items : int64 (m,), positions
+
+    Raises
+    ------
+    ValueError
+        If the model has an item term, and was saved without its training data.
+    """
+    weights = state.item_weights
+    if weights is None or items is None or state.item_scale == 0:
+        return None
+    state.train_pairs(NEEDS_ITEMS + "call reweigh_items(item_weight=0)")
+    likers = state.prepared.train.likers_of
+    return UserTerms(items, likers, weights.by_item, len(state.users), state.item_scale)
 
 
 def known_histories(state: Factors, rows: np.ndarray | None) -> ItemLists | None:
@@ -93,11 +124,10 @@ def known_histories(state: Factors, rows: np.ndarray | None) -> ItemLists | None
     ValueError
         If the model has an item term, and was saved without its training data.
     """
-    if state.item_scale == 0:
+    if state.item_weights is None or state.item_scale == 0:
         return None
     matrix = state.train_pairs(
-        "its item_weight needs the items of each user, so use a file saved with train=True or "
-        'train="seen", pass the items to recommend_new, or call reweigh_items(item_weight=0)'
+        NEEDS_ITEMS + "pass the items to recommend_new, or call reweigh_items(item_weight=0)"
     )
     matrix = likes_of(matrix)
     return ItemLists.of(matrix) if rows is None else ItemLists.of_rows(matrix, rows)

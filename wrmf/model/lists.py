@@ -9,7 +9,7 @@ import numpy as np
 
 from wrmf.data.checks import as_positive_int
 from wrmf.model.filters import Choice
-from wrmf.model.item_term import item_terms
+from wrmf.model.item_term import item_terms, user_terms
 from wrmf.model.list_options import ListRules
 from wrmf.model.prepared import AxisFactors, AxisIds
 from wrmf.model.queries import Query
@@ -19,7 +19,7 @@ from wrmf.numerics import ranking
 from wrmf.numerics.diversity import diversified
 from wrmf.numerics.item_lists import ItemLists
 from wrmf.numerics.offsets import user_rows
-from wrmf.numerics.term_ranking import ItemTerms, top_n_of_with_terms, top_n_with_terms
+from wrmf.numerics.term_ranking import Terms, top_n_of_with_terms, top_n_with_terms
 
 __all__ = ["FEW", "nearest_neighbours", "ranked_items", "ranked_users"]
 
@@ -46,20 +46,20 @@ class Candidates(NamedTuple):
     ----------
     factors, others : AxisFactors
         The factors of the candidates, and of the other axis.
-    terms : ItemTerms of the users of the query, or None
+    terms : Terms of the users of the query, or None
         What is added to the scores.
     """
 
     factors: AxisFactors
     others: AxisFactors
-    terms: ItemTerms | None = None
+    terms: Terms | None = None
 
     def at(self, rows: Rows) -> Candidates:
         """Return the candidates for a part of the users of the query."""
         return self if self.terms is None else self._replace(terms=terms_at(self.terms, rows))
 
 
-def terms_at(terms: ItemTerms | None, rows: Rows) -> ItemTerms | None:
+def terms_at(terms: Terms | None, rows: Rows) -> Terms | None:
     """Return the terms of a part of the users."""
     if terms is None or isinstance(rows, slice):
         return terms
@@ -99,7 +99,8 @@ def ranked_users(
     """
     num_threads = as_positive_int(num_threads, "num_threads", 0)
     n = min(as_positive_int(n, "n"), len(state.users))
-    candidates = Candidates(state.prepared.users, state.prepared.items)
+    terms = user_terms(state, query.rows)
+    candidates = Candidates(state.prepared.users, state.prepared.items, terms)
     rules = rules.without(query.seen).within(candidates.factors.has_length)
     lists = _of_known(candidates, query, n, rules, num_threads)
     return Recommendations.of(query.users, state.prepared.user_ids.ids, *lists)
@@ -158,7 +159,7 @@ def _ranked(
     n: int,
     choice: Choice,
     num_threads: int,
-    terms: ItemTerms | None = None,
+    terms: Terms | None = None,
 ) -> Ranked:
     """Return the n best items of each user; ``terms`` are added to scores."""
     if not len(factors):
@@ -206,7 +207,7 @@ def _best(
     n: int,
     choice: Choice,
     num_threads: int,
-    terms: ItemTerms | None = None,
+    terms: Terms | None = None,
     least_scores: np.ndarray | None = None,
 ) -> Ranked:
     """Return the n best of all items; few users are answered by a scan of rounded factors.
@@ -236,7 +237,7 @@ def _best_listed(
     n: int,
     choice: Choice,
     num_threads: int,
-    terms: ItemTerms | None = None,
+    terms: Terms | None = None,
 ) -> Ranked:
     """Return the n best of the items that are listed for each user."""
     if terms is not None:

@@ -42,6 +42,8 @@ class Query(NamedTuple):
         most popular items instead of an empty list.
     history : ItemLists of n users, or None
         The items that each user has, for a model with an item term.
+    rows : int64 (n,), or None
+        The positions of items that users are ranked for.
     """
 
     users: np.ndarray
@@ -50,6 +52,7 @@ class Query(NamedTuple):
     unknown: np.ndarray
     popular: np.ndarray
     history: ItemLists | None = None
+    rows: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -160,7 +163,8 @@ def items_query(state: Factors, items: Any, exclude_seen: bool) -> Query:
         state.train_pairs("pass exclude_seen=False")
         seen = state.prepared.train.users_of.at(rows)
     nobody = np.zeros(len(rows), dtype=bool)
-    return Query(state.items[rows], factors, seen, ~factors.any(axis=1), nobody)
+    unknown = ~factors.any(axis=1)
+    return Query(state.items[rows], factors, seen, unknown, nobody, rows=rows)
 
 
 def directions_query(axis: AxisIds, factors: AxisFactors, ids: Any) -> Query:

@@ -9,7 +9,7 @@ whose scores are computed one by one. No score of an item that is in neither is 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,8 +27,9 @@ from wrmf.numerics.item_terms import (
 from wrmf.numerics.ranking import Lists, top_n
 from wrmf.numerics.threads import kernel_threads
 from wrmf.numerics.tiles import SortedItems, norm_bounds, ranking_dtype
+from wrmf.numerics.user_terms import UserTerms
 
-__all__ = ["ItemTerms", "top_n_of_with_terms", "top_n_with_terms"]
+__all__ = ["ItemTerms", "Terms", "top_n_of_with_terms", "top_n_with_terms"]
 
 Arrays = tuple[np.ndarray, np.ndarray, np.ndarray]
 # Returns lists by factors alone: of the users in a slice, without the items blocked for them, and
@@ -62,12 +63,22 @@ class ItemTerms:
         """Return what is added to the scores of given items of each user, in float64."""
         return self.scale * terms_of_pairs(self.history, self.by_item, pairs, num_threads)
 
+    def touched_by_block(
+        self, blocked: ItemLists | None = None, num_threads: int = 0
+    ) -> Iterator[tuple[slice, Touched]]:
+        """Yield ranges of users with their touched and blocked items."""
+        return touched_by_block(self.history, self.by_owner, blocked, num_threads)
+
+
+# What is added to scores: of items for users, or of users for items.
+Terms = ItemTerms | UserTerms
+
 
 def top_n_with_terms(
     user_factors: np.ndarray,
     item_factors: np.ndarray | SortedItems,
     n: int,
-    terms: ItemTerms,
+    terms: Terms,
     choice: tuple[ItemLists | None, np.ndarray | None] = (None, None),
     num_threads: int = 0,
     untouched: Untouched | None = None,
@@ -77,7 +88,7 @@ def top_n_with_terms(
     Parameters
     ----------
     user_factors, item_factors, n, num_threads : as in ``top_n``
-    terms : ItemTerms of m users
+    terms : Terms of m users
     choice : the arguments ``blocked`` and ``allowed`` of ``top_n``
     untouched : callable(users, blocked, least_scores), optional
         Computes the lists by factors alone; by default ``top_n``.
@@ -91,7 +102,7 @@ def top_n_with_terms(
     lists = Lists.empty(len(user_factors), n, user_factors.dtype)
     if not n:
         return lists.as_arrays(user_factors.dtype)
-    for users, touched in touched_by_block(terms.history, terms.by_owner, blocked, num_threads):
+    for users, touched in terms.touched_by_block(blocked, num_threads):
         factors, left_out = user_factors[users], touched.items
         # The terms of blocked items stay −∞, with a scale of 0, too.
         is_free = touched.terms > -np.inf
@@ -113,7 +124,7 @@ def top_n_of_with_terms(
     user_factors: np.ndarray,
     item_factors: np.ndarray | SortedItems,
     n: int,
-    terms: ItemTerms,
+    terms: Terms,
     listed: ItemLists,
     num_threads: int = 0,
 ) -> Arrays:
