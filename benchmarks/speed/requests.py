@@ -3,9 +3,11 @@
     python -m benchmarks.speed.requests [--rounds 100] [--set gowalla-64 …]
 
 Every library answers the same requests in turn, in one process and on one thread. The medians of
-their microseconds are printed, with the ratio of ours to that of the fastest peer, and written to
-``results/requests.json``. implicit ranks our factors; irspack trains its own for one epoch. Peers
-that are not installed are left out.
+their microseconds are printed and written to ``results/requests.json``, with two ratios of ours to
+that of the fastest peer: ``ratio`` where peers are asked the same, ids in and ids out, for which
+those who use implicit keep a dict from ids to positions; ``ratio to positions`` where implicit is
+asked by positions and gives positions, while we look ids up. implicit ranks our factors; irspack
+trains its own for one epoch. Peers that are not installed are left out.
 """
 
 from __future__ import annotations
@@ -34,6 +36,8 @@ N_LISTED = 1000
 # Users of one call with rules of their own, and the items that a rule leaves out.
 RULED, EXCLUDED = 2000, 10
 
+# implicit asked by positions, which answers less than the others.
+BY_POSITION = "implicit, by position"
 Request = Callable[[int], Any]
 
 
@@ -74,12 +78,14 @@ def our_requests(model: wrmf.WRMF, rows: np.ndarray, listed: np.ndarray) -> dict
     """Return the requests that we answer, each of the i-th of the given rows."""
     users, items = model.users[rows].tolist(), model.items[rows % len(model.items)].tolist()
     new = [model.train_matrix[[row]] for row in rows]
-    choice = model.items[listed]
+    choice = as_sent(model.items[listed])
+    histories = [{"new": as_sent(model.items[row.indices])} for row in new]
     mask = np.zeros(len(model.items), dtype=bool)
     mask[listed] = True
     return {
         "fold_in_users(row)": lambda i: model.fold_in_users(new[i]),
         "recommend_new(row)": lambda i: model.recommend_new(new[i]),
+        "recommend_new(ids)": lambda i: model.recommend_new(histories[i]),
         "recommend(u)": lambda i: model.recommend(users[i]),
         "similar_items(i)": lambda i: model.similar_items(items[i]),
         "recommend(u, items=1,000)": lambda i: model.recommend(users[i], items=choice),
@@ -89,14 +95,27 @@ def our_requests(model: wrmf.WRMF, rows: np.ndarray, listed: np.ndarray) -> dict
     }
 
 
-def implicit_requests(model: wrmf.WRMF, rows: np.ndarray, listed: np.ndarray) -> dict[str, Request]:
-    """Return the requests that implicit answers, none if it is not installed."""
+def as_sent(ids: np.ndarray) -> list[Any]:
+    """Return ids as they arrive in a request: a list of objects that are not those of the model."""
+    sent: list[Any] = json.loads(json.dumps(ids.tolist()))
+    return sent
+
+
+def implicit_model(model: wrmf.WRMF) -> Any:
+    """Return a model of implicit with our factors, or None if it is not installed."""
     try:
         from implicit.cpu.als import AlternatingLeastSquares
     except ImportError:
-        return {}
+        return None
     peer = AlternatingLeastSquares(model.factors, regularization=10.0, num_threads=1)
     peer.user_factors, peer.item_factors = model.state.user_factors, model.state.item_factors
+    return peer
+
+
+def requests_by_position(
+    peer: Any, model: wrmf.WRMF, rows: np.ndarray, listed: np.ndarray
+) -> dict[str, Request]:
+    """Return the requests that implicit answers, users and items named by their positions."""
     new = [model.train_matrix[row] for row in rows]
     items = rows % len(model.items)
     return {
@@ -106,6 +125,41 @@ def implicit_requests(model: wrmf.WRMF, rows: np.ndarray, listed: np.ndarray) ->
         "similar_items(i)": lambda i: peer.similar_items(items[i]),
         "recommend(u, items=1,000)": lambda i: peer.recommend(rows[i], new[i], items=listed),
         "recommend(u, items=mask)": lambda i: peer.recommend(rows[i], new[i], items=listed),
+    }
+
+
+def requests_by_id(
+    peer: Any, model: wrmf.WRMF, rows: np.ndarray, listed: np.ndarray
+) -> dict[str, Request]:
+    """Return the requests to implicit of those who have ids, with what they have to write."""
+    users, items = model.users[rows].tolist(), model.items[rows % len(model.items)].tolist()
+    user_rows = {id_: row for row, id_ in enumerate(model.users.tolist())}
+    item_rows = {id_: row for row, id_ in enumerate(model.items.tolist())}
+    item_ids, n_items = model.items, len(model.items)
+    new = [model.train_matrix[row] for row in rows]
+    choice = as_sent(model.items[listed])
+    histories = [as_sent(model.items[row.indices]) for row in new]
+
+    def with_ids(lists: Any) -> Any:
+        return item_ids[lists[0]], lists[1]
+
+    def recommend_new(i: int) -> Any:
+        columns = [item_rows[id_] for id_ in histories[i]]
+        values = np.ones(len(columns), dtype=np.float32)
+        row = sparse.csr_matrix((values, ([0] * len(columns), columns)), shape=(1, n_items))
+        return with_ids(peer.recommend(0, row, recalculate_user=True))
+
+    def recommend_of(i: int) -> Any:
+        columns = [item_rows[id_] for id_ in choice]
+        return with_ids(peer.recommend(user_rows[users[i]], new[i], items=columns))
+
+    return {
+        "fold_in_users(row)": lambda i: peer.recalculate_user(0, new[i]),
+        "recommend_new(row)": lambda i: with_ids(peer.recommend(0, new[i], recalculate_user=True)),
+        "recommend_new(ids)": recommend_new,
+        "recommend(u)": lambda i: with_ids(peer.recommend(user_rows[users[i]], new[i])),
+        "similar_items(i)": lambda i: with_ids(peer.similar_items(item_rows[items[i]])),
+        "recommend(u, items=1,000)": recommend_of,
     }
 
 
@@ -126,6 +180,7 @@ def irspack_requests(model: wrmf.WRMF, rows: np.ndarray, listed: np.ndarray) -> 
     return {
         "fold_in_users(row)": lambda i: peer.compute_user_embedding(train[[rows[i]]]),
         "recommend_new(row)": lambda i: ids.recommend_for_new_user(peer, own[i], cutoff=10),
+        "recommend_new(ids)": lambda i: ids.recommend_for_new_user(peer, own[i], cutoff=10),
         "recommend(u)": lambda i: ids.recommend_for_known_user_id(peer, users[i], cutoff=10),
         "recommend(u, items=1,000)": lambda i: ids.recommend_for_known_user_id(
             peer, users[i], cutoff=10, allowed_item_ids=choice
@@ -189,18 +244,26 @@ def study(name: str, rounds: int) -> dict[str, Any]:
     rows = generator.choice(len(model.users), rounds + 1, replace=False)
     listed = generator.choice(len(model.items), N_LISTED, replace=False)
     ours = our_requests(model, rows, listed)
-    peers = {
-        "implicit": implicit_requests(model, rows, listed),
-        "irspack": irspack_requests(model, rows, listed),
-    }
+    implicit = implicit_model(model)
+    peers = {"irspack": irspack_requests(model, rows, listed)}
+    if implicit is not None:
+        peers["implicit"] = requests_by_id(implicit, model, rows, listed)
+        peers[BY_POSITION] = requests_by_position(implicit, model, rows, listed)
     table = {}
     for request, answer in ours.items():
         asked = {"wrmf": answer}
         asked |= {peer: answers[request] for peer, answers in peers.items() if request in answers}
+        by_position = asked.pop(BY_POSITION, None)
         times: dict[str, Any] = medians(asked, rounds)
-        others = [value for peer, value in times.items() if peer != "wrmf"]
-        if others:
+        if len(asked) > 1:
+            others = (value for peer, value in times.items() if peer != "wrmf")
             times["ratio"] = round(times["wrmf"] / min(others), 3)
+        if by_position is not None:
+            # Apart from the same library asked by ids, which would leave it warm caches.
+            asked.pop("implicit", None)
+            strict = medians({**asked, BY_POSITION: by_position}, rounds)
+            times[BY_POSITION] = strict[BY_POSITION]
+            times["ratio to positions"] = round(strict["wrmf"] / strict[BY_POSITION], 3)
         times["new KiB"] = round(new_memory(answer) / 1024)
         table[request] = times
     return {
