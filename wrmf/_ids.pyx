@@ -41,6 +41,14 @@ cdef inline uint64_t mixed(uint64_t x) noexcept nogil:
     return x ^ (x >> 31)
 
 
+def are_plain(list ids):
+    """Return whether all ids are of the types int or str, and of no type derived from them."""
+    for id_ in ids:
+        if not PyLong_CheckExact(id_) and not PyUnicode_CheckExact(id_):
+            return False
+    return True
+
+
 cdef class IdTable:
     """The positions of distinct ids, all of them ints or all of them texts.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from wrmf._ids import IdTable
+from wrmf._ids import IdTable, are_plain
 from wrmf.data.id_lists import as_id_list
 from wrmf.data.texts import TextIds
 
@@ -124,6 +124,8 @@ class IdIndex:
 
         Booleans, which could be taken for the ids 0 and 1, are a TypeError.
         """
+        if type(ids) is list and are_plain(ids):
+            return ids
         kind = ids.dtype.kind if isinstance(ids, np.ndarray) and ids.ndim == 1 else ""
         if kind == "i":
             return np.asarray(ids)

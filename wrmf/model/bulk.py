@@ -125,7 +125,7 @@ class BulkRecommender(Estimator):
 
 def _as_options(filters: dict[str, Any]) -> ListOptions:
     """Return arguments of ``recommend`` as options; a TypeError for one that it does not have."""
-    names = ListOptions._fields
+    names = list(ListOptions.__annotations__)
     others = [name for name in filters if name not in names]
     if others:
         raise TypeError(

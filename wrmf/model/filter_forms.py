@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from wrmf._ids import are_plain
 from wrmf.data.checks import as_csr
 from wrmf.data.id_index import describe_unknown
 from wrmf.data.pandas_types import labels_of
@@ -112,6 +113,8 @@ def split_filters(value: Any) -> list[Any]:
     """
     if value is None:
         return []
+    if type(value) is list and are_plain(value):
+        return [value]
     # The types are few, however many ids there are.
     if isinstance(value, list) and any(_is_filter(kind) for kind in set(map(type, value))):
         return value

@@ -140,8 +140,9 @@ class AxisIds(Parts):
 
         A name is taken for the id of the item with that name, unless the name is itself an id.
         """
-        if type(ids) in ONE:
-            position = self.index.position(ids)
+        one = ids[0] if type(ids) is list and len(ids) == 1 else ids
+        if type(one) in ONE:
+            position = self.index.position(one)
             if position >= 0:
                 return np.array([position], dtype=np.int64)
         wanted, positions = self.positions(ids)
