@@ -40,7 +40,8 @@ FUNCTIONS = {
     "tune": "model split space n_trials",
     "autotune": "data seconds trials metric",
     "show_versions": "",
-    "write_report": "path result model data pictures",
+    "write_report": "path result model data pictures items n_neighbours title random_state split "
+    "users item_knn max_items max_users",
     "datasets.synthetic_likes": "n_users n_items n_likes random_state",
     "datasets.fetch_sketchfab": "",
     "datasets.fetch_movielens": "size",
@@ -142,6 +143,7 @@ DEFAULTS = {
     "WRMF.update": {"iterations": 0, "how": "add"},
     "WRMF.fold_in_users": {"unknown": "raise"},
     "WRMF.recommend_new": {"unknown": "raise"},
+    "write_report": {"split": None, "item_knn": None, "max_items": 20_000, "max_users": 2_000},
     "learning_curve": {"epochs": range(2, 40, 2), "metrics": ("precision@5", "mse")},
     "grid_search": {"metric": None, "journal": None},
     "autotune": {"seconds": 60.0, "trials": None, "metric": "ndcg@20"},

@@ -241,8 +241,18 @@ def test_search_and_report(likes, tmp_path, capsys):
     assert "+------------+" in output
     assert main(["fit", str(likes), "--factors", "4", "--out", model]) == 0
     sources = ["--item-name", "name", "--journal", journal, "--model", model]
-    assert main(["report", str(likes), *sources, "--out", page]) == 0
-    assert "<html" in Path(page).read_text(encoding="utf-8")
+    report = ["report", str(likes), *sources, "--out", page]
+    assert main(report) == 0
+    assert "Beside simpler recommenders" not in Path(page).read_text(encoding="utf-8")
+    assert main([*report, "--compare", "--leave-out", "3", "--item-knn"]) == 0
+    text = Path(page).read_text(encoding="utf-8")
+    assert "<html" in text
+    assert "Beside simpler recommenders" in text and "Item neighbours" in text
+    for option in (["--leave-out", "3"], ["--split", "users", "--fold-in", "0.5"], ["--item-knn"]):
+        assert main([*report, *option]) == 1
+        assert "has a meaning only with --compare" in capsys.readouterr().err
+    assert main([*report, "--compare", "--keep-seen"]) == 1
+    assert "--keep-seen has no meaning for report" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("metric", ["precision@5", "mse"])

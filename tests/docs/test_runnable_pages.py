@@ -16,6 +16,7 @@ PAGES = {
     "filtering.md": [],
     "evaluating.md": [],
     "metrics.md": [],
+    "report.md": [],
     "scikit-learn.md": ["sklearn"],
     "serving.md": [],
     "weights.md": [],

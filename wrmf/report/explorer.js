@@ -11,8 +11,11 @@
     return made;
   };
 
-  // Letters without case and accents, so that "cafe" finds "Café".
-  const plain = (text) => text.toLowerCase().normalize("NFD").replace(/\p{M}/gu, "");
+  // Letters without case and accents, so that "cafe" finds "Café". Most names are plain already.
+  const plain = (text) => {
+    const lower = text.toLowerCase();
+    return /[^ -~]/.test(lower) ? lower.normalize("NFD").replace(/\p{M}/gu, "") : lower;
+  };
 
   const unpack = (packed) => {
     const bytes = (text) => Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0)).buffer;
@@ -48,7 +51,8 @@
     let entries = null;
     let active = -1;
 
-    // Items in order of popularity, then people. Computed when the box is first used.
+    // Items in order of popularity, then people. Computed while the page is idle, at the latest when
+    // the box is first used.
     const allEntries = () => {
       entries ??= [
         ...data.names.map((name, row) => ({
@@ -236,6 +240,7 @@
       Enter: () => matches.children[Math.max(active, 0)]?.click(),
     };
 
+    (window.requestIdleCallback ?? setTimeout)(allEntries);
     query.addEventListener("focus", allEntries);
     query.addEventListener("input", showMatches);
     query.addEventListener("blur", closeMatches);

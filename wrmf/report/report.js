@@ -21,14 +21,14 @@ for (const table of document.querySelectorAll("table.sortable")) {
     const direction = header.getAttribute("aria-sort") === first ? second : first;
     const sign = direction === "ascending" ? 1 : -1;
     const isNumeric = header.dataset.type === "number";
-    const rows = [...body.rows].sort((rowA, rowB) => {
-      const a = cellValue(rowA, column);
-      const b = cellValue(rowB, column);
-      return isNumeric ? compareNumbers(a, b, sign) : sign * a.localeCompare(b);
-    });
+    // Values are read once for each row, not at each comparison.
+    const keyed = [...body.rows].map((row) => ({ row, key: cellValue(row, column) }));
+    keyed.sort(({ key: a }, { key: b }) =>
+      isNumeric ? compareNumbers(a, b, sign) : sign * a.localeCompare(b),
+    );
     for (const other of headers) other.removeAttribute("aria-sort");
     header.setAttribute("aria-sort", direction);
-    body.append(...rows);
+    body.append(...keyed.map(({ row }) => row));
   };
 
   headers.forEach((header, column) => {
