@@ -150,3 +150,29 @@ def test_settings_within_one_standard_error_of_the_best_are_counted(make_curve, 
     assert "The 2 next ones lie within" in note(4)
     curves[1:3] = []
     assert "No other setting lies within" in note(2)
+
+
+def test_a_setting_that_was_chosen_on_the_test_part_is_said_to_look_too_good(
+    best, split, make_curve, page_text
+):
+    note = "by the test part itself"
+    assert note not in page_text(best, split=split)
+    curves = [*best.curves, make_curve({"factors": 2}, [0.01])]
+    several = wrmf.SearchResult("precision@5", ("factors",), curves, SETTINGS)
+    assert f"chosen among 2 {note}" in page_text(several, split=split)
+    several.scored_on = "validation"
+    assert note not in page_text(several, split=split)
+
+
+def test_the_score_on_the_test_part_of_a_validated_search_is_beside_popular_items(
+    make_curve, page_text
+):
+    test = wrmf.Evaluation({"precision@5": 0.1}, 9, 0, popularity={"precision@5": 0.02})
+    result = wrmf.SearchResult(
+        "precision@5", ("k",), [make_curve({"k": 1}, [0.3])], scored_on="validation", test=test
+    )
+    text = re.sub("<[^>]*>", "", page_text(result))
+    assert (
+        "Of five items shown, 0.5 are ones the person went on to like. "
+        "Popular items would give 0.1." in text
+    )

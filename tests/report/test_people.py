@@ -67,6 +67,22 @@ def test_a_held_out_item_in_a_list_is_marked(likes_of_people, make_curve, page_t
         assert f"{len(marked)} of 10 liked" in html
 
 
+def test_dislikes_are_neither_shown_as_had_nor_counted_as_liked(make_curve, page_text):
+    random = np.random.default_rng(0)
+    values = random.choice([0, 0, 1, -1], size=(60, 30))
+    values[:, :3] = 1
+    data = wrmf.Interactions.from_matrix(values, negative="dislike")
+    split = wrmf.split_interactions(data, 0.3, random_state=0)
+    text = page_text(make_curve({**SETTINGS, "factors": 4}, [0.1]), split=split)
+    for html in re.findall('<article class="person">.*?</article>', text):
+        row = int(re.search("Person ([^<]*)<", html)[1])
+        had, shown = re.findall("<(?:ul|ol)>.*?</(?:ul|ol)>", html)
+        for item in re.findall(r"<li>(\d+)</li>", had):
+            assert values[row, int(item)] > 0
+        for item in re.findall(r'<li>(\d+) <span class="hit">', shown):
+            assert values[row, int(item)] > 0
+
+
 def test_people_can_be_named(fitted, result, page_text):
     users = fitted.users[[5, 6]].tolist()
     text = page_text(result, fitted, users=users)

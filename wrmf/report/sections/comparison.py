@@ -33,7 +33,8 @@ def comparison_section(report: ReportData) -> str:
         f"{n_shown} items for each of {comparison.n_users:,} people. ± is one standard error. A "
         f"perfect list would have {format_hits(comparison.most_hits)}.",
         f'<div class="compared">{assemble_bars(heads, rows)}</div>'
-        f'<p class="verdict">{escape(verdict(comparison))}</p>{left_out_note(comparison)}',
+        f'<p class="verdict">{escape(verdict(comparison))}</p>{choice_note(report)}'
+        f"{left_out_note(comparison)}",
     )
 
 
@@ -90,6 +91,17 @@ def verdict(comparison: Comparison) -> str:
             f"This model finds more than {' and '.join(ahead)}, by more than one standard error."
         )
     return " ".join(parts)
+
+
+def choice_note(report: ReportData) -> str:
+    """Return a note where the setting was chosen on the items that it is measured on."""
+    n_settings = len(report.result.curves)
+    if report.scored_on != "test" or n_settings < 2:
+        return ""
+    return (
+        f'<p class="note">The setting was chosen among {n_settings:,} by the test part itself, so '
+        "that its numbers are somewhat too good. A search with validation= has none of this.</p>"
+    )
 
 
 def left_out_note(comparison: Comparison) -> str:

@@ -31,13 +31,9 @@ def headline_sentence(report: ReportData) -> Sentence:
         )
         return describe_hits(n_shown, model, popular, comparison.most_hits)
     if test is not None:
-        return describe_score(report.metric, test[report.metric], popular_score(report))
+        beside = test.popularity.get(report.metric)
+        return describe_score(report.metric, test[report.metric], beside)
     return describe_score(report.metric, report.best_curve.best(report.metric)[1])
-
-
-def popular_score(report: ReportData) -> float | None:
-    """Return the score of popular items beside that of a search on its test part, if measured."""
-    return getattr(report.result.test, "popularity", {}).get(report.metric)
 
 
 def sentence_html(sentence: Sentence) -> str:

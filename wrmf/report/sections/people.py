@@ -8,6 +8,7 @@ from html import escape
 
 import numpy as np
 
+from wrmf.data.dislikes import likes_of
 from wrmf.model.wrmf import WRMF
 from wrmf.report.choices import choose_unlike, typical_rows
 from wrmf.report.comparison import N_SHOWN
@@ -63,7 +64,7 @@ def choose_people(report: ReportData) -> Subject | None:
     """Return test users of the model that was compared, or users of the model that is shown."""
     comparison, users = report.comparison, report.options.users
     if comparison is not None and comparison.split.fold_in is None:
-        model, held_out = comparison.model, comparison.split.test.matrix
+        model, held_out = comparison.model, likes_of(comparison.split.test.matrix)
         pool = comparison.part.users
     elif report.shown_model is not None:
         model, held_out = report.shown_model, None
