@@ -1,5 +1,7 @@
 import base64
+import datetime
 import hashlib
+import html
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -70,6 +72,49 @@ def test_no_text_of_a_search_adds_a_tag_or_an_event_handler(make_curve, data, mo
     assert reader.tags.count("script") == 1
     assert "img" not in reader.tags
     assert not [name for name, _ in reader.attributes if name.startswith("on")]
+
+
+def test_no_id_or_name_of_the_data_adds_a_tag_or_an_event_handler(likes, make_curve, page_text):
+    users, items = ([f"{EVERY_BREAKOUT}{n}" for n in range(size)] for size in likes.shape)
+    data = wrmf.Interactions.from_matrix(likes, users, items, [f"</script>{i}" for i in items])
+    curve = make_curve({"factors": 3, "objective": "wrmf", "random_state": 0}, [0.1])
+    split = wrmf.leave_k_out(data, k=1, random_state=0)
+    reader = TagReader(page_text(curve, data=data, split=split, users=users[:2], items=items[:2]))
+    assert reader.tags.count("script") == reader.tags.count("data") == 1
+    assert "img" not in reader.tags
+    assert not [name for name, _ in reader.attributes if name.startswith("on")]
+
+
+IDS = {
+    "tuples": lambda n: [("a", i) for i in range(n)],
+    "dates": lambda n: [datetime.date(2020, 1, 1) + datetime.timedelta(i) for i in range(n)],
+    "bytes": lambda n: [f"{i}".encode() for i in range(n)],
+    "numbers": lambda n: list(range(n))[::-1],
+}
+
+
+@pytest.mark.parametrize("kind", IDS)
+def test_ids_of_every_kind_have_a_page(kind, likes, make_curve, page_text):
+    users, items = map(IDS[kind], likes.shape)
+    data = wrmf.Interactions.from_matrix(likes, users, items)
+    curve = make_curve({"factors": 3, "objective": "wrmf", "random_state": 0}, [0.1])
+    split = wrmf.leave_k_out(data, k=1, random_state=0)
+    text = page_text(curve, data=data, split=split, users=data.users[:2], items=[items[5]])
+    assert f"Person {html.escape(str(data.users[1:2].tolist()[0]))}<" in text
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (40, 2), (3, 40)])
+def test_the_smallest_data_have_a_page(shape, make_curve, page_text):
+    data = wrmf.Interactions.from_matrix(np.ones(shape))
+    curve = make_curve({"factors": 1, "objective": "wrmf", "random_state": 0}, [0.1])
+    text = page_text(curve, data=data, split=wrmf.leave_k_out(data, k=1, random_state=0))
+    assert "went on to like" in text
+
+
+def test_people_without_training_data_have_a_page(make_curve, page_text):
+    split = wrmf.Split(np.array([[1, 1, 0, 0]] * 5 + [[0, 0, 0, 0]]), np.array([[0, 0, 1, 0]] * 6))
+    curve = make_curve({"factors": 1, "objective": "wrmf", "random_state": 0}, [0.1])
+    assert "for each of 6 people" in page_text(curve, split=split)
 
 
 def test_a_lone_surrogate_in_a_title_becomes_a_question_mark(result, page_text):
