@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 import wrmf
-from wrmf.report.choices import typical_rows
+from wrmf.report.choices import choose_unlike, typical_rows
+from wrmf.report.comparison import compare
 from wrmf.report.explorer_data import choose_explored, pack_explorer
 from wrmf.report.people import describe_people
 from wrmf.report.sections.catalogue import popularity_groups
+from wrmf.report.sections.people import thirds_by_hits
 
 BREAKOUT = "</script><!--<script>'\"&\u2028"
 SETTINGS = {"objective": "wrmf", "regularization": 1.0, "alpha": 5.0, "random_state": 0}
@@ -65,6 +67,19 @@ def test_a_held_out_item_in_a_list_is_marked(likes_of_people, make_curve, page_t
         marked = re.findall('<li>([^<]*) <span class="hit">', html)
         assert set(marked) <= set(held_out)
         assert f"{len(marked)} of 10 liked" in html
+
+
+def test_people_come_from_each_third_by_hits(likes_of_people, make_curve):
+    split = wrmf.leave_k_out(likes_of_people, k=4, random_state=0)
+    curve = make_curve({**SETTINGS, "factors": 8}, [0.1])
+    comparison = compare(
+        wrmf.SearchResult("precision@5", (), [curve]), split, False, random_state=0
+    )
+    most, middle, least = thirds_by_hits(comparison)
+    assert sorted([*most, *middle, *least]) == split.users.tolist()
+    hits = dict(zip(comparison.tested.tolist(), comparison.contenders[0].hits, strict=True))
+    assert min(hits[row] for row in most) >= max(hits[row] for row in middle)
+    assert min(hits[row] for row in middle) >= max(hits[row] for row in least)
 
 
 def test_dislikes_are_neither_shown_as_had_nor_counted_as_liked(make_curve, page_text):
@@ -181,3 +196,9 @@ def test_typical_rows_are_in_the_middle_half():
     lengths = np.array([0, 0, 1, 2, 3, 4, 5, 6, 7, 8])
     assert lengths[typical_rows(lengths)].tolist() == [2, 3, 4, 5, 6]
     assert typical_rows(np.zeros(3, dtype=int)).tolist() == []
+
+
+def test_a_row_is_chosen_from_each_pool_and_never_twice():
+    factors = np.array([[1.0, 0], [1, 0.01], [0, 1]])
+    pools = [np.array([0]), np.array([0, 1, 2]), np.array([0, 2])]
+    assert choose_unlike(factors, pools, random_state=0) == [0, 2]

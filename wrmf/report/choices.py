@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from wrmf.data.interactions import Interactions
@@ -16,8 +18,8 @@ N_ITEMS = 6
 N_CANDIDATES = 12
 
 
-def choose_unlike(factors: np.ndarray, pool: np.ndarray, n: int, random_state: int) -> list[int]:
-    """Choose rows of ``factors`` that differ from each other.
+def choose_unlike(factors: np.ndarray, pools: Sequence[np.ndarray], random_state: int) -> list[int]:
+    """Choose a row from each pool, so that the rows differ from each other.
 
     For each choice, ``N_CANDIDATES`` rows are drawn at random. The first choice is any of them.
     After that, it is the row whose largest cosine with the rows chosen so far is the smallest.
@@ -25,26 +27,27 @@ def choose_unlike(factors: np.ndarray, pool: np.ndarray, n: int, random_state: i
     Parameters
     ----------
     factors : ndarray, shape (n_rows, k)
-    pool : int64 (m,)
+    pools : sequence of int64 arrays
         The rows to choose from.
-    n : int
-        Number of rows to choose.
     random_state : int
         Seed.
 
     Returns
     -------
     list of int
-        Rows, fewer than ``n`` where the pool is smaller.
+        Distinct rows, none from a pool of which all are chosen already.
 
     Examples
     --------
-    >>> choose_unlike(np.eye(3), np.array([1]), 2, random_state=0)
-    [1]
+    >>> choose_unlike(np.eye(3), [np.array([1]), np.array([1, 2])], random_state=0)
+    [1, 2]
     """
     random = np.random.default_rng(random_state)
     chosen: list[int] = []
-    while len(chosen) < n and len(pool):
+    for rows in pools:
+        pool = rows[~np.isin(rows, chosen)]
+        if not len(pool):
+            continue
         drawn = random.choice(pool, size=min(N_CANDIDATES, len(pool)), replace=False)
         best = drawn[0]
         if chosen:
@@ -52,7 +55,6 @@ def choose_unlike(factors: np.ndarray, pool: np.ndarray, n: int, random_state: i
             chosen_rows, _ = unit_rows(np.asarray(factors[chosen], dtype=float))
             best = drawn[np.argmin((candidates @ chosen_rows.T).max(axis=1))]
         chosen.append(int(best))
-        pool = pool[pool != best]
     return chosen
 
 
@@ -127,4 +129,4 @@ def choose_items(
         pool_size = max(10 * n_items, len(pool) // 10)
         pool = np.argsort(-popularity, kind="stable")[:pool_size]
         pool = pool[popularity[pool] > 0]
-    return choose_unlike(item_factors, pool, n_items, random_state)
+    return choose_unlike(item_factors, [pool] * n_items, random_state)

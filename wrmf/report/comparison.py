@@ -97,6 +97,12 @@ class Comparison:
         return self.contenders[0].evaluation.n_users
 
     @property
+    def tested(self) -> np.ndarray:
+        """The rows of the users with a held-out item, in the order of ``hits``."""
+        rows: np.ndarray = self.part.users[np.diff(self.part.held_out.indptr) > 0]
+        return rows
+
+    @property
     def most_hits(self) -> float:
         """The mean number of items that a perfect list would find."""
         n_held_out = np.diff(self.part.held_out.indptr)

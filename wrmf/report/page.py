@@ -117,7 +117,8 @@ def write_report(
         compared on its test part with popular items and item neighbours.
     users : iterable, optional
         Ids of the people who are shown. Default: three, chosen at random from those with a usual
-        number of items but unlike each other; with ``split``, from its test users.
+        number of items but unlike each other; with ``split``, from its test users, one from each
+        third by the number of held-out items in the list.
     item_knn : bool, optional
         Whether to compare with item neighbours. Default: if that takes some seconds at most; else
         the page says that they were left out.

@@ -21,8 +21,8 @@ def comparison_section(report: ReportData) -> str:
     widest = max(contender.hits.mean() for contender in comparison.contenders) or 1.0
     heads = (
         "Recommender",
+        "",
         f"Liked, of {n_shown} shown",
-        "Number",
         "People with at least one",
         "Beside this model",
     )
@@ -100,7 +100,8 @@ def choice_note(report: ReportData) -> str:
         return ""
     return (
         f'<p class="note">The setting was chosen among {n_settings:,} by the test part itself, so '
-        "that its numbers are somewhat too good. A search with validation= has none of this.</p>"
+        "that its numbers are somewhat too good. Searches with a validation part are free of "
+        "this.</p>"
     )
 
 

@@ -52,5 +52,5 @@ def data_note(data: Interactions | None) -> str:
     summary = data.summary()
     return (
         f'<p class="note">{summary.users:,} people, {summary.items:,} items and '
-        f"{summary.interactions:,} interactions: {summary.density:.3%} of all pairs.</p>"
+        f"{summary.interactions:,} interactions: {100 * summary.density:.3f} % of all pairs.</p>"
     )

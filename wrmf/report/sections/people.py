@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
 import numpy as np
@@ -11,7 +11,7 @@ import numpy as np
 from wrmf.data.dislikes import likes_of
 from wrmf.model.wrmf import WRMF
 from wrmf.report.choices import choose_unlike, typical_rows
-from wrmf.report.comparison import N_SHOWN
+from wrmf.report.comparison import N_SHOWN, Comparison
 from wrmf.report.people import Person, describe_people, histories_of
 from wrmf.report.report_data import ReportData
 from wrmf.report.template import assemble_section
@@ -22,16 +22,34 @@ N_PEOPLE = 3
 # The number of items of a history that are listed.
 N_HAD = 6
 TITLES = {1: "One person", 2: "Two people", 3: "Three people"}
+CHOICE = "Drawn at random from people with a usual number of items, but unlike each other."
+CHOICE_BY_HITS = (
+    "Drawn at random from people with a usual number of items, but unlike each other: one of the "
+    "third for whom the list finds most, one of the middle third, and one of the third for whom it "
+    "finds least."
+)
 NOTHING = '<li class="note">nothing</li>'
 
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """The model, the people it is shown for, and the items that each went on to like."""
+    """The people who are shown.
+
+    Attributes
+    ----------
+    model : WRMF
+    rows : int64 (n,)
+        Positions in ``model.users``.
+    choice : str
+        How they were chosen.
+    liked : list of sets of int, or None
+        The items that each went on to like, where some were held out.
+    """
 
     model: WRMF
     rows: np.ndarray
-    liked: list[set[int]] | None
+    choice: str
+    liked: list[set[int]] | None = None
 
 
 def people_section(report: ReportData) -> str:
@@ -46,42 +64,46 @@ def people_section(report: ReportData) -> str:
         person_html(person, names, liked)
         for person, liked in zip(people, subject.liked or nothing, strict=True)
     )
-    chosen = "Drawn at random from people with a usual number of items, but unlike each other."
-    if report.options.users is not None:
-        chosen = "Chosen by name."
     hidden = ""
     if subject.liked is not None:
-        hidden = " The marked ones were held out: the model listed them without knowing them."
+        hidden = " Items that were held out, and so unknown to the model, are marked."
     return assemble_section(
         TITLES.get(len(people), f"{len(people):,} people"),
-        f"{chosen} Below each recommended item are the person’s own items that add most to its "
-        f"score.{hidden}",
+        f"{subject.choice} Below each recommended item are the person’s own items that add most "
+        f"to its score.{hidden}",
         f'<div class="people">{columns}</div>',
     )
 
 
 def choose_people(report: ReportData) -> Subject | None:
     """Return test users of the model that was compared, or users of the model that is shown."""
-    comparison, users = report.comparison, report.options.users
-    if comparison is not None and comparison.split.fold_in is None:
-        model, held_out = comparison.model, likes_of(comparison.split.test.matrix)
-        pool = comparison.part.users
-    elif report.shown_model is not None:
-        model, held_out = report.shown_model, None
-        pool = np.arange(len(model.users))
-    else:
+    comparison, options = report.comparison, report.options
+    is_tested = comparison is not None and comparison.split.fold_in is None
+    model = comparison.model if comparison is not None and is_tested else report.shown_model
+    histories = None if model is None else histories_of(model)
+    if model is None or histories is None:
         return None
-    histories = histories_of(model)
-    if histories is None:
-        return None
-    if users is not None:
-        rows = model.state.find_users(list(users))
+    if options.users is not None:
+        subject = Subject(model, model.state.find_users(list(options.users)), "Chosen by name.")
     else:
-        pool = pool[typical_rows(np.diff(histories.indptr)[pool])]
-        seed = report.options.random_state
-        rows = np.array(choose_unlike(model.user_factors, pool, N_PEOPLE, seed), dtype=np.int64)
-    liked = None if held_out is None else [set(held_out[[row]].indices.tolist()) for row in rows]
-    return Subject(model, rows, liked)
+        pools, choice = [np.arange(len(model.users))] * N_PEOPLE, CHOICE
+        if comparison is not None and is_tested:
+            pools, choice = thirds_by_hits(comparison), CHOICE_BY_HITS
+        lengths = np.diff(histories.indptr)
+        pools = [pool[typical_rows(lengths[pool])] for pool in pools]
+        rows = choose_unlike(model.user_factors, pools, options.random_state)
+        subject = Subject(model, np.array(rows, dtype=np.int64), choice)
+    if comparison is None or not is_tested:
+        return subject
+    held_out = likes_of(comparison.split.test.matrix)
+    liked = [set(held_out[[row]].indices.tolist()) for row in subject.rows.tolist()]
+    return replace(subject, liked=liked)
+
+
+def thirds_by_hits(comparison: Comparison) -> list[np.ndarray]:
+    """Return the rows of the tested users in thirds, those with most hits first."""
+    order = np.argsort(-comparison.contenders[0].hits, kind="stable")
+    return np.array_split(comparison.tested[order], N_PEOPLE)
 
 
 def person_html(person: Person, names: Sequence[str], liked: set[int] | None) -> str:
