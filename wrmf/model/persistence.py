@@ -42,10 +42,18 @@ from wrmf.model.saved_parts import (
 )
 from wrmf.model.saved_values import values_from_file, values_to_file
 from wrmf.model.state import DTYPES, Factors
-from wrmf.model.tensors import Tensors, read_tensors, write_tensors
+from wrmf.model.tensors import Tensors, read_tensors, read_texts, write_tensors
 from wrmf.model.zip_files import MAGIC, read_zip
 
-__all__ = ["SaveOptions", "decode", "encode", "explain_failures", "read_model", "write_model"]
+__all__ = [
+    "SaveOptions",
+    "decode",
+    "encode",
+    "explain_failures",
+    "read_model",
+    "read_note",
+    "write_model",
+]
 
 FORMAT = "wrmf-model"
 VERSION = 3
@@ -66,11 +74,14 @@ class SaveOptions:
     codes : bool
         Whether to save the rounded factors of items that requests scan. They are those of the
         model's factors, so a file of float16 factors has none.
+    note : str
+        A text that is kept beside the model, and means nothing to it.
     """
 
     train: bool | str = True
     dtype: Any = None
     codes: bool = True
+    note: str = ""
 
     def __post_init__(self) -> None:
         if not isinstance(self.train, (bool, str)) or self.train not in TRAIN:
@@ -79,6 +90,8 @@ class SaveOptions:
             raise ValueError(f"dtype must be None or {HALF!r}, got {self.dtype!r}")
         if not isinstance(self.codes, bool):
             raise TypeError(f"codes must be True or False, got {self.codes!r}")
+        if not isinstance(self.note, str):
+            raise TypeError(f"note must be a text, got {self.note!r}")
 
     def stored(self, factors: np.ndarray, side: str) -> np.ndarray:
         """Return factors in the precision of the file."""
@@ -149,6 +162,9 @@ def encode(params: Mapping[str, Any], factors: Factors, options: SaveOptions) ->
         **value_arrays,
     }
     texts = {"format": FORMAT, "version": str(VERSION), "model": json.dumps(header)}
+    if options.note:
+        # Lone surrogates, as in names of files that are no UTF-8, could not be written.
+        texts["note"] = options.note.encode("utf-8", "replace").decode()
     return Tensors(arrays, texts)
 
 
@@ -260,6 +276,17 @@ def read_model(
             stacklevel=3,
         )
     return changed, factors
+
+
+def read_note(path: str | os.PathLike[str]) -> str:
+    """Return the note of a model file, "" if it has none; arrays are not read.
+
+    Errors are those of :func:`read_model`.
+    """
+    with _opened(path) as file, explain_failures(path):
+        is_zip = file.read(len(MAGIC)) == MAGIC
+        file.seek(0)
+        return "" if is_zip else read_texts(file).get("note", "")
 
 
 @contextmanager

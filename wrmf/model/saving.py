@@ -96,6 +96,7 @@ class Saving(FoldIn):
         train: bool | str = True,
         dtype: Any = None,
         codes: bool = True,
+        note: str = "",
     ) -> None:
         """Write the fitted model to one file of plain arrays, completely or not at all.
 
@@ -117,6 +118,9 @@ class Saving(FoldIn):
             Whether to save what requests of single users scan, about a quarter of float32 item
             factors and 24 bytes an item. Without it, and with "float16", each process computes it
             at the first request or in ``prepare``.
+        note : str, default ""
+            A text that is kept in the file's metadata, such as where the model comes from. The
+            command line writes its own command there.
 
         Raises
         ------
@@ -133,7 +137,7 @@ class Saving(FoldIn):
         >>> model = wrmf.WRMF(factors=2, random_state=0).fit(np.eye(3))
         >>> model.save(tempfile.mkdtemp() + "/model.wrmf")
         """
-        content = encode(self.get_params(), self.state, SaveOptions(train, dtype, codes))
+        content = encode(self.get_params(), self.state, SaveOptions(train, dtype, codes, note))
         try:
             self.restore(*decode(content, lazy=True, verify=True))
         except (KeyError, TypeError, ValueError) as error:

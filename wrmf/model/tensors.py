@@ -84,6 +84,15 @@ def write_tensors(file: IO[bytes], content: Tensors) -> None:
         file.write(_bytes_of(array))
 
 
+def read_texts(file: IO[bytes]) -> dict[str, str]:
+    """Return the texts of a file that :func:`write_tensors` wrote, without reading arrays.
+
+    Errors are those of :func:`read_tensors`.
+    """
+    header, _ = _read_header(file, os.fstat(file.fileno()).st_size)
+    return _checked_metadata(header.pop("__metadata__", None))
+
+
 def read_tensors(file: IO[bytes], *, mapped: bool = False, verify: bool = True) -> Tensors:
     """Return the content of a file that :func:`write_tensors` wrote.
 
