@@ -73,6 +73,7 @@ def write_report(
     item_knn: bool | None = None,
     max_items: int = 20_000,
     max_users: int = 2_000,
+    commands: Iterable[str] = (),
 ) -> Path:
     """Write what recommendations are worth, and why, as one self-contained HTML page.
 
@@ -125,6 +126,8 @@ def write_report(
     max_items, max_users : int ≥ 0, default 20,000 and 2,000
         How many of the most popular items, and how many people drawn at random, can be searched
         on the page. 20,000 and 2,000 take some 2 MB.
+    commands : iterable of str, optional
+        Commands that made the model and the page, which are shown.
 
     Returns
     -------
@@ -166,6 +169,7 @@ def write_report(
         item_knn=item_knn,
         max_items=max_items,
         max_users=max_users,
+        commands=tuple(commands),
     )
     report = ReportData(result, model, data, pictures, options, split)
     heading = f"<h1>{escape(title)}</h1>"

@@ -34,6 +34,7 @@ class ReportOptions:
     item_knn: bool | None = None
     max_items: int = 20_000
     max_users: int = 2_000
+    commands: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         for name, least in (("n_neighbours", 1), ("max_items", 0), ("max_users", 0)):

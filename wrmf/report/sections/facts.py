@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from html import escape
 from typing import Any
 
@@ -37,7 +37,7 @@ def facts_section(report: ReportData) -> str:
         "How it was chosen",
         f"The setting with the best {report.scored_on} {metric}, of those that were tried.",
         f'<div class="facts">{definition_list(setting.items())}{definition_list(facts)}</div>'
-        f"{edge_note(report.result.at_edge)}",
+        f"{edge_note(report.result.at_edge)}{command_lines(report.options.commands)}",
     )
 
 
@@ -69,6 +69,14 @@ def edge_note(edges: dict[str, str]) -> str:
         f"<p class=note>At the edge of the search range: {escape(list_of_edges)}. "
         "A better value may lie beyond it.</p>"
     )
+
+
+def command_lines(commands: Sequence[str]) -> str:
+    """Return the commands that made the model and the page."""
+    if not commands:
+        return ""
+    lines = "\n".join(escape(command) for command in commands)
+    return f"<details><summary>Commands</summary><pre>{lines}</pre></details>"
 
 
 def definition_list(facts: Iterable[Fact]) -> str:
