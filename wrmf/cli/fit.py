@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> None:
     unfitted = build_model(options)
     data = load_data(options)
     model = unfitted.fit(data)
-    save_model(model, options.out)
+    save_model(model, options.out, options)
     log_file = notices(options)
     if chosen := describe_automatic(model):
         print(f"chosen by the data: {chosen}", file=log_file)

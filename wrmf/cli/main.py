@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 from collections.abc import Sequence
@@ -14,6 +15,11 @@ from wrmf.cli.streams import stream_problem
 
 __all__ = ["REPORTED_ERRORS", "VERBS", "build_parser", "main"]
 
+# A password in the address of a database, which must not be written to files that are passed on.
+PASSWORDS = (
+    re.compile(r"(?P<before>://[^\s:/@]*:)[^\s'\"]+(?=@)"),
+    re.compile(r"(?P<before>(?:password|passwd|pwd)=)[^\s&;'\"]+"),
+)
 # Errors that the user can correct are reported in one line. Any other exception is a bug of this
 # package and shows its traceback.
 REPORTED_ERRORS = (ValueError, TypeError, OSError, ImportError, MemoryError)
@@ -44,9 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = build_parser().parse_args(words)
         if problem := stream_problem(options):
             options.parser.error(problem)
-        options.command = shlex.join(["wrmf", *without_config(words)])
+        command = shlex.join(["wrmf", *without_config(words)])
+        options.note = without_passwords(command)
         if options.print_command:
-            print(options.command)
+            print(command)
         else:
             options.run(options)
         sys.stdout.flush()
@@ -63,6 +70,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _discard_unwritable()
         return 1
     return 0
+
+
+def without_passwords(command: str) -> str:
+    """Return a command with *** in place of passwords in addresses."""
+    for password in PASSWORDS:
+        command = password.sub(r"\g<before>***", command)
+    return command
 
 
 def _discard_unwritable() -> None:

@@ -81,7 +81,8 @@ class ModelParameter:
 
         A pair of users and items is typed as two numbers with a comma.
         """
-        if text in self.words:
+        if text in self.words or ("auto" in self.words and text.endswith("auto")):
+            # Multiples, such as 2*auto, are checked by the model.
             return text
         if self.kind.startswith("bool") and text in ("true", "false"):
             return text == "true"

@@ -9,8 +9,10 @@ from pathlib import Path
 from wrmf.cli.data import add_data_options, load_data
 from wrmf.cli.options import add_seed_option
 from wrmf.cli.splits import SPLIT_PARAMETERS, add_split_options, load_data_and_split
-from wrmf.cli.streams import input_path, load_model, notices, output_path
+from wrmf.cli.streams import input_path, notices, output_path
 from wrmf.cli.verb import Verb
+from wrmf.model.loading import load
+from wrmf.model.persistence import read_note
 from wrmf.pictures import ApiPictures, FolderPictures, Picture, UrlPictures
 from wrmf.report.page import write_report
 from wrmf.search.journal import read_journal
@@ -79,7 +81,11 @@ def run(options: argparse.Namespace) -> None:
         data, split = load_data_and_split(options)
     else:
         data = load_data(options)
-    model = load_model(options.model) if options.model else None
+    model, commands = None, [options.note]
+    if options.model:
+        with input_path(options.model) as file:
+            model = load(file)
+            commands.insert(0, read_note(file))
     with input_path(options.journal) as journal:
         result = read_journal(journal)
     with output_path(options.out, is_text=True) as page:
@@ -92,6 +98,7 @@ def run(options: argparse.Namespace) -> None:
             random_state=options.seed,
             split=split,
             item_knn=options.item_knn or None,
+            commands=filter(None, commands),
         )
     print(f"report: {options.out}", file=notices(options))
 

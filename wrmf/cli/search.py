@@ -152,7 +152,7 @@ def run(options: argparse.Namespace) -> None:
     write_table(ranked_table(result), options.out, options.format)
     print(summarise(result), file=log_file)
     if options.save is not None:
-        save_model(result.best_model().fit(data), options.save)
+        save_model(result.best_model().fit(data), options.save, options)
         print(f"the best setting, fitted to {data!r}: saved to {options.save}", file=log_file)
 
 

@@ -93,10 +93,10 @@ def load_model(path: Path) -> WRMF:
         return load(file)
 
 
-def save_model(model: WRMF, path: Path) -> None:
-    """Write a model to a file, or to standard output."""
+def save_model(model: WRMF, path: Path, options: argparse.Namespace) -> None:
+    """Write a model, with the command as its note, to a file or to standard output."""
     with output_path(path) as file:
-        model.save(file)
+        model.save(file, note=options.note)
 
 
 def read_lines(path: Path, encoding: str | None = None) -> list[str]:

@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> None:
     write_table(result.to_frame(), options.out, options.format)
     print(result.summary, file=log_file)
     if options.save is not None:
-        save_model(result.model, options.save)
+        save_model(result.model, options.save, options)
         print(f"saved to {options.save}", file=log_file)
 
 

@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> None:
     data, saved_threads = load_data(options, like=model), model.num_threads
     model.set_params(num_threads=options.threads)
     model.update(data, options.iterations, how=options.how)
-    save_model(model.set_params(num_threads=saved_threads), options.out)
+    save_model(model.set_params(num_threads=saved_threads), options.out, options)
     print(f"{model.last_update}\nSaved to {options.out}", file=notices(options))
 
 
