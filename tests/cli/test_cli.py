@@ -41,11 +41,6 @@ def help_of(*words):
     return output.getvalue()
 
 
-def test_the_verbs_are_those_of_the_documentation():
-    readme = Path(__file__).parents[2].joinpath("README.md").read_text(encoding="utf-8")
-    assert " | ".join(verb.name for verb in VERBS) in readme
-
-
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
 def test_every_verb_has_help_with_an_example(verb):
     text = help_of(verb.name)
