@@ -194,6 +194,13 @@ def test_a_file_without_readable_ids_is_an_error(content, message, calls, tmp_pa
     assert message in error
 
 
+def test_an_unknown_encoding_of_ids_is_an_error(calls, tmp_path, capsys):
+    path = tmp_path / "users.txt"
+    path.write_text("ann\n", encoding="utf-8")
+    assert main(["fit", "x.csv", "--users", str(path), "--encoding", "nonsense"]) == 1
+    assert "--encoding" in capsys.readouterr().err
+
+
 def test_a_missing_file_of_ids_is_an_error(calls, capsys):
     assert main(["fit", "x.csv", "--users", "missing.txt"]) == 1
     assert "no such file: missing.txt" in capsys.readouterr().err

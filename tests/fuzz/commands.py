@@ -21,8 +21,8 @@ from wrmf.cli.main import build_parser, main
 
 __all__ = ["run_command_case"]
 
-# The demo takes long, and is left out.
-VERBS = ["fit", "recommend", "similar", "evaluate", "search", "report"]
+# The demo and tune take long, and serve never ends.
+VERBS = ["fit", "recommend", "similar", "evaluate", "search", "report", "update", "export"]
 OTHERS = ["datasets", "train", "", "--version", "-h"]
 WORDS = [
     *("0", "1", "2", "-1", "3.5", "nan", "1e400", "", " ", "x", "user", "item", "n", "time", ","),
@@ -61,6 +61,7 @@ def write_files(generator: np.random.Generator, folder: Path) -> list[str]:
         "table.parquet": sound("parquet"),
         "model.wrmf": model_files(folder)[0],
         "journal.jsonl": journal(folder),
+        "run.toml": b'factors = 2\nn = 3\nnulls = "drop"\n[search]\nquiet = true\n',
     }
     for name, content in contents.items():
         path = folder / name
@@ -83,6 +84,8 @@ def draw_words(generator: np.random.Generator, files: list[str]) -> list[str]:
         # A search of many settings would take long.
         "search": ["search", table, "--trials", "1", "--epochs", "1", "--method", "random"],
         "report": ["report", table, "--journal", "journal.jsonl", "--out", "report.html"],
+        "update": ["update", "model.wrmf", table, "--out", "updated.wrmf"],
+        "export": ["export", "model.wrmf", "npz", "items.npz"],
     }[verb]
     if verb in ("fit", "evaluate", "report") and generator.random() < 0.5:
         words += ["--negative", "drop", "--nulls", "drop"]
