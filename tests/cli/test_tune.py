@@ -1,5 +1,7 @@
 """The command tunes on data or on a split, and saves the model."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
@@ -33,7 +35,9 @@ def test_all_data_are_tuned_on_without_a_split(calls, workplace, capsys):
     assert main(["tune", "likes.csv", "--save", "best.wrmf"]) == 0
     ((source, arguments),) = calls
     assert isinstance(source, wrmf.Interactions)
-    assert arguments == {"seconds": 60.0, "metric": "ndcg@20"}
+    assert arguments.pop("model").get_params() == wrmf.WRMF(random_state=0).get_params()
+    expected = {"seconds": 60.0, "trials": None, "metric": "ndcg@20"}
+    assert arguments == {**expected, "exclude_seen": True, "journal": None}
     assert wrmf.load("best.wrmf").factors == 2
     output = capsys.readouterr().out
     assert "best: factors 2" in output
@@ -42,11 +46,15 @@ def test_all_data_are_tuned_on_without_a_split(calls, workplace, capsys):
 
 @pytest.mark.parametrize("words", ["--split random", "--leave-out 2", "--test likes.csv"])
 def test_a_split_is_tuned_on_if_it_is_typed(words, calls, workplace):
-    words = f"{words} --trials 5 --metric recall@5 --seconds 3"
-    assert main(["tune", "likes.csv", *words.split()]) == 0
+    words = f"{words} --trials 5 --metric recall@5 --seconds 3 --keep-seen --journal t.jsonl"
+    assert main(["tune", "likes.csv", *words.split(), "--save", "m", "--factors", "3"]) == 0
     ((source, arguments),) = calls
     assert isinstance(source, wrmf.Split)
-    assert arguments == {"seconds": 3.0, "trials": 5, "metric": "recall@5"}
+    assert arguments.pop("model").factors == 3
+    expected = {"seconds": 3.0, "trials": 5, "metric": "recall@5"}
+    assert arguments == {**expected, "exclude_seen": False, "journal": Path("t.jsonl")}
+    # The test part is data, too, once the model has been measured on it.
+    assert wrmf.load("m").train_matrix.nnz == wrmf.read_interactions("likes.csv").n_interactions
 
 
 def test_only_the_table_is_printed_in_a_format(calls, workplace, capsys):
@@ -58,6 +66,9 @@ def test_only_the_table_is_printed_in_a_format(calls, workplace, capsys):
 
 
 def test_a_model_is_tuned_and_saved(workplace, capsys):
-    pytest.importorskip("optuna")
-    assert main(["tune", "likes.csv", "--trials", "2", "--save", "best.wrmf"]) == 0
-    assert wrmf.load("best.wrmf").is_fitted
+    words = ["--trials", "2", "--factors", "4", "--save", "best.wrmf", "--leave-out", "2"]
+    assert main(["tune", "likes.csv", *words]) == 0
+    assert wrmf.load("best.wrmf").factors == 4
+    output = capsys.readouterr().out
+    assert "settings were compared" in output
+    assert "On the test part" in output

@@ -15,7 +15,17 @@ __all__ = ["OPTIONS", "translate"]
 # Options with the name of their parameter.
 SAME = (
     *("epochs", "metric", "metrics", "patience", "seeds", "validation", "journal", "grid"),
-    *("cold", "fallback", "unknown", "unknown_items", "min_score", "how", "iterations", "seconds"),
+    *(
+        "cold",
+        "fallback",
+        "unknown",
+        "unknown_items",
+        "min_score",
+        "how",
+        "iterations",
+        "seconds",
+        "trials",
+    ),
     *("host", "port", "workers"),
 )
 # The options for each parameter that the command line offers; a verb has one of them.

@@ -7,13 +7,18 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
-from wrmf.cli.autotuning import autotune
 from wrmf.cli.data import add_data_options, load_data
 from wrmf.cli.options import add_seed_option, add_thread_option
+from wrmf.cli.parameters import add_model_options, build_model
+from wrmf.cli.search import NOT_OF_SEARCHES, journal_file
 from wrmf.cli.splits import SPLIT_PARAMETERS, add_split_options, load_data_and_split
 from wrmf.cli.streams import notices, save_model
 from wrmf.cli.tables import add_table_option, write_table
 from wrmf.cli.verb import Verb
+from wrmf.data.interactions import Interactions
+from wrmf.data.split import Split
+from wrmf.model.wrmf import WRMF
+from wrmf.search.autotune import autotune
 
 __all__ = ["TUNE"]
 
@@ -33,46 +38,65 @@ def add_options(command: argparse.ArgumentParser) -> None:
     )
     add("--metric", default="ndcg@20", help="metric that ranks the settings")
     add(
+        "--journal",
+        type=journal_file,
+        metavar="FILE",
+        help="record finished settings in this file; with --trials, resume from it",
+    )
+    add(
         "--save",
         type=Path,
         metavar="FILE",
-        help="save the best model, fitted to all interactions of the data",
+        help="save the model of the best setting, fitted to all interactions of the data",
     )
     add_table_option(add, "the table of settings")
+    add_model_options(command, leave_out=NOT_OF_SEARCHES)
     add_thread_option(command)
     add_seed_option(command)
 
 
 def run(options: argparse.Namespace) -> None:
     """Tune, write the table of settings, and say what is best."""
-    source = load_source(options)
+    model = build_model(options)
+    data, split = load_source(options)
+    arguments: dict[str, Any] = {
+        "seconds": options.seconds,
+        "trials": options.trials,
+        "metric": options.metric,
+        "exclude_seen": not options.keep_seen,
+        "journal": options.journal,
+        "model": model,
+    }
     log_file = notices(options)
     with contextlib.redirect_stdout(log_file):
-        arguments: dict[str, Any] = {"seconds": options.seconds, "metric": options.metric}
-        if options.trials is not None:
-            arguments["trials"] = options.trials
-        result = autotune(source, **arguments)
-    write_table(result.to_frame(), options.out, options.format)
-    print(result.summary, file=log_file)
+        tuned = autotune(data if split is None else split, **arguments)
+    write_table(tuned.to_frame(), options.out, options.format)
+    print(tuned.summary, file=log_file)
     if options.save is not None:
-        save_model(result.model, options.save, options)
-        print(f"saved to {options.save}", file=log_file)
+        best = tuned.model
+        if split is not None:
+            # It has not seen the test part yet, on which it was measured.
+            best = WRMF(**best.get_params()).fit(data)
+        save_model(best, options.save, options)
+        print(f"fitted to {data!r}: saved to {options.save}", file=log_file)
 
 
-def load_source(options: argparse.Namespace) -> Any:
-    """Return the data, or their split if an option of splits is typed."""
+def load_source(options: argparse.Namespace) -> tuple[Interactions, Split | None]:
+    """Return the data, and their split if an option of splits is typed."""
     typed = [getattr(options, option[2:].replace("-", "_")) for option in SPLIT_PARAMETERS.values()]
     if options.split is None and options.test is None and all(value is None for value in typed):
-        return load_data(options)
+        return load_data(options), None
     options.split = options.split or "leave-out"
-    return load_data_and_split(options)[1]
+    return load_data_and_split(options)
 
 
 TUNE = Verb(
     name="tune",
     summary="Find good parameters in a given time, and save the model.",
-    details="A part of the data is set aside to compare settings. With --split or --test, the\n"
-    "best model is measured on the test part, which no choice depends on.",
+    details="A part of the data is set aside to compare settings, beside popular items and item\n"
+    "neighbours. With --split or --test, the best setting is measured on the test part, which no\n"
+    "choice depends on. Parameters that are typed stay as they are. Ctrl-C ends the search, and\n"
+    "the best setting so far is taken.",
     example="wrmf tune likes.csv --seconds 60 --save model.wrmf",
     add_options=add_options,
     run=run,
