@@ -183,7 +183,7 @@ class Trainer:
         side: Side, fixed: np.ndarray, out: np.ndarray, sweep: SweepOptions, prior: Prior | None
     ) -> None:
         try:
-            half_sweep(side, fixed, out, **asdict(sweep), prior=prior)
+            half_sweep(replace(side, prior=prior), fixed, out, **asdict(sweep))
         except np.linalg.LinAlgError as error:
             raise ValueError(
                 f"the factors left the range of {fixed.dtype}: scale the counts down, lower alpha "
