@@ -97,7 +97,7 @@ def test_patience_shortens_a_curve_and_changes_nothing_else(split, model):
 
 
 def test_patience_in_a_search_goes_by_the_metric_that_ranks(split, model):
-    options = {"metrics": ("mse", "precision@5"), "patience": 1}
+    options = {"metric": "precision@5", "metrics": ("mse", "precision@5"), "patience": 1}
     result = grid_search(model, split, {"alpha": [1.0, 500.0]}, range(1, 12), **options)
     for curve in result.curves:
         n, best = len(curve.epochs), int(np.argmax(curve.test["precision@5"]))
