@@ -112,6 +112,11 @@ def test_folding_in_uses_the_counts_of_the_training_data(counts, params, dtype):
     np.testing.assert_allclose(many, expected, rtol=tolerance, atol=tolerance)
     for row in range(new.shape[0]):
         np.testing.assert_array_equal(model.fold_in_users(new[row])[0], many[row])
+        # The second call finds what the first one has prepared.
+        canonical = sparse.csr_matrix(new[row], dtype=np.float32)
+        canonical.sum_duplicates()
+        for _ in range(2):
+            np.testing.assert_array_equal(model.fold_in_users(canonical)[0], many[row])
     lists = model.recommend_new(new, n=3)
     scores = np.where(new.toarray() > 0, -np.inf, many @ model.item_factors.T)
     scores[~many.any(axis=1)] = np.nan

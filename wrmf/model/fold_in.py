@@ -199,7 +199,7 @@ class FoldIn(Parametrized, Recommender):
         True
         """
         state, params = self.state, self.fitted_params()
-        if unknown == "raise" and features is None:
+        if unknown == "raise" and features is None and params.values.is_identity:
             system = state.prepared.items.last_system(params)
             factors = None if system is None else fold_in_matrix(system, data)
             if factors is not None:
