@@ -134,20 +134,22 @@ static void ALS_NAME(substitute_back)(const ALS_SYSTEM *s) {
     }
 }
 
-/* Solve a system; the solution is in the row after the last one. Return whether its smallest pivot
- * is above the rounding error of zero. */
-static int ALS_NAME(solve_one)(const ALS_SYSTEM *s) {
+/* Solve a system, which is the identity from ``order`` on; the solution is in the row after the
+ * last one. Return whether its smallest pivot is above the rounding error of zero. */
+static int ALS_NAME(solve_one)(const ALS_SYSTEM *s, int order) {
     ALS_REAL largest = 0, smallest = (ALS_REAL)1e30;
     for (int i = 0; i < s->n; i++) {
         ALS_REAL value = s->matrix[i * s->stride + i];
         largest = value > largest ? value : largest;
     }
+    /* The pivots of the identity shall not be the smallest, as for many rows. */
+    for (int i = order; i < s->n; i++) s->matrix[i * s->stride + i] = largest;
     for (int q = 0; q < s->n; q += 4) {
         smallest = ALS_NAME(factorise_columns)(s, q, smallest);
         ALS_NAME(subtract_columns)(s, q + 4);
     }
     ALS_NAME(substitute_back)(s);
-    return smallest > largest * (ALS_REAL)(s->n * ALS_EPSILON);
+    return smallest > largest * ((ALS_REAL)order * (ALS_REAL)ALS_EPSILON);
 }
 
 /* Set c = b / sqrt w and root = sqrt w for d entries, and zeros up to entry n. */
@@ -246,7 +248,7 @@ static void ALS_NAME(dual_row)(const als_problem *problem, void *fixed, void *sc
     }
     ALS_CHECK_SCRATCH(problem, scratch, next)
     ALS_NAME(set_right_side)(&s, c);
-    if (!ALS_NAME(solve_one)(&s)) problem->failed[0] = 1;
+    if (!ALS_NAME(solve_one)(&s, d)) problem->failed[0] = 1;
     ALS_REAL *h = s.matrix + s.n * s.stride;
     for (int e = 0; e < n; e++) h[e] *= root[e];
     memset(t, 0, vectors * sizeof(ALS_VEC));
@@ -280,7 +282,7 @@ static void ALS_NAME(primal_row)(const als_problem *problem, void *fixed, void *
         }
     for (int i = 0; i < n; i++) s.matrix[i * s.stride + i] += 1;
     ALS_NAME(set_right_side)(&s, (const ALS_REAL *)sums.target);
-    if (!ALS_NAME(solve_one)(&s)) problem->failed[0] = 1;
+    if (!ALS_NAME(solve_one)(&s, problem->k)) problem->failed[0] = 1;
     memset(own, 0, vectors * sizeof(ALS_VEC));
     memcpy(own, s.matrix + n * s.stride, n * sizeof(ALS_REAL));
     ALS_NAME(store_row)(problem, 0, scales, own);
