@@ -69,6 +69,11 @@ cdef void limit_this_thread() noexcept nogil:
         own_setters[i](1)
 
 
+def limit_blas_of_thread():
+    """Limit BLAS to one thread in the calling thread, if it has a number of its own."""
+    limit_this_thread()
+
+
 cdef void lower(int *before) noexcept:
     """Limit BLAS to one thread; keep the numbers of threads that are lowered."""
     cdef int i

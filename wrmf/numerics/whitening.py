@@ -9,6 +9,7 @@ from numpy.typing import DTypeLike
 
 from wrmf._lapack import HIDES, eigen, invert_cholesky
 from wrmf.numerics.blas_controls import BlasControls
+from wrmf.numerics.interrupts import interruptible
 from wrmf.numerics.threads import single_threaded_blas
 
 __all__ = ["LEAST_PIVOT", "Frame"]
@@ -71,15 +72,16 @@ class Frame:
         smallest, largest = bounds
         is_single = np.dtype(dtype) == np.float32
         if smallest == largest and smallest > 0:
+            matrix = base + smallest * np.eye(len(base))
             with single_threaded_blas(needed=not HIDES):
-                factors = invert_cholesky(base + smallest * np.eye(len(base)), LEAST_PIVOT)
+                factors = interruptible(invert_cholesky, matrix, LEAST_PIVOT)
             if factors is not None:
                 lower, inverse = factors
                 pivots = np.diag(lower) ** 2
                 is_coarse = pivots.min() < LEAST_PIVOT_SINGLE * pivots.max()
                 return cls(inverse.T, lower, np.empty(0), is_single and bool(is_coarse))
         with single_threaded_blas(needed=not HIDES):
-            values, vectors = eigen(base)
+            values, vectors = interruptible(eigen, base)
         noise = len(base) * np.finfo(dtype).eps if smallest == 0 else 0.0
         values = np.where(values > noise * max(values[-1], 0.0), np.maximum(values, 0.0), 0.0)
         if smallest < largest:
