@@ -51,6 +51,45 @@ def test_a_choice_of_the_user_stays():
     assert "OMP_WAIT_POLICY = 'PASSIVE'" not in printed
 
 
+# Another package loads libgomp first; a child process inherits none of the threads.
+AFTER_ANOTHER = """
+import ctypes, os, threading
+{first}
+import numpy as np, wrmf
+from wrmf.numerics.waiting import RESTING
+rows = np.random.default_rng(0).random((900, 800)) < 0.05
+def factors(num_threads):
+    model = wrmf.WRMF(factors=32, iterations=2, num_threads=num_threads, random_state=0)
+    return model.fit(rows).user_factors
+one = factors(1)
+assert not any(thread.name == RESTING for thread in threading.enumerate())
+assert np.array_equal(factors(2), one) and np.array_equal(factors(2), one)
+child = os.fork()
+if not child:
+    os._exit(0 if np.array_equal(factors(2), one) else 1)
+assert os.waitpid(child, 0)[1] == 0
+with open("/proc/self/maps") as maps:
+    shared = "libgomp.so.1" in maps.read()
+print(shared, sum(thread.name == RESTING for thread in threading.enumerate()))
+"""
+
+
+@linux
+@pytest.mark.parametrize(
+    ("first", "choice", "resting"),
+    [
+        ("ctypes.CDLL('libgomp.so.1')", {}, 1),
+        ("ctypes.CDLL('libgomp.so.1')", {"OMP_WAIT_POLICY": "active"}, 0),
+        ("", {}, 0),
+    ],
+)
+def test_threads_rest_where_another_package_has_loaded_the_library(first, choice, resting):
+    printed = run_python(AFTER_ANOTHER.format(first=first), env=clean_environment(**choice))
+    if "True" not in printed:
+        pytest.skip("this build has a library of OpenMP of its own")
+    assert printed.split()[-2:] == ["True", str(resting)]
+
+
 @pytest.mark.parametrize("choice", CHOICES)
 def test_the_environment_is_not_changed_if_it_says_how_threads_wait(choice, monkeypatch):
     for name in CHOICES:

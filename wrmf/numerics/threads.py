@@ -11,6 +11,7 @@ from pathlib import Path
 
 from wrmf._als import openmp_threads
 from wrmf.numerics.blas_controls import BlasControls
+from wrmf.numerics.waiting import rest_idle_threads
 
 __all__ = ["available_threads", "kernel_threads", "single_threaded_blas"]
 
@@ -149,6 +150,7 @@ def kernel_threads(num_threads: int = 0) -> int:
         return 1
     if _pool_owner is None:
         _pool_owner = os.getpid()
+        rest_idle_threads()
     return threads if _pool_owner == os.getpid() else 1
 
 
