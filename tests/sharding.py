@@ -95,11 +95,11 @@ def shards_in(path, rows, n_shards=4):
     return folder, manifest
 
 
-def trained(path, rows, model, iterations=None, tasks=None):
+def trained(path, rows, model, iterations=None, tasks=None, method="gather"):
     """Return the sharded model of a training without a cluster."""
     folder, manifest = shards_in(path, rows)
     training, automatic = start_training(
-        tasks or InlineTasks(), folder, manifest, model, active_isa()
+        tasks or InlineTasks(), folder, manifest, model, active_isa(), method
     )
     training.run(model.iterations if iterations is None else iterations, lambda reached: None)
     return ShardedModel(training, model.frozen_params(), automatic)

@@ -146,7 +146,9 @@ def test_a_damaged_shard_is_named(rows, tmp_path):
 
 
 def trained_in(folder, manifest):
-    training, _ = start_training(InlineTasks(), folder, manifest, plain_model(), active_isa())
+    training, _ = start_training(
+        InlineTasks(), folder, manifest, plain_model(), active_isa(), "gather"
+    )
     training.run(1, lambda reached: None)
 
 

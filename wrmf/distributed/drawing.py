@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from wrmf.distributed.folder import read_arrays
 from wrmf.distributed.state import block_name, generator_from, generator_state
 from wrmf.distributed.steps import BlockRecord, Plan, save_factors
 from wrmf.model.start import BLOCK, random_items
@@ -34,7 +33,7 @@ def draw_users(plan: Plan, state: Mapping[str, Any], n_users: int) -> np.ndarray
 def draw_items(plan: Plan, state: Mapping[str, Any], blocks: Sequence[slice]) -> list[BlockRecord]:
     """Draw the factors of all items, after those of all users, and save them in blocks."""
     factors = random_items(plan.shape[1], plan.params, generator_from(state))
-    counts = read_arrays(plan.folder, plan.values.totals)["counts"]
+    counts = plan.values.item_counts()
     return [
         save_factors(plan, block_name(0, number), factors[block], counts[block])
         for number, block in enumerate(blocks)

@@ -11,11 +11,13 @@ from typing import Any
 from tqdm.auto import tqdm
 
 from wrmf.data.checks import as_positive_int
+from wrmf.distributed.cost import METHODS, Size, choose_method
 from wrmf.distributed.folder import Folder
+from wrmf.distributed.manifest import Manifest
 from wrmf.distributed.model import ShardedModel
 from wrmf.distributed.source import Columns
 from wrmf.distributed.starting import check_supported, start_training
-from wrmf.distributed.state import Progress
+from wrmf.distributed.state import Progress, known_method
 from wrmf.distributed.training import Training
 from wrmf.model.parameters import Parameters
 from wrmf.model.trainer import VANISHED
@@ -37,14 +39,15 @@ def fit(
     folder: str | os.PathLike[str],
     resume: bool = True,
     shards: int | str = "auto",
+    method: str = "auto",
     callback: Callable[[ShardedModel, int], Any] | None = None,
     progress: bool | None = None,
 ) -> ShardedModel:
     """Fit a model on a Dask cluster, and save each iteration.
 
-    The result is bitwise that of :meth:`wrmf.WRMF.fit` on the same axes, for any number of workers
-    and threads. If a worker dies, its tasks run on another one. If everything dies, the same call
-    goes on after the last complete iteration.
+    The result is the same to the last bit for any number of workers and threads, and with the
+    method "gather" that of :meth:`wrmf.WRMF.fit` on the same axes. If a worker dies, its tasks run
+    on another one. If everything dies, the same call goes on after the last complete iteration.
 
     Parameters
     ----------
@@ -67,6 +70,12 @@ def fit(
         first.
     shards : int ≥ 1, or "auto"
         The number of shards of users. "auto" takes it from the number of rows.
+    method : {"auto", "gather", "split"}, default "auto"
+        How items are solved. "gather" brings the factors of all users to each worker, and is
+        bitwise a local fit. "split" adds up what each shard knows of an item: the heaviest items
+        are solved exactly, the others by conjugate gradients, so that the loss stays within about
+        a thousandth. "auto" takes "gather" where it fits into the memory of the smallest worker,
+        and logs why; a fit that goes on keeps its method.
     callback : callable(model, iterations_done), optional
         Called with the :class:`ShardedModel` after each iteration; training stops if it returns
         True.
@@ -114,6 +123,8 @@ def fit(
     model = WRMF() if model is None else model
     check_supported(model)
     iterations = as_positive_int(model.iterations, "iterations")
+    if method not in METHODS:
+        raise ValueError(f"method must be one of {METHODS}, got {method!r}")
     if shards != "auto":
         as_positive_int(shards, "shards")
     engine = Engine(client)
@@ -124,7 +135,9 @@ def fit(
         kept.clear()
     with engine.recovering("Nothing is lost"):
         manifest = ingest(engine, source, Columns(user, item, value), kept, shards)
-        training, automatic = start_training(engine, kept, manifest, model, isa)
+        if method == "auto":
+            method = known_method(kept) or _chosen_method(engine, manifest, model)
+        training, automatic = start_training(engine, kept, manifest, model, isa, method)
     result = ShardedModel(training, model.frozen_params(), automatic)
     if training.iterations_done:
         logger.info("%d iterations are in %s already", training.iterations_done, kept.root)
@@ -150,6 +163,21 @@ def fit(
         training.run(iterations, after)
     _warn_if_vanished(training, training.plan.params)
     return result
+
+
+def _chosen_method(engine: Any, manifest: Manifest, model: WRMF) -> str:
+    """Return the method for the data and the cluster, which the log explains."""
+    params = model.check_params()
+    size = Size(
+        *manifest.shape,
+        manifest.n_entries,
+        params.factors,
+        params.dtype.itemsize,
+        len(engine.workers()),
+    )
+    method, reason = choose_method(size, engine.least_memory())
+    logger.info("method %r: %s", method, reason)
+    return method
 
 
 def _warn_if_vanished(training: Training, params: Parameters) -> None:

@@ -22,7 +22,7 @@ __all__ = ["check_supported", "start_training"]
 
 
 def start_training(
-    tasks: Tasks, folder: Folder, manifest: Manifest, model: WRMF, isa: str
+    tasks: Tasks, folder: Folder, manifest: Manifest, model: WRMF, isa: str, method: str
 ) -> tuple[Training, dict[str, Any]]:
     """Return a training that goes on from what the folder has, and what "auto" became.
 
@@ -31,11 +31,11 @@ def start_training(
     ValueError
         If the folder has a fit with other parameters, or weights or λ are beyond the dtype.
     """
-    run = resume_run(folder, model.get_params(), model.random_state, "gather")
+    run = resume_run(folder, model.get_params(), model.random_state, method)
     statistics = ShardStatistics(tasks, folder, manifest)
     automatic = resolve_from(model.get_params(), statistics)
     plan = _plan(model, automatic, statistics, isa)
-    return Training(tasks, plan, manifest, run["random"]), automatic
+    return Training(tasks, plan, manifest, run["random"], method), automatic
 
 
 def check_supported(model: WRMF) -> None:

@@ -13,7 +13,16 @@ from wrmf.distributed.folder import FileRecord, Folder
 from wrmf.distributed.steps import BlockRecord
 from wrmf.model.parameters import dtype_name
 
-__all__ = ["Latest", "Progress", "generator_from", "generator_state", "resume_run", "saved_params"]
+__all__ = [
+    "Latest",
+    "Progress",
+    "block_name",
+    "generator_from",
+    "generator_state",
+    "known_method",
+    "resume_run",
+    "saved_params",
+]
 
 RUN, LATEST = "run.json", "latest.json"
 # They change no bit of an iteration.
@@ -155,6 +164,12 @@ def resume_run(
             "another folder, or pass resume=False to begin again"
         )
     return dict(run)
+
+
+def known_method(folder: Folder) -> str | None:
+    """Return the method of the fit in a folder, or None if it has none."""
+    run = folder.read_json(RUN)
+    return None if run is None else str(run["method"])
 
 
 def _other(folder: Folder, name: str, was: Any, now: Any) -> ValueError:

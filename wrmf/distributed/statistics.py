@@ -39,6 +39,11 @@ class ValuePlan:
     rule: ValueRule
     scale: float = 1.0
 
+    def item_counts(self) -> np.ndarray:
+        """Return the number of entries of each item."""
+        counts: np.ndarray = read_arrays(self.folder, self.totals)["counts"]
+        return counts
+
     def fitted(self, user_counts: np.ndarray) -> FittedValues:
         """Return the rule for users with these numbers of entries."""
         if self.rule.is_identity:

@@ -23,6 +23,8 @@ from wrmf.numerics.sweep import Shared, half_sweep
 from wrmf.numerics.whitening import Frame
 
 __all__ = [
+    "ITEMS",
+    "USERS",
     "BlockRecord",
     "Gathered",
     "Plan",
@@ -35,12 +37,14 @@ __all__ = [
     "load_factors",
     "load_shard",
     "loss_of_users",
+    "part_of_items",
     "save_factors",
     "shared_of_items",
     "shared_of_users",
     "side_bytes",
     "solve",
     "solve_shard",
+    "target_sum",
 ]
 
 USERS, ITEMS = 0, 1
@@ -138,12 +142,7 @@ def load_shard(plan: Plan, record: ShardRecord) -> UserShard:
 
 def load_block(plan: Plan, records: Sequence[ShardRecord], items: slice) -> Side:
     """Return a block of items as it is solved: its rows have the entries of all users."""
-    n_items = items.stop - items.start
-    parts = []
-    for record in records:
-        values, users, indptr = read_block(plan.folder, record, items)
-        part = sparse.csr_matrix((values, users, indptr), shape=(n_items, record.n_users))
-        parts.append(_weighted(plan, record, part, items))
+    parts = [part_of_items(plan, record, items) for record in records]
     matrix = sparse.hstack(parts, format="csr") if len(parts) > 1 else parts[0]
     params = plan.params
     return Side.of(
@@ -155,21 +154,27 @@ def load_block(plan: Plan, records: Sequence[ShardRecord], items: slice) -> Side
     )
 
 
-def _weighted(
-    plan: Plan, record: ShardRecord, part: sparse.csr_matrix, items: slice
-) -> sparse.csr_matrix:
-    """Return the rows of some items in a shard with the values that enter the loss."""
+def part_of_items(plan: Plan, record: ShardRecord, items: slice) -> sparse.csr_matrix:
+    """Return the entries of a range of items in a shard, with the values that enter the loss.
+
+    Returns
+    -------
+    CSR (n items, users of the shard)
+    """
+    values, users, indptr = read_block(plan.folder, record, items)
+    shape = items.stop - items.start, record.n_users
+    part = sparse.csr_matrix((values, users, indptr), shape=shape)
     if plan.params.values.is_identity:
         return part
     arrays = read_arrays(plan.folder, record.file, mapped=True)
-    values = plan.values.fitted(np.diff(arrays["indptr"]))
+    rule = plan.values.fitted(np.diff(arrays["indptr"]))
     by_user = part.T.tocsr()
     # On the axis of all items, whose number enters the weights of BM25.
     everywhere = sparse.csr_matrix(
         (by_user.data, by_user.indices + items.start, by_user.indptr),
-        shape=(record.n_users, plan.shape[1]),
+        shape=(record.n_users, plan.shape[ITEMS]),
     )
-    weighted = values.of_training(everywhere)
+    weighted = rule.of_training(everywhere)
     return sparse.csr_matrix(
         (weighted.data, by_user.indices, by_user.indptr), shape=by_user.shape
     ).T.tocsr()
@@ -282,6 +287,11 @@ def loss_of_users(
     )
     rows = by_user @ items.factors
     return shard.target_sum - float(np.einsum("ij,ij->", rows, factors, dtype=np.float64))
+
+
+def target_sum(shard: UserShard) -> float:
+    """Return the sum of the targets b of a shard: its part of the loss of factors of zero."""
+    return shard.target_sum
 
 
 def side_bytes(side: Side) -> int:

@@ -11,6 +11,7 @@ import numpy as np
 
 from wrmf.distributed.drawing import draw_items, draw_users, skip_users
 from wrmf.distributed.manifest import Manifest, item_blocks
+from wrmf.distributed.split_step import SplitStep
 from wrmf.distributed.state import Latest, Progress, block_name
 from wrmf.distributed.steps import (
     BlockRecord,
@@ -28,6 +29,7 @@ from wrmf.distributed.steps import (
     shared_of_users,
     solve,
     solve_shard,
+    target_sum,
 )
 from wrmf.distributed.tasks import Tasks
 from wrmf.numerics.side import Side
@@ -49,10 +51,17 @@ class Training:
     plan : Plan
     manifest : Manifest
     random : mapping, the state of the random generator at the start
+    method : {"gather", "split"}, default "gather"
+        Whether the factors of all users go to the blocks of items, or sums over users do.
     """
 
     def __init__(
-        self, engine: Tasks, plan: Plan, manifest: Manifest, random: Mapping[str, Any]
+        self,
+        engine: Tasks,
+        plan: Plan,
+        manifest: Manifest,
+        random: Mapping[str, Any],
+        method: str = "gather",
     ) -> None:
         self.engine = engine
         self.plan = plan
@@ -63,6 +72,7 @@ class Training:
         engine.keep("shard", [shard.n_entries for shard in manifest.shards])
         engine.keep("block", [int(counts[block].sum()) for block in self.blocks])
         self.loaded: dict[str, Any] = {}
+        self.split = SplitStep(engine, plan, manifest, self.blocks) if method == "split" else None
         self.latest: Latest
         self._reach(Latest.read(plan.folder) or self._start())
 
@@ -119,6 +129,18 @@ class Training:
         penalty = sum(block.penalty for block in self.latest.blocks)
         return float(sum(self.engine.results(parts)) + penalty)
 
+    def _loss_before(self) -> float:
+        """Return the loss before an item step; for random users, that of factors of zero."""
+        if self.latest.history and self.latest.history[-1].iteration == self.iterations_done:
+            return self.latest.history[-1].loss
+        if self.iterations_done or self.plan.params.solve_users_first:
+            return self.loss()
+        sums = [self.engine.submit("targets", target_sum, shard) for shard in self._shards()]
+        return float(sum(self.engine.results(sums)))
+
+    def _shards(self) -> list[Any]:
+        return [self._shard(number) for number in range(len(self.manifest.shards))]
+
     def _start(self) -> Latest:
         """Draw and save the first item factors, as a local fit draws them."""
         n_users, _ = self.plan.shape
@@ -151,8 +173,10 @@ class Training:
 
     def _settle(self) -> None:
         """Forget what was on workers that have died."""
-        for name in self.engine.settle():
-            self.loaded.pop(name, None)
+        changed = self.engine.settle()
+        self.loaded = {name: part for name, part in self.loaded.items() if name not in changed}
+        if self.split is not None:
+            self.split.forget(changed)
 
     def _shard(self, number: int) -> Any:
         name = f"shard-{number}"
@@ -256,6 +280,8 @@ class Training:
 
     def _item_step(self, users: Sequence[Any], iteration: int) -> list[BlockRecord]:
         """Solve and save all items; return the records of their blocks."""
+        if self.split is not None:
+            return self.split.solve(users, self.load_items(), self._loss_before(), iteration)
         factors = self._gathered("block", self._of_items(users), users)
         saved = [
             self.engine.submit(

@@ -1,0 +1,98 @@
+"""What an iteration costs a worker, and which method the items are solved by.
+
+docs/distributed.md derives the formulas and compares them with runs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["METHODS", "Cost", "Size", "choose_method", "cost_of"]
+
+METHODS = ("auto", "gather", "split")
+# The share of the memory of a worker that a method may take; the rest is for what is on the way.
+MEMORY_SHARE = 0.6
+# The usual number of steps of conjugate gradients, and the share of items that are solved exactly.
+STEPS, EXACT_SHARE = 3, 0.1
+
+
+@dataclass(frozen=True)
+class Size:
+    """The size of a fit.
+
+    Attributes
+    ----------
+    n_users, n_items, n_entries : int
+    factors : int, k
+    itemsize : int, the bytes of a number
+    n_workers : int
+    """
+
+    n_users: int
+    n_items: int
+    n_entries: int
+    factors: int
+    itemsize: int = 4
+    n_workers: int = 1
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What an iteration costs the average worker.
+
+    Attributes
+    ----------
+    received : float, bytes from other workers
+    memory : float, bytes at the peak
+    flops : float
+    """
+
+    received: float
+    memory: float
+    flops: float
+
+
+def cost_of(size: Size, method: str) -> Cost:
+    """Return what an iteration of a method costs a worker.
+
+    Examples
+    --------
+    >>> size = Size(100_000_000, 1_000_000, 10_000_000_000, 128, n_workers=50)
+    >>> [round(cost_of(size, method).received / 1e9, 1) for method in ("gather", "split")]
+    [51.7, 7.6]
+    """
+    k, workers = size.factors, size.n_workers
+    users, items = (float(n * k * size.itemsize) for n in (size.n_users, size.n_items))
+    per_user = size.n_entries / max(1, size.n_users)
+    small, large = min(per_user, float(k)), max(per_user, float(k))
+    user_flops = size.n_users * small**2 * large + 4.0 * size.n_users * k**2
+    # Rows are solved by entry: 8 bytes of index and weight, and as much in the other order.
+    data = 16.0 * size.n_entries / workers
+    if method == "gather":
+        item_flops = size.n_entries * float(k) ** 2
+        received, memory = users + items, 2.0 * users + 2.0 * items
+    else:
+        packed = EXACT_SHARE * size.n_items * k * k / 2 * size.itemsize
+        item_flops = size.n_entries * (EXACT_SHARE * k * k * 5 + 4.0 * k * STEPS)
+        received = 2.0 * (STEPS + 1) * items + packed
+        memory = 2.0 * users / workers + 4.0 * items + packed
+    return Cost(received, data + memory, (user_flops + item_flops) / workers)
+
+
+def choose_method(size: Size, memory: int | None) -> tuple[str, str]:
+    """Return the method for a size, and the reason.
+
+    Parameters
+    ----------
+    size : Size
+    memory : int, or None
+        The memory of the smallest worker in bytes; None if it is not limited.
+    """
+    needed = cost_of(size, "gather").memory
+    if memory is None:
+        return "gather", "no worker has a memory limit"
+    reason = (
+        f"gathering all users takes {needed / 1e9:.2f} GB of a worker, and {MEMORY_SHARE:.0%} of "
+        f"the smallest are {MEMORY_SHARE * memory / 1e9:.2f} GB"
+    )
+    return ("gather" if needed <= MEMORY_SHARE * memory else "split"), reason
