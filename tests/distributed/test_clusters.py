@@ -11,6 +11,7 @@ from sharding import assert_same_factors, fitted_locally, plain_model
 
 import wrmf
 import wrmf.distributed
+from wrmf.cli.main import main
 
 distributed = pytest.importorskip("distributed", reason="needs pip install 'wrmf[distributed]'")
 
@@ -155,3 +156,23 @@ def test_lists_metrics_and_new_users_come_from_the_workers(client, rows, files, 
     assert metrics.n_users == 50
     new = local.train_matrix[:3]
     np.testing.assert_array_equal(sharded.fold_in_users(new), local.fold_in_users(new))
+
+
+def test_the_command_fits_on_a_cluster(client, files, tmp_path, capsys):
+    def run(*extra):
+        return main(
+            [
+                *("fit", str(files), "--value", "value", "--factors", "4", "--iterations", "2"),
+                *("--scheduler", client.scheduler.address, *extra),
+            ]
+        )
+
+    assert run() != 0
+    assert "--scheduler needs --folder" in capsys.readouterr().err
+    assert run("--folder", str(tmp_path / "fit"), "--min-value", "1") != 0
+    assert "--min-value does not apply with --scheduler" in capsys.readouterr().err
+    assert not run("--folder", str(tmp_path / "fit"))
+    assert "iteration 2: loss" in capsys.readouterr().err
+    out = tmp_path / "model.wrmf"
+    assert not run("--folder", str(tmp_path / "fit"), "--out", str(out))
+    assert wrmf.load(out).iterations_done == 2

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from wrmf.cli.cluster import add_cluster_options, fit_on_cluster
 from wrmf.cli.data import add_data_options, load_data
 from wrmf.cli.options import add_seed_option, add_thread_option
 from wrmf.cli.parameters import add_model_options, build_model, describe_automatic
@@ -23,15 +24,24 @@ def add_options(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--out",
         type=Path,
-        default=Path("model.wrmf"),
         metavar="FILE",
-        help="file to save the model in, or - for standard output",
+        help="file to save the model in, or - for standard output (default: model.wrmf; none with "
+        "--scheduler, where the fit is in --folder)",
     )
+    add_cluster_options(command)
 
 
 def run(options: argparse.Namespace) -> None:
     """Train on all interactions and save the model."""
     unfitted = build_model(options)
+    if options.scheduler is not None:
+        fitted = fit_on_cluster(options, unfitted)
+        if options.out is not None:
+            save_model(fitted, options.out)
+        saved = "" if options.out is None else f" and to {options.out}"
+        print(f"{fitted!r}: saved in {options.folder}{saved}", file=notices(options))
+        return
+    options.out = Path("model.wrmf") if options.out is None else options.out
     data = load_data(options)
     model = unfitted.fit(data)
     save_model(model, options.out, options)

@@ -1,0 +1,83 @@
+"""Fits on a Dask cluster, for ``wrmf fit --scheduler``."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+from typing import Any
+
+from wrmf.cli.reading import reading_arguments
+from wrmf.model.wrmf import WRMF
+
+__all__ = ["add_cluster_options", "fit_on_cluster"]
+
+# What can be said of the data of a cluster.
+COLUMNS = ("user", "item", "value")
+
+
+def add_cluster_options(command: argparse.ArgumentParser) -> None:
+    """Add the scheduler and what a fit on a cluster needs."""
+    add = command.add_argument_group("on a Dask cluster").add_argument
+    add(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="fit parquet files on the workers of this scheduler, as in tcp://10.0.0.1:8786",
+    )
+    add(
+        "--folder",
+        type=Path,
+        metavar="FOLDER",
+        help="folder that all workers share, where the fit is saved; the same command goes on "
+        "from what it has",
+    )
+    add("--shards", type=int, metavar="N", help="number of shards of users (default: by rows)")
+
+
+def fit_on_cluster(options: argparse.Namespace, model: WRMF) -> Any:
+    """Return the sharded model of the files that the options name."""
+    if options.folder is None:
+        raise ValueError("--scheduler needs --folder, a folder that all workers share")
+    arguments = reading_arguments(options)
+    others = [name for name in arguments if name not in COLUMNS]
+    if others or options.names is not None or options.core:
+        option = f"--{others[0].replace('_', '-')}" if others else "--names or --core"
+        raise ValueError(
+            f"{option} does not apply with --scheduler, which reads parquet files: prepare them "
+            "before"
+        )
+    import wrmf.distributed
+
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise ImportError(
+            f"--scheduler needs Dask ({error}): pip install 'wrmf[distributed]'"
+        ) from None
+
+    logger = logging.getLogger("wrmf.distributed")
+    handler = logging.StreamHandler(sys.stderr)
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        with Client(options.scheduler) as client:
+            source = options.data[0] if len(options.data) == 1 else options.data
+            sharded = wrmf.distributed.fit(
+                source,
+                model,
+                client=client,
+                folder=options.folder,
+                shards=options.shards or "auto",
+                progress=False,
+                **arguments,
+            )
+            return sharded.to_local() if options.out is not None else sharded
+    except OSError as error:
+        if error.errno is None:
+            raise OSError(
+                f"no Dask scheduler answers at {options.scheduler}: start one with dask scheduler"
+            ) from error
+        raise
+    finally:
+        logger.removeHandler(handler)
