@@ -81,6 +81,42 @@ def test_an_error_writes_nothing_to_standard_output(workplace, monkeypatch, caps
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.parametrize("words", [["fit", "--help"], ["fit", "λ.csv"], ["similar", "m", "λ"]])
+def test_an_encoding_without_greek_letters_is_no_error(words, workplace):
+    ended = subprocess.run(
+        [sys.executable, "-m", "wrmf", *words],
+        env={**ENVIRONMENT, "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in ended.stderr
+    assert "\\u03bb" in (ended.stdout or ended.stderr) or "no such model file" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "fit likes.csv --out nowhere/m.wrmf",
+        "search likes.csv --save nowhere/m.wrmf",
+        "search likes.csv --journal nowhere/s.jsonl",
+        "tune likes.csv --save nowhere/m.wrmf",
+        "recommend model.wrmf --out nowhere/x.csv",
+        "report likes.csv --journal nowhere/s.jsonl",
+        "export model.wrmf npz nowhere/x.npz",
+        "fit likes.csv --out .",
+    ],
+)
+def test_a_file_that_cannot_be_written_is_an_error_before_any_work(
+    words, workplace, monkeypatch, capsys
+):
+    for name in ("wrmf.WRMF.fit", "wrmf.cli.data.read_interactions", "wrmf.cli.streams.load"):
+        monkeypatch.setattr(name, lambda *arguments, **options: pytest.fail("work is done"))
+    assert main(words.split()) == 1
+    error = capsys.readouterr().err
+    assert "no such folder: " in error or ". is a folder" in error
+
+
 def test_an_error_without_words_is_named(workplace, monkeypatch, capsys):
     def fail(path):
         raise MemoryError

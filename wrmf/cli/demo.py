@@ -43,6 +43,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     """Add the folder, the number of threads and the seed."""
     command.add_argument(
         "--out",
+        dest="folder",
         type=Path,
         default=Path("demo"),
         metavar="FOLDER",
@@ -54,7 +55,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Run the demo as the options say."""
-    run_demo(options.out, num_threads=options.threads, random_state=options.seed)
+    run_demo(options.folder, num_threads=options.threads, random_state=options.seed)
 
 
 def run_demo(

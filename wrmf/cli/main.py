@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import re
 import shlex
@@ -11,7 +12,7 @@ from collections.abc import Sequence
 from wrmf.cli.config import expand_config, without_config
 from wrmf.cli.messages import translate
 from wrmf.cli.parser import VERBS, build_parser, build_parsers
-from wrmf.cli.streams import stream_problem
+from wrmf.cli.streams import check_outputs, stream_problem
 
 __all__ = ["REPORTED_ERRORS", "VERBS", "build_parser", "main"]
 
@@ -43,6 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     SystemExit
         With status 2 for wrong usage, with 0 after ``--help`` and ``--version``.
     """
+    _replace_unprintable()
     typed = list(sys.argv[1:] if arguments is None else arguments)
     options = None
     try:
@@ -55,6 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.print_command:
             print(command)
         else:
+            check_outputs(options)
             options.run(options)
         sys.stdout.flush()
     except KeyboardInterrupt:
@@ -70,6 +73,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _discard_unwritable()
         return 1
     return 0
+
+
+def _replace_unprintable() -> None:
+    """Escape signs that an encoding lacks, such as that of a pipe on Windows."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
 
 
 def without_passwords(command: str) -> str:

@@ -17,6 +17,7 @@ from wrmf.model.wrmf import WRMF
 
 __all__ = [
     "STREAM",
+    "check_outputs",
     "input_path",
     "load_model",
     "notices",
@@ -134,6 +135,24 @@ def stream_problem(options: argparse.Namespace) -> str | None:
     if given.get("save") == STREAM and "format" in given and out is None:
         return "--save - and the table cannot both be standard output: name a file by --out"
     return None
+
+
+def check_outputs(options: argparse.Namespace) -> None:
+    """Raise an error for a file that could not be written, before any work is done.
+
+    Raises
+    ------
+    FileNotFoundError, IsADirectoryError
+        If its folder does not exist, or it is a folder.
+    """
+    for dest in (*WRITTEN, "journal"):
+        path = getattr(options, dest, None)
+        if path is None or path == STREAM:
+            continue
+        if not path.absolute().parent.is_dir():
+            raise FileNotFoundError(f"no such folder: {path.absolute().parent}")
+        if path.is_dir():
+            raise IsADirectoryError(f"{path} is a folder: name a file in it")
 
 
 def _streams(options: argparse.Namespace, written: bool) -> list[str]:
