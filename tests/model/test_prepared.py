@@ -92,10 +92,10 @@ def test_factors_changed_by_half_an_iteration_are_not_mixed_with_older_ones(
 
     solve = Trainer._solve
 
-    def interrupted(side, fixed, out, sweep):
+    def interrupted(side, fixed, out, sweep, prior):
         if out is model.state.user_factors:
             raise KeyboardInterrupt
-        solve(side, fixed, out, sweep)
+        solve(side, fixed, out, sweep, prior)
 
     answers(model)
     monkeypatch.setattr(Trainer, "_solve", staticmethod(interrupted))

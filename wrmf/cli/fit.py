@@ -37,7 +37,7 @@ def run(options: argparse.Namespace) -> None:
     if options.scheduler is not None:
         fitted = fit_on_cluster(options, unfitted)
         if options.out is not None:
-            save_model(fitted, options.out)
+            save_model(fitted, options.out, options)
         saved = "" if options.out is None else f" and to {options.out}"
         print(f"{fitted!r}: saved in {options.folder}{saved}", file=notices(options))
         return

@@ -20,9 +20,8 @@ from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Protocol
 
-from tqdm.auto import tqdm
-
 from wrmf.files import cache_folder, write_atomically
+from wrmf.progress import load_tqdm
 
 __all__ = ["CHUNK", "Downloadable", "download"]
 
@@ -149,7 +148,7 @@ def _transfer(part: Path, url: str) -> None:
 def _write(part: Path, reply: Any, start: int, end: int | None) -> None:
     with (
         part.open("r+b" if start else "wb") as file,
-        tqdm(total=end, initial=start, unit="B", unit_scale=True, disable=None) as bar,
+        load_tqdm()(total=end, initial=start, unit="B", unit_scale=True, disable=None) as bar,
     ):
         file.seek(start)
         try:

@@ -8,8 +8,6 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from tqdm.auto import tqdm
-
 from wrmf.data.checks import as_positive_int
 from wrmf.distributed.cost import METHODS, Size, choose_method
 from wrmf.distributed.folder import Folder
@@ -22,6 +20,7 @@ from wrmf.distributed.training import Training
 from wrmf.model.parameters import Parameters
 from wrmf.model.trainer import VANISHED
 from wrmf.model.wrmf import WRMF
+from wrmf.progress import load_tqdm
 
 __all__ = ["fit"]
 
@@ -141,7 +140,7 @@ def fit(
     result = ShardedModel(training, model.frozen_params(), automatic)
     if training.iterations_done:
         logger.info("%d iterations are in %s already", training.iterations_done, kept.root)
-    with tqdm(
+    with load_tqdm()(
         total=iterations,
         initial=min(training.iterations_done, iterations),
         desc="WRMF",
