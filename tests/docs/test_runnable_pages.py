@@ -19,6 +19,7 @@ PAGES = {
     "report.md": [],
     "scikit-learn.md": ["sklearn"],
     "serving.md": [],
+    "distributed.md": ["distributed"],
     "weights.md": [],
     "features.md": [],
 }
