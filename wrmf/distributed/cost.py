@@ -59,7 +59,7 @@ def cost_of(size: Size, method: str) -> Cost:
     --------
     >>> size = Size(100_000_000, 1_000_000, 10_000_000_000, 128, n_workers=50)
     >>> [round(cost_of(size, method).received / 1e9, 1) for method in ("gather", "split")]
-    [51.7, 7.6]
+    [51.7, 7.4]
     """
     k, workers = size.factors, size.n_workers
     users, items = (float(n * k * size.itemsize) for n in (size.n_users, size.n_items))

@@ -20,6 +20,7 @@ import numpy as np
 from wrmf.distributed.folder import Folder
 from wrmf.distributed.placing import place
 from wrmf.distributed.steps import Gathered, UserShard, side_bytes
+from wrmf.distributed.tasks import Stranded
 from wrmf.numerics.isa import ISAS, active_isa
 from wrmf.numerics.side import Side
 from wrmf.versions import __version__
@@ -43,6 +44,8 @@ logger = logging.getLogger("wrmf.distributed")
 RETRIES = 3
 # The number of results that a task of a tree adds up.
 FAN_IN = 4
+# How long to wait for tasks before asking whether they can run at all.
+CHECK_SECONDS = 5.0
 # Kernels use all threads of a worker, so that only one of them computes at a time.
 KERNEL = threading.Lock()
 # The scheduler is gone, or has forgotten the tasks.
@@ -86,6 +89,15 @@ def _as_worker_sees_it() -> dict[str, Any]:
 
 def _bytes_sent(dask_worker: Any) -> int:
     return int(dask_worker.transfer_outgoing_bytes_total)
+
+
+def _are_stranded(dask_scheduler: Any) -> bool:
+    """Return whether tasks have no worker, although there are workers.
+
+    Where all workers die at once, Dask leaves pinned tasks to workers that never come back, though
+    they may run elsewhere.
+    """
+    return bool(dask_scheduler.unrunnable) and bool(dask_scheduler.workers)
 
 
 def _probe(folder: Folder, name: str, dask_worker: Any) -> str | None:
@@ -144,7 +156,9 @@ class Engine:
 
     def workers(self) -> dict[str, dict[str, Any]]:
         """Return what the scheduler knows of each worker, by its address."""
-        workers: dict[str, dict[str, Any]] = self.client.scheduler_info(n_workers=-1)["workers"]
+        # Not scheduler_info(): what it returns may be without workers, as others refresh it.
+        identity = self.client.sync(self.client.scheduler.identity, n_workers=-1)
+        workers: dict[str, dict[str, Any]] = identity["workers"]
         return workers
 
     def least_memory(self) -> int | None:
@@ -261,13 +275,16 @@ class Engine:
 
         Raises
         ------
+        Stranded
+            If they wait for workers that have died.
         RuntimeError
-            If the scheduler is lost.
+            If workers die again and again.
         Exception
             As a task has raised it.
         """
         for attempt in range(RETRIES + 1):
             try:
+                self._wait(futures)
                 return list(self.client.gather(list(futures)))
             except KilledWorker as error:
                 if attempt == RETRIES:
@@ -279,6 +296,19 @@ class Engine:
                 logger.warning("workers have died during a task, which is tried again: %s", error)
                 self.client.retry(list(futures))
         raise AssertionError
+
+    def _wait(self, futures: Sequence[Future]) -> None:
+        """Wait until tasks are done, or have no worker although there are some."""
+        was_stranded = False
+        while True:
+            try:
+                distributed.wait(list(futures), timeout=CHECK_SECONDS)
+                return
+            except TimeoutError:
+                is_stranded = bool(self.client.run_on_scheduler(_are_stranded))
+                if is_stranded and was_stranded:
+                    raise Stranded("the workers of some tasks have died") from None
+                was_stranded = is_stranded
 
     @contextmanager
     def recovering(self, done: str) -> Iterator[None]:

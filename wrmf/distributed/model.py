@@ -143,7 +143,9 @@ class ShardedModel:
         folder = self._training.plan.folder
         users = np.concatenate([read_users(folder, shard) for shard in self._shards])
         with self._training.engine.recovering(f"{self.iterations_done} iterations are saved"):
-            factors = self._training.engine.results(self._training.present_users())
+            factors = self._training.attempt(
+                lambda: self._training.engine.results(self._training.present_users())
+            )
         n_items = self.shape[1]
         matrix = sparse.vstack(
             [read_shard(folder, shard, n_items) for shard in self._shards], format="csr"
@@ -302,7 +304,8 @@ class ShardedModel:
     def _each(self, function: Any, arguments: Sequence[tuple[Any, ...]]) -> list[Any]:
         """Return what a function returns for each shard, its users and the item factors."""
         training, fitted = self._training, self._fitted
-        with training.engine.recovering(f"{self.iterations_done} iterations are saved"):
+
+        def compute() -> list[Any]:
             users, blocks = training.present_users(), training.load_items()
             futures = [
                 training.engine.submit(
@@ -321,3 +324,6 @@ class ShardedModel:
                 )
             ]
             return training.engine.results(futures)
+
+        with training.engine.recovering(f"{self.iterations_done} iterations are saved"):
+            return training.attempt(compute)

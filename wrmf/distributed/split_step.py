@@ -79,6 +79,10 @@ class SplitStep:
         """Forget what was on workers that have died."""
         self.loaded = {key: part for key, part in self.loaded.items() if key[0] not in names}
 
+    def forget_all(self) -> None:
+        """Forget all futures."""
+        self.loaded, self.rows = {}, {}
+
     def solve(
         self, users: Sequence[Any], items: Sequence[Any], loss: float, iteration: int
     ) -> list[BlockRecord]:

@@ -6,7 +6,11 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-__all__ = ["Tasks"]
+__all__ = ["Stranded", "Tasks"]
+
+
+class Stranded(RuntimeError):
+    """Tasks wait for workers that have died, although there are others: they must be made again."""
 
 
 class Tasks(Protocol):
@@ -42,7 +46,13 @@ class Tasks(Protocol):
         ...
 
     def results(self, futures: Sequence[Any]) -> list[Any]:
-        """Wait for tasks and return their results, which must be small."""
+        """Wait for tasks and return their results, which must be small.
+
+        Raises
+        ------
+        Stranded
+            If they will never run.
+        """
         ...
 
     def keep(self, kind: str, sizes: Sequence[int]) -> None:

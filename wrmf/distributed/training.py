@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -31,12 +31,16 @@ from wrmf.distributed.steps import (
     solve_shard,
     target_sum,
 )
-from wrmf.distributed.tasks import Tasks
+from wrmf.distributed.tasks import Stranded, Tasks
 from wrmf.numerics.side import Side
 
 __all__ = ["Training"]
 
 logger = logging.getLogger("wrmf.distributed")
+
+Result = TypeVar("Result")
+# How often all workers may die at once, within an iteration.
+ATTEMPTS = 5
 
 
 class Training:
@@ -84,13 +88,13 @@ class Training:
     def run(self, iterations: int, after: Callable[[Progress], Any]) -> None:
         """Train up to a number of iterations in all; ``after`` stops by returning True."""
         while self.iterations_done < iterations:
-            start, number = time.perf_counter(), self.iterations_done + 1
+            start = time.perf_counter()
             with self.engine.recovering(f"{self.iterations_done} iterations are saved"):
                 received = self.engine.bytes_received()
-                blocks = self._item_step(self.present_users(), number)
-                history = self.latest.history
+                blocks = self.attempt(self._next_items)
+                number, history = self.iterations_done + 1, self.latest.history
                 self._reach(Latest(number, blocks, history))
-                loss = self.loss()
+                loss = self.attempt(self.loss)
                 received = max(0, self.engine.bytes_received() - received)
             progress = Progress(number, loss, time.perf_counter() - start, received)
             self.latest = Latest(number, blocks, [*history, progress])
@@ -98,10 +102,31 @@ class Training:
             if after(progress):
                 break
 
+    def attempt(self, compute: Callable[[], Result]) -> Result:
+        """Return what a function returns, which is called again if its tasks are stranded.
+
+        Then all workers have died at once. What follows from the latest item factors is computed
+        again.
+        """
+        for _ in range(ATTEMPTS):
+            try:
+                return compute()
+            except Stranded as error:
+                logger.warning("%s: they are computed again", error)
+                self.loaded = {}
+                if self.split is not None:
+                    self.split.forget_all()
+                self._begin()
+        return compute()
+
     def _reach(self, latest: Latest) -> None:
-        """Make this the latest state; futures of what follows from it are made when needed."""
+        """Make this the latest state."""
         self.latest = latest
         latest.write(self.plan.folder)
+        self._begin()
+
+    def _begin(self) -> None:
+        """Forget the futures of what follows from the latest state; they are made when needed."""
         self.items: list[Any] | None = None
         self.users: list[Any] | None = None
         # What the systems of all users share, those of all items, and all factors by worker.
@@ -278,8 +303,9 @@ class Training:
         self.of_items = engine.submit("frame-items", shared_of_items, plan, parts)
         return self.of_items
 
-    def _item_step(self, users: Sequence[Any], iteration: int) -> list[BlockRecord]:
+    def _next_items(self) -> list[BlockRecord]:
         """Solve and save all items; return the records of their blocks."""
+        users, iteration = self.present_users(), self.iterations_done + 1
         if self.split is not None:
             return self.split.solve(users, self.load_items(), self._loss_before(), iteration)
         factors = self._gathered("block", self._of_items(users), users)
