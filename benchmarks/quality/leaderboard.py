@@ -22,7 +22,8 @@ from typing import Any
 import wrmf
 from benchmarks import record
 from benchmarks.missing import Missing
-from benchmarks.quality.contenders import CONTENDERS, Contender
+from benchmarks.quality.contenders import CONTENDERS, SELF_TUNED, Contender
+from benchmarks.quality.contenders.self_tuned import Autotune
 from benchmarks.quality.splits import PROTOCOLS, leaderboard_split
 from benchmarks.quality.tuner import Budget, Plan, search
 
@@ -68,6 +69,19 @@ def compete(
     }
 
 
+def tune_itself(
+    contender: Autotune, split: wrmf.Split, validation: wrmf.Split, seconds: float
+) -> dict[str, Any]:
+    """Let a contender tune itself for some seconds, test it on ``split`` and return its record."""
+    model = contender.tune(split, validation, CHOSEN_BY, seconds)
+    means, errors = model.evaluate(split, METRICS)
+    return {
+        **model.to_json(),
+        "test": {name: round(value, 5) for name, value in means.items()},
+        "stderr": {name: round(value, 5) for name, value in errors.items()},
+    }
+
+
 def run(name: str, protocol: str, options: argparse.Namespace) -> Path:
     """Tune and test the contenders on one set; return the path of the record."""
     split, validation = leaderboard_split(name, protocol, options.seed)
@@ -91,18 +105,33 @@ def run(name: str, protocol: str, options: argparse.Namespace) -> Path:
     for contender in options.contenders:
         log(f"{name} {protocol}: {contender}")
         try:
-            result = compete(CONTENDERS[contender], split, validation, budget, options.seed)
+            if contender in SELF_TUNED:
+                chosen = SELF_TUNED[contender]
+                result = tune_itself(chosen, split, validation, options.seconds)
+            else:
+                result = compete(CONTENDERS[contender], split, validation, budget, options.seed)
         except Missing as reason:
             result = {"skipped": str(reason)}
         content["contenders"][contender] = result
     path = results_path(name, protocol, options)
-    if path.exists():
-        # Contenders that were not asked for keep their earlier results on the same split.
+    earlier: dict[str, Any] = {"contenders": {}, "budget": content["budget"]}
+    if path.exists() and record.read(path)["data"] == content["data"]:
         earlier = record.read(path)
-        if earlier["data"] == content["data"] and earlier["budget"] == content["budget"]:
-            content["contenders"] = earlier["contenders"] | content["contenders"]
+    results = counted(earlier["contenders"], content["contenders"])
+    # Contenders that were not asked for keep their earlier results of the same budget.
+    is_same = earlier["budget"] == content["budget"]
+    content["contenders"] = (earlier["contenders"] if is_same else {}) | results
     described = record.described("benchmarks.quality.leaderboard", content)
     return record.write(described, path.stem, path)
+
+
+def counted(earlier: dict[str, Any], results: dict[str, Any]) -> dict[str, Any]:
+    """Return results with the number of times that each contender has seen the test part."""
+    looks = {name: result.get("looks_at_test", 1) for name, result in earlier.items()}
+    return {
+        name: {**result, "looks_at_test": looks.get(name, 0) + 1} if "test" in result else result
+        for name, result in results.items()
+    }
 
 
 def results_path(name: str, protocol: str, options: argparse.Namespace) -> Path:
@@ -128,7 +157,7 @@ def table(content: dict[str, Any]) -> str:
         key=lambda named: -named[1]["test"][CHOSEN_BY],
     )
     for place, (name, result) in enumerate(ranked):
-        shown = f"**{name}**" if name == "wrmf" else name
+        shown = f"**{name}**" if name.startswith("wrmf") else name
         if place == 0 and not result["als"]:
             shown += " (wins, and is no ALS)"
         test = result["test"]
@@ -148,9 +177,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.quality.leaderboard", description=__doc__.splitlines()[0]
     )
+    names = [*SELF_TUNED, *CONTENDERS]
     parser.add_argument("--sets", nargs="+", default=SETS, choices=SETS)
     parser.add_argument("--protocols", nargs="+", default=PROTOCOLS, choices=PROTOCOLS)
-    parser.add_argument("--contenders", nargs="+", default=list(CONTENDERS), choices=CONTENDERS)
+    parser.add_argument("--contenders", nargs="+", default=names, choices=names)
     parser.add_argument("--trials", type=int, default=60)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=0)

@@ -14,9 +14,11 @@ import wrmf
 from benchmarks.missing import Missing
 from benchmarks.quality import defaults, gowalla, item_term, leaderboard, splits
 from benchmarks.quality.contenders import CONTENDERS
+from benchmarks.quality.contenders.self_tuned import Autotune
 from benchmarks.quality.contenders.simple import EASE, Popularity
 from benchmarks.quality.rankers import FactorRanker, ScoreRanker
 from benchmarks.quality.tuner import Budget, Plan, Trial, draw, near, search
+from wrmf.data.splitting import as_validation
 
 SPACE = {"x": wrmf.Range(0.01, 100.0, log=True), "kind": ["a", "b"]}
 PLAN = Plan(SPACE, "score")
@@ -178,6 +180,26 @@ def test_the_leaderboard_marks_a_winner_that_is_no_als_and_lists_who_is_left_out
     text = leaderboard.table(content)
     assert "popularity (wins, and is no ALS)" in text
     assert "EASE | left out: too many items" in text
+
+
+@pytest.mark.parametrize("protocol", ["weak", "strong"])
+def test_the_contender_that_tunes_itself_is_not_given_the_test_part(split_by_protocol, protocol):
+    split = split_by_protocol[protocol]
+    validation = as_validation(split, 0.2, 1)
+    result = leaderboard.tune_itself(Autotune(), split, validation, 1.0)
+    assert result["test"]["ndcg@20"] > 0.1
+    assert result["validation"]["autotune"] >= result["validation"]["WRMF()"]
+    again = Autotune().tune(wrmf.Split(split.train, split.train), validation, "ndcg@20", 1e-6)
+    assert again.result.search.curves[0].test["ndcg@20"][0] > 0
+
+
+def test_looks_at_a_test_part_are_counted_over_runs():
+    first = leaderboard.counted({}, {"a": {"test": {}}, "b": {"skipped": "slow"}})
+    assert first == {"a": {"test": {}, "looks_at_test": 1}, "b": {"skipped": "slow"}}
+    both = {"a": {"test": {}}, "c": {"test": {}}}
+    # A record of a time when looks were not counted is one look.
+    again = leaderboard.counted({**first, "c": {"test": {}}}, both)
+    assert {name: result["looks_at_test"] for name, result in again.items()} == {"a": 2, "c": 2}
 
 
 def test_the_study_of_defaults_counts_its_looks_at_the_test_part(split_by_protocol):

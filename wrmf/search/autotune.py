@@ -340,7 +340,9 @@ class Autotuning:
         """Fit the best setting to all of the training data; evaluate it on the test part."""
         search = self.search
         result = search.result_of(list(self.curves.values()))
+        began = time.perf_counter()
         model = result.best_model().fit(search.whole_split.train, progress=False)
+        fit_seconds = time.perf_counter() - began
         if has_test:
             result.test = evaluate(
                 model, search.whole_split, search.plan.metrics, search.plan.exclude_seen
@@ -352,6 +354,7 @@ class Autotuning:
             default_score=self._default_score(),
             baselines=self.baselines,
             seconds=self.budget.elapsed,
+            fit_seconds=fit_seconds,
             interrupted=self.interrupted,
         )
 

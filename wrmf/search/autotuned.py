@@ -35,6 +35,8 @@ class Autotuned:
         validation part.
     seconds : float
         How long the call took.
+    fit_seconds : float
+        How long of it the fit of ``model`` took.
     interrupted : bool
         Whether Ctrl-C ended the comparison.
     """
@@ -44,6 +46,7 @@ class Autotuned:
     default_score: float | None
     baselines: dict[str, float]
     seconds: float
+    fit_seconds: float
     interrupted: bool = False
 
     @property

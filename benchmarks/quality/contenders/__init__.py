@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 import wrmf
 from benchmarks.quality.contenders.als import Implicit, Irspack, Ours
+from benchmarks.quality.contenders.self_tuned import Autotune
 from benchmarks.quality.contenders.simple import EASE, SVD, ItemKNN, Popularity
 from benchmarks.quality.rankers import Ranker
 
@@ -47,3 +48,5 @@ CONTENDERS: dict[str, Contender] = {
     contender.name: contender
     for contender in (Ours(), Irspack(), Implicit(), Popularity(), ItemKNN(), EASE(), SVD())
 }
+# Contenders that are given the time instead of settings.
+SELF_TUNED: dict[str, Autotune] = {Autotune.name: Autotune()}
