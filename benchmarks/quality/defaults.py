@@ -221,24 +221,33 @@ def summary(sets: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
 
 
 def run(options: argparse.Namespace) -> Path:
-    """Run the study and write its record after each set; return the path of the record."""
+    """Run the study and write its record after each set; return the path of the record.
+
+    Sets that were not asked for keep their earlier results with the same seed, and looks at test
+    parts are counted over all runs.
+    """
+    path: Path = options.out or record.RESULTS / "defaults.json"
     sets: dict[str, dict[str, Any]] = {}
+    if path.exists() and record.read(path)["seed"] == options.seed:
+        sets = record.read(path)["sets"]
     for name in options.sets:
         try:
-            sets[name] = study(name, options.seconds, options.seed, options.compare)
+            content = study(name, options.seconds, options.seed, options.compare)
         except Missing as reason:
             print(f"{name}: left out: {reason}", file=sys.stderr)
             continue
+        looks = Counter(sets.get(name, {}).get("looks_at_test", {}))
+        sets[name] = {**content, "looks_at_test": dict(looks + Counter(content["looks_at_test"]))}
         print(name, sets[name]["share"], sets[name]["test"], file=sys.stderr, flush=True)
-        content = {
+        study_of_all = {
             "seed": options.seed,
             "metric": METRIC,
             "tuning_seconds": options.seconds,
             "summary": summary(sets),
             "sets": sets,
         }
-        described = record.described("benchmarks.quality.defaults", content)
-        path = record.write(described, "defaults", options.out)
+        described = record.described("benchmarks.quality.defaults", study_of_all)
+        record.write(described, path.stem, path)
     return path
 
 
