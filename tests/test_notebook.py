@@ -1,5 +1,6 @@
 """What a notebook shows of each object: small tables, escaped, without scripts."""
 
+import html
 import re
 from html.parser import HTMLParser
 
@@ -15,10 +16,10 @@ SETTINGS = {"objective": "wrmf", "regularization": 1.0, "alpha": 5.0, "random_st
 class Table(HTMLParser):
     """The tags of a piece of HTML, and the text of the cells of each row."""
 
-    def __init__(self, html):
+    def __init__(self, text):
         super().__init__()
         self.tags, self.rows, self.unclosed = [], [], []
-        self.feed(html)
+        self.feed(text)
         assert self.unclosed == []
 
     def handle_starttag(self, tag, attributes):
@@ -75,24 +76,28 @@ def shown(data, model, split, result):
         "Recommendations": model.recommend(n=3),
         "SearchResult": result,
         "LearningCurve": result.best_curve,
+        "Autotuned": wrmf.autotune(split, trials=2, random_state=0),
         "Evaluation": wrmf.evaluate(
             wrmf.WRMF(factors=4, **SETTINGS).fit(split.train), split, ["mrr", "mse"]
         ),
     }
 
 
-KINDS = ("Interactions", "WRMF", "Recommendations", "SearchResult", "LearningCurve", "Evaluation")
+KINDS = (
+    *("Interactions", "WRMF", "Recommendations", "SearchResult", "Autotuned", "LearningCurve"),
+    "Evaluation",
+)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_tables_are_small_and_escaped_and_have_no_script_and_no_colour(shown, kind):
-    html = shown[kind]._repr_html_()
-    assert type(shown[kind]) is getattr(wrmf, kind)
-    tags = set(Table(html).tags)
+    text = shown[kind]._repr_html_()
+    assert type(shown[kind]).__name__ == kind
+    tags = set(Table(text).tags)
     allowed = {"table", "caption", "thead", "tbody", "tr", "th", "td", "strong", "br", "small", "p"}
     assert tags <= allowed
-    assert len(html) < 20_000
-    assert set(re.findall(r"color:(\w+)", html)) <= {"inherit"}
+    assert len(text) < 20_000
+    assert set(re.findall(r"color:(\w+)", text)) <= {"inherit"}
 
 
 def test_interactions_show_their_summary_and_the_first_pairs(data):
@@ -132,6 +137,18 @@ def test_a_search_shows_the_best_settings_first(result):
     assert (f"{n_level} lie within one standard error" in result._repr_html_()) == (n_level > 0)
 
 
+def test_what_was_tuned_shows_baselines_and_the_summary(shown):
+    tuned = shown["Autotuned"]
+    table = table_of(tuned)
+    frame = tuned.to_frame()
+    assert len(table.rows) <= 1 + len(frame)
+    assert {row[0] for row in table.rows[1:]} == set(frame["what"])
+    scores = [float(row[1]) for row in table.rows[1:]]
+    assert scores == sorted(scores, reverse=True)
+    assert scores[0] == pytest.approx(frame["best_score"].max(), rel=1e-4)
+    assert html.escape(tuned.summary) in tuned._repr_html_()
+
+
 def test_a_long_curve_shows_some_checkpoints_and_the_best(make_scores):
     curve = make_scores(50, best=33)
     rows = table_of(curve).rows[1:]
@@ -153,10 +170,10 @@ def make_scores():
 
 def test_an_evaluation_stands_beside_popular_items():
     evaluation = wrmf.Evaluation({"mrr": 0.1}, 7, 2, {"mrr": 0.01}, popularity={"mrr": 0.2})
-    html = evaluation._repr_html_()
-    assert Table(html).rows[1] == ["mrr", "0.10000", "0.01000", "0.20000"]
-    assert "2 users without held-out items left out" in html
-    assert "no better than popular items by mrr" in html
+    text = evaluation._repr_html_()
+    assert Table(text).rows[1] == ["mrr", "0.10000", "0.01000", "0.20000"]
+    assert "2 users without held-out items left out" in text
+    assert "no better than popular items by mrr" in text
     assert table_of(wrmf.Evaluation({"mse": 0.1}, 7, 0)).rows[1] == ["mse", "0.10000", "–"]
 
 

@@ -168,6 +168,15 @@ def test_a_validated_search_shows_the_validation_and_the_test_score(
     assert table_rows(result)[0][:6] == ["1", "0.30000", "0.00100", "3", "2", "0.60000"]
 
 
+def test_what_autotune_returns_has_a_page_with_its_model(data, page_text):
+    split = wrmf.leave_k_out(data, k=2, random_state=0)
+    tuned = wrmf.autotune(split, trials=1, random_state=0)
+    text = page_text(tuned)
+    assert "Look one up" in text
+    assert "Beside simpler recommenders" not in text
+    assert "Beside simpler recommenders" in page_text(tuned, split=split)
+
+
 def test_a_failed_report_leaves_the_old_page(result, model, data, tmp_path):
     page = tmp_path / "r.html"
     page.write_text("old")

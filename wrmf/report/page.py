@@ -29,6 +29,7 @@ from wrmf.report.sections.people import people_section
 from wrmf.report.sections.table import table_section
 from wrmf.report.sections.traces import traces_section
 from wrmf.report.template import assemble_page
+from wrmf.search.autotuned import Autotuned
 from wrmf.search.learning_curve import LearningCurve
 from wrmf.search.result import SearchResult
 
@@ -59,7 +60,7 @@ FOOTER = (
 
 def write_report(
     path: str | os.PathLike[str],
-    result: SearchResult | LearningCurve,
+    result: SearchResult | LearningCurve | Autotuned,
     model: WRMF | None = None,
     data: Interactions | None = None,
     pictures: PictureSource | None = None,
@@ -90,13 +91,13 @@ def write_report(
     path : str or path
         File to write. It is replaced in one step: a reader sees the old page or the new one, and
         an error leaves the old one unchanged.
-    result : SearchResult or LearningCurve
-        As returned by :func:`wrmf.grid_search`, or by :func:`wrmf.learning_curve` for a single
-        setting.
+    result : SearchResult, Autotuned or LearningCurve
+        As returned by :func:`wrmf.grid_search`, by :func:`wrmf.autotune`, or by
+        :func:`wrmf.learning_curve` for a single setting.
     model : WRMF, optional
         A fitted model, usually the best setting fitted on all data, whose people and items are
-        shown. Default: the one that was fitted for ``split``. Without either, the page has only
-        the settings.
+        shown. Default: that of ``autotune``, or the one that was fitted for ``split``. Without any,
+        the page has only the settings.
     data : Interactions, optional
         Data whose size is shown, and from which popular items, and names that the model lacks,
         are taken.
@@ -137,7 +138,7 @@ def write_report(
     Raises
     ------
     TypeError
-        If ``result`` is neither a SearchResult nor a LearningCurve, or ``split`` not a Split.
+        If ``result`` is of none of these kinds, or ``split`` not a Split.
     ValueError
         If the result has no curves, ``n_neighbours`` is below 1, or an id in ``items`` or
         ``users`` is unknown to the model.
@@ -158,6 +159,9 @@ def write_report(
     >>> "are ones the person went on to like" in page.read_text(encoding="utf-8")
     True
     """
+    if isinstance(result, Autotuned):
+        model = result.model if model is None else model
+        result = result.search
     if isinstance(result, LearningCurve):
         metric = next(iter(result.test))
         result = SearchResult(metric, (), [replace(result, model=None)])

@@ -77,8 +77,8 @@ class ReportData:
     def __post_init__(self) -> None:
         if not isinstance(self.result, SearchResult):
             raise TypeError(
-                "result must be a SearchResult, which is what grid_search returns, or a "
-                f"LearningCurve, got {type(self.result).__name__}"
+                "result must be a SearchResult, which is what grid_search returns, a LearningCurve "
+                f"or what autotune returns, got {type(self.result).__name__}"
             )
         if self.split is not None:
             check_split(self.split)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,12 +10,15 @@ import pandas as pd
 
 from wrmf.evaluation.evaluate import Evaluation
 from wrmf.evaluation.metrics import lower_is_better
+from wrmf.html_table import html_table
 from wrmf.model.wrmf import WRMF
 from wrmf.search.result import SearchResult
-from wrmf.search.space import describe
+from wrmf.search.space import describe, format_value
 
 __all__ = ["Autotuned"]
 
+# The number of rows that a notebook shows.
+SHOWN_ROWS = 10
 MEASURED = ["best_epoch", "best_score", "stderr", "epochs", "seconds"]
 
 
@@ -96,6 +100,22 @@ class Autotuned:
         )
         return ranked
 
+    def _repr_html_(self) -> str:
+        """Return a table for notebooks: the best settings, all baselines, and the summary."""
+        table = self.to_frame()
+        shown = table[(table.index < SHOWN_ROWS) | (table["what"] != "WRMF")]
+        differing = [
+            name for name in self.search.base if name in table and table[name].nunique() > 1
+        ]
+        names = ["what", "best_score", *differing, "best_epoch"]
+        heads = ["what", f"{self.metric}, validation", *differing, "best epoch"]
+        rows = [
+            ["" if is_missing(value) else format_value(value) for value in row]
+            for row in shown[names].astype(object).itertuples(index=False)
+        ]
+        caption = f"{len(rows)} of {len(table)} settings and baselines, the best first"
+        return html_table(caption, heads, rows, self.summary)
+
     @property
     def summary(self) -> str:
         """What was found, in sentences for somebody who has read nothing else."""
@@ -148,3 +168,8 @@ class Autotuned:
         return (
             f"Autotuned({self.metric}={self.best_score:.5f} of {len(self.search.curves)} settings)"
         )
+
+
+def is_missing(value: Any) -> bool:
+    """Return whether a cell of a table is empty; a pair of parameters is one value."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
