@@ -1,7 +1,12 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
+import wrmf
 from wrmf.cli.main import build_parser, main
 from wrmf.cli.messages import translate
 from wrmf.cli.reading import READING
@@ -73,6 +78,25 @@ def test_the_k_of_a_metric_is_no_option():
 
 def test_parameters_without_an_option_of_the_verb_are_not_translated():
     assert translate("pass users=", SimpleNamespace(seed=0)) == "pass users="
+
+
+def test_a_warning_is_one_line_in_the_words_of_the_command(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "x.csv").write_text("user,item\n1,2\n1,3\n2,3\n", encoding="utf-8")
+    code = (
+        "import sys, warnings; from wrmf.cli import fit; from wrmf.cli.main import main\n"
+        "def warn(*a): warnings.warn('set\\n num_threads=1', stacklevel=2); raise ValueError('x')\n"
+        "fit.load_features = warn; sys.exit(main(['fit', 'x.csv']))"
+    )
+    path = os.pathsep.join([str(Path(wrmf.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.stderr.splitlines()[-2:] == ["wrmf: warning: set --threads 1", "wrmf: error: x"]
 
 
 def test_an_error_of_reading_names_options(tmp_path, capsys):

@@ -38,6 +38,8 @@ def folder(tmp_path, monkeypatch):
     frame["title"] = [f"Title {items[item]}" for item in likes["item"]]
     frame.to_csv(tmp_path / "likes.csv", index=False)
     frame[["item", "title"]].drop_duplicates().to_csv(tmp_path / "titles.csv", index=False)
+    genres = frame[["item"]].drop_duplicates().assign(jazz=1.0)
+    genres.to_csv(tmp_path / "genres.csv", index=False)
     files = {
         "users.txt": "ann\nbob\n",
         "sold_out.txt": "item-1\nitem-2\n",

@@ -11,6 +11,7 @@ import pandas as pd
 
 from wrmf.baselines import ItemKNN, Popularity
 from wrmf.cli.data import add_data_options
+from wrmf.cli.features import add_feature_options, load_features
 from wrmf.cli.options import add_seed_option, add_thread_option
 from wrmf.cli.parameters import add_model_options, build_model
 from wrmf.cli.splits import add_split_options, load_split
@@ -27,6 +28,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     add_data_options(command)
     add_split_options(command)
     add_model_options(command)
+    add_feature_options(command)
     add_thread_option(command)
     add_seed_option(command)
     command.add_argument(
@@ -55,7 +57,9 @@ def run(options: argparse.Namespace) -> None:
     """Train on the training part and write a table of scores on train and on test."""
     unfitted = build_model(options)
     split = load_split(options)
-    models: dict[str, Any] = {"wrmf": unfitted.fit(split.train)}
+    models: dict[str, Any] = {
+        "wrmf": unfitted.fit(split.train, **load_features(options, split.train))
+    }
     if options.baselines:
         models["popularity"] = Popularity(options.threads).fit(split.train)
         models["item-knn"] = ItemKNN().fit(split.train)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from wrmf.cli.cluster import add_cluster_options, fit_on_cluster
 from wrmf.cli.data import add_data_options, load_data
+from wrmf.cli.features import add_feature_options, load_features
 from wrmf.cli.options import add_seed_option, add_thread_option
 from wrmf.cli.parameters import add_model_options, build_model, describe_automatic
 from wrmf.cli.streams import notices, save_model
@@ -19,6 +20,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
     """Add the data, the model's parameters and the file of the model."""
     add_data_options(command)
     add_model_options(command)
+    add_feature_options(command)
     add_thread_option(command)
     add_seed_option(command)
     command.add_argument(
@@ -43,7 +45,7 @@ def run(options: argparse.Namespace) -> None:
         return
     options.out = Path("model.wrmf") if options.out is None else options.out
     data = load_data(options)
-    model = unfitted.fit(data)
+    model = unfitted.fit(data, **load_features(options, data))
     save_model(model, options.out, options)
     log_file = notices(options)
     if chosen := describe_automatic(model):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import os
 import re
 import shlex
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from wrmf.cli.config import expand_config, without_config
 from wrmf.cli.messages import translate
@@ -58,7 +61,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(command)
         else:
             check_outputs(options)
-            options.run(options)
+            with _warnings_in_one_line(options):
+                options.run(options)
         sys.stdout.flush()
     except KeyboardInterrupt:
         print("wrmf: interrupted", file=sys.stderr)
@@ -73,6 +77,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _discard_unwritable()
         return 1
     return 0
+
+
+@contextmanager
+def _warnings_in_one_line(options: argparse.Namespace) -> Iterator[None]:
+    """Print warnings as errors are: in one line, in the words of the command line."""
+    usual = warnings.formatwarning
+
+    def format_warning(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        line: str | None = None,
+    ) -> str:
+        if not issubclass(category, UserWarning):
+            return usual(message, category, filename, lineno, line)
+        return f"wrmf: warning: {translate(' '.join(str(message).split()), options)}\n"
+
+    warnings.formatwarning = format_warning
+    try:
+        yield
+    finally:
+        warnings.formatwarning = usual
 
 
 def _replace_unprintable() -> None:
