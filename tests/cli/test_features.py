@@ -95,3 +95,19 @@ def test_what_is_no_table_of_features_is_an_error(content, message, tables, caps
         warnings.simplefilter("ignore")
         assert main(["fit", "likes.csv", *FIT, "--item-features", "tags.csv"]) == 1
     assert message in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("--folder f", "--folder has a meaning only with --scheduler"),
+        ("--shards 2", "--shards has a meaning only with --scheduler"),
+        (
+            "--scheduler tcp://127.0.0.1:9 --folder f --item-features tags.csv",
+            "--item-features does not apply with --scheduler",
+        ),
+    ],
+)
+def test_options_without_a_meaning_are_refused(words, message, tables, capsys):
+    assert main(["fit", "likes.csv", *FIT, *words.split()]) == 1
+    assert message in capsys.readouterr().err

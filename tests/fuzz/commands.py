@@ -91,7 +91,7 @@ def draw_words(generator: np.random.Generator, files: list[str]) -> list[str]:
         words += ["--negative", "drop", "--nulls", "drop"]
     for _ in range(generator.integers(0, 4)):
         option = str(generator.choice(options_of(verb)))
-        if option in ("--picture-url", "--grid"):
+        if option in ("--picture-url", "--scheduler", "--grid"):
             # They reach for the network, and train for long.
             continue
         values = [*WORDS, *files]

@@ -39,6 +39,9 @@ def fit_on_cluster(options: argparse.Namespace, model: WRMF) -> Any:
     """Return the sharded model of the files that the options name."""
     if options.folder is None:
         raise ValueError("--scheduler needs --folder, a folder that all workers share")
+    for side in ("user", "item"):
+        if getattr(options, f"{side}_features") is not None:
+            raise ValueError(f"--{side}-features does not apply with --scheduler")
     arguments = reading_arguments(options)
     others = [name for name in arguments if name not in COLUMNS]
     if others or options.names is not None or options.core:

@@ -43,6 +43,9 @@ def run(options: argparse.Namespace) -> None:
         saved = "" if options.out is None else f" and to {options.out}"
         print(f"{fitted!r}: saved in {options.folder}{saved}", file=notices(options))
         return
+    if options.folder is not None or options.shards is not None:
+        option = "--shards" if options.folder is None else "--folder"
+        raise ValueError(f"{option} has a meaning only with --scheduler")
     options.out = Path("model.wrmf") if options.out is None else options.out
     data = load_data(options)
     model = unfitted.fit(data, **load_features(options, data))
