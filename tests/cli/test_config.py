@@ -104,6 +104,14 @@ def test_a_file_on_standard_input_is_read(workplace, standard_input, capsys):
     assert "--factors=4" in capsys.readouterr().out
 
 
+def test_a_file_and_data_cannot_both_be_standard_input(workplace, standard_input, capsys):
+    standard_input(b"factors = 4")
+    with pytest.raises(SystemExit) as stop:
+        main(["fit", "-", "--config", "-"])
+    assert stop.value.code == 2
+    assert "DATA and --config cannot both be standard input" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

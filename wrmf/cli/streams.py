@@ -31,7 +31,7 @@ __all__ = [
 STREAM = Path("-")
 # Options that name a file to write. All other paths, and these texts, name what is read.
 WRITTEN = ("out", "save", "path")
-READ_TEXTS = ("data", "names", "test", "like")
+READ_TEXTS = ("data", "names", "test", "like", "config")
 
 
 @contextmanager
