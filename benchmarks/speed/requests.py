@@ -118,13 +118,17 @@ def requests_by_position(
     """Return the requests that implicit answers, users and items named by their positions."""
     new = [model.train_matrix[row] for row in rows]
     items = rows % len(model.items)
+    mask = np.zeros(len(model.items), dtype=bool)
+    mask[listed] = True
     return {
         "fold_in_users(row)": lambda i: peer.recalculate_user(0, new[i]),
         "recommend_new(row)": lambda i: peer.recommend(0, new[i], recalculate_user=True),
         "recommend(u)": lambda i: peer.recommend(rows[i], new[i]),
         "similar_items(i)": lambda i: peer.similar_items(items[i]),
         "recommend(u, items=1,000)": lambda i: peer.recommend(rows[i], new[i], items=listed),
-        "recommend(u, items=mask)": lambda i: peer.recommend(rows[i], new[i], items=listed),
+        "recommend(u, items=mask)": lambda i: peer.recommend(
+            rows[i], new[i], items=np.flatnonzero(mask)
+        ),
     }
 
 
