@@ -182,7 +182,8 @@ class Steps:
             directions,
             self.common,
             strength,
-            _quotients(left, left + ratio),
+            # Where negative weights have disproved the bound, the last step tells what is left.
+            np.where(left > 0, _quotients(left, left + ratio), along),
             self.given_up,
         )
 
