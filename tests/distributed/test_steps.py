@@ -24,7 +24,10 @@ from wrmf.distributed.shards import build_shard, shard_count
 from wrmf.distributed.source import Columns, rows_of
 from wrmf.distributed.starting import check_supported, start_training
 from wrmf.distributed.state import Latest, generator_from, generator_state
-from wrmf.numerics.isa import active_isa
+from wrmf.distributed.steps import gram_parts
+from wrmf.distributed.tasks import Stranded
+from wrmf.numerics.isa import active_isa, isa_number
+from wrmf.numerics.objective import gram
 
 PARAMETERS = {
     "wrmf": {},
@@ -62,6 +65,45 @@ def test_a_fit_goes_on_after_its_last_saved_iteration(rows, tmp_path):
     assert [reached.loss for reached in second.history] == [
         reached.loss for reached in whole.history
     ]
+
+
+class Stranding(InlineTasks):
+    """Results are stranded once: all workers have died."""
+
+    def __init__(self, at):
+        super().__init__()
+        self.at = at
+
+    def results(self, futures):
+        self.at -= 1
+        if self.at == 0:
+            raise Stranded("the workers of some tasks have died")
+        return super().results(futures)
+
+
+@pytest.mark.parametrize("method", ["gather", "split"])
+@pytest.mark.parametrize("at", [3, 4, 5, 8])
+def test_stranded_tasks_are_made_again(at, method, rows, tmp_path):
+    model = plain_model()
+    whole = trained(tmp_path / "whole", rows, model, method=method)
+    tasks = Stranding(at)
+    stranded = trained(tmp_path / "stranded", rows, model, tasks=tasks, method=method)
+    assert_same_factors(whole.to_local(), stranded.to_local())
+    assert [reached.iteration for reached in stranded.history] == [1, 2, 3]
+
+
+def test_gram_matrices_of_parts_add_up_bitwise():
+    factors = np.random.default_rng(0).standard_normal((5000, 20)).astype(np.float32)
+    isa = isa_number()
+    parts = [
+        gram(factors[part], 2, isa, part_rows=part.stop - part.start)
+        for part in gram_parts(len(factors), 20)
+    ]
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    assert len(parts) == 3
+    np.testing.assert_array_equal(total, gram(factors, 1, isa))
 
 
 def test_a_seed_from_the_system_is_kept_for_a_rerun(rows, tmp_path):

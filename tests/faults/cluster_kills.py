@@ -15,10 +15,12 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from distributed import LocalCluster
 
 import wrmf
 import wrmf.distributed
@@ -80,11 +82,11 @@ def fit(data: Path, client, folder: Path, method: str) -> np.ndarray:
 def kill_in(phase: str, cluster, delay: float, killed: list[int]) -> None:
     """Kill a worker ``delay`` seconds after a task of a phase has begun."""
     scheduler = cluster.scheduler
-    until = time.monotonic() + 120
+    # Tasks of the fit before may still be there.
+    known = set(scheduler.tasks)
+    until = time.monotonic() + 60
     while time.monotonic() < until:
-        names = [
-            str(key) for key, task in list(scheduler.tasks.items()) if task.state != "released"
-        ]
+        names = [str(key) for key in list(scheduler.tasks) if key not in known]
         if any(phase in name for name in names):
             time.sleep(delay)
             pids = [worker.pid for worker in cluster.workers.values() if worker.pid]
@@ -96,25 +98,21 @@ def kill_in(phase: str, cluster, delay: float, killed: list[int]) -> None:
         time.sleep(0.002)
 
 
-def main(count: int, folder: Path) -> None:
-    from distributed import LocalCluster
-
+def survive(runs: Sequence[tuple[str, str]], data: Path, folder: Path) -> int:
+    """Fit once for each run, with a kill in its phase, on clusters of two workers."""
     # Lost workers are expected here.
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
-    data, generator = rows_in(folder), np.random.default_rng(1)
-    killed: list[int] = []
-    with (
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
-        cluster.get_client() as client,
-    ):
-        expected = {method: fit(data, client, folder / method, method) for method in PHASES}
-        runs = [(method, phase) for method, phases in PHASES.items() for phase in phases]
-        for number in range(count):
-            method, phase = runs[number % len(runs)]
-            place = folder / f"run-{number}"
-            killer = threading.Thread(
-                target=kill_in, args=(phase, cluster, generator.random() * 0.3, killed)
-            )
+    generator, killed = np.random.default_rng(1), []
+    expected: dict[str, np.ndarray] = {}
+    for number, (method, phase) in enumerate(runs):
+        with (
+            LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster,
+            cluster.get_client() as client,
+        ):
+            if method not in expected:
+                expected[method] = fit(data, client, folder / method, method)
+            place, delay = folder / f"run-{number}", generator.random() * 0.3
+            killer = threading.Thread(target=kill_in, args=(phase, cluster, delay, killed))
             killer.start()
             factors = fit(data, client, place, method)
             killer.join()
@@ -122,8 +120,13 @@ def main(count: int, folder: Path) -> None:
             print(f"{number}: {method} {phase}: {'the same' if same else 'OTHER'} bits", flush=True)
             assert same
             shutil.rmtree(place)
-            client.wait_for_workers(2, timeout=120)
-    print(f"{len(killed)} kills survived")
+    return len(killed)
+
+
+def main(count: int, folder: Path) -> None:
+    runs = [(method, phase) for method, phases in PHASES.items() for phase in phases]
+    killed = survive([runs[number % len(runs)] for number in range(count)], rows_in(folder), folder)
+    print(f"{killed} kills survived")
 
 
 if __name__ == "__main__":

@@ -175,7 +175,7 @@ class Engine:
             If a worker lacks wrmf or has another version of it, or of NumPy or Dask.
         """
         own = _as_worker_sees_it()
-        answers = self.client.run(_as_worker_sees_it, on_error="return")
+        answers = self._ask(_as_worker_sees_it)
         for address, answer in answers.items():
             if isinstance(answer, BaseException):
                 raise RuntimeError(
@@ -201,7 +201,7 @@ class Engine:
         name = f"probe-{self.token}"
         folder.write_json(f"{name}.json", self.token)
         try:
-            answers = self.client.run(_probe, folder, name, on_error="return")
+            answers = self._ask(_probe, folder, name)
         finally:
             folder.path(f"{name}.json").unlink(missing_ok=True)
         for address, answer in answers.items():
@@ -210,6 +210,13 @@ class Engine:
                     f"the worker {address} cannot use folder={folder.root} ({answer}): it must be "
                     "on storage that all workers and this process share"
                 )
+
+    def _ask(self, function: Callable[..., Any], *args: Any) -> dict[str, Any]:
+        """Return what each worker answers, or the error of its call; the dead do not answer."""
+        answers = self.client.run(function, *args, on_error="return")
+        return {
+            address: answer for address, answer in answers.items() if not isinstance(answer, LOST)
+        }
 
     def keep(self, kind: str, sizes: Sequence[int]) -> None:
         """Name the things of a kind that have a worker of their own, with their sizes."""
