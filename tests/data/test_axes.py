@@ -10,7 +10,7 @@ import pytest
 
 import wrmf
 from wrmf.data.axes import as_ids
-from wrmf.data.id_index import IdIndex
+from wrmf.data.id_index import IdIndex, object_array
 
 # Ids of each type; those of different types are different ids, although they look alike.
 KINDS = {
@@ -56,6 +56,15 @@ def test_points_of_time_are_found_whatever_library_they_are_of():
         pd.DatetimeIndex(days[1:]),
     ):
         assert index.find(wanted).tolist() == [1]
+
+
+def test_times_of_numpy_are_ids_that_equal_times_of_other_libraries_find():
+    days = [np.datetime64("2024-01-01", "D"), np.datetime64("2025-01-01", "D")]
+    index = IdIndex(object_array(days), "users")
+    for wanted in (days[1:], [datetime.datetime(2025, 1, 1)], [pd.Timestamp("2025-01-01")]):
+        assert index.find(wanted).tolist() == [1]
+    # Earlier than what pandas holds.
+    assert IdIndex(object_array([np.datetime64(-(10**9), "Y")]), "users").ids.shape == (1,)
 
 
 def test_a_model_whose_users_are_times_knows_no_text():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import numbers
 from collections.abc import Sequence
@@ -71,7 +72,7 @@ class IdIndex:
 
             self._kind = "other"
             # As objects, texts are not parsed as times, nor times looked up within intervals.
-            self._index = pd.Index(ids, dtype=object, tupleize_cols=False)
+            self._index = pd.Index(_times_of_pandas(ids), dtype=object, tupleize_cols=False)
             repeats = not self._index.is_unique
         if repeats:
             raise ValueError(f"{axis} hold an id twice")
@@ -145,7 +146,7 @@ class IdIndex:
                 return self.ids.get_indexer(ids)
             import pandas as pd
 
-            wanted = object_array(ids)
+            wanted = _times_of_pandas(object_array(ids))
             return self._look_up(pd.Index(wanted, dtype=object, tupleize_cols=False))
         except TypeError as error:
             raise TypeError(f"ids of {self.axis} must be hashable: {error}") from None
@@ -177,6 +178,25 @@ def describe_unknown(unknown: Sequence[Any] | np.ndarray, axis: str) -> str:
     first = unknown[0].item() if isinstance(unknown[0], np.generic) else unknown[0]
     more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
     return f"id among {axis}: {first!r}{more}"
+
+
+def _times_of_pandas(ids: np.ndarray) -> np.ndarray:
+    """Return an object array in which times of NumPy are the equal times of pandas.
+
+    Before NumPy 2.2, their hashes differed from those of equal times of other libraries.
+    """
+    times = {np.datetime64: "Timestamp", np.timedelta64: "Timedelta"}
+    if times.keys().isdisjoint(map(type, ids)):
+        return ids
+    import pandas as pd
+
+    converted = ids.copy()
+    for place, value in enumerate(ids):
+        if type(value) in times:
+            # What pandas cannot hold stays as it is.
+            with contextlib.suppress(ValueError, OverflowError):
+                converted[place] = getattr(pd, times[type(value)])(value)
+    return converted
 
 
 def _are_texts(ids: np.ndarray) -> bool:
