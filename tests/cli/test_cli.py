@@ -51,6 +51,32 @@ def test_every_verb_has_help_with_an_example(verb):
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
+def test_wrong_usage_is_explained_in_two_lines(verb, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main([verb.name, "--no-such-option"])
+    assert stop.value.code == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith(f"usage: wrmf {verb.name} [options]")
+    assert lines[0].endswith(f"wrmf {verb.name} --help has the options")
+    assert len(lines) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("fit x.csv --facotrs 3", "unrecognized arguments: --facotrs 3; did you mean --factors?"),
+        ("fit x.csv --exclude=3", "unrecognized arguments: --exclude=3"),
+        ("demo likes.csv", "unrecognized arguments: likes.csv"),
+    ],
+)
+def test_an_option_that_is_misspelt_is_named_with_one_that_is_alike(words, message, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(words.split())
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.endswith(f": error: {message}\n")
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
 def test_every_option_has_a_help_text(verb):
     texts = {}
 
@@ -127,7 +153,9 @@ def test_an_update_without_training_data_says_what_is_missing(numbered_model, tm
 
 def test_an_unknown_user_is_an_error_that_names_the_option(numbered_model, capsys):
     assert main(["recommend", numbered_model, "nine"]) == 1
-    assert "pass --unknown popular or skip" in capsys.readouterr().err
+    error = capsys.readouterr().err
+    assert "pass --unknown popular or skip" in error
+    assert "--history takes histories of other users" in error
     assert main(["recommend", numbered_model, "nine", "--unknown", "popular", "-n", "1"]) == 0
     assert "nine" in capsys.readouterr().out
 

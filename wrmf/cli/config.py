@@ -82,7 +82,7 @@ def _typed_options(command: argparse.ArgumentParser, words: Sequence[str]) -> di
         action.default, action.required = argparse.SUPPRESS, False
         if not action.option_strings:
             action.nargs, action.choices = "*", None
-    return vars(command.parse_args(words))
+    return vars(command.parse_known_args(words)[0])
 
 
 def _settings(

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 
 from wrmf.cli.config import expand_config, without_config
 from wrmf.cli.messages import translate
-from wrmf.cli.parser import VERBS, build_parser, build_parsers
+from wrmf.cli.parser import VERBS, build_parser, build_parsers, describe_unknown
 from wrmf.cli.streams import check_outputs, stream_problem
 
 __all__ = ["REPORTED_ERRORS", "VERBS", "build_parser", "main"]
@@ -52,7 +52,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = None
     try:
         words = expand_config(typed, lambda: build_parsers()[1])
-        options = build_parser().parse_args(words)
+        options, others = build_parser().parse_known_args(words)
+        if others:
+            options.parser.error(describe_unknown(others, options.parser))
         if problem := stream_problem(options):
             options.parser.error(problem)
         command = shlex.join(["wrmf", *without_config(words)])

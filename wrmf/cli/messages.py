@@ -45,6 +45,8 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "items": ("--items", "--items-file"),
     "users": ("--users", "--users-file"),
     "exclude_seen": ("--keep-seen",),
+    # A method whose place an option has.
+    "recommend_new": ("--history",),
 }
 # Options that stand for a value of a parameter, and that value.
 FLAGS = {"header": "False", "exclude_seen": "False"}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import difflib
+from collections.abc import Sequence
 
 from wrmf.cli.completion import CompletionAction
 from wrmf.cli.datasets import DATASETS_VERB
@@ -19,7 +21,7 @@ from wrmf.cli.update import UPDATE
 from wrmf.cli.verb import HelpFormatter, Verb
 from wrmf.versions import __version__
 
-__all__ = ["VERBS", "build_parser", "build_parsers"]
+__all__ = ["VERBS", "build_parser", "build_parsers", "describe_unknown"]
 
 # The verbs, in the order in which the help lists them.
 VERBS: tuple[Verb, ...] = (
@@ -74,8 +76,30 @@ def build_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argumen
         command.set_defaults(run=verb.run, parser=command)
         verb.add_options(command)
         _add_general_options(command)
+        command.usage = _usage(command)
         commands[verb.name] = command
     return parser, commands
+
+
+def describe_unknown(words: Sequence[str], command: argparse.ArgumentParser) -> str:
+    """Return an error about words that a verb does not have, with options that are spelt alike."""
+    known = [option for action in command._actions for option in action.option_strings]
+    near = difflib.get_close_matches(words[0].partition("=")[0], known, n=1, cutoff=0.75)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return f"unrecognized arguments: {' '.join(words)}{hint}"
+
+
+def _usage(command: argparse.ArgumentParser) -> str:
+    """Return a line in place of all options, of which there are dozens; the help lists them."""
+    shapes = {"+": "{0} [{0} ...]", "*": "[{0} ...]", "?": "[{0}]"}
+    words = [
+        shapes.get(str(action.nargs), "{0}").format(action.metavar or action.dest)
+        for action in command._actions
+        if not action.option_strings
+    ]
+    return (
+        " ".join([command.prog, "[options]", *words]) + f"; {command.prog} --help has the options"
+    )
 
 
 def _add_general_options(command: argparse.ArgumentParser) -> None:
