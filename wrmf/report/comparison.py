@@ -24,7 +24,7 @@ __all__ = ["MODEL", "NEIGHBOURS", "N_SHOWN", "POPULAR", "Comparison", "Contender
 N_SHOWN = 10
 # Item neighbours are left out, unless asked for, if they take more products of counts than this:
 # some seconds of one CPU.
-QUICK_PRODUCTS = 3e7
+QUICK_PRODUCTS = 1e8
 MODEL, NEIGHBOURS, POPULAR = "This model", "Item neighbours", "Popular items"
 
 
