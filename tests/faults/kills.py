@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 
@@ -128,7 +129,8 @@ def fetch(folder: Path) -> None:
         source.write_bytes(CONTENT)
     md5 = hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()
     for number in itertools.count():
-        download(source.as_uri(), f"cached-{number % 3}", md5=md5)
+        archive = f"cached-{number % 3}"
+        download(SimpleNamespace(url=source.as_uri(), archive=archive, notice="", md5=md5))
         Path(os.environ["WRMF_DATA"], f"cached-{(number + 1) % 3}").unlink(missing_ok=True)
 
 
