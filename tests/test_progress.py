@@ -2,6 +2,9 @@
 
 import subprocess
 import sys
+from pathlib import Path
+
+import wrmf
 
 PROGRAM = """
 import sys, types, warnings
@@ -34,3 +37,9 @@ def test_a_notebook_without_widgets_gets_a_bar_of_text_and_no_warning():
 def test_tqdm_itself_would_warn():
     done = run("from tqdm.auto import tqdm")
     assert "ipywidgets" in done.stderr
+
+
+def test_no_other_module_chooses_a_bar_of_its_own():
+    sources = Path(wrmf.__file__).parent.rglob("*.py")
+    importing = [path.name for path in sources if "from tqdm" in path.read_text(encoding="utf-8")]
+    assert importing == ["progress.py"]
