@@ -2,6 +2,7 @@
 
 import itertools
 import pickle
+import tracemalloc
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 from scipy import sparse
 from solving import CG_STEPS, SOLVER_CASES, every_dtype, make_objective
 
+from wrmf.numerics.fallback import solve_in_double
 from wrmf.numerics.isa import ISAS, isa_number
 from wrmf.numerics.objective import Objective, gram
 from wrmf.numerics.side import Side
@@ -229,3 +231,32 @@ def test_a_gram_matrix_from_outside_replaces_that_of_the_factors(likes):
     y, w = fixed[likes[3].indices].astype(float), 40.0 * likes[3].data.astype(float)
     system = base + (y.T * w) @ y + np.eye(12)
     np.testing.assert_allclose(out[3], np.linalg.solve(system, (w + 1) @ y), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("data", ["counts", "dislikes"])
+def test_a_side_of_some_rows_has_their_entries_in_the_given_order(data):
+    matrix = data_of(data)
+    side = Side.of(matrix, make_objective(exponent=1.0), 1.0, np.float32)
+    rows = np.array([80, 7, 11, 0, 75], dtype=np.int32)
+    expected = Side.of(matrix[rows], make_objective(exponent=1.0), 1.0, np.float32)
+    part = side.at(rows)
+    for name in ("indptr", "indices", "weights", "regularization", "order"):
+        assert np.array_equal(getattr(part, name), getattr(expected, name)), name
+    targets = part.targets if len(part.targets) else part.weights + np.float32(1.0)
+    stored = expected.targets if len(expected.targets) else expected.weights + np.float32(1.0)
+    assert np.array_equal(targets, stored)
+    assert len(side.at(rows[:0]).indices) == 0
+
+
+def test_few_rows_of_much_data_are_solved_in_float64_in_little_memory():
+    n = 200_000
+    indptr = np.arange(n + 1, dtype=np.int64)
+    matrix = sparse.csr_matrix((np.ones(n, np.float32), np.zeros(n, np.int32), indptr), (n, n))
+    side = Side.of(matrix, make_objective(), 1.0, np.float32)
+    fixed = np.ones((n, 8), np.float32)
+    tracemalloc.start()
+    solve_in_double(side, np.array([3, 7], dtype=np.int32), fixed, np.eye(8), 1)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    # Float64 copies of everything would take 13 MB for each side.
+    assert peak < 4e6

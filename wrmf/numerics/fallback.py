@@ -26,16 +26,17 @@ def solve_in_double(
     fixed : (n_columns, k), the other side's factors
     base : float64 (k, k), the part that all rows' systems have in common, without λ
     """
-    fixed = fixed.astype(np.float64)
-    side = side.astype(np.float64)
-    out = np.zeros((len(side.order), len(base)))
-    failed = np.zeros(len(out), dtype=np.uint8)
+    # Of all the data, only these rows and the columns that they have are brought to float64.
+    side, fixed = side.at(rows).with_used_columns(fixed)
+    side, fixed = side.astype(np.float64), fixed.astype(np.float64)
+    out = np.zeros((len(rows), len(base)))
+    failed = np.zeros(len(rows), dtype=np.uint8)
     with single_threaded_blas():
-        solve_exact(rows, side, fixed, base, out, failed, n_threads)
+        everyone = np.arange(len(rows), dtype=np.int32)
+        solve_exact(everyone, side, fixed, base, out, failed, n_threads)
         for row in np.flatnonzero(failed):
             out[row] = _least_norm(side, int(row), fixed, base)
-    solutions: np.ndarray = out[rows]
-    return solutions
+    return out
 
 
 def _least_norm(side: Side, row: int, fixed: np.ndarray, base: np.ndarray) -> np.ndarray:

@@ -167,21 +167,10 @@ def fold_in(
     shared = system.shared if side.bounds == system.bounds else None
     # A product by BLAS may round a row differently if there are other rows beside it.
     if system.isa and shared is not None:
-        side, fixed = _with_used_columns(side, fixed)
+        side, fixed = side.with_used_columns(fixed)
     side = dataclasses.replace(side, prior=prior)
     half_sweep(side, fixed, out, num_threads=num_threads, shared=shared)
     is_empty = np.diff(rows.indptr) == 0
     if prior is not None and is_empty.any():
         out[is_empty] = prior.at(is_empty).expected(kernel_threads(num_threads))
     return out
-
-
-def _with_used_columns(side: Side, fixed: np.ndarray) -> tuple[Side, np.ndarray]:
-    """Return a side and factors of only those columns in which the side has entries.
-
-    If the entries are more than the columns, both are returned as they are.
-    """
-    if len(side.indices) >= len(fixed):
-        return side, fixed
-    used, indices = np.unique(side.indices, return_inverse=True)
-    return dataclasses.replace(side, indices=indices.astype(np.int32)), fixed[used]

@@ -204,9 +204,11 @@ def double_sums(shard: Shard, rows: np.ndarray, basis: Basis, num_threads: int =
     k = basis.k
     plain = Frame(np.eye(k), np.eye(k), np.empty(0))
     double = Basis(Shared(basis.shared.base, plain), np.dtype(np.float64), basis.isa)
-    fixed = aligned_array((len(shard.factors), padded_width(k)), np.float64)
-    fixed[:] = padded(shard.factors, np.float64)
-    sums = normal_sums(shard._replace(fixed=fixed), rows, double, num_threads)
+    side, factors = shard.side.at(rows).with_used_columns(shard.factors)
+    fixed = aligned_array((len(factors), padded_width(k)), np.float64)
+    fixed[:] = padded(factors, np.float64)
+    everyone = np.arange(len(rows), dtype=np.int32)
+    sums = normal_sums(Shard(side, fixed, factors), everyone, double, num_threads)
     out = np.empty((len(rows), k * k + k))
     for place, packed in enumerate(sums):
         matrix, target = unpack(isa_number(basis.isa), k, packed)

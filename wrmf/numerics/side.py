@@ -135,6 +135,35 @@ class Side:
         """Whether any weight is negative."""
         return len(self.has_negative) > 0
 
+    def at(self, rows: np.ndarray) -> Side:
+        """Return the side of some rows only, in the given order."""
+        counts = self.indptr[rows + 1] - self.indptr[rows]
+        indptr = np.concatenate(([0], np.cumsum(counts)))
+        offsets = np.arange(indptr[-1]) - np.repeat(indptr[:-1], counts)
+        entries = np.repeat(self.indptr[rows], counts) + offsets
+        return dataclasses.replace(
+            self,
+            indptr=indptr,
+            indices=self.indices[entries],
+            weights=self.weights[entries],
+            targets=self.targets[entries] if len(self.targets) else self.targets,
+            regularization=self.regularization[rows],
+            order=np.argsort(-counts, kind="stable").astype(np.int32),
+            has_negative=self.has_negative[rows] if self.is_signed else self.has_negative,
+            prior=None if self.prior is None else self.prior.at(rows),
+            plans={},
+        )
+
+    def with_used_columns(self, fixed: np.ndarray) -> tuple[Side, np.ndarray]:
+        """Return a side and factors of only those columns in which the side has entries.
+
+        If the entries are more than the columns, both are returned as they are.
+        """
+        if len(self.indices) >= len(fixed):
+            return self, fixed
+        used, indices = np.unique(self.indices, return_inverse=True)
+        return dataclasses.replace(self, indices=indices.astype(np.int32)), fixed[used]
+
     def astype(self, dtype: DTypeLike) -> Side:
         """Return the side with weights, targets and λ in a dtype."""
         return dataclasses.replace(
