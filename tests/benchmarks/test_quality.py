@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -12,13 +13,14 @@ pytest.importorskip("benchmarks.quality.tuner", reason="run from the root of the
 
 import wrmf
 from benchmarks.missing import Missing
-from benchmarks.quality import defaults, gowalla, item_term, leaderboard, splits
+from benchmarks.quality import defaults, gowalla, item_term, leaderboard, split_items, splits
 from benchmarks.quality.contenders import CONTENDERS
 from benchmarks.quality.contenders.self_tuned import Autotune
 from benchmarks.quality.contenders.simple import EASE, Popularity
 from benchmarks.quality.rankers import FactorRanker, ScoreRanker
 from benchmarks.quality.tuner import Budget, Plan, Trial, draw, near, search
 from wrmf.data.splitting import as_validation
+from wrmf.numerics.objective import Objective
 
 SPACE = {"x": wrmf.Range(0.01, 100.0, log=True), "kind": ["a", "b"]}
 PLAN = Plan(SPACE, "score")
@@ -298,3 +300,17 @@ def test_the_study_of_item_terms_has_a_row_for_each_setting_and_the_cost():
     assert head.count("β") == len(item_term.WEIGHTS)
     assert [row.split(" | ")[0] for row in rows] == ["| 2", "| 2", "| 5", "| 5"]
     assert "times the" in item_term.cost(model, 0.6, rounds=1)
+
+
+def test_items_solved_from_shards_stay_close_to_exact_ones():
+    matrix = wrmf.datasets.synthetic_likes(300, 80, 3000, random_state=0).matrix
+    objective = Objective(10.0, 1.0, "wrmf", "linear", 1.0, 0.0)
+    problem = split_items.Problem.of(matrix, objective, 1.0, 8)
+    rules = {
+        "steps": (0.1, partial(split_items.fixed_steps, 3)),
+        "tolerance": (0.1, split_items.solve_pass),
+    }
+    rows = split_items.compare(problem, 3, rules)
+    assert [row["rule"] for row in rows] == list(rules)
+    assert rows[0]["passes"] == [3, 3, 3]
+    assert max(rows[1]["percent above exact"]) < 0.5

@@ -10,7 +10,7 @@ from benchmarks import record
 from benchmarks.peers import PEERS, Setting, select_peers
 from benchmarks.peers.scipy_rows import solve_rows
 from benchmarks.speed import __main__ as command
-from benchmarks.speed import flops, plots, targets
+from benchmarks.speed import flops, one_machine, plots, targets
 from benchmarks.speed.jobs import Job, Round, quick_rounds
 from benchmarks.speed.measurement import Recorder
 from benchmarks.speed.runner import Session
@@ -229,3 +229,24 @@ def test_training_equals_implicits_exact_solver(dtype):
     result = compare(datasets.synthetic_likes(600, 400, 9000), dtype)
     assert result["loss differs by"] < LIMITS[dtype][0]
     assert result["factors differ by"] < LIMITS[dtype][1]
+
+
+def test_one_machine_writes_both_sides_of_the_same_pairs(tmp_path):
+    n_pairs = one_machine.write(tmp_path, 400, 30)
+    users, items = (one_machine.open_side(tmp_path, name) for name in one_machine.SIDES)
+    assert n_pairs == len(users.indices) == len(items.indices) == len(users.weights)
+    shape = (400, 30)
+    ones = np.ones(n_pairs)
+    by_user = sparse.csr_matrix((ones, users.indices, users.indptr), shape)
+    by_item = sparse.csr_matrix((ones, items.indices, items.indptr), shape[::-1])
+    assert by_user.has_canonical_format
+    assert by_item.has_canonical_format
+    assert (by_user != by_item.T).nnz == 0
+    assert abs(n_pairs / 400 - one_machine.PAIRS_OF_USER) < one_machine.PAIRS_OF_USER
+
+
+def test_one_machine_measures_a_size_in_this_process(tmp_path):
+    row = one_machine.measure(tmp_path, 5000, 8, 1)
+    assert row["users"] == 200
+    assert row["items"] == 10
+    assert len(row["seconds of users"]) == len(row["seconds of items"]) == 1
