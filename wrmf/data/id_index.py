@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import numbers
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wrmf._ids import IdTable, are_plain
+from wrmf.cached import cached_property
 from wrmf.data.id_lists import as_id_list
 from wrmf.data.texts import TextIds
 
@@ -93,7 +93,7 @@ class IdIndex:
         slots = 1 << max(5, (len(self.ids) * 13 // 10).bit_length())
         return 16 * slots + slots // 4
 
-    @functools.cached_property
+    @cached_property
     def types(self) -> frozenset[type]:
         """The types of the ids."""
         if self._kind in ("int", "str", "sorted"):
@@ -190,7 +190,7 @@ def _times_of_pandas(ids: np.ndarray) -> np.ndarray:
         return ids
     import pandas as pd
 
-    converted = ids.copy()
+    converted: np.ndarray = ids.copy()
     for place, value in enumerate(ids):
         if type(value) in times:
             # What pandas cannot hold stays as it is.

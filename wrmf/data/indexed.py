@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 
+from wrmf.cached import cached_property
 from wrmf.data.id_index import IdIndex
 
 __all__ = ["IndexedMatrix", "entry_rows"]
@@ -53,11 +53,11 @@ class IndexedMatrix:
         name = type(self).__name__
         return f"{name}({self.n_users} users × {self.n_items} items, {self.n_interactions})"
 
-    @functools.cached_property
+    @cached_property
     def _user_lookup(self) -> IdIndex:
         return IdIndex(self.users, "users")
 
-    @functools.cached_property
+    @cached_property
     def _item_lookup(self) -> IdIndex:
         return IdIndex(self.items, "items")
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import sparse
 
+from wrmf.cached import cached_property
 from wrmf.data.axes import AxisMap
 from wrmf.data.checks import MatrixLike, as_csr
 from wrmf.data.counts import RowCounts, Summary
@@ -118,7 +118,7 @@ class MergedRows(IndexedMatrix):
             raise ValueError(f"matrix must be {self.shape} users × items, got {csr.shape}")
         return self._unchecked(csr, self.users, self.items, self.item_names)
 
-    @functools.cached_property
+    @cached_property
     def times(self) -> np.ndarray | None:
         """The time of each stored entry, in the order of ``matrix``; None if there are no times.
 
@@ -128,7 +128,7 @@ class MergedRows(IndexedMatrix):
             return None
         return self.rows.pairs().reduce(np.maximum, self.rows.times)
 
-    @functools.cached_property
+    @cached_property
     def n_dislikes(self) -> int:
         """Number of interactions of negative value, which are dislikes."""
         return count_dislikes(self.matrix)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from wrmf.cached import cached_property
 from wrmf.data.axes import check_unknown, map_axis
 from wrmf.data.checks import as_csr
 from wrmf.data.dislikes import likes_of

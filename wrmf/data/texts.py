@@ -6,11 +6,12 @@ ready at once, and processes share them.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from wrmf.cached import cached_property
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -126,7 +127,7 @@ class TextArray:
     def __getstate__(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in ("content", "offsets")}
 
-    @functools.cached_property
+    @cached_property
     def _arrow(self) -> pa.LargeStringArray:
         import pyarrow as pa
 
@@ -135,7 +136,7 @@ class TextArray:
         )
         return pa.LargeStringArray.from_buffers(len(self), *buffers)
 
-    @functools.cached_property
+    @cached_property
     def _decoded(self) -> np.ndarray:
         texts = _as_objects(self._arrow)
         texts.flags.writeable = False
@@ -234,7 +235,7 @@ class TextIds(TextArray):
             low, high = (middle + 1, high) if present < key else (low, middle)
         return -1
 
-    @functools.cached_property
+    @cached_property
     def _views(self) -> tuple[memoryview, memoryview, memoryview]:
         # Elements of a memoryview are read several times as fast as those of an array.
         return self.content.data, self.offsets.data, self.order.data

@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from wrmf.cached import cached_property
 from wrmf.data.counts import RowCounts
 from wrmf.distributed.folder import FileRecord, Folder, read_arrays
 from wrmf.distributed.shards import ShardRecord

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
+from wrmf.cached import cached_property
 from wrmf.data.axes import map_axis
 from wrmf.data.checks import as_positive_int
 from wrmf.data.counts import RowCounts

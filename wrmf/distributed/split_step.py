@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from wrmf.cached import cached_property
 from wrmf.distributed.manifest import Manifest
 from wrmf.distributed.shards import sum_totals
 from wrmf.distributed.split import (

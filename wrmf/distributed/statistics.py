@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 from scipy import sparse
 
+from wrmf.cached import cached_property
 from wrmf.distributed.folder import FileRecord, Folder, read_arrays
 from wrmf.distributed.manifest import Manifest
 from wrmf.distributed.shards import ShardRecord, read_shard, sum_totals

@@ -9,12 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 from scipy import sparse
 
+from wrmf.cached import cached_property
 from wrmf.model.parameters import PLACEHOLDERS, auto_multiple, validate_parameters
 from wrmf.numerics.objective import Objective
 from wrmf.numerics.values import FittedValues, ValueRule

@@ -7,13 +7,14 @@ another. Nothing here is compared, copied, pickled or saved.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from operator import attrgetter
-from typing import Any, Generic, Protocol, TypeVar, overload
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from scipy import sparse
 
+from wrmf.cached import cached_property
 from wrmf.data.checks import is_integer
 from wrmf.data.dislikes import has_dislikes, likes_of
 from wrmf.data.id_index import IdIndex, object_array
@@ -56,37 +57,7 @@ ITEM_TERM = {
 # Types of a single id, as requests name it.
 ONE = (int, str)
 
-Value = TypeVar("Value")
 Holder = TypeVar("Holder", bound="Parts")
-
-
-class part(Generic[Value]):
-    """A property that is computed at its first use.
-
-    ``functools.cached_property`` holds a lock before Python 3.12, which a forked process could
-    inherit from a thread that it does not have.
-    """
-
-    def __init__(self, compute: Callable[[Any], Value]) -> None:
-        self.compute = compute
-        self.__doc__ = compute.__doc__
-
-    def __set_name__(self, owner: type, name: str) -> None:
-        self.name = name
-
-    @overload
-    def __get__(self, instance: None, owner: type) -> part[Value]: ...
-
-    @overload
-    def __get__(self, instance: object, owner: type) -> Value: ...
-
-    def __get__(self, instance: object | None, owner: type) -> part[Value] | Value:
-        if instance is None:
-            return self
-        value = self.compute(instance)
-        # An entry of the instance's dictionary takes precedence over this method.
-        vars(instance)[self.name] = value
-        return value
 
 
 class Parts:
@@ -105,7 +76,7 @@ class Parts:
         parts = [
             value
             for name, value in vars(self).items()
-            if isinstance(vars(type(self)).get(name), part)
+            if isinstance(vars(type(self)).get(name), cached_property)
         ]
         return sum(value.nbytes for value in parts)
 
@@ -125,12 +96,12 @@ class AxisIds(Parts):
     def __init__(self, axis: str, ids: np.ndarray, names: np.ndarray | None = None) -> None:
         self.axis, self.ids, self.names = axis, ids, names
 
-    @part
+    @cached_property
     def index(self) -> IdIndex:
         """The positions of the ids."""
         return IdIndex(self.ids, self.axis)
 
-    @part
+    @cached_property
     def name_index(self) -> NameIndex:
         """The positions of the names."""
         return NameIndex(self.ids, [] if self.names is None else self.names.tolist())
@@ -243,35 +214,35 @@ class AxisFactors(Parts):
             size += kept[0].nbytes + kept[2].factors.nbytes + kept[2].nbytes
         return size
 
-    @part
+    @cached_property
     def gram(self) -> np.ndarray:
         """The Gram matrix of the factors, float64 (k, k)."""
         return gram(self.factors)
 
-    @part
+    @cached_property
     def lengths(self) -> np.ndarray:
         """The norm of each row, of the dtype of the factors."""
         return row_lengths(self.factors)
 
-    @part
+    @cached_property
     def typical_length(self) -> np.float64:
         """The root mean square of the norms, 0 without rows."""
         lengths = self.lengths.astype(np.float64)
         typical: np.float64 = np.sqrt(np.dot(lengths, lengths) / max(1, len(lengths)))
         return typical
 
-    @part
+    @cached_property
     def has_length(self) -> np.ndarray:
         """Whether the norm of each row is above zero, bool."""
         known: np.ndarray = self.lengths > 0
         return known
 
-    @part
+    @cached_property
     def codes(self) -> Codes:
         """The rows rounded to bytes, for requests of few users."""
         return Codes.of(self.factors, self.code_arrays())
 
-    @part
+    @cached_property
     def by_norm(self) -> SortedItems:
         """The rows in decreasing order of norm."""
         return SortedItems.of(self.factors)
@@ -335,7 +306,7 @@ class Train(Parts):
         """The size of what has been computed so far, in bytes."""
         return super().nbytes + (0 if self._values is None else self._values.nbytes)
 
-    @part
+    @cached_property
     def popularity(self) -> np.ndarray:
         """The number of users of each item, without those who dislike it, int64."""
         assert self.matrix is not None
@@ -343,7 +314,7 @@ class Train(Parts):
         counts = np.bincount(likes.indices, minlength=likes.shape[1])
         return counts.astype(np.int64, copy=False)
 
-    @part
+    @cached_property
     def users_of(self) -> ItemLists:
         """The users of each item."""
         assert self.matrix is not None
@@ -354,12 +325,12 @@ class Train(Parts):
         """The users of each item, without those who dislike it."""
         return self._likers_of if self.has_dislikes else self.users_of
 
-    @part
+    @cached_property
     def _likers_of(self) -> ItemLists:
         assert self.matrix is not None
         return ItemLists.of(likes_of(self.matrix).T.tocsr())
 
-    @part
+    @cached_property
     def most_popular(self) -> np.ndarray:
         """The items that have users, those with the most first, and by position among equals."""
         order = np.argsort(-self.popularity, kind="stable")
@@ -379,7 +350,7 @@ class Scores(Parts):
     def __init__(self, users: AxisFactors, items: AxisFactors) -> None:
         self.users, self.items = users, items
 
-    @part
+    @cached_property
     def spread(self) -> np.float64:
         """The standard deviation of the scores x·y of all users and items.
 
@@ -408,7 +379,7 @@ class ItemPart(Parts):
     def __init__(self, weights: ItemWeights | None) -> None:
         self.weights = weights
 
-    @part
+    @cached_property
     def by_owner(self) -> WeightRows:
         """The weights of the items that a user has in rows."""
         assert self.weights is not None

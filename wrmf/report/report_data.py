@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from wrmf.cached import cached_property
 from wrmf.data.checks import as_positive_int
 from wrmf.data.interactions import Interactions
 from wrmf.data.split import Split, check_split

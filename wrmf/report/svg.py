@@ -11,9 +11,9 @@ import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from html import escape
 
+from wrmf.cached import cached_property
 from wrmf.report.ticks import format_ticks, non_empty_range, round_ticks
 
 __all__ = ["Chart", "Line", "Mark", "Sparkline", "XAxis", "YAxis", "draw_for_screens"]
