@@ -57,3 +57,9 @@ def test_source_files_that_pages_name_exist(page):
 def test_python_blocks_compile(page):
     for block in matches(PYTHON_BLOCK, page):
         compile(block, str(page), "exec")
+
+
+def test_every_page_is_in_the_contents_of_the_site():
+    names = (ROOT / "docs" / "index.md").read_text(encoding="utf-8").split()
+    pages = {page.stem for page in ROOT.glob("docs/*.md")} - {"index"}
+    assert pages <= set(names)
