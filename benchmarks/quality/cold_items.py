@@ -181,7 +181,7 @@ def model_of(options: argparse.Namespace, strength: float) -> wrmf.WRMF:
 
 
 def study(options: argparse.Namespace) -> dict[str, Any]:
-    """Return the quality of each λ_A on validation, and of the best and baselines on test."""
+    """Return the quality of each λ_A on validation; on test, that of the best and of baselines."""
     parts = parts_of(options.users, options.features, options.seed)
     print(f"{parts.train.shape[0]} users, {parts.train.shape[1]} warm cards", flush=True)
     tried, fits = [], {}

@@ -47,8 +47,8 @@ ALS_INLINE void ALS_NAME(load_cg_entries)(const als_problem *problem, int64_t e,
     for (int q = 0; q < ALS_LANES; q++) entries->y[q] = ALS_NAME(fixed_row)(problem, columns[q]);
 }
 
-/* Return the products y_e p of n entries, one in each lane. Eight entries are summed at a time, since
- * there are registers for eight addresses. */
+/* Return the products y_e p of n entries, one in each lane. Eight entries are summed at a time,
+ * since there are registers for eight addresses. */
 ALS_INLINE ALS_VEC ALS_NAME(entry_products)(const int n, int vectors, const ALS_VEC *const *y,
                                             const ALS_VEC *p) {
     ALS_VEC v[ALS_LANES];
