@@ -14,7 +14,6 @@ from wrmf.numerics.objective import gram
 from wrmf.numerics.shard_sums import Basis, Shard, normal_sums, products
 from wrmf.numerics.side import Side
 from wrmf.numerics.split_solver import (
-    MOST_STEPS,
     Rows,
     Steps,
     exact_rows,
@@ -228,7 +227,8 @@ def test_no_further_steps_gain_more_than_the_outlook(alpha, regularization, like
         steps = steps.step(places.total(products, rows, steps.directions, False, basis))
 
 
-def test_the_loss_after_a_pass_is_within_the_tolerance_of_the_least(likes):
+def test_the_loss_after_a_pass_is_within_the_tolerance_of_the_least(likes, monkeypatch):
+    monkeypatch.setattr("wrmf.numerics.split_solver.MOST_STEPS", 30)
     matrix, x, start = items_of(likes), factors_of(300, 40, "float64"), factors_of(200, 40, "f8")
     objective = make_objective(alpha=30.0)
     places = Places(matrix, x, objective, 1.0, [0, 120, 300])
@@ -240,7 +240,7 @@ def test_the_loss_after_a_pass_is_within_the_tolerance_of_the_least(likes):
         solved = solve_pass(places.total, places.rows(start, 5), places.basis, tolerance)
         loss = objective.loss(matrix.T.tocsr(), x, solved.factors, (1.0, 1.0))
         assert least * (1 - 1e-9) <= loss <= least + tolerance
-        assert len(solved.steps) < MOST_STEPS or tolerance < 1e-4 * least
+        assert len(solved.steps) < 30
         assert solved.steps == sorted(solved.steps, reverse=True)
         counts.append(sum(solved.steps))
     assert counts == sorted(counts)

@@ -174,7 +174,10 @@ class Steps:
         strength = _dots(residuals, directions)
         ratio = _quotients(strength, self.strength)
         directions += ratio[:, np.newaxis].astype(total.dtype) * self.directions
-        left = np.maximum(self.ceiling - along, 0.0)
+        left = self.ceiling - along
+        # A step longer than its bound shows that negative weights have made an eigenvalue less than
+        # 1; the length itself is then the estimate of the next one.
+        ceiling = np.where(left > 0, _quotients(left, left + ratio), along)
         return Steps(
             self.rows,
             solutions,
@@ -182,8 +185,7 @@ class Steps:
             directions,
             self.common,
             strength,
-            # Where negative weights have disproved the bound, the last step tells what is left.
-            np.where(left > 0, _quotients(left, left + ratio), along),
+            ceiling,
             self.given_up,
         )
 
