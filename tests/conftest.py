@@ -1,6 +1,7 @@
 """Fixtures for all tests, the settings of Hypothesis, and the marker of tests on real data."""
 
 import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,9 @@ import pandas as pd
 import pytest
 from hypothesis import settings
 from scipy import sparse
+
+# Shells let their background jobs ignore Ctrl-C, and child processes inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No deadline: on a busy machine, a correct example may take long.
 settings.register_profile("wrmf", deadline=None, max_examples=60, derandomize="CI" in os.environ)

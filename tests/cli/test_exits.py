@@ -25,15 +25,17 @@ def files():
 def test_an_interrupted_fit_leaves_no_file_and_has_status_130(workplace):
     before = files()
     words = ["fit", "likes.csv", "--iterations", "1000000", "--factors", "64", "--out", "new.wrmf"]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "wrmf", *words], env=ENVIRONMENT, stderr=subprocess.PIPE
-    )
-    # The summary of the data is written right before the fit.
-    while b"Number of interactions" not in process.stderr.readline():
-        assert process.poll() is None
-    time.sleep(0.5)
-    process.send_signal(signal.SIGINT)
-    error = process.communicate(timeout=60)[1]
+    command = [sys.executable, "-m", "wrmf", *words]
+    with subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.PIPE) as process:
+        try:
+            # The summary of the data is written right before the fit.
+            while b"Number of interactions" not in process.stderr.readline():
+                assert process.poll() is None
+            time.sleep(0.5)
+            process.send_signal(signal.SIGINT)
+            error = process.communicate(timeout=60)[1]
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert error.rstrip().endswith(b"wrmf: interrupted")
     assert b"Traceback" not in error
