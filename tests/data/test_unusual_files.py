@@ -9,6 +9,7 @@ import tarfile
 import threading
 import zipfile
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -220,3 +221,9 @@ def test_reasons_of_other_libraries_are_one_short_line():
     reason = reason_of(OSError("\n" + "x" * 1000 + "\nsecond line"))
     assert reason == "x" * 200
     assert reason_of(OSError("'\n' expected")) == r"'\n' expected"
+
+
+def test_a_wide_table_of_several_types_in_a_column_names_the_column():
+    table = pd.DataFrame({"user": ["a", "b"], "x": [{"deep": 1}, 2]})
+    with pytest.raises(ValueError, match="column 'x' holds values of several types"):
+        read_interactions(table, layout="wide")

@@ -87,8 +87,11 @@ def write_dataset(options: argparse.Namespace) -> None:
     """Load a data set and write its pairs."""
     name, out = options.name, options.out
     if name not in DATASETS:
+        # The categories of Amazon would fill the message.
+        known = [RAW, *(key for key in DATASETS if not key.startswith("amazon-"))]
         raise ValueError(
-            f"unknown data set {name!r}; expected one of {', '.join([RAW, *DATASETS])}"
+            f"unknown data set {name!r}; expected one of {', '.join(known)}, or amazon- and a "
+            "category that `wrmf datasets` lists"
         )
     if out is None and options.format is None:
         out = Path(f"{name}.csv")

@@ -160,7 +160,13 @@ def _column_at(table: Table, position: int) -> Any:
     import pyarrow as pa
 
     if isinstance(table, pd.DataFrame):
-        return pa.array(table.iloc[:, position], from_pandas=True)
+        try:
+            return pa.array(table.iloc[:, position], from_pandas=True)
+        except (pa.ArrowException, OverflowError) as error:
+            name = table.columns[position]
+            raise ValueError(
+                f"column {name!r} holds values of several types: {reason_of(error)}"
+            ) from None
     return _whole(table.column(position))
 
 
