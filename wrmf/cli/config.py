@@ -115,9 +115,10 @@ def _read(path: Path) -> dict[str, Any]:
             ) from None
     content = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
     try:
-        return tomllib.loads(content.decode("utf-8-sig"))
+        tables: dict[str, Any] = tomllib.loads(content.decode("utf-8-sig"))
     except ValueError as error:
         raise ValueError(f"{path} is no TOML file: {error}") from None
+    return tables
 
 
 def _plain(key: str) -> str:
