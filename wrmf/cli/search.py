@@ -29,7 +29,7 @@ from wrmf.search.result import SearchResult
 from wrmf.search.space import Range, describe
 from wrmf.search.tune import tune
 
-__all__ = ["PRESETS", "SEARCH", "GridPart", "ranked_table", "summarise"]
+__all__ = ["PRESETS", "SEARCH", "GridPart", "add_result_options", "ranked_table", "summarise"]
 
 
 @dataclass(frozen=True)
@@ -129,6 +129,12 @@ def add_options(command: argparse.ArgumentParser) -> None:
         help="number of settings trained at the same time; auto: one on each thread (not for tune)",
     )
     add("--quiet", action="store_true", help="print no table of each setting's curve")
+    add_result_options(command)
+
+
+def add_result_options(command: argparse.ArgumentParser) -> None:
+    """Add what becomes of the best setting and of the table, and the options of the model."""
+    add = command.add_argument
     add(
         "--save",
         type=Path,

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from pathlib import Path
 from typing import Any
 
 from wrmf.cli.data import add_data_options, load_data
-from wrmf.cli.options import add_seed_option, add_thread_option
-from wrmf.cli.parameters import add_model_options, build_model
-from wrmf.cli.search import NOT_OF_SEARCHES, journal_file
+from wrmf.cli.parameters import build_model
+from wrmf.cli.search import add_result_options, journal_file
 from wrmf.cli.splits import SPLIT_PARAMETERS, add_split_options, load_data_and_split
 from wrmf.cli.streams import notices, save_model
-from wrmf.cli.tables import add_table_option, write_table
+from wrmf.cli.tables import write_table
 from wrmf.cli.verb import Verb
 from wrmf.data.interactions import Interactions
 from wrmf.data.split import Split
@@ -43,16 +41,7 @@ def add_options(command: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="record finished settings in this file; with --trials, resume from it",
     )
-    add(
-        "--save",
-        type=Path,
-        metavar="FILE",
-        help="save the model of the best setting, fitted to all interactions of the data",
-    )
-    add_table_option(add, "the table of settings")
-    add_model_options(command, leave_out=NOT_OF_SEARCHES)
-    add_thread_option(command)
-    add_seed_option(command)
+    add_result_options(command)
 
 
 def run(options: argparse.Namespace) -> None:
