@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
+from scipy.linalg import lapack
 from scipy.sparse.linalg import svds
 
 import wrmf
@@ -92,6 +93,24 @@ class ItemKNN:
         yield 1, ScoreRanker(scores)
 
 
+def inverse_of(matrix: np.ndarray) -> np.ndarray:
+    """Return the inverse of a symmetric positive definite matrix, by half the work of ``inv``.
+
+    The matrix is overwritten.
+    """
+    factor, failed = lapack.spotrf(matrix.T, lower=True, overwrite_a=True)
+    inverse, also_failed = lapack.spotri(factor, lower=True, overwrite_c=True)
+    if failed or also_failed:
+        raise np.linalg.LinAlgError("the matrix is not positive definite")
+    # Only one triangle is computed; the other is copied in blocks, as no other matrix is as large.
+    for start in range(0, len(inverse), 512):
+        rows = slice(start, start + 512)
+        block = inverse[start:, rows]
+        block[:512] = np.tril(block[:512]) + np.tril(block[:512], -1).T
+        inverse[rows, start + 512 :] = block[512:].T
+    return inverse.T
+
+
 class EASE:
     """EASE of Steck 2019: B = I − P / diag(P) with P = (XᵀX + λI)⁻¹.
 
@@ -101,8 +120,10 @@ class EASE:
 
     name, als = "EASE", False
     space: Mapping[str, Any] = {"regularization": Range(1.0, 10_000.0, log=True)}
-    starts: Sequence[Mapping[str, Any]] = ({"regularization": 100.0},)
-    max_items = 20_000
+    starts: Sequence[Mapping[str, Any]] = tuple(
+        {"regularization": strength} for strength in (200.0, 50.0, 800.0)
+    )
+    max_items = 25_000
 
     def curve(
         self,
@@ -118,14 +139,14 @@ class EASE:
         users = np.flatnonzero(np.diff(x.indptr))
         if len(users) < n_items:
             x = x[users]
-            kernel = np.linalg.inv((x @ x.T).toarray() + strength * np.eye(len(users), dtype="f4"))
+            kernel = inverse_of((x @ x.T).toarray() + strength * np.eye(len(users), dtype="f4"))
             inverse = x.T @ np.ascontiguousarray((x.T @ kernel).T)
             inverse /= -strength
             inverse[np.diag_indices(n_items)] += 1 / strength
         else:
             gram = (x.T @ x).toarray()
             gram[np.diag_indices(n_items)] += strength
-            inverse = np.linalg.inv(gram)
+            inverse = inverse_of(gram)
         # Computed in place, because no other matrix is as large.
         weights = inverse
         weights /= -np.diag(inverse).copy()
