@@ -21,18 +21,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from scipy import sparse
 
 import wrmf
 from benchmarks import record
-from benchmarks.data import matrix_of, read_pairs, read_split
+from benchmarks.data import read_split
 from benchmarks.missing import Missing
 from benchmarks.quality.contenders.als import Ours
 from benchmarks.quality.contenders.simple import EASE
 from benchmarks.quality.gowalla import validation
 from benchmarks.quality.rankers import Ranker
-from benchmarks.quality.splits import leaderboard_split
+from benchmarks.quality.splits import draw_players, leaderboard_split
 from benchmarks.quality.tuner import Budget, Plan, search
 from wrmf.data.splitting import as_validation
 
@@ -41,9 +40,6 @@ METRIC = "ndcg@20"
 WITH_TEST = ("gowalla", "retail", "steam", "tafeng")
 LEADERBOARD_SETS = ("citeulike_a", "lastfm_hetrec2k", "mtg_decks")
 SETS = (*WITH_TEST, *LEADERBOARD_SETS, "mtg_players", "synthetic_likes")
-# Number of players that are drawn at random from the 66,190 of mtg_players, so that a trial takes
-# seconds.
-PLAYERS = 15_000
 # Most trials when a model is tuned on a data set.
 TRIALS = 60
 # The strength of EASE, where no record has its score.
@@ -88,14 +84,6 @@ def _score(model: Any, split: wrmf.Split) -> float:
     if hasattr(model, "evaluate"):
         return round(float(model.evaluate(split, [METRIC])[0][METRIC]), 5)
     return round(float(wrmf.evaluate(model, split, [METRIC])[METRIC]), 5)
-
-
-def draw_players(seed: int) -> sparse.csr_matrix:
-    """Return random rows of mtg_players, without the items that none of these players has."""
-    matrix = matrix_of(read_pairs("mtg_players"))
-    drawn = np.random.default_rng(seed).permutation(matrix.shape[0])[:PLAYERS]
-    matrix = matrix[np.sort(drawn)]
-    return matrix[:, np.bincount(matrix.indices, minlength=matrix.shape[1]) > 0]
 
 
 def load(name: str, seed: int = 0) -> tuple[wrmf.Split, wrmf.Split]:

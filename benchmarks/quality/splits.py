@@ -32,6 +32,9 @@ TEST_DECKS = 4_000
 CARD_MIN = 5
 # Training decks from this quantile of their days on are held out for validation.
 VALIDATION_QUANTILE = 0.85
+# Number of players that are drawn at random from the 66,190 of mtg_players, so that a trial takes
+# seconds.
+PLAYERS = 15_000
 
 
 def draw_decks(meta: pd.DataFrame, generator: np.random.Generator) -> list[np.ndarray]:
@@ -66,6 +69,14 @@ def mtg_decks(protocol: str, seed: int = 0) -> tuple[wrmf.Split, wrmf.Split]:
     day = meta.set_index("user")["day"].loc[earlier]
     is_latest = day.to_numpy() >= day.quantile(VALIDATION_QUANTILE)
     return split, held_out(pairs[: len(earlier)], is_latest, protocol, seed + 1)
+
+
+def draw_players(seed: int) -> sparse.csr_matrix:
+    """Return random rows of mtg_players, without the items that none of these players has."""
+    matrix = matrix_of(read_pairs("mtg_players"))
+    drawn = np.random.default_rng(seed).permutation(matrix.shape[0])[:PLAYERS]
+    matrix = matrix[np.sort(drawn)]
+    return matrix[:, np.bincount(matrix.indices, minlength=matrix.shape[1]) > 0]
 
 
 def held_out(matrix: sparse.csr_matrix, chosen: np.ndarray, protocol: str, seed: int) -> wrmf.Split:
@@ -105,6 +116,8 @@ def held_out(matrix: sparse.csr_matrix, chosen: np.ndarray, protocol: str, seed:
 def leaderboard_split(name: str, protocol: str, seed: int = 0) -> tuple[wrmf.Split, wrmf.Split]:
     """Return the split of a data set, and a validation split of its train part.
 
+    All pairs of a set are split anew with the seed, also those of a table with a column ``test``.
+
     Raises
     ------
     Missing
@@ -112,7 +125,7 @@ def leaderboard_split(name: str, protocol: str, seed: int = 0) -> tuple[wrmf.Spl
     """
     if name == "mtg_decks":
         return mtg_decks(protocol, seed)
-    matrix = matrix_of(read_pairs(name))
+    matrix = draw_players(seed) if name == "mtg_players" else matrix_of(read_pairs(name))
     if protocol == "weak":
         split = wrmf.split_interactions(matrix, 0.2, random_state=seed)
     else:
