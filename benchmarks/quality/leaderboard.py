@@ -3,31 +3,50 @@
     python -m benchmarks.quality.leaderboard              # all sets, both protocols: half an hour
     python -m benchmarks.quality.leaderboard --sets citeulike_a --protocols weak --seconds 20
     python -m benchmarks.quality.leaderboard --show       # only the tables of earlier results
+    python -m benchmarks.quality.leaderboard --summary    # the means over seeds of those
 
 For each data set and protocol, every contender has the same budget: a number of trials, and a
-number of seconds for training and validation. Tuning ends when one of them is used up. Settings are
-chosen by ndcg@20 on a validation split of train. The best setting is trained again on all of train
-and scored once on test.
+number of seconds for training and validation. Tuning ends when one of them is used up. Contenders
+that tune themselves have the same seconds and the same validation split. Settings are chosen by
+ndcg@20 on this split of train. The best setting is trained again on all of train and scored once on
+test. The scores of each user are kept in ``.cache/benchmarks``, so that differences can be paired.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import wrmf
 from benchmarks import record
+from benchmarks.data import CACHE
+from benchmarks.machine import load_average
 from benchmarks.missing import Missing
 from benchmarks.quality.contenders import CONTENDERS, SELF_TUNED, Contender
-from benchmarks.quality.contenders.self_tuned import Autotune
+from benchmarks.quality.contenders.self_tuned import SelfTuned
+from benchmarks.quality.rankers import summary
 from benchmarks.quality.splits import PROTOCOLS, leaderboard_split
+from benchmarks.quality.standings import REFERENCE, paired, standings
+from benchmarks.quality.threads import n_threads, set_threads
 from benchmarks.quality.tuner import Budget, Plan, search
 
-SETS = ("citeulike_a", "lastfm_hetrec2k", "mtg_decks")
+SETS = (
+    "citeulike_a",
+    "lastfm_hetrec2k",
+    "mtg_decks",
+    "gowalla",
+    "retail",
+    "steam",
+    "tafeng",
+    "mtg_players",
+)
 METRICS = ("recall@20", "ndcg@20")
 CHOSEN_BY = "ndcg@20"
 
@@ -37,10 +56,14 @@ def log(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
+# A contender's record, and the values of METRICS on test of each user; none if it was skipped.
+Result = tuple[dict[str, Any], dict[str, np.ndarray]]
+
+
 def compete(
     contender: Contender, split: wrmf.Split, validation: wrmf.Split, budget: Budget, seed: int
-) -> dict[str, Any]:
-    """Tune a contender on ``validation``, test it on ``split`` and return its record."""
+) -> Result:
+    """Tune a contender on ``validation``, and test it on ``split``."""
 
     def curve(params: dict[str, Any]) -> Iterator[tuple[int, dict[str, float]]]:
         for epoch, model in contender.curve(params, validation):
@@ -52,31 +75,36 @@ def compete(
     trials = search(curve, plan, budget, log=lambda line: log(f"  {line}"))
     best = trials[0]
     if best.failed or not best.curve:
-        return {"skipped": best.failed or "no checkpoint within the budget"}
+        return {"skipped": best.failed or "no checkpoint within the budget"}, {}
     start = time.perf_counter()
     ((_, model),) = contender.curve(best.params, split, (best.epoch,))
     training = time.perf_counter() - start
-    means, errors = model.evaluate(split, METRICS)
-    return {
+    content = {
         "als": contender.als,
         "tried": len(trials),
         "tuning_seconds": round(sum(trial.seconds for trial in trials), 1),
         "best": best.to_json(),
         "training_seconds": round(training, 3),
-        "test": {name: round(value, 5) for name, value in means.items()},
-        "stderr": {name: round(value, 5) for name, value in errors.items()},
         "trials": [trial.to_json() for trial in trials],
     }
+    return content, model.by_user(split, METRICS)
 
 
 def tune_itself(
-    contender: Autotune, split: wrmf.Split, validation: wrmf.Split, seconds: float
-) -> dict[str, Any]:
-    """Let a contender tune itself for some seconds, test it on ``split`` and return its record."""
-    model = contender.tune(split, validation, CHOSEN_BY, seconds)
-    means, errors = model.evaluate(split, METRICS)
+    contender: SelfTuned, split: wrmf.Split, validation: wrmf.Split, seconds: float, seed: int
+) -> Result:
+    """Let a contender tune itself for some seconds, and test it on ``split``."""
+    chosen = contender.tune(split, validation, CHOSEN_BY, seconds, seed)
+    return chosen.to_json(), chosen.by_user(split, METRICS)
+
+
+def tested(content: dict[str, Any], values: dict[str, np.ndarray]) -> dict[str, Any]:
+    """Return a contender's record with its scores on test."""
+    if not values:
+        return content
+    means, errors = summary(values)
     return {
-        **model.to_json(),
+        **content,
         "test": {name: round(value, 5) for name, value in means.items()},
         "stderr": {name: round(value, 5) for name, value in errors.items()},
     }
@@ -90,7 +118,8 @@ def run(name: str, protocol: str, options: argparse.Namespace) -> Path:
         "set": name,
         "protocol": protocol,
         "seed": options.seed,
-        "threads": 2,
+        "threads": n_threads(),
+        "cpus": allowed_cpus(),
         "budget": {"trials": options.trials, "seconds": options.seconds},
         "data": {
             "users": train.shape[0],
@@ -102,27 +131,64 @@ def run(name: str, protocol: str, options: argparse.Namespace) -> Path:
         "contenders": {},
     }
     budget = Budget(options.trials, options.seconds)
+    path = results_path(name, protocol, options)
     for contender in options.contenders:
         log(f"{name} {protocol}: {contender}")
+        load = load_average()
         try:
             if contender in SELF_TUNED:
                 chosen = SELF_TUNED[contender]
-                result = tune_itself(chosen, split, validation, options.seconds)
+                result, values = tune_itself(
+                    chosen, split, validation, options.seconds, options.seed
+                )
             else:
-                result = compete(CONTENDERS[contender], split, validation, budget, options.seed)
+                result, values = compete(
+                    CONTENDERS[contender], split, validation, budget, options.seed
+                )
         except Missing as reason:
-            result = {"skipped": str(reason)}
+            result, values = {"skipped": str(reason)}, {}
+        result = {"ended": record.now(), "load": load, **tested(result, values)}
         content["contenders"][contender] = result
-    path = results_path(name, protocol, options)
-    earlier: dict[str, Any] = {"contenders": {}, "budget": content["budget"]}
+        if values:
+            keep_values(path, contender, values[CHOSEN_BY])
+    earlier: dict[str, Any] = {"contenders": {}}
     if path.exists() and record.read(path)["data"] == content["data"]:
         earlier = record.read(path)
     results = counted(earlier["contenders"], content["contenders"])
     # Contenders that were not asked for keep their earlier results of the same budget.
-    is_same = earlier["budget"] == content["budget"]
+    is_same = all(earlier.get(key) == content[key] for key in ("budget", "threads"))
     content["contenders"] = (earlier["contenders"] if is_same else {}) | results
+    add_differences(path, content["contenders"])
     described = record.described("benchmarks.quality.leaderboard", content)
     return record.write(described, path.stem, path)
+
+
+def allowed_cpus() -> list[int] | None:
+    """Return the numbers of the CPUs that this process may use, None if the system hides them."""
+    return sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+
+
+def values_path(path: Path, contender: str) -> Path:
+    """Return the file of the scores of each user, which is not part of the record."""
+    return CACHE / "leaderboard" / f"{path.stem}-{contender.replace(' ', '-')}.npy"
+
+
+def keep_values(path: Path, contender: str, values: np.ndarray) -> None:
+    """Write the scores of each user on test."""
+    target = values_path(path, contender)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    np.save(target, values)
+
+
+def add_differences(path: Path, results: dict[str, Any]) -> None:
+    """Add to each record how far the reference is ahead, paired by user, with the error."""
+    reference = values_path(path, REFERENCE)
+    if "test" not in results.get(REFERENCE, {}) or not reference.exists():
+        return
+    for contender, result in results.items():
+        values = values_path(path, contender)
+        if contender != REFERENCE and "test" in result and values.exists():
+            result["behind"] = paired(np.load(reference), np.load(values))
 
 
 def counted(earlier: dict[str, Any], results: dict[str, Any]) -> dict[str, Any]:
@@ -184,9 +250,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--trials", type=int, default=60)
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=2, help="of each contender; default 2")
     parser.add_argument("--out", type=Path, help="folder of the results")
     parser.add_argument("--show", action="store_true", help="only print the tables of results")
+    parser.add_argument("--summary", action="store_true", help="only print the means over seeds")
+    parser.add_argument("--seeds", nargs="+", type=int, default=(1, 2, 3), help="of the summary")
     options = parser.parse_args(arguments)
+    if options.summary:
+        folder = options.out or record.RESULTS
+        print(standings(folder, options.protocols, options.sets, options.seeds))
+        return
+    set_threads(options.threads)
     for name in options.sets:
         for protocol in options.protocols:
             path = results_path(name, protocol, options)

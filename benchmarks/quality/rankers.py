@@ -9,17 +9,32 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from scipy import sparse
 
 import wrmf
+from benchmarks.quality.threads import n_threads
 from wrmf.evaluation.metrics import check_metrics
 
-THREADS = 2
 # The means and the standard errors of metrics, each by the name of the metric.
 Scores = tuple[dict[str, float], dict[str, float]]
+
+
+def summary(values: dict[str, np.ndarray]) -> Scores:
+    """Return the means and the standard errors of metrics from their values of each user."""
+    return (
+        {name: float(v.mean()) for name, v in values.items()},
+        {name: float(v.std(ddof=1) / len(v) ** 0.5) for name, v in values.items()},
+    )
+
+
+def values_by_user(model: Any, split: wrmf.Split, metrics: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return the values of ``metrics`` on ``split.test`` of each test user."""
+    evaluation = wrmf.evaluate(model, split, metrics, per_user=True, num_threads=n_threads())
+    assert evaluation.per_user is not None
+    return {name: evaluation.per_user[name].to_numpy() for name in metrics}
 
 
 class Ranker(Protocol):
@@ -27,6 +42,9 @@ class Ranker(Protocol):
 
     def evaluate(self, split: wrmf.Split, metrics: Sequence[str]) -> Scores:
         """Return the means and the standard errors of ``metrics`` on ``split.test``."""
+
+    def by_user(self, split: wrmf.Split, metrics: Sequence[str]) -> dict[str, np.ndarray]:
+        """Return the values of ``metrics`` on ``split.test`` of each test user."""
 
 
 @dataclass
@@ -39,8 +57,12 @@ class FactorRanker:
 
     def evaluate(self, split: wrmf.Split, metrics: Sequence[str]) -> Scores:
         """Return the means and the standard errors of ``metrics`` on ``split.test``."""
-        evaluation = wrmf.evaluate(self, split, metrics, num_threads=THREADS)
+        evaluation = wrmf.evaluate(self, split, metrics, num_threads=n_threads())
         return dict(evaluation), dict(evaluation.stderr)
+
+    def by_user(self, split: wrmf.Split, metrics: Sequence[str]) -> dict[str, np.ndarray]:
+        """Return the values of ``metrics`` on ``split.test`` of each test user."""
+        return values_by_user(self, split, metrics)
 
 
 def recall(hits: np.ndarray, n_held_out: np.ndarray) -> np.ndarray:
@@ -73,7 +95,11 @@ class ScoreRanker:
     block_rows: int = 512
 
     def evaluate(self, split: wrmf.Split, metrics: Sequence[str]) -> Scores:
-        """Return the means and the standard errors of recall@k and ndcg@k on ``split.test``.
+        """Return the means and the standard errors of recall@k and ndcg@k on ``split.test``."""
+        return summary(self.by_user(split, metrics))
+
+    def by_user(self, split: wrmf.Split, metrics: Sequence[str]) -> dict[str, np.ndarray]:
+        """Return recall@k and ndcg@k on ``split.test`` of each test user.
 
         Raises
         ------
@@ -96,11 +122,7 @@ class ScoreRanker:
             n_held_out = np.diff(held[block].indptr)
             for name, (kind, _) in parsed.items():
                 values[name].append(METRICS[kind](hits[:, : cutoffs[name]], n_held_out))
-        of_users = {name: np.concatenate(blocks) for name, blocks in values.items()}
-        return (
-            {name: float(v.mean()) for name, v in of_users.items()},
-            {name: float(v.std(ddof=1) / len(v) ** 0.5) for name, v in of_users.items()},
-        )
+        return {name: np.concatenate(blocks) for name, blocks in values.items()}
 
     def _best_items(self, known: sparse.csr_matrix, k: int) -> np.ndarray:
         """Return the k best items of each row, best first, without its known items."""

@@ -13,13 +13,11 @@ pytest.importorskip("benchmarks.quality.tuner", reason="run from the root of the
 
 import wrmf
 from benchmarks.missing import Missing
-from benchmarks.quality import defaults, gowalla, item_term, leaderboard, split_items, splits
+from benchmarks.quality import defaults, gowalla, item_term, split_items, splits
 from benchmarks.quality.contenders import CONTENDERS
-from benchmarks.quality.contenders.self_tuned import Autotune
-from benchmarks.quality.contenders.simple import EASE, Popularity
+from benchmarks.quality.contenders.simple import EASE, inverse_of
 from benchmarks.quality.rankers import FactorRanker, ScoreRanker
 from benchmarks.quality.tuner import Budget, Plan, Trial, draw, near, search
-from wrmf.data.splitting import as_validation
 from wrmf.numerics.objective import Objective
 
 SPACE = {"x": wrmf.Range(0.01, 100.0, log=True), "kind": ["a", "b"]}
@@ -103,6 +101,9 @@ def test_scores_are_evaluated_like_factors(split_by_protocol, protocol):
     for metric in ("recall@10", "ndcg@10"):
         expected, expected_errors = factors.evaluate(split, [metric])
         means, errors = blocks.evaluate(split, [metric])
+        by_user = factors.by_user(split, [metric])[metric]
+        assert blocks.by_user(split, [metric])[metric] == pytest.approx(by_user, abs=1e-5)
+        assert by_user.mean() == pytest.approx(expected[metric])
         assert means[metric] == pytest.approx(expected[metric], abs=1e-5)
         assert errors[metric] == pytest.approx(expected_errors[metric], abs=1e-5)
     with pytest.raises(ValueError, match="auc is not available"):
@@ -151,6 +152,16 @@ def test_ease_by_users_equals_ease_by_items():
         assert np.allclose(model.scores(few), x @ weights, atol=1e-4)
 
 
+@pytest.mark.parametrize("n", [3, 512, 530])
+def test_an_inverse_by_cholesky_equals_that_by_lu(n):
+    rows = np.random.default_rng(0).standard_normal((n, n)).astype(np.float32)
+    matrix = rows @ rows.T / n + np.eye(n, dtype=np.float32)
+    inverse = np.linalg.inv(matrix.astype(float))
+    assert np.abs(inverse_of(matrix) - inverse).max() < 1e-5
+    with pytest.raises(np.linalg.LinAlgError, match="not positive definite"):
+        inverse_of(-np.eye(n, dtype=np.float32))
+
+
 def test_held_out_rows_are_known_and_scored_in_disjoint_parts():
     generator = np.random.default_rng(0)
     matrix = sparse.csr_matrix((generator.random((40, 25)) < 0.4).astype(np.float32))
@@ -164,44 +175,6 @@ def test_held_out_rows_are_known_and_scored_in_disjoint_parts():
         assert (whole != matrix[split.users]).nnz == 0
         trained = np.diff(split.train.matrix.indptr)[split.users]
         assert (trained > 0).all() if protocol == "weak" else not trained.any()
-
-
-def test_the_leaderboard_marks_a_winner_that_is_no_als_and_lists_who_is_left_out():
-    split = wrmf.split_interactions(
-        wrmf.datasets.synthetic_likes(60, 50, 600, random_state=0), 0.2, random_state=0
-    )
-    result = leaderboard.compete(Popularity(), split, split, Budget(5, 10.0), 0)
-    assert result["tried"] == 1
-    content = {
-        "set": "a",
-        "protocol": "weak",
-        "budget": {"trials": 5, "seconds": 10},
-        "data": {"users": 60, "items": 50, "train": 480, "test_users": 60},
-        "contenders": {"popularity": result, "EASE": {"skipped": "too many items"}},
-    }
-    text = leaderboard.table(content)
-    assert "popularity (wins, and is no ALS)" in text
-    assert "EASE | left out: too many items" in text
-
-
-@pytest.mark.parametrize("protocol", ["weak", "strong"])
-def test_the_contender_that_tunes_itself_is_not_given_the_test_part(split_by_protocol, protocol):
-    split = split_by_protocol[protocol]
-    validation = as_validation(split, 0.2, 1)
-    result = leaderboard.tune_itself(Autotune(), split, validation, 1.0)
-    assert result["test"]["ndcg@20"] > 0.1
-    assert result["validation"]["autotune"] >= result["validation"]["WRMF()"]
-    again = Autotune().tune(wrmf.Split(split.train, split.train), validation, "ndcg@20", 1e-6)
-    assert again.result.search.curves[0].test["ndcg@20"][0] > 0
-
-
-def test_looks_at_a_test_part_are_counted_over_runs():
-    first = leaderboard.counted({}, {"a": {"test": {}}, "b": {"skipped": "slow"}})
-    assert first == {"a": {"test": {}, "looks_at_test": 1}, "b": {"skipped": "slow"}}
-    both = {"a": {"test": {}}, "c": {"test": {}}}
-    # A record of a time when looks were not counted is one look.
-    again = leaderboard.counted({**first, "c": {"test": {}}}, both)
-    assert {name: result["looks_at_test"] for name, result in again.items()} == {"a": 2, "c": 2}
 
 
 def test_the_study_of_defaults_counts_its_looks_at_the_test_part(split_by_protocol):

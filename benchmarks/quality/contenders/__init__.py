@@ -10,7 +10,8 @@ from typing import Any, Protocol
 
 import wrmf
 from benchmarks.quality.contenders.als import Implicit, Irspack, Ours
-from benchmarks.quality.contenders.self_tuned import Autotune
+from benchmarks.quality.contenders.by_optuna import ImplicitOptuna, IrspackTune
+from benchmarks.quality.contenders.self_tuned import Autotune, SelfTuned
 from benchmarks.quality.contenders.simple import EASE, SVD, ItemKNN, Popularity
 from benchmarks.quality.rankers import Ranker
 
@@ -49,4 +50,6 @@ CONTENDERS: dict[str, Contender] = {
     for contender in (Ours(), Irspack(), Implicit(), Popularity(), ItemKNN(), EASE(), SVD())
 }
 # Contenders that are given the time instead of settings.
-SELF_TUNED: dict[str, Autotune] = {Autotune.name: Autotune()}
+SELF_TUNED: dict[str, SelfTuned] = {
+    contender.name: contender for contender in (Autotune(), IrspackTune(), ImplicitOptuna())
+}

@@ -14,12 +14,12 @@ from benchmarks.missing import Missing
 from benchmarks.quality.contenders.treatment import (
     CHECKPOINTS,
     SEED,
-    THREADS,
     TREATMENTS,
     item_degrees,
     treated,
 )
 from benchmarks.quality.rankers import FactorRanker
+from benchmarks.quality.threads import n_threads
 from wrmf import Range
 
 Curve = Iterator[tuple[int, FactorRanker]]
@@ -89,7 +89,7 @@ class Ours:
             objective="ials",
             confidence="linear",
             random_state=SEED,
-            num_threads=THREADS,
+            num_threads=n_threads(),
             solver=solver,
             cg_steps=int(steps or 1),
             init_scale=scale,
@@ -136,7 +136,7 @@ class Irspack:
             nu=params["nu"],
             init_std=params["init"],
             random_seed=SEED,
-            n_threads=THREADS,
+            n_threads=n_threads(),
         )
 
         def fold_in(known: sparse.csr_matrix) -> np.ndarray:
@@ -189,7 +189,7 @@ class Implicit:
                 params["regularization"],
                 params["alpha"],
                 random_state=SEED,
-                num_threads=THREADS,
+                num_threads=n_threads(),
             )
 
         def fold_in(known: sparse.csr_matrix) -> np.ndarray:
@@ -201,7 +201,7 @@ class Implicit:
                     factors,
                     np.ascontiguousarray(model.item_factors),
                     params["regularization"],
-                    num_threads=THREADS,
+                    num_threads=n_threads(),
                 )
             return factors
 

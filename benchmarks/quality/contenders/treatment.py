@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-SEED, THREADS = 0, 2
+SEED = 0
 # Epochs after which contenders are evaluated.
 CHECKPOINTS = (1, 2, 3, 4, 6, 8, 12, 16)
 # Names of the value transformations; ``treated`` defines them.
