@@ -15,7 +15,7 @@ from wrmf._ids import are_plain
 from wrmf.data.checks import as_csr
 from wrmf.data.id_index import describe_unknown
 from wrmf.data.pandas_types import labels_of
-from wrmf.model.prepared import AxisIds
+from wrmf.model.axis_ids import AxisIds
 from wrmf.numerics.item_lists import ItemLists, sorted_distinct
 
 __all__ = ["Lookup", "OwnLists", "as_bool_column", "is_plain", "select", "split_filters"]

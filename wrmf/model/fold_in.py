@@ -12,6 +12,7 @@ from wrmf.data.dislikes import likes_of
 from wrmf.data.inputs import as_data
 from wrmf.data.interactions import Interactions
 from wrmf.model.axes import on_user_axis, rows_on_item_axis
+from wrmf.model.axis_factors import AxisFactors
 from wrmf.model.defaults import resolve, resolve_again
 from wrmf.model.features import FeatureTable, features_of_new, member_priors
 from wrmf.model.limits import check_regularization, check_weights
@@ -19,7 +20,7 @@ from wrmf.model.list_options import ListOptions
 from wrmf.model.lists import FEW, ranked_items
 from wrmf.model.members import joined_side
 from wrmf.model.parameters import Parameters, Parametrized, validate_parameters
-from wrmf.model.prepared import REQUESTS, AxisFactors
+from wrmf.model.prepared import REQUESTS
 from wrmf.model.queries import Query, nothing_known
 from wrmf.model.recommendations import Recommendations
 from wrmf.model.recommender import Recommender

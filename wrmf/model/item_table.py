@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from wrmf.data.pandas_types import is_pandas_frame, is_pandas_series
+from wrmf.model.axis_ids import AxisIds
 from wrmf.model.filter_forms import as_bool_column
 from wrmf.model.keyed_frame import read_keyed_frame
-from wrmf.model.prepared import AxisIds
 
 __all__ = ["ItemTable"]
 

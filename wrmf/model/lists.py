@@ -8,10 +8,11 @@ from typing import NamedTuple
 import numpy as np
 
 from wrmf.data.checks import as_positive_int
+from wrmf.model.axis_factors import AxisFactors
+from wrmf.model.axis_ids import AxisIds
 from wrmf.model.filters import Choice
 from wrmf.model.item_term import item_terms, user_terms
 from wrmf.model.list_options import ListRules
-from wrmf.model.prepared import AxisFactors, AxisIds
 from wrmf.model.queries import Query
 from wrmf.model.recommendations import Recommendations
 from wrmf.model.state import Factors

@@ -11,8 +11,9 @@ from scipy import sparse
 
 from wrmf.data.dislikes import has_dislikes, likes_of
 from wrmf.data.id_index import object_array
+from wrmf.model.axis_factors import AxisFactors
+from wrmf.model.axis_ids import AxisIds
 from wrmf.model.item_term import known_histories
-from wrmf.model.prepared import AxisFactors, AxisIds
 from wrmf.model.state import Factors
 from wrmf.numerics.item_lists import ItemLists
 
