@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from loading import load, rows
 from scipy import sparse
@@ -119,6 +120,17 @@ def test_columns_of_lists_are_unfolded():
     for source in (frame, pa.Table.from_pandas(frame)):
         assert rows(source, layout="user-items") == expected
         assert pairs(source, "baskets") == [(1, 1), (1, 2)]
+
+
+@pytest.mark.parametrize("value", [None, "more"])
+def test_baskets_are_read_from_the_named_column_only(value, tmp_path):
+    """A column of users is neither needed nor looked for: numbers of rows are the users."""
+    table = pa.table({"user": [["a", "b"], ["c"]], "more": [["x"], ["y"]]})
+    pq.write_table(table, tmp_path / "x.parquet")
+    for source in (tmp_path / "x.parquet", table, table.to_pandas()):
+        data = read_interactions(source, item="user", value=value, layout="baskets")
+        assert data.items.tolist() == ["a", "b", "c"]
+        assert data.users.tolist() == [1, 2]
 
 
 def test_a_user_on_several_lines_gets_no_row_of_value_zero(tmp_path):

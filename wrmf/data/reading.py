@@ -135,7 +135,7 @@ def read_interactions(
     if layout == "user-items" and wanted.user == wanted.item:
         raise ValueError(f"user= and item= both name the column {wanted.user!r}")
     options = SourceOptions(
-        wanted.columns,
+        wanted.columns(layout),
         sep,
         header,
         encoding,

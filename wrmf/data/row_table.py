@@ -48,10 +48,19 @@ class WantedColumns:
     item_name: Column | None = None
     time: Column | None = None
 
-    @property
-    def columns(self) -> tuple[Column, ...]:
-        """All wanted columns, each of them once."""
-        wanted = (self.user, self.item, self.value, self.item_name, self.time)
+    def columns(self, layout: str = "pairs") -> tuple[Column, ...]:
+        """Return the columns that a table of a layout is read for, each of them once."""
+        wanted: tuple[Column | None, ...]
+        match layout:
+            case "user-items":
+                wanted = (self.user, self.item)
+            case "baskets":
+                # The users are the numbers of the rows.
+                wanted = (self.item,)
+            case "wide":
+                wanted = (self.user,)
+            case _:
+                wanted = (self.user, self.item, self.value, self.item_name, self.time)
         return tuple(dict.fromkeys(column for column in wanted if column is not None))
 
     def typed(self, time_format: str | None) -> tuple[Column, ...]:

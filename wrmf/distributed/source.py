@@ -266,7 +266,7 @@ def rows_of(table: Any, columns: Columns, name: str) -> Rows:
         values = None if columns.value is None else np.empty(0)
         return Rows(nothing, nothing, nothing, nothing, values)
     try:
-        loaded = RowTable.load(table, SourceOptions(wanted.columns), "pairs")
+        loaded = RowTable.load(table, SourceOptions(wanted.columns()), "pairs")
         return RowFilters().rows(loaded, wanted, None)
     except (ValueError, TypeError) as error:
         raise type(error)(f"{name}: {error}") from None

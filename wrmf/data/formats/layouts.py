@@ -40,7 +40,8 @@ def unfold(table: Table, layout: str, options: SourceOptions) -> pa.Table:
         "baskets": the number of the line or row, from 1, is the user. "wide": the first column or
         the named one holds the users, and every other column is an item.
     options : SourceOptions
-        The first two of ``options.columns`` are the columns of users and of items.
+        ``options.columns`` is the column of users, that of items, or both in this order: what a
+        table of the layout has.
 
     Raises
     ------
@@ -97,8 +98,7 @@ def _lists_and_users(
     if from_lines:
         lines: Any = table
         return _whole(lines.column(LINE)), numbers
-    user, item = options.columns[:2]
-    names = [item] if layout == "baskets" else [user, item]
+    names = options.columns
     chosen = choose_columns(table, names)
     arrow: Any = chosen
     if isinstance(chosen, pd.DataFrame):
@@ -111,8 +111,8 @@ def _lists_and_users(
     lists = _whole(arrow.column(len(names) - 1))
     if not (pa.types.is_list(lists.type) or pa.types.is_large_list(lists.type)):
         raise ValueError(
-            f"layout={layout!r} needs a list of items in each row of column {item!r}, which holds "
-            f'{lists.type}; a table with an item in each row is layout="pairs"'
+            f"layout={layout!r} needs a list of items in each row of column {names[-1]!r}, "
+            f'which holds {lists.type}; a table with an item in each row is layout="pairs"'
         )
     return lists, numbers if layout == "baskets" else _whole(arrow.column(0))
 
