@@ -2,6 +2,7 @@
 
 A case is the target and a number, which seeds its random generator. So a failure is repeated by its
 number alone. Cases run in a child process: one that ends the process, or hangs, is named as well.
+A case of "sequences" is several sequences of calls, whose outcomes are counted by call.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ from fuzz.targets import TARGETS
 
 __all__ = ["Report", "run_cases"]
 
-# A case takes milliseconds; on a busy machine, a second.
+# A case takes milliseconds, one of sequences a second; on a busy machine, many times that. Where a
+# sequence fails, Hypothesis looks for a shorter one for up to five minutes.
 HANG_SECONDS = 120
+HANG_SECONDS_OF_SEQUENCES = 900
 TESTS = Path(__file__).parents[1]
 
 
@@ -31,13 +34,9 @@ TESTS = Path(__file__).parents[1]
 class Report:
     """How many cases ended in which way, and what failed, by the number of the case."""
 
-    outcomes: dict[str, int] = field(default_factory=dict)
+    n_cases: int = 0
+    outcomes: collections.Counter[str] = field(default_factory=collections.Counter)
     failures: dict[int, str] = field(default_factory=dict)
-
-    @property
-    def n_cases(self) -> int:
-        """The number of cases that were run."""
-        return sum(self.outcomes.values()) + len(self.failures)
 
 
 def run_cases(target: str, first: int, count: int) -> Report:
@@ -48,46 +47,53 @@ def run_cases(target: str, first: int, count: int) -> Report:
             log = Path(folder, "log")
             command = [sys.executable, "-m", "fuzz.run", target, str(number)]
             command += [str(first + count - number), "--log", str(log)]
-            root = os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", str(TESTS.parent))])
-            child = subprocess.run(
-                command, env={**os.environ, "PYTHONPATH": root}, cwd=folder, stderr=subprocess.PIPE
-            )
+            environment = {**os.environ, "PYTHONPATH": _path_of_child()}
+            child = subprocess.run(command, env=environment, cwd=folder, stderr=subprocess.PIPE)
             lines = log.read_text().splitlines() if log.exists() else []
         for line in lines:
-            case, outcome, failure = json.loads(line)
+            case, outcomes, failure = json.loads(line)
+            whole.n_cases += 1
+            whole.outcomes.update(outcomes)
             if failure:
                 whole.failures[case] = failure
-            else:
-                whole.outcomes[outcome] = whole.outcomes.get(outcome, 0) + 1
             number = case + 1
         if child.returncode:
             text = child.stderr.decode(errors="replace")[-2000:]
+            whole.n_cases += 1
             whole.failures[number] = f"the process ended with {child.returncode}: {text}"
             number += 1
     return whole
 
 
+def _path_of_child() -> str:
+    """Return the PYTHONPATH of this process for a child that runs in another folder."""
+    own = os.environ.get("PYTHONPATH", str(TESTS.parent)).split(os.pathsep)
+    return os.pathsep.join([str(TESTS), *map(os.path.abspath, own)])
+
+
 def _run_here(target: str, first: int, count: int, log: Path | None) -> int:
     """Run cases in this process; return the number of failures."""
     faulthandler.enable()
-    outcomes: collections.Counter[str] = collections.Counter()
+    total: collections.Counter[str] = collections.Counter()
     n_failures = 0
+    seconds = HANG_SECONDS_OF_SEQUENCES if target == "sequences" else HANG_SECONDS
     with tempfile.TemporaryDirectory() as folder, Path(log or os.devnull).open("w") as file:
         for number in range(first, first + count):
-            faulthandler.dump_traceback_later(HANG_SECONDS, exit=True)
-            outcome, failure = "", ""
+            faulthandler.dump_traceback_later(seconds, exit=True)
+            outcomes, failure = {}, ""
             try:
                 outcome = TARGETS[target](np.random.default_rng(number), Path(folder))
+                outcomes = {outcome: 1} if isinstance(outcome, str) else dict(outcome)
             except Exception:
                 failure = traceback.format_exc()
                 n_failures += 1
                 if log is None:
                     print(f"case {number} of {target}:\n{failure}")
-            outcomes[outcome] += 1
-            print(json.dumps([number, outcome, failure]), file=file, flush=True)
+            total.update(outcomes)
+            print(json.dumps([number, outcomes, failure]), file=file, flush=True)
         faulthandler.cancel_dump_traceback_later()
     if log is None:
-        print(f"{target}: {count} cases, {n_failures} failures, {dict(outcomes.most_common(20))}")
+        print(f"{target}: {count} cases, {n_failures} failures, {dict(total.most_common(20))}")
         return n_failures
     return 0
 
@@ -104,7 +110,8 @@ def _main(words: list[str]) -> int:
         report = run_cases(target, first, count)
         for number, failure in report.failures.items():
             print(f"case {number} of {target}:\n{failure}")
-        print(f"{target}: {report.n_cases} cases, {len(report.failures)} failed, {report.outcomes}")
+        outcomes = dict(report.outcomes.most_common())
+        print(f"{target}: {report.n_cases} cases, {len(report.failures)} failed, {outcomes}")
         return int(bool(report.failures))
     return min(1, _run_here(target, first, count, log))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -11,13 +12,25 @@ from typing import Any
 import numpy as np
 import reference
 from fuzz.outcomes import Snapshot, outcome_of, require
+from hypothesis import HealthCheck, Phase, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 
 import wrmf
 from wrmf import WRMF, Interactions, Split
 
-__all__ = ["Sequence"]
+__all__ = ["CALLS_OF_CASE", "run_sequences"]
+
+# A case is N_SEQUENCES sequences of up to N_STEPS calls.
+N_SEQUENCES, N_STEPS = 10, 20
+CALLS_OF_CASE = N_SEQUENCES * N_STEPS
 
 TOLERANCE = {"float32": 5e-3, "float64": 1e-7}
 parameters = st.fixed_dictionaries(
@@ -302,3 +315,29 @@ class Sequence(RuleBasedStateMachine):
         for factors in (self.model.user_factors, self.model.item_factors):
             require(np.isfinite(factors).all(), "factors are not finite")
             require(len(factors) in (len(self.users), len(self.items)), "factors of another length")
+
+
+def run_sequences(generator: np.random.Generator, folder: Path) -> collections.Counter[str]:
+    """Run sequences of calls, and return their number.
+
+    Hypothesis draws them by a seed and keeps no data base, so a case depends on its number only.
+    """
+    options = settings(
+        max_examples=N_SEQUENCES,
+        stateful_step_count=N_STEPS,
+        database=None,
+        deadline=None,
+        derandomize=False,
+        phases=[Phase.generate, Phase.shrink],
+        suppress_health_check=list(HealthCheck),
+    )
+    calls: collections.Counter[str] = collections.Counter()
+
+    class Counted(Sequence):
+        @invariant()
+        def count(self) -> None:
+            calls["calls"] += self.is_fitted
+
+    machine = seed(int(generator.integers(2**32)))(Counted)
+    run_state_machine_as_test(machine, settings=options)
+    return calls
