@@ -288,6 +288,17 @@ def test_importing_every_model_loads_nothing_heavy():
     )
 
 
+@pytest.mark.parametrize("words", [["--help"], ["--version"]], ids=" ".join)
+def test_the_command_lists_its_verbs_without_anything_heavy(words):
+    program = f"""
+import contextlib, io
+from wrmf.cli.main import main
+with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):
+    main({words})
+pass"""
+    assert HEAVY & set(loaded_after(program)) == set()
+
+
 def test_a_model_of_a_matrix_needs_nothing_heavy(tmp_path):
     program = f"""
 import numpy as np, wrmf

@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 
 import wrmf
-from wrmf.cli.main import VERBS, main
+from wrmf.cli.main import main
 from wrmf.cli.search import METHODS, PRESETS
+from wrmf.cli.verbs import VERBS
 from wrmf.data.formats import FORMATS
 from wrmf.evaluation.metrics import METRICS
 
@@ -84,7 +85,7 @@ def test_every_option_has_a_help_text(verb):
         texts[names] = details["help"]
 
     parser = SimpleNamespace(add_argument=record, add_argument_group=lambda title: parser)
-    verb.add_options(parser)
+    verb.module().add_options(parser)
     assert texts
     for names, text in texts.items():
         assert len(text.split()) > 1, names

@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from wrmf.cli.completion import SHELLS
-from wrmf.cli.main import VERBS, main
+from wrmf.cli.main import main
+from wrmf.cli.verbs import VERBS
 
 
 @pytest.mark.parametrize("shell", SHELLS)

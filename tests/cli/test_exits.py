@@ -112,7 +112,7 @@ def test_an_encoding_without_greek_letters_is_no_error(words, workplace):
 def test_a_file_that_cannot_be_written_is_an_error_before_any_work(
     words, workplace, monkeypatch, capsys
 ):
-    for name in ("wrmf.WRMF.fit", "wrmf.cli.data.read_interactions", "wrmf.cli.streams.load"):
+    for name in ("wrmf.WRMF.fit", "wrmf.cli.data.read_interactions", "wrmf.model.loading.load"):
         monkeypatch.setattr(name, lambda *arguments, **options: pytest.fail("work is done"))
     assert main(words.split()) == 1
     error = capsys.readouterr().err
@@ -123,6 +123,6 @@ def test_an_error_without_words_is_named(workplace, monkeypatch, capsys):
     def fail(path):
         raise MemoryError
 
-    monkeypatch.setattr("wrmf.cli.streams.load", fail)
+    monkeypatch.setattr("wrmf.model.loading.load", fail)
     assert main(["recommend", "model.wrmf"]) == 1
     assert capsys.readouterr().err == "wrmf: error: MemoryError\n"

@@ -8,7 +8,8 @@ import pytest
 
 import wrmf
 from wrmf.cli import demo
-from wrmf.cli.main import VERBS, main
+from wrmf.cli.main import main
+from wrmf.cli.verbs import VERBS
 
 SHORT = {
     "fit": ["--factors", "4", "--iterations", "1"],

@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 
 import wrmf
-from wrmf.cli.main import VERBS, main
+from wrmf.cli.main import main
 from wrmf.cli.tables import PRINTED
+from wrmf.cli.verbs import VERBS
 from wrmf.datasets import DATASETS
 
 PAGE = Path(__file__).parents[2] / "docs" / "command_line.md"

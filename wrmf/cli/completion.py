@@ -49,6 +49,6 @@ def _all_actions(parser: argparse.ArgumentParser) -> Iterator[argparse.Action]:
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             for command in action.choices.values():
-                yield from _all_actions(command)
+                yield from _all_actions(command.complete())
         else:
             yield action

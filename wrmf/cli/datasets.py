@@ -12,10 +12,9 @@ import pandas as pd
 from wrmf.cli.options import add_seed_option
 from wrmf.cli.streams import notices
 from wrmf.cli.tables import add_table_option, write_table
-from wrmf.cli.verb import Verb
 from wrmf.datasets import DATASETS, synthetic_raw_likes, write_likes_file
 
-__all__ = ["DATASETS_VERB"]
+__all__ = ["add_options", "run"]
 
 # A data set in the form of a file with repeated rows. The data sets in DATASETS have no repeats.
 RAW = "synthetic-raw"
@@ -103,14 +102,3 @@ def write_dataset(options: argparse.Namespace) -> None:
     log_file = notices(options)
     print(f"{out or 'standard output'}: columns {', '.join(frame.columns)}", file=log_file)
     print(data.summary(), file=log_file)
-
-
-DATASETS_VERB = Verb(
-    name="datasets",
-    summary="Generate or download a data set; without a name, list all of them.",
-    details="Checksums are compared, a download that broke off is continued, and the terms of use\n"
-    "are printed. --format csv lists sizes, terms and addresses, too.",
-    example="wrmf datasets synthetic-raw --out likes.psv",
-    add_options=add_options,
-    run=run,
-)

@@ -16,7 +16,6 @@ from typing import Any
 
 from wrmf.cli.options import add_seed_option, add_thread_option
 from wrmf.cli.search import ranked_table, summarise
-from wrmf.cli.verb import Verb
 from wrmf.data.interactions import Interactions
 from wrmf.data.reading import read_interactions
 from wrmf.data.split import Split
@@ -28,7 +27,7 @@ from wrmf.report.page import write_report
 from wrmf.search.grid import ROSENTHAL_INIT_SCALE, grid_search
 from wrmf.search.result import SearchResult
 
-__all__ = ["DEMO", "run_demo"]
+__all__ = ["add_options", "run", "run_demo"]
 
 # The best of the 180 settings in Rosenthal 2016, and values near it. All λ up to 100 score alike.
 GRID: dict[str, list[Any]] = {
@@ -214,16 +213,3 @@ def _print_neighbours(model: WRMF, data: Interactions) -> None:
         names = data.names_of(neighbours.rows[0])
         for name, score in zip(names, neighbours.scores[0], strict=True):
             print(f"    {score:.3f}  {name}")
-
-
-DEMO = Verb(
-    name="demo",
-    summary="Run every step once on generated likes.",
-    details="Likes are generated, written to a file, read back, filtered and split. A grid of 27\n"
-    "settings is searched, and the best one is trained on all likes. The folder receives\n"
-    "the plots, the model and an HTML page. It takes minutes; an interrupted search\n"
-    "resumes where it stopped.",
-    example="wrmf demo --out demo",
-    add_options=add_options,
-    run=run,
-)

@@ -16,11 +16,10 @@ from wrmf.cli.options import add_seed_option, add_thread_option
 from wrmf.cli.parameters import add_model_options, build_model
 from wrmf.cli.splits import add_split_options, load_split
 from wrmf.cli.tables import add_table_option, write_table
-from wrmf.cli.verb import Verb
 from wrmf.evaluation.evaluate import Evaluation, evaluate
 from wrmf.evaluation.metrics import METRICS
 
-__all__ = ["EVALUATE"]
+__all__ = ["add_options", "run"]
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -100,12 +99,3 @@ def describe_popularity(name: str, scores: Evaluation) -> str:
 def list_metrics_of(names: Sequence[str]) -> list[str]:
     """Return the metrics that can be computed of lists alone: those with a cut-off."""
     return [name for name in names if "@" in name]
-
-
-EVALUATE = Verb(
-    name="evaluate",
-    summary="Train on a part of the data and measure on the part held out.",
-    example="wrmf evaluate likes.csv --factors 64 --metrics precision@5 recall@20",
-    add_options=add_options,
-    run=run,
-)

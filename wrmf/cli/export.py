@@ -6,10 +6,9 @@ import argparse
 from pathlib import Path
 
 from wrmf.cli.streams import STREAM, load_model, notices, output_path
-from wrmf.cli.verb import Verb
 from wrmf.export.export import KINDS
 
-__all__ = ["EXPORT"]
+__all__ = ["add_options", "run"]
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -29,13 +28,3 @@ def run(options: argparse.Namespace) -> None:
     with output_path(options.path) as path:
         report = str(model.export(options.kind, path))
     print(report.replace(str(path), str(options.path)), file=notices(options))
-
-
-EXPORT = Verb(
-    name="export",
-    summary="Write the items of a saved model as an index of another library, or as arrays.",
-    details="An index finds the best items approximately; its recall is printed.",
-    example="wrmf export model.wrmf faiss items.faiss",
-    add_options=add_options,
-    run=run,
-)

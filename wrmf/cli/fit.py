@@ -11,9 +11,8 @@ from wrmf.cli.features import add_feature_options, load_features
 from wrmf.cli.options import add_seed_option, add_thread_option
 from wrmf.cli.parameters import add_model_options, build_model, describe_automatic
 from wrmf.cli.streams import notices, save_model
-from wrmf.cli.verb import Verb
 
-__all__ = ["FIT"]
+__all__ = ["add_options", "run"]
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -55,12 +54,3 @@ def run(options: argparse.Namespace) -> None:
         print(f"chosen by the data: {chosen}", file=log_file)
     text = f"{data!r}: fitted, loss {model.loss(data):.6g}, saved to {options.out}"
     print(text, file=log_file)
-
-
-FIT = Verb(
-    name="fit",
-    summary="Train a model and save it.",
-    example="wrmf fit likes.psv --user uid --item mid --factors 64 --out model.wrmf",
-    add_options=add_options,
-    run=run,
-)

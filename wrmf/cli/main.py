@@ -13,11 +13,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from wrmf.cli.config import expand_config, without_config
-from wrmf.cli.messages import translate
-from wrmf.cli.parser import VERBS, build_parser, build_parsers, describe_unknown
+from wrmf.cli.parser import build_parser, describe_unknown, parsers_of_verbs
 from wrmf.cli.streams import check_outputs, stream_problem
 
-__all__ = ["REPORTED_ERRORS", "VERBS", "build_parser", "main"]
+__all__ = ["REPORTED_ERRORS", "build_parser", "main"]
 
 # A password in the address of a database, which must not be written to files that are passed on.
 PASSWORDS = (
@@ -51,7 +50,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     typed = list(sys.argv[1:] if arguments is None else arguments)
     options = None
     try:
-        words = expand_config(typed, lambda: build_parsers()[1])
+        words = expand_config(typed, parsers_of_verbs)
         options, others = build_parser().parse_known_args(words)
         if others:
             options.parser.error(describe_unknown(others, options.parser))
@@ -74,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _discard_output()
     except REPORTED_ERRORS as error:
         message = " ".join(str(error).split())
-        text = message if options is None else translate(message, options)
+        text = message if options is None else _in_words_of(options, message)
         print(f"wrmf: error: {text or type(error).__name__}", file=sys.stderr)
         _discard_unwritable()
         return 1
@@ -95,13 +94,21 @@ def _warnings_in_one_line(options: argparse.Namespace) -> Iterator[None]:
     ) -> str:
         if not issubclass(category, UserWarning):
             return usual(message, category, filename, lineno, line)
-        return f"wrmf: warning: {translate(' '.join(str(message).split()), options)}\n"
+        return f"wrmf: warning: {_in_words_of(options, ' '.join(str(message).split()))}\n"
 
     warnings.formatwarning = format_warning
     try:
         yield
     finally:
         warnings.formatwarning = usual
+
+
+def _in_words_of(options: argparse.Namespace, message: str) -> str:
+    """Return a message with the options of a verb in place of the library's parameters."""
+    # The names of all options need the modules of the library, which a message rarely does.
+    from wrmf.cli.messages import translate
+
+    return translate(message, options)
 
 
 def _replace_unprintable() -> None:

@@ -1,4 +1,4 @@
-"""The parser of the whole command line, and the table of verbs."""
+"""The parser of the whole command line."""
 
 from __future__ import annotations
 
@@ -7,46 +7,24 @@ import difflib
 from collections.abc import Sequence
 
 from wrmf.cli.completion import CompletionAction
-from wrmf.cli.datasets import DATASETS_VERB
-from wrmf.cli.demo import DEMO
-from wrmf.cli.evaluate import EVALUATE
-from wrmf.cli.export import EXPORT
-from wrmf.cli.fit import FIT
-from wrmf.cli.recommend import RECOMMEND, SIMILAR
-from wrmf.cli.report import REPORT
-from wrmf.cli.search import SEARCH
-from wrmf.cli.serve import SERVE
-from wrmf.cli.tune import TUNE
-from wrmf.cli.update import UPDATE
-from wrmf.cli.verb import HelpFormatter, Verb
+from wrmf.cli.verb import HelpFormatter, VerbParser
+from wrmf.cli.verbs import VERBS
 from wrmf.versions import __version__
 
-__all__ = ["VERBS", "build_parser", "build_parsers", "describe_unknown"]
-
-# The verbs, in the order in which the help lists them.
-VERBS: tuple[Verb, ...] = (
-    DEMO,
-    SEARCH,
-    TUNE,
-    FIT,
-    UPDATE,
-    RECOMMEND,
-    SIMILAR,
-    EVALUATE,
-    EXPORT,
-    SERVE,
-    REPORT,
-    DATASETS_VERB,
-)
+__all__ = ["build_parser", "describe_unknown", "parsers_of_verbs"]
 
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line, with a subparser for each verb."""
-    return build_parsers()[0]
+    return _build_parsers()[0]
 
 
-def build_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
-    """Return the parser of the whole command line, and those of the verbs by name."""
+def parsers_of_verbs() -> dict[str, argparse.ArgumentParser]:
+    """Return the parsers of all verbs by name, with their options."""
+    return {name: command.complete() for name, command in _build_parsers()[1].items()}
+
+
+def _build_parsers() -> tuple[argparse.ArgumentParser, dict[str, VerbParser]]:
     parser = argparse.ArgumentParser(
         prog="wrmf",
         formatter_class=HelpFormatter,
@@ -63,7 +41,7 @@ def build_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argumen
         action=CompletionAction,
         help="print a script that completes commands in a shell, and exit",
     )
-    subparsers = parser.add_subparsers(metavar="verb", required=True)
+    subparsers = parser.add_subparsers(metavar="verb", required=True, parser_class=VerbParser)
     commands = {}
     for verb in VERBS:
         command = subparsers.add_parser(
@@ -73,10 +51,7 @@ def build_parsers() -> tuple[argparse.ArgumentParser, dict[str, argparse.Argumen
             epilog=f"example:\n  {verb.example}",
             formatter_class=HelpFormatter,
         )
-        command.set_defaults(run=verb.run, parser=command)
-        verb.add_options(command)
-        _add_general_options(command)
-        command.usage = _usage(command)
+        command.verb = verb
         commands[verb.name] = command
     return parser, commands
 
@@ -87,31 +62,3 @@ def describe_unknown(words: Sequence[str], command: argparse.ArgumentParser) -> 
     near = difflib.get_close_matches(words[0].partition("=")[0], known, n=1, cutoff=0.75)
     hint = f"; did you mean {near[0]}?" if near else ""
     return f"unrecognized arguments: {' '.join(words)}{hint}"
-
-
-def _usage(command: argparse.ArgumentParser) -> str:
-    """Return a line in place of all options, of which there are dozens; the help lists them."""
-    shapes = {"+": "{0} [{0} ...]", "*": "[{0} ...]", "?": "[{0}]"}
-    words = [
-        shapes.get(str(action.nargs), "{0}").format(action.metavar or action.dest)
-        for action in command._actions
-        if not action.option_strings
-    ]
-    return (
-        " ".join([command.prog, "[options]", *words]) + f"; {command.prog} --help has the options"
-    )
-
-
-def _add_general_options(command: argparse.ArgumentParser) -> None:
-    """Add the options that every verb has."""
-    add = command.add_argument_group("the command itself").add_argument
-    add(
-        "--config",
-        metavar="FILE",
-        help="TOML file with options by their names; those that are typed come first",
-    )
-    add(
-        "--print-command",
-        action="store_true",
-        help="print the command with the options of the file --config, and do nothing",
-    )

@@ -1,4 +1,4 @@
-"""``wrmf recommend`` and ``wrmf similar``: lists of items from a saved model."""
+"""``wrmf recommend``: lists of items for users from a saved model."""
 
 from __future__ import annotations
 
@@ -12,19 +12,18 @@ import numpy as np
 
 from wrmf.cli.streams import STREAM, load_model, output_path, read_lines
 from wrmf.cli.tables import add_table_option, is_printed_text, write_table
-from wrmf.cli.verb import Verb
 from wrmf.model.list_files import FORMATS
 from wrmf.model.names import NameIndex
 from wrmf.model.wrmf import WRMF
 
-__all__ = ["RECOMMEND", "SIMILAR"]
+__all__ = ["add_options", "run"]
 
 # The id that the user of --history has in the table.
 NEW_USER = "new"
 ITEM_LINES = "a file with an item id, or a name that only one item has, in each line, or -"
 
 
-def add_recommend_options(command: argparse.ArgumentParser) -> None:
+def add_options(command: argparse.ArgumentParser) -> None:
     """Add the model, the users and the length of the lists."""
     add_model_argument(command)
     add = command.add_argument
@@ -90,7 +89,7 @@ def add_filter_options(add: Callable[..., argparse.Action]) -> None:
     )
 
 
-def run_recommend(options: argparse.Namespace) -> None:
+def run(options: argparse.Namespace) -> None:
     """Write a table of users, items, ranks and scores."""
     users_named = options.user_ids or options.users_file is not None
     has_history = options.history is not None or options.history_file is not None
@@ -156,29 +155,6 @@ def filters(model: WRMF, options: argparse.Namespace) -> dict[str, Any]:
     return given
 
 
-def add_similar_options(command: argparse.ArgumentParser) -> None:
-    """Add the model, the items and the number of neighbours."""
-    add_model_argument(command)
-    command.add_argument(
-        "item_ids", nargs="+", metavar="item", help="item ids, or names that only one item has"
-    )
-    command.add_argument("-n", type=int, default=10, help="number of neighbours for each item")
-    add_filter_options(command.add_argument)
-    add_table_option(command.add_argument)
-
-
-def run_similar(options: argparse.Namespace) -> None:
-    """Write a table of items, their neighbours and the cosines between them."""
-    model = load_model(options.model)
-    chosen = filters(model, options)
-    if "items" in chosen:
-        chosen["among"] = chosen.pop("items")
-    items = parse_ids(options.item_ids, model.items)
-    write_table(
-        model.similar_items(items, n=options.n, **chosen).to_frame(), options.out, options.format
-    )
-
-
 def stripped_lines(path: Path | None) -> list[str]:
     """Return the lines of a file without spaces around them and without empty ones."""
     return [] if path is None else [line.strip() for line in read_lines(path)]
@@ -206,23 +182,3 @@ def parse_items(texts: Sequence[str], model: WRMF) -> list[Any]:
         place = -1 if item in known else names.position(text)
         ids.append(item if place < 0 else model.items[place])
     return ids
-
-
-RECOMMEND = Verb(
-    name="recommend",
-    summary="List the best items for users of a saved model, or for a new one with a history.",
-    details="Items that a user has interacted with are excluded. A list is shorter than -n where\n"
-    "fewer items are left. A table of text, JSON lines or parquet is written\n"
-    "in blocks of users, so that memory does not grow with their number.",
-    example="wrmf recommend model.wrmf ann bob -n 5",
-    add_options=add_recommend_options,
-    run=run_recommend,
-)
-SIMILAR = Verb(
-    name="similar",
-    summary="List the nearest neighbours of items of a saved model.",
-    details="Items are compared by the cosine of their factors.",
-    example="wrmf similar model.wrmf item-7 -n 5",
-    add_options=add_similar_options,
-    run=run_similar,
-)

@@ -10,14 +10,13 @@ from wrmf.cli.data import add_data_options, load_data
 from wrmf.cli.options import add_seed_option
 from wrmf.cli.splits import SPLIT_PARAMETERS, add_split_options, load_data_and_split
 from wrmf.cli.streams import input_path, notices, output_path
-from wrmf.cli.verb import Verb
 from wrmf.model.loading import load
 from wrmf.model.persistence import read_note
 from wrmf.pictures import ApiPictures, FolderPictures, Picture, UrlPictures
 from wrmf.report.page import write_report
 from wrmf.search.journal import read_journal
 
-__all__ = ["REPORT"]
+__all__ = ["add_options", "run"]
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -126,15 +125,3 @@ def picture_source(options: argparse.Namespace) -> Callable[[Hashable], Picture 
     if options.picture_url:
         return UrlPictures(options.picture_url)
     return None
-
-
-REPORT = Verb(
-    name="report",
-    summary="Write one HTML page about a search and a model.",
-    details="With --compare, it begins with what people would get from a list, beside popular\n"
-    "items. The page loads nothing from the network. Pictures of items come from a folder,\n"
-    "from addresses with {item} in them, or from an API that answers with JSON.",
-    example="wrmf report likes.csv --journal search.jsonl --model model.wrmf --compare",
-    add_options=add_options,
-    run=run,
-)

@@ -19,7 +19,6 @@ from wrmf.cli.parameters import add_model_options, build_model
 from wrmf.cli.splits import add_split_options, load_data_and_split
 from wrmf.cli.streams import notices, save_model
 from wrmf.cli.tables import add_table_option, write_table
-from wrmf.cli.verb import Verb
 from wrmf.data.split import Split
 from wrmf.model.wrmf import WRMF
 from wrmf.search.grid import ROSENTHAL_GRID, ROSENTHAL_INIT_SCALE, grid_search, random_search
@@ -29,7 +28,15 @@ from wrmf.search.result import SearchResult
 from wrmf.search.space import Range, describe
 from wrmf.search.tune import tune
 
-__all__ = ["PRESETS", "SEARCH", "GridPart", "add_result_options", "ranked_table", "summarise"]
+__all__ = [
+    "PRESETS",
+    "GridPart",
+    "add_options",
+    "add_result_options",
+    "ranked_table",
+    "run",
+    "summarise",
+]
 
 
 @dataclass(frozen=True)
@@ -263,16 +270,3 @@ def parse_jobs(text: str) -> int | str:
         return text if text == "auto" else int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"expected a number or auto, got {text!r}") from None
-
-
-SEARCH = Verb(
-    name="search",
-    summary="Measure learning curves over a grid of settings.",
-    details="Some interactions are held out. Each setting is trained on the rest and measured\n"
-    "after each of --epochs. The output is a table of settings with the best first.\n"
-    "Parameters that no --grid names are those of the options of the model.",
-    example="wrmf search likes.csv --grid factors=32,64 --grid regularization=.01,.03 "
-    "--journal search.jsonl --save model.wrmf",
-    add_options=add_options,
-    run=run,
-)

@@ -6,10 +6,9 @@ import argparse
 
 from wrmf.cli.recommend import add_model_argument
 from wrmf.cli.streams import STREAM
-from wrmf.cli.verb import Verb
 from wrmf.service.server import ServerOptions, serve
 
-__all__ = ["SERVE"]
+__all__ = ["add_options", "run"]
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -33,13 +32,3 @@ def run(options: argparse.Namespace) -> None:
     if options.model == STREAM:
         raise ValueError("a service maps its model, which must be a file: name it")
     serve(options.model, ServerOptions(options.host, options.port, options.workers))
-
-
-SERVE = Verb(
-    name="serve",
-    summary="Answer requests for recommendations over HTTP from a saved model.",
-    details='It needs pip install "wrmf[serve]". Ctrl-C ends it; /docs describes the requests.',
-    example="wrmf serve model.wrmf --port 8000",
-    add_options=add_options,
-    run=run,
-)

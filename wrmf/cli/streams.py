@@ -9,11 +9,10 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TextIO
+from typing import IO, TYPE_CHECKING, TextIO
 
-from wrmf.data.formats.options import check_encoding
-from wrmf.model.loading import load
-from wrmf.model.wrmf import WRMF
+if TYPE_CHECKING:
+    from wrmf.model.wrmf import WRMF
 
 __all__ = [
     "STREAM",
@@ -90,6 +89,8 @@ def standard_output(is_text: bool) -> Iterator[IO[bytes]]:
 
 def load_model(path: Path) -> WRMF:
     """Return the model in a file, or the one that standard input holds."""
+    from wrmf.model.loading import load
+
     with input_path(path) as file:
         return load(file)
 
@@ -103,6 +104,8 @@ def save_model(model: WRMF, path: Path, options: argparse.Namespace) -> None:
 def read_lines(path: Path, encoding: str | None = None) -> list[str]:
     """Return the lines of a file or of standard input, without empty ones."""
     if encoding:
+        from wrmf.data.formats.options import check_encoding
+
         check_encoding(encoding)
     if path != STREAM and not path.exists():
         raise FileNotFoundError(f"no such file: {path}")

@@ -12,13 +12,12 @@ from wrmf.cli.search import add_result_options, journal_file
 from wrmf.cli.splits import SPLIT_PARAMETERS, add_split_options, load_data_and_split
 from wrmf.cli.streams import notices, save_model
 from wrmf.cli.tables import write_table
-from wrmf.cli.verb import Verb
 from wrmf.data.interactions import Interactions
 from wrmf.data.split import Split
 from wrmf.model.wrmf import WRMF
 from wrmf.search.autotune import autotune
 
-__all__ = ["TUNE"]
+__all__ = ["add_options", "run"]
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -77,16 +76,3 @@ def load_source(options: argparse.Namespace) -> tuple[Interactions, Split | None
         return load_data(options), None
     options.split = options.split or "leave-out"
     return load_data_and_split(options)
-
-
-TUNE = Verb(
-    name="tune",
-    summary="Find good parameters in a given time, and save the model.",
-    details="A part of the data is set aside to compare settings, beside popular items and item\n"
-    "neighbours. With --split or --test, the best setting is measured on the test part, which no\n"
-    "choice depends on. Parameters that are typed stay as they are. Ctrl-C ends the search, and\n"
-    "the best setting so far is taken.",
-    example="wrmf tune likes.csv --seconds 60 --save model.wrmf",
-    add_options=add_options,
-    run=run,
-)

@@ -8,10 +8,9 @@ from pathlib import Path
 from wrmf.cli.data import add_data_options, load_data
 from wrmf.cli.options import add_seed_option, add_thread_option
 from wrmf.cli.streams import load_model, notices, save_model
-from wrmf.cli.verb import Verb
 from wrmf.model.histories import HOW
 
-__all__ = ["UPDATE"]
+__all__ = ["add_options", "run"]
 
 
 def add_options(command: argparse.ArgumentParser) -> None:
@@ -49,13 +48,3 @@ def run(options: argparse.Namespace) -> None:
     model.update(data, options.iterations, how=options.how)
     save_model(model.set_params(num_threads=saved_threads), options.out, options)
     print(f"{model.last_update}\nSaved to {options.out}", file=notices(options))
-
-
-UPDATE = Verb(
-    name="update",
-    summary="Bring new users, items and interactions into a saved model.",
-    details="Only rows that change are solved again. The model needs its training data.",
-    example="wrmf update model.wrmf today.csv --out model.wrmf",
-    add_options=add_options,
-    run=run,
-)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
+from typing import Any
 
-__all__ = ["HelpFormatter", "Verb"]
+__all__ = ["HelpFormatter", "Verb", "VerbParser"]
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
@@ -22,7 +25,11 @@ class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescript
 
 @dataclass(frozen=True)
 class Verb:
-    """One verb: its help, its options and the function that runs it.
+    """One verb and its help. What it does is in the module of ``wrmf.cli`` that is called as it.
+
+    The module has a function ``add_options(parser)``, which adds the options and arguments of the
+    verb, and ``run(options)``, which does the work. An exception of a type in
+    ``main.REPORTED_ERRORS`` becomes one line on standard error.
 
     Attributes
     ----------
@@ -32,11 +39,6 @@ class Verb:
         One sentence for the list of verbs; it also begins the verb's own help.
     example : str
         A whole command, shown at the end of the help.
-    add_options : callable(ArgumentParser)
-        Adds the verb's options and arguments to its parser.
-    run : callable(Namespace)
-        Does the work. An exception of a type in ``main.REPORTED_ERRORS`` becomes one line on
-        standard error.
     details : str, default ""
         Further lines of the description.
     """
@@ -44,6 +46,54 @@ class Verb:
     name: str
     summary: str
     example: str
-    add_options: Callable[[argparse.ArgumentParser], None]
-    run: Callable[[argparse.Namespace], None]
     details: str = ""
+
+    def module(self) -> ModuleType:
+        """Import the module of the verb, which may need much that other verbs do not."""
+        return import_module(f"wrmf.cli.{self.name}")
+
+
+class VerbParser(argparse.ArgumentParser):
+    """The parser of a verb, whose module is imported when the options are first needed."""
+
+    verb: Verb | None = None
+
+    def complete(self) -> VerbParser:
+        """Add the options of the verb, unless they are there, and return the parser."""
+        verb, self.verb = self.verb, None
+        if verb is not None:
+            module = verb.module()
+            self.set_defaults(run=module.run, parser=self)
+            module.add_options(self)
+            self._add_general_options()
+            self.usage = self._short_usage()
+        return self
+
+    def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
+        """Parse words as every parser, with the options of the verb."""
+        self.complete()
+        return super().parse_known_args(args, namespace)
+
+    def _add_general_options(self) -> None:
+        """Add the options that every verb has."""
+        add = self.add_argument_group("the command itself").add_argument
+        add(
+            "--config",
+            metavar="FILE",
+            help="TOML file with options by their names; those that are typed come first",
+        )
+        add(
+            "--print-command",
+            action="store_true",
+            help="print the command with the options of the file --config, and do nothing",
+        )
+
+    def _short_usage(self) -> str:
+        """Return a line in place of all options, of which there are dozens; the help lists them."""
+        shapes = {"+": "{0} [{0} ...]", "*": "[{0} ...]", "?": "[{0}]"}
+        words = [
+            shapes.get(str(action.nargs), "{0}").format(action.metavar or action.dest)
+            for action in self._actions
+            if not action.option_strings
+        ]
+        return " ".join([self.prog, "[options]", *words]) + f"; {self.prog} --help has the options"
