@@ -19,6 +19,7 @@ def sources(tmp_path):
     """Return a copy of what the build reads, without anything that is built."""
     for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, tmp_path)
+    shutil.copytree(ROOT / "licenses", tmp_path / "licenses")
     ignored = shutil.ignore_patterns("*.so", "*.pyd", "_*.c", "__pycache__")
     shutil.copytree(ROOT / "wrmf", tmp_path / "wrmf", ignore=ignored)
     return tmp_path
