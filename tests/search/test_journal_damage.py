@@ -71,6 +71,29 @@ def test_a_search_refuses_its_damaged_journal_and_leaves_it(split, model, journa
     assert journal.read_bytes() == damaged
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("epochs", [1, 2**63], "has epochs other than the search's"),
+        ("epochs", [2, 3], "has epochs other than the search's"),
+        ("by_seed", [{"mrr": [0.5, 0.5]}], "has metrics other than the search's"),
+    ],
+)
+def test_a_curve_of_another_plan_is_refused_before_it_is_trained(
+    split, model, journal, name, value, reason
+):
+    """A search trains a model up to the last epoch of a curve in its journal."""
+    lines = journal.read_bytes().splitlines(keepends=True)
+    forged = json.loads(lines[2])
+    del forged["crc32"]
+    forged["curve"][name] = value
+    journal.write_bytes(b"".join([*lines[:2], write_line(forged), *lines[3:]]))
+    before = journal.read_bytes()
+    with pytest.raises(ValueError, match=f"line 3 {reason}: to measure"):
+        grid_search(model, split, GRID, [1, 2], journal=journal, validation=0.2)
+    assert journal.read_bytes() == before
+
+
 def test_deleting_the_damaged_line_measures_its_setting_again(split, model, journal):
     whole = read_journal(journal)
     lines = journal.read_bytes().splitlines(keepends=True)

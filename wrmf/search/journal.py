@@ -31,11 +31,12 @@ from wrmf.search.journal_lines import (
     KIND,
     VERSION,
     Record,
+    check_curves,
     read_lines,
     write_line,
 )
 from wrmf.search.learning_curve import LearningCurve
-from wrmf.search.options import SearchOptions, as_seed
+from wrmf.search.options import CurvePlan, SearchOptions, as_seed
 from wrmf.search.result import SearchResult
 from wrmf.search.space import Range, Setting, Space, plain, setting_key
 
@@ -51,6 +52,8 @@ class Journal:
         A new file, or the journal of the same search to resume. None stores nothing.
     header : dict
         The header that :func:`search_header` returns.
+    plan : CurvePlan
+        What the search measures, and when.
 
     Attributes
     ----------
@@ -64,8 +67,11 @@ class Journal:
         changed.
     """
 
-    def __init__(self, path: str | os.PathLike[str] | None, header: Record) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str] | None, header: Record, plan: CurvePlan
+    ) -> None:
         self.path = None if path is None else Path(path)
+        self.plan = plan
         self.header = {"journal": KIND, "version": VERSION, **header}
         self._curves: dict[str, LearningCurve] = {}
         self._lock = threading.Lock()
@@ -85,6 +91,7 @@ class Journal:
                 f"{path} is the journal of another search (other data, model, epochs, metrics, "
                 "seeds or method): name another file or delete it"
             )
+        check_curves(path, records, self.plan)
         end_of_last_line = content.rfind(b"\n") + 1
         if end_of_last_line < len(content):
             # A crash left the last line incomplete. Drop it; its setting is trained again.

@@ -16,9 +16,10 @@ from typing import Any
 
 from wrmf.data.checks import is_integer, is_number
 from wrmf.search.learning_curve import LearningCurve
+from wrmf.search.options import CurvePlan
 from wrmf.search.space import plain
 
-__all__ = ["CURVE_FIELDS", "KIND", "VERSION", "Record", "read_lines", "write_line"]
+__all__ = ["CURVE_FIELDS", "KIND", "VERSION", "Record", "check_curves", "read_lines", "write_line"]
 
 KIND, VERSION = "wrmf-search", 3
 # The last version whose lines have no checksum.
@@ -65,16 +66,54 @@ def read_lines(path: Path, content: bytes) -> tuple[Record, list[Record]]:
             else:
                 _check_header(record)
         except _DamagedLine as damage:
-            remedy = "to measure its setting again, delete this line" if records else "delete it"
-            raise ValueError(
-                f"{path} is damaged, its line {number} {damage}: {remedy}, or name another file"
-            ) from None
+            raise damage.error(path, number) from None
         records.append(record)
     return records[0], records[1:]
 
 
+def check_curves(path: Path, records: list[Record], plan: CurvePlan) -> None:
+    """Raise an error for curves that a search with a plan cannot have written.
+
+    To resume a curve, its model is trained up to the last of its epochs, which may be any number
+    in a forged file.
+
+    Parameters
+    ----------
+    path : Path
+    records : list of dict
+        The records that :func:`read_lines` returns.
+    plan : CurvePlan
+
+    Raises
+    ------
+    ValueError
+        For such a curve; it names the line.
+    """
+    # The header is line 1.
+    for number, record in enumerate(records, 2):
+        if "curve" not in record:
+            continue
+        curve = record["curve"]
+        epochs, scores = curve["epochs"], [curve["test"], *curve.get("by_seed", [])]
+        try:
+            _check(epochs == list(plan.epochs[: len(epochs)]), "has epochs other than the search's")
+            _check(
+                all(metrics.keys() == set(plan.metrics) for metrics in scores),
+                "has metrics other than the search's",
+            )
+        except _DamagedLine as damage:
+            raise damage.error(path, number) from None
+
+
 class _DamagedLine(Exception):
     """What is wrong with a line, as the end of a sentence."""
+
+    def error(self, path: Path, number: int) -> ValueError:
+        """Return the error for a line of a file, counted from 1."""
+        remedy = "to measure its setting again, delete this line" if number > 1 else "delete it"
+        return ValueError(
+            f"{path} is damaged, its line {number} {self}: {remedy}, or name another file"
+        )
 
 
 def _version(path: Path, lines: list[bytes]) -> int:

@@ -68,7 +68,8 @@ class Search:
         # Validate everything before creating the journal; the options are validated already.
         WRMF(**model.get_params()).check_params()
         self.space, self.options, self.plan = space, options, options.plan
-        self.journal = Journal(options.journal, search_header(method, model, split, space, options))
+        header = search_header(method, model, split, space, options)
+        self.journal = Journal(options.journal, header, self.plan)
         self.seed: int = self.journal.header["seed"]
         self.seeds = as_seeds(options.seeds, first=self.seed)
         self.base = {**model.get_params(), "random_state": self.seeds[0]}
