@@ -256,7 +256,10 @@ def _shared(base: np.ndarray, bounds: tuple[float, float], plan: Plan) -> Shared
 def gather(plan: Plan, shared: Shared, pieces: Sequence[np.ndarray], threads: int) -> Gathered:
     """Return the factors of one side, from those of its shards or blocks in order."""
     factors = np.concatenate(pieces)
-    return Gathered(factors, shared.with_whitened(factors, threads, plan.isa))
+    if not shared.frame.in_double:
+        whitened = shared.frame.whiten(factors, isa_number(plan.isa), threads)
+        shared = replace(shared, whitened=whitened)
+    return Gathered(factors, shared)
 
 
 def solve(plan: Plan, side: Side, fixed: Gathered, threads: int) -> np.ndarray:

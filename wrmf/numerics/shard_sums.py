@@ -105,11 +105,18 @@ class Basis:
 
     def whitened(self, factors: np.ndarray, num_threads: int = 0) -> np.ndarray:
         """Return fixed factors (n, k) in this basis, (n, ld), 64-byte aligned."""
-        return self._product(factors, self.shared.frame.forward, num_threads)
+        factors = as_aligned(factors, self.dtype)
+        with self.limited_blas():
+            threads = kernel_threads(num_threads)
+            return self.shared.frame.whiten(factors, isa_number(self.isa), threads)
 
     def inward(self, rows: np.ndarray, num_threads: int = 0) -> np.ndarray:
         """Return solutions (n, k) in this basis, (n, ld), 64-byte aligned."""
-        return self._product(rows, self.shared.frame.inverse, num_threads)
+        out = aligned_array((len(rows), padded_width(self.k)), self.dtype)
+        rows, inverse = as_aligned(rows, self.dtype), padded(self.shared.frame.inverse, self.dtype)
+        with self.limited_blas():
+            multiply(isa_number(self.isa), rows, inverse, out, kernel_threads(num_threads))
+        return out
 
     def start(self, factors: np.ndarray, common: np.ndarray, num_threads: int = 0) -> np.ndarray:
         """Return factors (n, k) as solutions to improve; 0 where D is, as nothing determines it."""
@@ -128,14 +135,6 @@ class Basis:
                 out,
                 kernel_threads(num_threads),
             )
-        return out
-
-    def _product(self, rows: np.ndarray, matrix: np.ndarray, num_threads: int) -> np.ndarray:
-        out = aligned_array((len(rows), padded_width(self.k)), self.dtype)
-        rows = as_aligned(rows, self.dtype)
-        with self.limited_blas():
-            threads = kernel_threads(num_threads)
-            multiply(isa_number(self.isa), rows, padded(matrix, self.dtype), out, threads)
         return out
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -78,19 +78,6 @@ class Shared:
             base = side.unobserved_weight * gram(fixed, threads, number)
             return cls(base, Frame.of(base, side.bounds, fixed.dtype))
 
-    def with_whitened(
-        self, fixed: np.ndarray, num_threads: int = 0, isa: str | None = None
-    ) -> Shared:
-        """Return it with ``fixed`` factors in its basis, for several parts of the rows."""
-        if self.frame.in_double:
-            return self
-        fixed = as_aligned(fixed, fixed.dtype)
-        shape = len(fixed), padded_width(fixed.shape[1])
-        whitened = aligned_array(shape, fixed.dtype)
-        forward = padded(self.frame.forward, fixed.dtype)
-        multiply(isa_number(isa), fixed, forward, whitened, kernel_threads(num_threads))
-        return replace(self, whitened=whitened)
-
 
 def _limited_blas(k: int, isa: int) -> AbstractContextManager[None]:
     """Limit BLAS to one thread if it computes on more than one small matrix."""
@@ -159,7 +146,7 @@ def half_sweep(
         scratch = workspace.array("factors", (n_fixed + len(out), padded_width(k)), fixed.dtype)
         whitened, solved = scratch[:n_fixed], scratch[n_fixed:]
         if shared.whitened is None:
-            multiply(number, fixed, padded(frame.forward, fixed.dtype), whitened, threads)
+            frame.whiten(fixed, number, threads, whitened)
         else:
             whitened = shared.whitened
             if whitened.ctypes.data % ALIGNMENT:

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import DTypeLike
 
+from wrmf._als import multiply
 from wrmf._lapack import HIDES, eigen, invert_cholesky
 from wrmf.numerics.blas_controls import BlasControls
 from wrmf.numerics.interrupts import interruptible
+from wrmf.numerics.layout import aligned_array, as_aligned, padded, padded_width
 from wrmf.numerics.threads import single_threaded_blas
 
 __all__ = ["LEAST_PIVOT", "Frame"]
@@ -47,6 +49,26 @@ class Frame:
     def back(self, dtype: DTypeLike) -> np.ndarray:
         """Return the matrix by which solutions t are multiplied, row by row, to get x."""
         return np.ascontiguousarray(self.forward.T.astype(dtype))
+
+    def whiten(
+        self, fixed: np.ndarray, isa: int, threads: int, out: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return fixed rows y as Tᵀy, with columns of zeros up to the padded width.
+
+        A row is the same for any rows beside it, except with the instruction set ``blas``.
+
+        Parameters
+        ----------
+        fixed : (n, k) float32 or float64
+        isa, threads : int
+        out : (n, ld) of the same dtype, where the kernels can read it, optional
+            By default a new array.
+        """
+        fixed = as_aligned(fixed, fixed.dtype)
+        if out is None:
+            out = aligned_array((len(fixed), padded_width(fixed.shape[1])), fixed.dtype)
+        multiply(isa, fixed, padded(self.forward, fixed.dtype), out, threads)
+        return out
 
     @classmethod
     def of(cls, base: np.ndarray, bounds: tuple[float, float], dtype: DTypeLike) -> Frame:
