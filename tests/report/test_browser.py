@@ -81,9 +81,9 @@ def named_model(named_data):
 def page_file(named_data, named_model, make_curve, tmp_path_factory):
     base = {"objective": "wrmf", "regularization": 1.0, "random_state": 0}
     curves = [
-        make_curve({"factors": factors, "alpha": alpha}, [0.1, 0.1 + alpha / 100])
+        make_curve({"factors": factors, "alpha": alpha}, [0.1, 0.1 + alpha / 100 - factors / 1000])
         for factors in (2, 4)
-        for alpha in (1.0, 5.0, 9.0)
+        for alpha in (*range(1, 12), 12.5)
     ]
     result = wrmf.SearchResult("precision@5", ("factors", "alpha"), curves, base)
     split = wrmf.leave_k_out(named_data, k=2, random_state=0)
@@ -130,7 +130,7 @@ def test_typing_lists_matches_without_regard_to_case_and_accents(open_page):
     assert set(names) == {f"Café {n}" for n in (19, 119, *range(190, 200))}
     # The one in whose middle it is comes last.
     assert names[-1] == "Café 119"
-    assert page.get_by_role("status").inner_text() == "12 matches."
+    assert page.locator("#explorer").get_by_role("status").inner_text() == "12 matches."
 
 
 def test_an_item_is_found_by_its_id_and_a_match_of_a_whole_word_comes_first(open_page):
@@ -139,7 +139,7 @@ def test_an_item_is_found_by_its_id_and_a_match_of_a_whole_word_comes_first(open
     assert page.get_by_role("option").first.inner_text().startswith("Café 17")
     search_box(page).fill("nothing like this")
     assert page.get_by_role("option").count() == 0
-    assert page.get_by_role("status").inner_text() == "Nothing matches."
+    assert page.locator("#explorer").get_by_role("status").inner_text() == "Nothing matches."
 
 
 def test_matches_are_chosen_by_keyboard(open_page):
@@ -156,7 +156,7 @@ def test_matches_are_chosen_by_keyboard(open_page):
     page.keyboard.press("Enter")
     assert heading_of_card(page).inner_text() == name
     assert box.get_attribute("aria-expanded") == "false"
-    assert page.get_by_role("status").inner_text() == f"{name} is shown below."
+    assert page.locator("#explorer").get_by_role("status").inner_text() == f"{name} is shown below."
 
 
 def test_escape_closes_the_matches(open_page):
@@ -198,21 +198,84 @@ def test_a_person_shows_history_recommendations_and_reasons(open_page, named_mod
     assert listed.nth(1).locator(".why").first.inner_text() == f"because of {' and '.join(reasons)}"
 
 
-def test_a_click_on_a_title_sorts_the_table(open_page):
+def shown_rows(page):
+    return page.locator("table.sortable tbody tr:not([hidden])")
+
+
+def shown_alphas(page):
+    return shown_rows(page).locator("td[data-label=alpha]").all_inner_texts()
+
+
+def pointed_settings(page):
+    """The curves of the chart that are marked, by the setting that the caption names."""
+    marked = page.locator(".traces .wide .pointed path").count()
+    return [page.locator(".traces figcaption").inner_text()] * marked
+
+
+def test_a_click_on_a_title_sorts_the_whole_table_and_shows_its_first_page(open_page):
     page = open_page()
-    alphas = page.locator("table.sortable tbody td[data-label=alpha]")
+    in_order = [f"{alpha:g}" for alpha in (*range(1, 12), 12.5) for _ in range(2)]
+    page.get_by_role("button", name="Next").click()
     page.get_by_role("button", name="alpha").click()
-    assert alphas.all_inner_texts() == ["1", "1", "5", "5", "9", "9"]
+    assert shown_alphas(page) == in_order[:20]
     assert page.locator("th[aria-sort]").inner_text().startswith("alpha")
     page.get_by_role("button", name="alpha").click()
-    assert alphas.all_inner_texts() == ["9", "9", "5", "5", "1", "1"]
+    assert shown_alphas(page) == in_order[::-1][:20]
+
+
+def test_pages_of_the_table_are_turned(open_page):
+    page = open_page()
+    pager = page.get_by_role("navigation", name="Pages of the table")
+    first, last = (pager.get_by_role("button", name=name) for name in ("Previous", "Next"))
+    ranks = shown_rows(page).locator("td:first-child")
+    assert first.is_disabled()
+    last.click()
+    assert ranks.all_inner_texts() == ["21", "22", "23", "24"]
+    assert pager.get_by_role("status").inner_text() == "21 to 24 of 24"
+    assert last.is_disabled()
+    first.click()
+    assert ranks.all_inner_texts() == [str(rank) for rank in range(1, 21)]
+
+
+def test_pointing_at_a_row_marks_its_curve_and_at_a_curve_its_row(open_page):
+    page = open_page()
+    shown_rows(page).nth(2).hover()
+    assert pointed_settings(page) == ["3. factors: 2 | alpha: 11"]
+    page.locator("h1").hover()
+    assert pointed_settings(page) == []
+    curve = page.locator(".traces .wide g[data-rank='2'] path")
+    curve.dispatch_event("pointerover", {"bubbles": True})
+    assert page.locator("tr.pointed td").first.inner_text() == "2"
+
+
+def test_the_keyboard_moves_through_the_rows_and_marks_their_curves(open_page):
+    page = open_page()
+    page.get_by_role("button", name="Seconds").focus()
+    page.keyboard.press("Tab")
+    assert pointed_settings(page) == ["1. factors: 2 | alpha: 12.5"]
+    page.keyboard.press("ArrowDown")
+    assert pointed_settings(page) == ["2. factors: 4 | alpha: 12.5"]
+    page.keyboard.press("End")
+    assert pointed_settings(page) == ["24. factors: 4 | alpha: 1"]
+    assert page.evaluate("document.activeElement.cells[0].textContent") == "24"
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowUp")
+    assert page.evaluate("document.activeElement.cells[0].textContent") == "1"
+    page.keyboard.press("Tab")
+    assert pointed_settings(page) == []
+
+
+def test_paper_has_all_rows_of_the_table(open_page):
+    page = open_page()
+    page.emulate_media(media="print")
+    assert page.locator("table.sortable tbody tr:visible").count() == 24
 
 
 @pytest.mark.parametrize("width", [320, 390])
 def test_a_phone_shows_every_column_within_its_width(open_page, width):
     page = open_page(width)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
-    cells = page.locator("td, tbody th, thead button, svg.chart, .person li").all()
+    cells = page.locator("td, tbody th, thead button, svg.chart, .person li, .pager *").all()
     for cell in cells:
         box = cell.bounding_box()
         assert box is None or (box["x"] >= 0 and box["x"] + box["width"] <= width)
@@ -244,6 +307,17 @@ def test_everything_that_can_be_used_has_a_name_and_headings_are_in_order(open_p
     assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
 
 
+@pytest.mark.parametrize(("width", "scheme"), [(1100, "light"), (1100, "dark"), (360, "light")])
+def test_axe_finds_nothing_that_hinders_anyone(open_page, width, scheme):
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe is missing")
+    page = open_page(width, scheme, bypass_csp=True)
+    search_box(page).fill("café")
+    page.keyboard.press("ArrowDown")
+    shown_rows(page).first.focus()
+    report = axe.Axe().run(page)
+    assert not report.response["violations"], report.generate_report()
+
+
 def test_names_never_run(open_page):
     page = open_page()
     search_box(page).fill("onerror")
@@ -257,4 +331,4 @@ def test_without_scripts_the_page_says_what_is_missing(open_page):
     page = open_page(java_script_enabled=False)
     assert page.get_by_text("The search needs JavaScript").is_visible()
     assert not page.locator("#explorer").is_visible()
-    assert page.locator("table.sortable tbody tr").count() == 6
+    assert page.locator("table.sortable tbody tr:visible").count() == 24

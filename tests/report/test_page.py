@@ -135,7 +135,7 @@ def test_sections_without_content_are_left_out(make_curve, page_text):
 
     without_mse = make_curve({"factors": 1}, [0.1], with_mse=False)
     with_mse = make_curve({"factors": 2}, [0.2])
-    of_several = {"Every setting, fading by rank", "Mean squared error", "Effect of each parameter"}
+    of_several = {"Mean squared error", "Effect of each parameter"}
     one, several = headings(without_mse), headings(without_mse, with_mse)
     assert one == ["How it was chosen", "One setting", "Best learning curve"]
     assert several[:3] == ["How it was chosen", "All 2 settings", "Best learning curve"]

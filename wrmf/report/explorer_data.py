@@ -1,7 +1,7 @@
 """The items and people that the page can search, packed into one block of JSON.
 
 Lists are arrays of positions, in base64: 20,000 items with ten neighbours each take 0.8 MB so.
-``report.js`` unpacks them. Items are sorted by popularity, since that is the order in which the
+``explorer.js`` unpacks them. Items are sorted by popularity, since that is the order in which the
 page lists what matches a search.
 """
 

@@ -26,8 +26,7 @@ from wrmf.report.sections.headline import headline_section
 from wrmf.report.sections.mse import mse_section
 from wrmf.report.sections.neighbours import neighbours_section
 from wrmf.report.sections.people import people_section
-from wrmf.report.sections.table import table_section
-from wrmf.report.sections.traces import traces_section
+from wrmf.report.sections.settings import settings_section
 from wrmf.report.template import assemble_page
 from wrmf.search.autotuned import Autotuned
 from wrmf.search.learning_curve import LearningCurve
@@ -45,9 +44,8 @@ SECTIONS: tuple[Section, ...] = (
     explorer_section,
     catalogue_section,
     facts_section,
-    table_section,
+    settings_section,
     curve_section,
-    traces_section,
     mse_section,
     effects_section,
 )
@@ -83,8 +81,9 @@ def write_report(
     beside popular items; a table compares it with item neighbours, too. Then come three people
     with what they have and what is recommended to them; items and their nearest neighbours; a
     search box over items and people; and how much of the catalogue is shown. Last come the
-    settings: a sortable table, the best learning curve, the traces of all, the mean squared error,
-    if it was measured, and the effect of each parameter. docs/report.md describes each part.
+    settings: all curves in a chart above a sortable table, the best learning curve, the mean
+    squared error, if it was measured, and the effect of each parameter. docs/report.md describes
+    each part.
 
     Parameters
     ----------

@@ -53,6 +53,8 @@ class Line:
         Text next to the last point, not escaped.
     dots : bool, default False
         Whether every point is marked by a dot.
+    rank : int, optional
+        Rank of the setting that the line belongs to, for scripts.
     """
 
     xs: Sequence[float]
@@ -62,6 +64,7 @@ class Line:
     opacity: float = 1.0
     label: str = ""
     dots: bool = False
+    rank: int | None = None
 
     @cached_property
     def points(self) -> list[Point]:
@@ -289,8 +292,9 @@ def draw_line(line: Line, frame: Frame) -> str:
         return ""
     title = f"<title>{escape(line.title)}</title>" if line.title else ""
     opacity = "" if line.opacity >= 1 else f' opacity="{line.opacity:.3g}"'
+    rank = "" if line.rank is None else f' data-rank="{line.rank}"'
     dots = [draw_dot(frame, point, 3, f"dot {line.style}") for point in line.points if line.dots]
-    return f"<g{opacity}>{title}{draw_path(line, frame)}{''.join(dots)}</g>"
+    return f"<g{rank}{opacity}>{title}{draw_path(line, frame)}{''.join(dots)}</g>"
 
 
 def draw_path(line: Line, frame: Frame) -> str:

@@ -24,7 +24,7 @@ class BarRow:
 
 
 STYLES = ("report.css", "sections.css")
-SCRIPTS = ("report.js", "explorer.js")
+SCRIPTS = ("settings.js", "explorer.js")
 
 
 def assemble_page(title: str, body: str) -> str:
@@ -97,12 +97,14 @@ def assemble_bars(heads: Sequence[str], rows: Sequence[BarRow]) -> str:
     Parameters
     ----------
     heads : sequence of str
-        Plain titles of the columns: of the name, of the drawing, and of the numbers.
+        Plain titles of the columns: of the name, of the drawing, which may have none, and of the
+        numbers.
     rows : sequence of BarRow
     """
     name, drawing, *numbers = map(escape, heads)
     head = (
-        f'<th scope="col" class="text">{name}</th><th scope="col" class="text">{drawing}</th>'
+        f'<th scope="col" class="text">{name}</th>'
+        + (f'<th scope="col" class="text">{drawing}</th>' if drawing else "<td></td>")
         + "".join(f'<th scope="col">{title}</th>' for title in numbers)
     )
     body = "".join(

@@ -38,7 +38,7 @@ def catalogue_section(report: ReportData) -> str:
         return ""
     groups = popularity_groups(popularity)
     names = [name.capitalize() for name in GROUP_NAMES]
-    heads = ("", "Where it comes from", *names, "Items listed at least once")
+    heads = ("Lists", "Where it comes from", *names, "Items listed at least once")
     rows = [exposure_row(exposure, groups) for exposure in exposures]
     key = "".join(
         f'<span class="key-item"><i class="part{place}"></i>{escape(name)} of the items</span>'

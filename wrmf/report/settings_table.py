@@ -1,4 +1,4 @@
-"""Section: a sortable table of every setting, best first, with a small drawing of its curve."""
+"""The table of all settings, best first, with a small drawing of the curve of each."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from wrmf.evaluation.metrics import lower_is_better
 from wrmf.html_table import NO_VALUE, format_score
 from wrmf.report.report_data import ReportData
 from wrmf.report.svg import Line, Sparkline
-from wrmf.report.template import assemble_section, label_cell
+from wrmf.report.template import label_cell
 from wrmf.search.learning_curve import LearningCurve
-from wrmf.search.result import SearchResult
 from wrmf.search.space import format_value
 
-__all__ = ["table_section"]
+__all__ = ["assemble_table"]
 
 
 @dataclass(frozen=True)
@@ -74,39 +73,23 @@ class Column:
     cell: Callable[[Row], str]
 
 
-def table_section(report: ReportData) -> str:
-    """Return the table; ``report.js`` lets a click on a column's title sort it."""
-    curves = report.ranked_curves
+def assemble_table(report: ReportData) -> str:
+    """Return the table, as HTML. ``settings.js`` makes it sortable and shows a page of its rows."""
     columns = table_columns(report)
-    rows = [Row.of(rank, curve, report.metric) for rank, curve in enumerate(curves, 1)]
+    rows = [
+        Row.of(rank, curve, report.metric) for rank, curve in enumerate(report.ranked_curves, 1)
+    ]
     head = "".join(column.head for column in columns)
     body = "".join(
-        f"<tr{' class=best' if row.rank == 1 else ''}>"
+        f'<tr data-rank="{row.rank}"{" class=best" if row.rank == 1 else ""}>'
         f"{''.join(label_cell(column.cell(row), column.title) for column in columns)}</tr>"
         for row in rows
     )
-    return assemble_section(
-        "One setting" if len(curves) == 1 else f"All {len(curves):,} settings",
-        f"Each at its best epoch by {report.scored_on} {report.metric}, and the score on train at "
-        f"that epoch. The small curves show {report.scored_on} scores, all on the same scale."
-        f"{level_note(report.result)}",
+    return (
         '<div class="scroll" tabindex="0" role="region" aria-label="Table of settings">'
         f'<table class="sortable cards"><thead><tr>{head}</tr></thead>'
-        f"<tbody>{body}</tbody></table></div>",
+        f"<tbody>{body}</tbody></table></div>"
     )
-
-
-def level_note(result: SearchResult) -> str:
-    """Return which settings lie within one standard error of the best; ``""`` without errors."""
-    if len(result.curves) < 2 or not math.isfinite(result.best_stderr):
-        return ""
-    n_level = len(result.within_error)
-    error = f"one standard error ({format_score(result.best_stderr)}) of the best"
-    if not n_level:
-        return f" No other setting lies within {error}."
-    if n_level == 1:
-        return f" The second lies within {error}: the difference may be chance."
-    return f" The {n_level} next ones lie within {error}: the differences may be chance."
 
 
 def table_columns(report: ReportData) -> list[Column]:
