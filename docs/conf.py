@@ -3,6 +3,11 @@
 import re
 from pathlib import Path
 
+from docutils import nodes
+from docutils.utils.math import MathError
+from docutils.utils.math.latex2mathml import tex2mathml
+from sphinx.errors import ExtensionError
+
 from wrmf.versions import __version__
 
 ROOT = Path(__file__).parents[1]
@@ -17,7 +22,6 @@ extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
     "sphinx_copybutton",
 ]
@@ -40,6 +44,9 @@ napoleon_use_ivar = True
 # Types in docstrings have words, such as n_users, which are names of attributes elsewhere.
 suppress_warnings = ["ref.python"]
 
+# Formulas are written as MathML, which browsers draw by themselves: the site loads nothing from the
+# network.
+html_math_renderer = "mathml"
 html_theme = "furo"
 html_title = f"wrmf {__version__}"
 html_theme_options = {
@@ -55,6 +62,9 @@ OUTSIDE = re.compile(
     r"\]\((?:\.\./)*((?:benchmarks|examples|tests|wrmf)/[^)#\s]*|[A-Z]+\.(?:md|cff))"
 )
 
+# What a browser would load from elsewhere to show a page.
+LOADED = re.compile(r'<(?:script|img|iframe|link rel="stylesheet")\b[^>]*"(?:https?:)?//[^"]*')
+
 
 def link_to_repository(text):
     """Point links to files that are no pages to the repository."""
@@ -66,8 +76,29 @@ def link_to_repository(text):
     return OUTSIDE.sub(replaced, text)
 
 
+def write_formula(translator, node):
+    """Write a formula, ``math`` or ``math_block``, as MathML."""
+    is_block = isinstance(node, nodes.math_block)
+    try:
+        formula = tex2mathml(node.astext(), as_block=is_block)
+    except MathError as error:
+        raise ExtensionError(f"cannot write {node.astext()!r} as MathML: {error}") from error
+    translator.body.append(f'<div class="math">{formula}</div>' if is_block else formula)
+    raise nodes.SkipNode
+
+
+def refuse_network(app, exception):
+    """Fail if a page of the site loads anything from the network."""
+    if exception is None and app.builder.format == "html":
+        for page in sorted(Path(app.outdir).rglob("*.html")):
+            if loaded := LOADED.search(page.read_text(encoding="utf-8")):
+                raise ExtensionError(f"{page.name} loads from the network: {loaded[0]}")
+
+
 def setup(app):
-    """Register what is done to each page and to what it includes."""
+    """Register what is done to formulas, to each page and to what it includes."""
+    app.connect("build-finished", refuse_network)
+    app.add_html_math_renderer("mathml", (write_formula, None), (write_formula, None))
 
     def read(app, name, source):
         source[0] = link_to_repository(source[0])
