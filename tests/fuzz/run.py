@@ -21,6 +21,8 @@ from pathlib import Path
 import numpy as np
 from fuzz.targets import TARGETS
 
+import wrmf
+
 __all__ = ["Report", "run_cases"]
 
 # A case takes milliseconds, one of sequences a second; on a busy machine, many times that. Where a
@@ -28,6 +30,8 @@ __all__ = ["Report", "run_cases"]
 HANG_SECONDS = 120
 HANG_SECONDS_OF_SEQUENCES = 900
 TESTS = Path(__file__).parents[1]
+# The variable that tells a child which build of the package it must run.
+PACKAGE = "WRMF_FUZZ_PACKAGE"
 
 
 @dataclass
@@ -47,7 +51,7 @@ def run_cases(target: str, first: int, count: int) -> Report:
             log = Path(folder, "log")
             command = [sys.executable, "-m", "fuzz.run", target, str(number)]
             command += [str(first + count - number), "--log", str(log)]
-            environment = {**os.environ, "PYTHONPATH": _path_of_child()}
+            environment = {**os.environ, "PYTHONPATH": _path_of_child(), PACKAGE: wrmf.__file__}
             child = subprocess.run(command, env=environment, cwd=folder, stderr=subprocess.PIPE)
             lines = log.read_text().splitlines() if log.exists() else []
         for line in lines:
@@ -103,6 +107,8 @@ def _main(words: list[str]) -> int:
     if "--log" in words:
         place = words.index("--log")
         log = Path(words[place + 1])
+        if wrmf.__file__ != os.environ[PACKAGE]:
+            raise SystemExit(f"the child runs {wrmf.__file__}, not {os.environ[PACKAGE]}")
         words = words[:place]
     target, *numbers = words
     first, count = [*map(int, numbers), *[0, 1000][len(numbers) :]]
