@@ -14,7 +14,7 @@ from wrmf.numerics.fallback import solve_in_double
 from wrmf.numerics.isa import ISAS, isa_number
 from wrmf.numerics.objective import Objective, gram
 from wrmf.numerics.side import Side
-from wrmf.numerics.sweep import Shared, half_sweep
+from wrmf.numerics.sweep import FactorsNeeded, Shared, half_sweep
 from wrmf.numerics.values import FittedValues, ValueRule
 from wrmf.numerics.whitening import Frame
 
@@ -260,3 +260,38 @@ def test_few_rows_of_much_data_are_solved_in_float64_in_little_memory():
     tracemalloc.stop()
     # Float64 copies of everything would take 13 MB for each side.
     assert peak < 4e6
+
+
+@every_kernel
+@every_dtype
+@pytest.mark.parametrize("setting", ["wrmf", "ials", "dislikes"])
+def test_factors_in_the_basis_suffice_to_solve_rows(solver, dtype, setting):
+    chosen = SETTINGS[setting]
+    side = Side.of(data_of(chosen.data), chosen.objective, chosen.regularization, dtype)
+    fixed, start = start_of(700, 20, dtype), start_of(90, 20, dtype)
+    shared = Shared.of(side, fixed, 1, solver.isa)
+    number = isa_number(solver.isa)
+    pieces = [shared.frame.whiten(fixed[rows], number, 2) for rows in np.split(np.arange(700), [9])]
+    shared = replace(shared, whitened=np.concatenate(pieces))
+    out, expected = start.copy(), start.copy()
+    half_sweep(side, fixed, expected, solver.solver, 1, 3, isa=solver.isa)
+    half_sweep(side, None, out, solver.solver, 2, 3, shared, solver.isa)
+    assert np.array_equal(out, expected)
+
+
+def test_rows_to_be_solved_in_float64_need_the_factors_themselves():
+    side = Side.of(data_of("counts"), make_objective(alpha=1e7), 1.0, np.float32)
+    # With so few different columns, the weights outweigh what else makes systems regular.
+    fixed = np.tile(start_of(7, 100, np.float32), (100, 1))
+    out = np.ones((90, 100), np.float32)
+    shared = Shared.of(side, fixed, 1)
+    shared = replace(shared, whitened=shared.frame.whiten(fixed, isa_number(), 1))
+    with pytest.raises(FactorsNeeded):
+        half_sweep(side, None, out, shared=shared)
+    assert (out == 1).all()
+    with pytest.raises(FactorsNeeded):
+        half_sweep(side, None, out)
+    half_sweep(side, fixed, out, shared=shared)
+    expected = np.empty_like(out)
+    half_sweep(side, fixed, expected)
+    assert np.array_equal(out, expected)

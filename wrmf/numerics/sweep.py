@@ -23,7 +23,7 @@ from wrmf.numerics.side import Side
 from wrmf.numerics.threads import kernel_threads, single_threaded_blas
 from wrmf.numerics.whitening import Frame
 
-__all__ = ["Shared", "System", "half_sweep"]
+__all__ = ["FactorsNeeded", "Shared", "System", "half_sweep"]
 
 # A half-sweep with at most LEAST_WORK operations uses one thread. It takes about 100 microseconds,
 # and starting more threads would cost more time than they save.
@@ -33,6 +33,10 @@ LEAST_WORK = 2e6
 LONG_PRODUCT = 2e10
 # The number of rows that are solved in float64 at a time.
 DOUBLE_ROWS = 4096
+
+
+class FactorsNeeded(ValueError):
+    """Rows must be solved in float64, for which the fixed factors themselves are needed."""
 
 
 class System(NamedTuple):
@@ -87,7 +91,7 @@ def _limited_blas(k: int, isa: int) -> AbstractContextManager[None]:
 
 def half_sweep(
     side: Side,
-    fixed: np.ndarray,
+    fixed: np.ndarray | None,
     out: np.ndarray,
     solver: str = "exact",
     num_threads: int = 0,
@@ -100,7 +104,9 @@ def half_sweep(
     Parameters
     ----------
     side : Side, n_rows rows
-    fixed : (n_columns, k) float32 or float64; it may be read-only, and begin at any byte
+    fixed : (n_columns, k) float32 or float64, or None
+        It may be read-only, and begin at any byte. Where ``shared`` has the fixed factors in its
+        basis, these suffice for all rows but those that are singular in float32.
     out : (n_rows, k), same dtype, overwritten; rows without entries become exact zeros,
         unless the side has a ``prior``.
         Iterative solvers, such as ``"cg"``, start from the present values.
@@ -116,6 +122,11 @@ def half_sweep(
     isa : str, optional
         The instruction set, one of ``ISAS``. By default the active one.
 
+    Raises
+    ------
+    FactorsNeeded
+        If there are no ``fixed`` factors, and rows must be solved in float64.
+
     Notes
     -----
     The rows' systems are whitened by their common part α₀G + λI (``docs/solver.md``). The exact
@@ -129,29 +140,30 @@ def half_sweep(
     copy of the factors of each side, with columns padded to a multiple of 16, and about 5 MB for
     each thread.
     """
-    k = fixed.shape[1]
-    fixed = as_aligned(fixed, fixed.dtype)
-    work = k * (len(side.indices) + k * (len(out) + len(fixed)))
+    k, dtype = out.shape[1], out.dtype
+    fixed = None if fixed is None else as_aligned(fixed, dtype)
+    known = _needed(fixed) if shared is None or shared.whitened is None else shared.whitened
+    work = k * (len(side.indices) + k * (len(out) + len(known)))
     threads = kernel_threads(num_threads if work > LEAST_WORK else 1)
     number = isa_number(isa)
     with _limited_blas(k, number), side.workspaces.borrow() as workspace:
         if shared is None:
-            shared = Shared.of(side, fixed, threads, isa)
+            shared = Shared.of(side, known, threads, isa)
         base, frame = shared.base, shared.frame
         if frame.in_double:
-            out[:] = _solved_in_double(side, fixed, base, threads)
+            out[:] = _solved_in_double(side, _needed(fixed), base, threads)
             return
         # Parts of one array, whose size is the same for both sides of a model.
-        n_fixed = len(fixed) if shared.whitened is None else 0
-        scratch = workspace.array("factors", (n_fixed + len(out), padded_width(k)), fixed.dtype)
+        n_fixed = len(known) if shared.whitened is None else 0
+        scratch = workspace.array("factors", (n_fixed + len(out), padded_width(k)), dtype)
         whitened, solved = scratch[:n_fixed], scratch[n_fixed:]
         if shared.whitened is None:
-            frame.whiten(fixed, number, threads, whitened)
+            frame.whiten(known, number, threads, whitened)
         else:
             whitened = shared.whitened
             if whitened.ctypes.data % ALIGNMENT:
                 # It came over a network, or from a disk.
-                whitened = aligned_array(shared.whitened.shape, fixed.dtype)
+                whitened = aligned_array(shared.whitened.shape, dtype)
                 np.copyto(whitened, shared.whitened)
         failed = np.zeros(len(out), dtype=np.uint8)
         plan = side.plan(k, solver, number, out.dtype)
@@ -159,7 +171,7 @@ def half_sweep(
             multiply(number, out, padded(frame.inverse, out.dtype), solved, threads, plan.started)
         own = side
         if side.prior is not None:
-            expected = workspace.array("expected", (len(out), padded_width(k)), fixed.dtype)
+            expected = workspace.array("expected", (len(out), padded_width(k)), dtype)
             side.prior.expected_in(side.regularization, frame, number, threads, expected)
             own = side.around(expected, whitened, number, threads)
             solved[plan.started] -= expected[plan.started]
@@ -173,7 +185,7 @@ def half_sweep(
             solved += expected
         resolved = None
         if len(unresolved):
-            resolved = _resolved(side, unresolved, fixed, base, threads)
+            resolved = _resolved(side, unresolved, _needed(fixed), base, threads)
         solution, back = solved[:, :k], frame.back(out.dtype)
         if len(out) * k * k > LONG_PRODUCT:
             everyone = np.arange(len(out), dtype=np.int32)
@@ -183,6 +195,13 @@ def half_sweep(
             multiply(number, solution, back, out, threads, handle_signals=False)
         if resolved is not None:
             out[unresolved] = resolved
+
+
+def _needed(fixed: np.ndarray | None) -> np.ndarray:
+    """Return the fixed factors, which must be there."""
+    if fixed is None:
+        raise FactorsNeeded("rows must be solved in float64, which needs the fixed factors")
+    return fixed
 
 
 def _solved_in_double(side: Side, fixed: np.ndarray, base: np.ndarray, threads: int) -> np.ndarray:
