@@ -17,6 +17,7 @@ from sharding import (
 
 import wrmf
 from wrmf.distributed.folder import Folder, read_arrays, write_arrays
+from wrmf.distributed.grams import continue_gram, parts_of_shards, total_gram
 from wrmf.distributed.items import count_items, item_order, merge_counts
 from wrmf.distributed.manifest import Manifest, check_same_data, item_blocks
 from wrmf.distributed.placing import place
@@ -24,9 +25,8 @@ from wrmf.distributed.shards import build_shard, shard_count
 from wrmf.distributed.source import Columns, rows_of
 from wrmf.distributed.starting import check_supported, start_training
 from wrmf.distributed.state import Latest, generator_from, generator_state
-from wrmf.distributed.steps import gram_parts
 from wrmf.distributed.tasks import Stranded
-from wrmf.numerics.isa import active_isa, isa_number
+from wrmf.numerics.isa import ISAS, active_isa, isa_number
 from wrmf.numerics.objective import gram
 
 PARAMETERS = {
@@ -36,6 +36,7 @@ PARAMETERS = {
     "tfidf": {"weighting": "tfidf", "dtype": "float64"},
     "damped": {"value_damping": (0.5, 0.25), "confidence": "log"},
     "random-users": {"init_scale": 1.0},
+    "singular": {"regularization": 1e-9, "alpha": 1e7, "factors": 40},
 }
 
 
@@ -52,6 +53,30 @@ def test_steps_over_shards_are_bitwise_a_local_fit(name, threads, rows, tmp_path
     local = sharded.to_local()
     assert_same_factors(fitted_locally(model, local), local)
     assert sharded.history[-1].loss == pytest.approx(local.loss(local.train_matrix), rel=1e-6)
+
+
+class Noting(InlineTasks):
+    """Notes the names of tasks."""
+
+    def __init__(self):
+        super().__init__()
+        self.submitted = []
+
+    def submit(self, name, function, *args, home=None, computes=False, priority=0):
+        self.submitted.append(name)
+        return super().submit(
+            name, function, *args, home=home, computes=computes, priority=priority
+        )
+
+
+@pytest.mark.parametrize(("name", "times"), [("singular", 3), ("wrmf", 0)])
+def test_the_factors_of_users_follow_only_to_blocks_that_need_them(name, times, rows, tmp_path):
+    tasks = Noting()
+    trained(tmp_path, rows, plain_model(**PARAMETERS[name]), tasks=tasks)
+    assert tasks.submitted.count("add-factors") == times
+    # The first time, a block shows that it needs them; then they are there at once.
+    assert tasks.submitted.count("solve-items") == (4 if times else 3)
+    assert tasks.submitted.count("gather-for-blocks") == 3
 
 
 def test_a_fit_goes_on_after_its_last_saved_iteration(rows, tmp_path):
@@ -92,18 +117,19 @@ def test_stranded_tasks_are_made_again(at, method, rows, tmp_path):
     assert [reached.iteration for reached in stranded.history] == [1, 2, 3]
 
 
-def test_gram_matrices_of_parts_add_up_bitwise():
+@pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("cuts", [[0, 5000], [0, 1, 130, 131, 2049, 4999, 5000], [0, 2048, 5000]])
+def test_gram_matrices_of_parts_are_handed_from_shard_to_shard_bitwise(cuts, isa):
     factors = np.random.default_rng(0).standard_normal((5000, 20)).astype(np.float32)
-    isa = isa_number()
-    parts = [
-        gram(factors[part], 2, isa, part_rows=part.stop - part.start)
-        for part in gram_parts(len(factors), 20)
-    ]
-    total = parts[0]
-    for part in parts[1:]:
-        total = total + part
-    assert len(parts) == 3
-    np.testing.assert_array_equal(total, gram(factors, 1, isa))
+    number, latest = isa_number(isa), {}
+    for first, parts in zip(cuts, parts_of_shards(cuts, 20), strict=False):
+        for part in parts:
+            rows = factors[first:][part.rows]
+            before = None if part.begins else latest[part.part][part.part]
+            latest[part.part] = {part.part: continue_gram(before, rows, part.ends, 2, number)}
+    assert all(len(latest[part][part].left) == 0 for part in latest)
+    total = total_gram([latest[part] for part in range(3)])
+    np.testing.assert_array_equal(total, gram(factors, 1, number))
 
 
 def test_a_seed_from_the_system_is_kept_for_a_rerun(rows, tmp_path):
@@ -311,10 +337,10 @@ def test_items_are_ordered_by_rows_then_by_id():
 
 def test_blocks_cover_all_items_and_share_the_work():
     counts = np.sort(np.random.default_rng(0).zipf(1.3, 5000) % 2**22)[::-1]
-    blocks = item_blocks(counts, 64)
+    blocks = item_blocks(counts, 64, 2**20)
     assert [block.start for block in blocks[1:]] == [block.stop for block in blocks[:-1]]
     assert (blocks[0].start, blocks[-1].stop) == (0, 5000)
-    assert item_blocks(np.array([3]), 64) == [slice(0, 1)]
+    assert item_blocks(np.array([3]), 64, 2**20) == [slice(0, 1)]
 
 
 def test_things_stay_where_they_are():

@@ -61,8 +61,8 @@ def _size_of_shard(shard: UserShard) -> int:
 
 
 def _size_of_gathered(gathered: Gathered) -> int:
-    whitened = gathered.shared.whitened
-    return int(gathered.factors.nbytes + (0 if whitened is None else whitened.nbytes))
+    arrays = gathered.factors, gathered.shared.whitened
+    return sum(int(array.nbytes) for array in arrays if array is not None)
 
 
 # Without its size, Dask would take a record of arrays for some bytes, and never spill it.

@@ -20,7 +20,7 @@ MANIFEST, TOTALS = "data/manifest.json", "data/totals.tensors"
 # Changes whenever files of one version would mislead another.
 FORMAT = 1
 # Blocks of items share the work of the item step.
-MOST_BLOCKS, BLOCK_ENTRIES = 64, 2**21
+MOST_BLOCKS = 64
 
 
 @dataclass(frozen=True)
@@ -143,13 +143,15 @@ def check_same_data(manifest: Manifest, asked: dict[str, Any], folder: Folder) -
     )
 
 
-def item_blocks(counts: np.ndarray, k: int) -> list[slice]:
+def item_blocks(counts: np.ndarray, k: int, entries: int) -> list[slice]:
     """Return ranges of items whose solution takes about the same work each.
 
     Parameters
     ----------
     counts : int (n_items,), the number of entries of each item
     k : int, the number of factors
+    entries : int
+        About the least number of entries of a block, unless there are ``MOST_BLOCKS`` of them.
 
     Notes
     -----
@@ -157,11 +159,11 @@ def item_blocks(counts: np.ndarray, k: int) -> list[slice]:
 
     Examples
     --------
-    >>> item_blocks(np.array([2**22, 2**21, 2**21, 5, 4, 3]), 128)
+    >>> item_blocks(np.array([2**22, 2**21, 2**21, 5, 4, 3]), 128, 2**21)
     [slice(0, 1, None), slice(1, 2, None), slice(2, 3, None), slice(3, 6, None)]
     """
     work = np.cumsum(counts.astype(np.float64) + k / 2)
-    n_blocks = min(MOST_BLOCKS, len(counts), max(1, int(counts.sum()) // BLOCK_ENTRIES))
+    n_blocks = min(MOST_BLOCKS, len(counts), max(1, int(counts.sum()) // entries))
     cuts = np.searchsorted(work, work[-1] * np.arange(1, n_blocks) / n_blocks) + 1
     bounds = np.unique([0, *np.minimum(cuts, len(counts)), len(counts)])
     return [slice(int(a), int(b)) for a, b in itertools.pairwise(bounds)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -83,16 +83,22 @@ class SplitStep:
         """Forget all futures."""
         self.loaded, self.rows = {}, {}
 
+    def prepare(self, users: Sequence[Any]) -> None:
+        """Do nothing: what the next step needs of its users is the step itself."""
+
+    def release(self) -> None:
+        """Do nothing: nothing was prepared."""
+
     def solve(
-        self, users: Sequence[Any], items: Sequence[Any], loss: float, iteration: int
+        self, users: Sequence[Any], items: Sequence[Any], loss: Callable[[], float], iteration: int
     ) -> list[BlockRecord]:
         """Solve and save all items; return the records of their blocks.
 
         Parameters
         ----------
         users, items : futures of the factors of shards and of blocks
-        loss : float
-            A loss of the size of that of the result, of which a small share may be missed.
+        loss : callable
+            Returns a loss of the size of that of the result, of which a small share may be missed.
         iteration : int
         """
         tasks, plan = self.tasks, self.plan
@@ -110,7 +116,8 @@ class SplitStep:
         one_pass = _Pass(self, basis, list(users), whitened)
         counts = self.manifest.read_totals(plan.folder)["counts"]
         shares = [float(counts[block].sum() / counts.sum()) for block in self.blocks]
-        return one_pass.run(items, [TOLERANCE * loss * share for share in shares], iteration)
+        tolerances = [TOLERANCE * loss() * share for share in shares]
+        return one_pass.run(items, tolerances, iteration)
 
     def part(self, name: str, shard: int, block: int) -> Any:
         """Return the future of what a shard knows of a block."""

@@ -17,7 +17,9 @@ from wrmf.distributed.shards import ShardRecord, read_block, read_shard
 from wrmf.distributed.statistics import ValuePlan
 from wrmf.model.parameters import Parameters
 from wrmf.numerics.isa import isa_number
-from wrmf.numerics.objective import gram, gram_part_rows
+from wrmf.numerics.layout import Workspaces, aligned_array
+from wrmf.numerics.minimum import loss_at_minimum
+from wrmf.numerics.objective import gram
 from wrmf.numerics.side import Side
 from wrmf.numerics.sweep import Shared, half_sweep
 from wrmf.numerics.whitening import Frame
@@ -30,16 +32,15 @@ __all__ = [
     "Plan",
     "UserShard",
     "bounds_of_side",
-    "gather",
-    "gram_of_part",
-    "gram_parts",
+    "gather_items",
+    "joined_rows",
     "load_block",
     "load_factors",
     "load_shard",
     "loss_of_users",
     "part_of_items",
     "save_factors",
-    "shared_of_items",
+    "shared_of",
     "shared_of_users",
     "side_bytes",
     "solve",
@@ -48,6 +49,8 @@ __all__ = [
 ]
 
 USERS, ITEMS = 0, 1
+# The sides of a process are solved in turn, so they can share their scratch arrays.
+WORKSPACES = Workspaces()
 
 
 @dataclass(frozen=True)
@@ -82,9 +85,18 @@ class UserShard:
 
 @dataclass(frozen=True, eq=False)
 class Gathered:
-    """All factors of one side on a worker, and what the systems of the other side share."""
+    """All factors of one side on a worker, for the other side.
 
-    factors: np.ndarray
+    Attributes
+    ----------
+    factors : (n, k), or None
+        None if only those in the basis of the other side are there.
+    shared : Shared
+        What the systems of the other side share. It has the factors in their basis, unless rows are
+        solved in float64.
+    """
+
+    factors: np.ndarray | None
     shared: Shared
 
 
@@ -199,53 +211,16 @@ def load_factors(plan: Plan, record: BlockRecord) -> np.ndarray:
     return factors
 
 
-def gram_parts(n: int, k: int) -> list[slice]:
-    """Return the rows of each part in which a Gram matrix of n rows is summed."""
-    size = gram_part_rows(n, k)
-    return [slice(first, min(first + size, n)) for first in range(0, n, size)]
-
-
-def gram_of_part(
-    plan: Plan, pieces: Sequence[np.ndarray], within: slice, threads: int
-) -> np.ndarray:
-    """Return the Gram matrix of a part of the users.
-
-    Parameters
-    ----------
-    plan : Plan
-    pieces : sequence of ndarray
-        The factors of consecutive shards.
-    within : slice
-        The rows of the part, counted from the first row of the first piece.
-    threads : int
-    """
-    rows, first = [], 0
-    for piece in pieces:
-        rows.append(piece[max(0, within.start - first) : max(0, within.stop - first)])
-        first += len(piece)
-    factors = np.concatenate(rows)
-    return gram(factors, threads, isa_number(plan.isa), part_rows=max(1, len(factors)))
-
-
-def shared_of_items(plan: Plan, parts: Sequence[np.ndarray]) -> Shared:
-    """Return what the systems of all items share, from the Gram matrices of parts of the users."""
-    total = parts[0].copy()
-    for part in parts[1:]:
-        total += part
-    base = plan.params.objective.unobserved_weight * total
-    return _shared(base, plan.bounds[ITEMS], plan)
-
-
 def shared_of_users(plan: Plan, blocks: Sequence[np.ndarray], threads: int) -> Shared:
     """Return what the systems of all users share."""
-    total = gram(np.concatenate(blocks), threads, isa_number(plan.isa))
+    return shared_of(plan, USERS, gram(np.concatenate(blocks), threads, isa_number(plan.isa)))
+
+
+def shared_of(plan: Plan, side: int, total: np.ndarray) -> Shared:
+    """Return what the systems of a side share, from the Gram matrix of the other side."""
     base = plan.params.objective.unobserved_weight * total
-    return _shared(base, plan.bounds[USERS], plan)
-
-
-def _shared(base: np.ndarray, bounds: tuple[float, float], plan: Plan) -> Shared:
     try:
-        return Shared(base, Frame.of(base, bounds, plan.params.dtype))
+        return Shared(base, Frame.of(base, plan.bounds[side], plan.params.dtype))
     except np.linalg.LinAlgError as error:
         raise ValueError(
             f"the factors left the range of {plan.params.dtype}: scale the counts down, lower "
@@ -253,9 +228,18 @@ def _shared(base: np.ndarray, bounds: tuple[float, float], plan: Plan) -> Shared
         ) from error
 
 
-def gather(plan: Plan, shared: Shared, pieces: Sequence[np.ndarray], threads: int) -> Gathered:
-    """Return the factors of one side, from those of its shards or blocks in order."""
-    factors = np.concatenate(pieces)
+def joined_rows(pieces: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the rows of several arrays in one, on a 64-byte boundary."""
+    shape = sum(len(piece) for piece in pieces), pieces[0].shape[1]
+    joined: np.ndarray = np.concatenate(pieces, out=aligned_array(shape, pieces[0].dtype))
+    return joined
+
+
+def gather_items(
+    plan: Plan, shared: Shared, blocks: Sequence[np.ndarray], threads: int
+) -> Gathered:
+    """Return all item factors, from those of each block."""
+    factors = joined_rows(blocks)
     if not shared.frame.in_double:
         whitened = shared.frame.whiten(factors, isa_number(plan.isa), threads)
         shared = replace(shared, whitened=whitened)
@@ -263,9 +247,16 @@ def gather(plan: Plan, shared: Shared, pieces: Sequence[np.ndarray], threads: in
 
 
 def solve(plan: Plan, side: Side, fixed: Gathered, threads: int) -> np.ndarray:
-    """Return the factors of a part of a side, for the factors of the other side."""
-    out = np.zeros((len(side.order), fixed.factors.shape[1]), dtype=fixed.factors.dtype)
+    """Return the factors of a part of a side, for the factors of the other side.
+
+    Raises
+    ------
+    FactorsNeeded
+        If the factors of the other side themselves are needed, and not there.
+    """
+    out = np.zeros((len(side.order), plan.params.factors), dtype=plan.params.dtype)
     sweep = asdict(replace(plan.params.sweep, num_threads=threads))
+    side = replace(side, workspaces=WORKSPACES)
     half_sweep(side, fixed.factors, out, **sweep, shared=fixed.shared, isa=plan.isa)
     return out
 
@@ -278,18 +269,9 @@ def solve_shard(plan: Plan, shard: UserShard, items: Gathered, threads: int) -> 
 def loss_of_users(
     plan: Plan, shard: UserShard, factors: np.ndarray, items: Gathered, threads: int
 ) -> float:
-    """Return the part of the loss that the users of a shard have, if they are at their minimum.
-
-    There, x_u minimises Σ_S (w p² − 2 b p + b) + α₀ Σ p² + λ_u |x_u|², whose value then is
-    Σ_S b − x_u · Σ_S b y. So it takes one pass over the pairs, and none over the other cells.
-    """
-    side = shard.side
-    targets = side.targets if len(side.targets) else side.weights + side.target_shift
-    by_user = sparse.csr_matrix(
-        (targets, side.indices, side.indptr), shape=(len(factors), len(items.factors))
-    )
-    rows = by_user @ items.factors
-    return shard.target_sum - float(np.einsum("ij,ij->", rows, factors, dtype=np.float64))
+    """Return the part of the loss that the users of a shard have, if they are at their minimum."""
+    assert items.factors is not None
+    return loss_at_minimum(shard.side, shard.target_sum, factors, items.factors, threads, plan.isa)
 
 
 def target_sum(shard: UserShard) -> float:

@@ -4,35 +4,27 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, TypeVar
 
-import numpy as np
-
 from wrmf.distributed.drawing import draw_items, draw_users, skip_users
+from wrmf.distributed.gather_step import GatherStep
 from wrmf.distributed.manifest import Manifest, item_blocks
 from wrmf.distributed.split_step import SplitStep
-from wrmf.distributed.state import Latest, Progress, block_name
+from wrmf.distributed.state import Latest, Progress
 from wrmf.distributed.steps import (
     BlockRecord,
-    Gathered,
     Plan,
-    gather,
-    gram_of_part,
-    gram_parts,
-    load_block,
+    gather_items,
     load_factors,
     load_shard,
     loss_of_users,
-    save_factors,
-    shared_of_items,
     shared_of_users,
-    solve,
     solve_shard,
     target_sum,
 )
 from wrmf.distributed.tasks import Stranded, Tasks
-from wrmf.numerics.side import Side
 
 __all__ = ["Training"]
 
@@ -41,6 +33,9 @@ logger = logging.getLogger("wrmf.distributed")
 Result = TypeVar("Result")
 # How often all workers may die at once, within an iteration.
 ATTEMPTS = 5
+# The least number of entries of a block of items. Each block is a task of "gather", and the work is
+# shared evenly if there are several on each worker; of "split", it is a task with each shard.
+BLOCK_ENTRIES = {"gather": 2**20, "split": 2**21}
 
 
 class Training:
@@ -72,11 +67,13 @@ class Training:
         self.manifest = manifest
         self.random = random
         counts = manifest.read_totals(plan.values.folder)["counts"]
-        self.blocks = item_blocks(counts, plan.params.factors)
+        entries = BLOCK_ENTRIES[method]
+        self.blocks = item_blocks(counts, plan.params.factors, entries)
         engine.keep("shard", [shard.n_entries for shard in manifest.shards])
         engine.keep("block", [int(counts[block].sum()) for block in self.blocks])
         self.loaded: dict[str, Any] = {}
-        self.split = SplitStep(engine, plan, manifest, self.blocks) if method == "split" else None
+        step = SplitStep if method == "split" else GatherStep
+        self.item_step: SplitStep | GatherStep = step(engine, plan, manifest, self.blocks)
         self.latest: Latest
         self._reach(Latest.read(plan.folder) or self._start())
 
@@ -94,12 +91,13 @@ class Training:
                 blocks = self.attempt(self._next_items)
                 number, history = self.iterations_done + 1, self.latest.history
                 self._reach(Latest(number, blocks, history))
-                loss = self.attempt(self.loss)
+                loss = self.attempt(partial(self.loss, goes_on=number < iterations))
                 received = max(0, self.engine.bytes_received() - received)
             progress = Progress(number, loss, time.perf_counter() - start, received)
             self.latest = Latest(number, blocks, [*history, progress])
             self.latest.write(self.plan.folder)
             if after(progress):
+                self.item_step.release()
                 break
 
     def attempt(self, compute: Callable[[], Result]) -> Result:
@@ -114,8 +112,7 @@ class Training:
             except Stranded as error:
                 logger.warning("%s: they are computed again", error)
                 self.loaded = {}
-                if self.split is not None:
-                    self.split.forget_all()
+                self.item_step.forget_all()
                 self._begin()
         return compute()
 
@@ -129,15 +126,16 @@ class Training:
         """Forget the futures of what follows from the latest state; they are made when needed."""
         self.items: list[Any] | None = None
         self.users: list[Any] | None = None
-        # What the systems of all users share, those of all items, and all factors by worker.
+        # What the systems of all users share, and all items by worker.
         self.of_users: Any = None
-        self.of_items: Any = None
-        self.gathered: dict[tuple[str, Any], dict[str | None, Any]] = {}
+        self.gathered: dict[str | None, Any] = {}
 
-    def loss(self) -> float:
-        """Return the exact loss of the latest item factors and the users that follow from them."""
-        users, blocks = self.present_users(), self.load_items()
-        items = self._gathered("shard", self._of_users(blocks), blocks)
+    def loss(self, goes_on: bool = False) -> float:
+        """Return the exact loss of the latest item factors and the users that follow from them.
+
+        If the training ``goes_on``, what the next step needs is prepared meanwhile.
+        """
+        users, items = self.present_users(), self._gathered_items()
         parts = [
             self.engine.submit(
                 "loss",
@@ -151,6 +149,8 @@ class Training:
             )
             for number, factors in enumerate(users)
         ]
+        if goes_on:
+            self.item_step.prepare(users)
         penalty = sum(block.penalty for block in self.latest.blocks)
         return float(sum(self.engine.results(parts)) + penalty)
 
@@ -200,27 +200,13 @@ class Training:
         """Forget what was on workers that have died."""
         changed = self.engine.settle()
         self.loaded = {name: part for name, part in self.loaded.items() if name not in changed}
-        if self.split is not None:
-            self.split.forget(changed)
+        self.item_step.forget(changed)
 
     def _shard(self, number: int) -> Any:
         name = f"shard-{number}"
         if name not in self.loaded:
             self.loaded[name] = self.engine.submit(
                 "load-shard", load_shard, self.plan, self.manifest.shards[number], home=name
-            )
-        return self.loaded[name]
-
-    def _block(self, number: int) -> Any:
-        name = f"block-{number}"
-        if name not in self.loaded:
-            self.loaded[name] = self.engine.submit(
-                "load-block",
-                load_block,
-                self.plan,
-                list(self.manifest.shards),
-                self.blocks[number],
-                home=name,
             )
         return self.loaded[name]
 
@@ -235,8 +221,7 @@ class Training:
 
     def _user_step(self) -> list[Any]:
         """Return the futures of the users of each shard, solved for the latest item factors."""
-        blocks = self.load_items()
-        items = self._gathered("shard", self._of_users(blocks), blocks)
+        items = self._gathered_items()
         return [
             self.engine.submit(
                 "solve-users",
@@ -250,85 +235,30 @@ class Training:
             for number in range(len(self.manifest.shards))
         ]
 
-    def _gathered(self, kind: str, shared: Any, pieces: Sequence[Any]) -> list[Any]:
-        """Return the future of all factors of a side for each thing that they are to solve.
-
-        There is one on each worker.
-        """
-        key = kind, shared
-        if key not in self.gathered:
-            self.gathered = {
-                other: value for other, value in self.gathered.items() if other[0] != kind
-            }
-            self.gathered[key] = {}
-        on_worker = self.gathered[key]
+    def _gathered_items(self) -> list[Any]:
+        """Return the future of all item factors for each shard; there is one on each worker."""
+        engine, blocks = self.engine, self.load_items()
+        if self.of_users is None:
+            self.of_users = engine.submit(
+                "gram-items", shared_of_users, self.plan, list(blocks), computes=True
+            )
         futures = []
-        for name in self.engine.names(kind):
-            home = self.engine.home(name)
-            if home not in on_worker:
-                on_worker[home] = self.engine.submit(
-                    f"gather-for-{kind}s",
-                    gather,
+        for name in engine.names("shard"):
+            home = engine.home(name)
+            if home not in self.gathered:
+                self.gathered[home] = engine.submit(
+                    "gather-for-shards",
+                    gather_items,
                     self.plan,
-                    shared,
-                    list(pieces),
+                    self.of_users,
+                    list(blocks),
                     home=name,
                     computes=True,
                 )
-            futures.append(on_worker[home])
+            futures.append(self.gathered[home])
         return futures
-
-    def _of_users(self, blocks: Sequence[Any]) -> Any:
-        """Return the future of what the systems of all users share."""
-        if self.of_users is None:
-            self.of_users = self.engine.submit(
-                "gram-items", shared_of_users, self.plan, list(blocks), computes=True
-            )
-        return self.of_users
-
-    def _of_items(self, users: Sequence[Any]) -> Any:
-        """Return the future of what the systems of all items share."""
-        if self.of_items is not None:
-            return self.of_items
-        engine, plan, offsets = self.engine, self.plan, self.manifest.offsets
-        parts = []
-        for part in gram_parts(plan.shape[0], plan.params.factors):
-            first = int(np.searchsorted(offsets, part.start, side="right")) - 1
-            last = int(np.searchsorted(offsets, part.stop, side="left"))
-            within = slice(part.start - offsets[first], part.stop - offsets[first])
-            pieces = list(users[first:last])
-            parts.append(
-                engine.submit("gram-users", gram_of_part, plan, pieces, within, computes=True)
-            )
-        self.of_items = engine.submit("frame-items", shared_of_items, plan, parts)
-        return self.of_items
 
     def _next_items(self) -> list[BlockRecord]:
         """Solve and save all items; return the records of their blocks."""
-        users, iteration = self.present_users(), self.iterations_done + 1
-        if self.split is not None:
-            return self.split.solve(users, self.load_items(), self._loss_before(), iteration)
-        factors = self._gathered("block", self._of_items(users), users)
-        saved = [
-            self.engine.submit(
-                "solve-items",
-                _solve_and_save,
-                self.plan,
-                self._block(number),
-                factors[number],
-                block_name(iteration, number),
-                home=f"block-{number}",
-                computes=True,
-            )
-            for number in range(len(self.blocks))
-        ]
-        records: list[BlockRecord] = self.engine.results(saved)
-        self.gathered = {}
-        return records
-
-
-def _solve_and_save(
-    plan: Plan, side: Side, users: Gathered, name: str, threads: int
-) -> BlockRecord:
-    factors = solve(plan, side, users, threads)
-    return save_factors(plan, name, factors, np.diff(side.indptr))
+        users, items = self.present_users(), self.load_items()
+        return self.item_step.solve(users, items, self._loss_before, self.iterations_done + 1)

@@ -38,8 +38,9 @@ def gram(
     num_threads: int = 0,
     isa: int | None = None,
     part_rows: int | None = None,
+    start: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Return the Gram matrix factorsᵀ factors in float64.
+    """Return the Gram matrix factorsᵀ factors in float64, added to ``start`` if it is given.
 
     The rows are summed in parts of ``part_rows`` rows, by default ``gram_part_rows`` of them, and
     the parts in their order. Without ``isa``, all sums are in float64. With it, a few rows at a
@@ -49,6 +50,8 @@ def gram(
     n, k = factors.shape
     rows = gram_part_rows(n, k) if part_rows is None else part_rows
     parts = np.zeros((max(1, -(-n // rows)), k, k))
+    if start is not None:
+        parts[0] = start
     used, in_double = (BEST_ISA, True) if isa is None else (isa, False)
     threads = kernel_threads(num_threads)
     with single_threaded_blas(needed=not used):
