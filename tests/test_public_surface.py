@@ -187,6 +187,7 @@ METHODS = [
 DOCUMENTED = [
     *wrmf.__all__,
     *(f"datasets.{name}" for name in wrmf.datasets.__all__),
+    *(f"distributed.{name}" for name in wrmf.distributed.__all__),
     *(
         f"compat.implicit.{module}.{name}"
         for module in ("als", "evaluation", "nearest_neighbours")

@@ -62,14 +62,14 @@ def test_a_read_only_folder_is_an_error(client, files, tmp_path):
 
 
 def test_a_worker_with_another_version_is_named(client, files, tmp_path, monkeypatch):
-    monkeypatch.setattr("wrmf.distributed.engine.__version__", "9.9")
+    monkeypatch.setattr("wrmf.distributed.workers.__version__", "9.9")
     with pytest.raises(RuntimeError, match=r"has wrmf .*, here it is 9\.9"):
         fit(files, client, tmp_path)
 
 
 def test_a_worker_that_cannot_run_wrmf_is_named(client, files, tmp_path, monkeypatch):
     # The worker cannot import the module of the function, as where wrmf is not installed.
-    monkeypatch.setattr("wrmf.distributed.engine._as_worker_sees_it", CannotBeLoaded())
+    monkeypatch.setattr("wrmf.distributed.engine.facts_of_process", CannotBeLoaded())
     with pytest.raises(RuntimeError, match=r"cannot run wrmf .*No module named"):
         fit(files, client, tmp_path)
 

@@ -11,7 +11,7 @@ from typing import Any
 from wrmf.cli.reading import reading_arguments
 from wrmf.model.wrmf import WRMF
 
-__all__ = ["add_cluster_options", "fit_on_cluster"]
+__all__ = ["add_cluster_options", "check_local", "fit_on_cluster"]
 
 # What can be said of the data of a cluster.
 COLUMNS = ("user", "item", "value")
@@ -33,6 +33,26 @@ def add_cluster_options(command: argparse.ArgumentParser) -> None:
         "from what it has",
     )
     add("--shards", type=int, metavar="N", help="number of shards of users (default: by rows)")
+    add(
+        "--method",
+        choices=("auto", "gather", "split"),
+        help="how items are solved (default: by the memory of the workers)",
+    )
+    add(
+        "--no-resume",
+        dest="resume",
+        action="store_false",
+        default=None,
+        help="begin again; what an earlier fit has left in --folder is removed",
+    )
+
+
+def check_local(options: argparse.Namespace) -> None:
+    """Raise a ValueError for options that have a meaning only on a cluster."""
+    for name in ("folder", "shards", "method", "resume"):
+        if getattr(options, name) is not None:
+            option = "no-resume" if name == "resume" else name
+            raise ValueError(f"--{option} has a meaning only with --scheduler")
 
 
 def fit_on_cluster(options: argparse.Namespace, model: WRMF) -> Any:
@@ -71,11 +91,16 @@ def fit_on_cluster(options: argparse.Namespace, model: WRMF) -> Any:
                 model,
                 client=client,
                 folder=options.folder,
+                resume=options.resume is not False,
                 shards=options.shards or "auto",
+                method=options.method or "auto",
                 progress=False,
                 **arguments,
             )
             return sharded.to_local() if options.out is not None else sharded
+    except wrmf.distributed.ClusterError as error:
+        # Of the errors that are reported in one line, it is none: others of its kind are bugs.
+        raise OSError(str(error)) from error
     except OSError as error:
         if error.errno is None:
             raise OSError(

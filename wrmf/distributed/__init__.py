@@ -2,5 +2,6 @@
 
 from wrmf.distributed.fit import fit
 from wrmf.distributed.model import ShardedModel
+from wrmf.distributed.tasks import ClusterError
 
-__all__ = ["ShardedModel", "fit"]
+__all__ = ["ClusterError", "ShardedModel", "fit"]

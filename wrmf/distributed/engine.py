@@ -9,21 +9,17 @@ from __future__ import annotations
 
 import logging
 import secrets
-import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
-
-import numpy as np
 
 from wrmf.distributed.folder import Folder
 from wrmf.distributed.placing import place
 from wrmf.distributed.steps import Gathered, UserShard, side_bytes
-from wrmf.distributed.tasks import Stranded
-from wrmf.numerics.isa import ISAS, active_isa
+from wrmf.distributed.tasks import ClusterError, Stranded
+from wrmf.distributed.workers import check_worker, facts_of_process, slowest_isa
 from wrmf.numerics.side import Side
-from wrmf.versions import __version__
 
 try:
     import dask
@@ -77,16 +73,6 @@ def _with_threads(function: Callable[..., Any], *args: Any) -> Any:
         return function(*args, threads=get_worker().state.nthreads)
 
 
-def _as_worker_sees_it() -> dict[str, Any]:
-    return {
-        "wrmf": __version__,
-        "numpy": np.__version__,
-        "dask": dask.__version__,
-        "Python": ".".join(map(str, sys.version_info[:2])),
-        "isa": active_isa(),
-    }
-
-
 def _bytes_sent(dask_worker: Any) -> int:
     return int(dask_worker.transfer_outgoing_bytes_total)
 
@@ -98,6 +84,11 @@ def _are_stranded(dask_scheduler: Any) -> bool:
     they may run elsewhere.
     """
     return bool(dask_scheduler.unrunnable) and bool(dask_scheduler.workers)
+
+
+def _is_of_shuffle(error: BaseException) -> bool:
+    """Return whether an error is one of Dask's shuffle, most of which have no type of their own."""
+    return type(error).__module__.startswith("distributed.shuffle") or "P2P" in str(error)
 
 
 def _probe(folder: Folder, name: str, dask_worker: Any) -> str | None:
@@ -123,7 +114,7 @@ class Engine:
 
     Raises
     ------
-    RuntimeError
+    ClusterError
         If there is no client or no worker.
     """
 
@@ -132,14 +123,14 @@ class Engine:
             try:
                 client = distributed.default_client()
             except ValueError:
-                raise RuntimeError(
+                raise ClusterError(
                     "there is no Dask client: start one with\n"
                     "    from dask.distributed import Client\n"
                     '    client = Client("tcp://scheduler:8786")   # or Client(), on this machine\n'
                     "and pass it as client="
                 ) from None
         if client.asynchronous:
-            raise RuntimeError(
+            raise ClusterError(
                 "the Dask client is asynchronous: pass one without asynchronous=True"
             )
         self.client = client
@@ -148,8 +139,11 @@ class Engine:
         self.sizes: dict[str, dict[str, int]] = {}
         self.homes: dict[str, str] = {}
         self.count = 0
+        # What each worker answered about itself, and the instruction set of the fit.
+        self.checked: dict[str, Any] = {}
+        self.isa: str | None = None
         if not self.workers():
-            raise RuntimeError(
+            raise ClusterError(
                 f"the Dask cluster at {client.scheduler.address} has no workers yet: start some, "
                 "or wait for them with client.wait_for_workers(n)"
             )
@@ -171,33 +165,29 @@ class Engine:
 
         Raises
         ------
-        RuntimeError
+        ClusterError
             If a worker lacks wrmf or has another version of it, or of NumPy or Dask.
         """
-        own = _as_worker_sees_it()
-        answers = self._ask(_as_worker_sees_it)
-        for address, answer in answers.items():
-            if isinstance(answer, BaseException):
-                raise RuntimeError(
-                    f"the worker {address} cannot run wrmf ({answer!r}): install wrmf "
-                    f"{__version__} with the extra [distributed] on all workers"
-                )
-            for name in ("wrmf", "numpy", "dask", "Python"):
-                if answer[name] != own[name]:
-                    raise RuntimeError(
-                        f"the worker {address} has {name} {answer[name]}, here it is {own[name]}: "
-                        "all must have the same"
-                    )
-        slowest = min(
-            (answer["isa"] for answer in answers.values()),
-            key=lambda isa: ISAS.index(isa) if isa in ISAS else len(ISAS),
-        )
-        if slowest not in ISAS:
-            slowest = ISAS[-1]
-        return str(slowest)
+        self.checked = self._ask(facts_of_process)
+        for address, answer in self.checked.items():
+            check_worker(address, answer, facts_of_process())
+        return slowest_isa(self.checked.values())
+
+    def require_isa(self, isa: str) -> None:
+        """Check from now on that workers which join have what those at the start have."""
+        self.isa = isa
+
+    def _check_joined(self, workers: Iterable[str]) -> None:
+        """Check the workers that have joined since the start."""
+        joined = [address for address in workers if address not in self.checked]
+        if joined:
+            answers = self._ask(facts_of_process, workers=joined)
+            for address, answer in answers.items():
+                check_worker(address, answer, facts_of_process(), self.isa)
+            self.checked.update(answers)
 
     def check_folder(self, folder: Folder) -> None:
-        """Raise a RuntimeError if a worker does not see the folder, or cannot write to it."""
+        """Raise a ClusterError if a worker does not see the folder, or cannot write to it."""
         name = f"probe-{self.token}"
         folder.write_json(f"{name}.json", self.token)
         try:
@@ -206,14 +196,16 @@ class Engine:
             folder.path(f"{name}.json").unlink(missing_ok=True)
         for address, answer in answers.items():
             if answer is not None:
-                raise RuntimeError(
+                raise ClusterError(
                     f"the worker {address} cannot use folder={folder.root} ({answer}): it must be "
                     "on storage that all workers and this process share"
                 )
 
-    def _ask(self, function: Callable[..., Any], *args: Any) -> dict[str, Any]:
+    def _ask(
+        self, function: Callable[..., Any], *args: Any, workers: Sequence[str] | None = None
+    ) -> dict[str, Any]:
         """Return what each worker answers, or the error of its call; the dead do not answer."""
-        answers = self.client.run(function, *args, on_error="return")
+        answers = self.client.run(function, *args, workers=workers, on_error="return")
         return {
             address: answer for address, answer in answers.items() if not isinstance(answer, LOST)
         }
@@ -234,6 +226,7 @@ class Engine:
         """Give a worker to each thing whose worker has died, or that has none; return which."""
         workers = list(self.workers())
         before = self.homes
+        self._check_joined(workers)
         if workers:
             self.homes = {
                 name: home
@@ -284,8 +277,8 @@ class Engine:
         ------
         Stranded
             If they wait for workers that have died.
-        RuntimeError
-            If workers die again and again.
+        ClusterError
+            If workers die again and again, or the shuffle of the rows fails.
         Exception
             As a task has raised it.
         """
@@ -295,13 +288,21 @@ class Engine:
                 return list(self.client.gather(list(futures)))
             except KilledWorker as error:
                 if attempt == RETRIES:
-                    raise RuntimeError(
+                    raise ClusterError(
                         f"workers died again and again ({error}): their memory may be too small; "
                         "start workers with more, or more workers, and call fit again with the "
                         "same arguments"
                     ) from error
                 logger.warning("workers have died during a task, which is tried again: %s", error)
                 self.client.retry(list(futures))
+            except (OSError, RuntimeError) as error:
+                if not _is_of_shuffle(error):
+                    raise
+                raise ClusterError(
+                    f"the rows could not be shuffled ({error}): the disks of the workers may be "
+                    "full (see the logs of the workers, and --local-directory of dask worker); "
+                    "make room, and call fit again with the same arguments"
+                ) from error
         raise AssertionError
 
     def _wait(self, futures: Sequence[Future]) -> None:
@@ -327,7 +328,7 @@ class Engine:
             # An error of a file has a number.
             if not is_lost or (isinstance(error, OSError) and error.errno is not None):
                 raise
-            raise RuntimeError(
+            raise ClusterError(
                 f"the connection to the Dask scheduler was lost ({type(error).__name__}: {error}). "
                 f"{done}: connect to a cluster, and call fit again with the same arguments"
             ) from error

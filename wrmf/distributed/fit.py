@@ -89,9 +89,9 @@ def fit(
     ------
     ImportError
         If Dask is missing.
-    RuntimeError
+    ClusterError
         If there is no client or no worker, if workers have other versions of wrmf, NumPy or Dask,
-        and if the scheduler is lost.
+        if the shuffle of the rows fails, and if the scheduler is lost. It is a RuntimeError.
     TypeError, ValueError
         For parameters that are out of bounds or not distributed yet (``n_models``, ``item_weight``
         and ``solver="cg"``); for data that cannot be read; and if the folder is of another fit.

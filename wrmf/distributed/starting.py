@@ -8,7 +8,7 @@ import numpy as np
 
 from wrmf.distributed.folder import Folder
 from wrmf.distributed.manifest import Manifest
-from wrmf.distributed.state import resume_run
+from wrmf.distributed.state import isa_of_run, resume_run
 from wrmf.distributed.statistics import ShardStatistics
 from wrmf.distributed.steps import Plan, bounds_of_side
 from wrmf.distributed.tasks import Tasks
@@ -31,7 +31,9 @@ def start_training(
     ValueError
         If the folder has a fit with other parameters, or weights or λ are beyond the dtype.
     """
-    run = resume_run(folder, model.get_params(), model.random_state, method)
+    run = resume_run(folder, model.get_params(), model.random_state, method, isa)
+    isa = isa_of_run(run, isa)
+    tasks.require_isa(isa)
     statistics = ShardStatistics(tasks, folder, manifest)
     automatic = resolve_from(model.get_params(), statistics)
     plan = _plan(model, automatic, statistics, isa)

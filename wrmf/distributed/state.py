@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from wrmf.data.checks import as_generator
 from wrmf.distributed.folder import FileRecord, Folder
 from wrmf.distributed.steps import BlockRecord
 from wrmf.model.parameters import dtype_name
+from wrmf.numerics.isa import ISAS
 
 __all__ = [
     "Latest",
@@ -19,10 +21,13 @@ __all__ = [
     "block_name",
     "generator_from",
     "generator_state",
+    "isa_of_run",
     "known_method",
     "resume_run",
     "saved_params",
 ]
+
+logger = logging.getLogger("wrmf.distributed")
 
 RUN, LATEST = "run.json", "latest.json"
 # They change no bit of an iteration.
@@ -139,7 +144,7 @@ def _as_list(value: Any) -> Any:
 
 
 def resume_run(
-    folder: Folder, params: Mapping[str, Any], random_state: Any, method: str
+    folder: Folder, params: Mapping[str, Any], random_state: Any, method: str, isa: str
 ) -> dict[str, Any]:
     """Return the content of ``run.json``, which is written if it does not exist.
 
@@ -151,7 +156,7 @@ def resume_run(
     now: dict[str, Any] = {"params": saved_params(params), "method": method}
     run = folder.read_json(RUN)
     if run is None:
-        run = {**now, "random": generator_state(random_state)}
+        run = {**now, "random": generator_state(random_state), "isa": isa}
         folder.write_json(RUN, run)
         return run
     was, wanted = ({"method": part["method"], **part["params"]} for part in (run, now))
@@ -164,6 +169,24 @@ def resume_run(
             "another folder, or pass resume=False to begin again"
         )
     return dict(run)
+
+
+def isa_of_run(run: Mapping[str, Any], isa: str) -> str:
+    """Return the instruction set for a run that goes on, where workers have ``isa`` and below.
+
+    It is that of the run, on which the last bits depend; a cluster that lacks it goes on with its
+    own, which the log says.
+    """
+    began = str(run.get("isa", isa))
+    if began in ISAS and ISAS.index(began) <= ISAS.index(isa):
+        return began
+    logger.warning(
+        "the fit has begun with the instruction set %s, and the workers have %s at most: what "
+        "follows is rounded otherwise in the last bits",
+        began,
+        isa,
+    )
+    return isa
 
 
 def known_method(folder: Folder) -> str | None:

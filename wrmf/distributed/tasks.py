@@ -6,10 +6,14 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-__all__ = ["Stranded", "Tasks"]
+__all__ = ["ClusterError", "Stranded", "Tasks"]
 
 
-class Stranded(RuntimeError):
+class ClusterError(RuntimeError):
+    """The cluster cannot do what was asked; the message says what to mend, and how to go on."""
+
+
+class Stranded(ClusterError):
     """Tasks wait for workers that have died, although there are others: they must be made again."""
 
 
@@ -70,8 +74,18 @@ class Tasks(Protocol):
         """Return the worker of a thing."""
         ...
 
+    def require_isa(self, isa: str) -> None:
+        """Check from now on that workers which join have what those at the start have."""
+        ...
+
     def settle(self) -> set[str]:
-        """Give a worker to each thing whose worker has died, or that has none; return which."""
+        """Give a worker to each thing whose worker has died, or that has none; return which.
+
+        Raises
+        ------
+        ClusterError
+            If a worker that has joined since the start cannot take part.
+        """
         ...
 
     def recovering(self, done: str) -> AbstractContextManager[None]:
