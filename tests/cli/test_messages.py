@@ -47,6 +47,8 @@ def test_a_message_about_a_parameter_names_its_option(row):
         ("the user's value of time", "the user's value of time"),
         ("unobserved_weight must be positive", "--unobserved-weight must be positive"),
         ("lower k, fraction or min_interactions", "lower k, fraction or min_interactions"),
+        ("with shards=4; pass resume=False", "with --shards 4; pass --no-resume"),
+        ("so call fit again with the same arguments", "so run the same command again"),
     ],
 )
 def test_a_message_is_translated_where_it_names_parameters(message, expected):

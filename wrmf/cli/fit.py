@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from wrmf.cli.cluster import add_cluster_options, fit_on_cluster
+from wrmf.cli.cluster import add_cluster_options, check_local, fit_on_cluster
 from wrmf.cli.data import add_data_options, load_data
 from wrmf.cli.features import add_feature_options, load_features
 from wrmf.cli.options import add_seed_option, add_thread_option
@@ -42,9 +42,7 @@ def run(options: argparse.Namespace) -> None:
         saved = "" if options.out is None else f" and to {options.out}"
         print(f"{fitted!r}: saved in {options.folder}{saved}", file=notices(options))
         return
-    if options.folder is not None or options.shards is not None:
-        option = "--shards" if options.folder is None else "--folder"
-        raise ValueError(f"{option} has a meaning only with --scheduler")
+    check_local(options)
     options.out = Path("model.wrmf") if options.out is None else options.out
     data = load_data(options)
     model = unfitted.fit(data, **load_features(options, data))

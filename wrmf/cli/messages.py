@@ -26,7 +26,7 @@ SAME = (
         "seconds",
         "trials",
     ),
-    *("host", "port", "workers"),
+    *("host", "port", "workers", "folder", "shards"),
 )
 # The options for each parameter that the command line offers; a verb has one of them.
 OPTIONS: dict[str, tuple[str, ...]] = {
@@ -38,6 +38,7 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "num_threads": ("--threads",),
     "n_jobs": ("--jobs",),
     "n_trials": ("--trials",),
+    "resume": ("--no-resume",),
     "space": ("--grid",),
     "n": ("-n",),
     "exclude": ("--exclude-file",),
@@ -49,7 +50,9 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "recommend_new": ("--history",),
 }
 # Options that stand for a value of a parameter, and that value.
-FLAGS = {"header": "False", "exclude_seen": "False"}
+FLAGS = {"header": "False", "exclude_seen": "False", "resume": "False"}
+# What is said of a function, and of a command in its place.
+PHRASES = {"call fit again with the same arguments": "run the same command again"}
 # Parameters whose names are ordinary words are translated only where they are clearly parameters:
 # before an equals sign, as the subject of "must", and after an advice to change them.
 ORDINARY_WORDS = {name for name in OPTIONS if "_" not in name} - {"fraction", "cutoff"}
@@ -96,6 +99,8 @@ def translate(message: str, options: argparse.Namespace) -> str:
             return _as_typed(name, option, part["value"]) + _bare(part["others"])
         return part[0] if part["word"] and name in ORDINARY_WORDS else option
 
+    for phrase, of_command in PHRASES.items():
+        message = message.replace(phrase, of_command)
     return PARTS.sub(replace, message)
 
 
