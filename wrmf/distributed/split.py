@@ -33,6 +33,7 @@ __all__ = [
     "basis_of",
     "begin_pass",
     "block_rows",
+    "directions_of",
     "exact_items",
     "first_sums",
     "gram_of_shard",
@@ -41,9 +42,11 @@ __all__ = [
     "next_sums",
     "rows_in_double",
     "save_pass",
+    "solutions_of",
     "start_block",
     "step_pass",
     "sums_in_double",
+    "unresolved_of",
     "weight_sums",
     "whiten_users",
 ]
@@ -169,7 +172,7 @@ def first_sums(
     users: np.ndarray,
     whitened: np.ndarray,
     rows: BlockRows,
-    started: Started,
+    solutions: np.ndarray,
     basis: Basis,
     threads: int,
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -177,7 +180,7 @@ def first_sums(
     shard = Shard(side, _on_cache_lines(whitened), users)
     return (
         normal_sums(shard, rows.exact, basis, threads),
-        products(shard, rows.improved, started.solutions, True, basis, threads),
+        products(shard, rows.improved, solutions, True, basis, threads),
     )
 
 
@@ -198,13 +201,27 @@ def begin_pass(
     return Pass(factors, steps, rows.exact[failed])
 
 
+def solutions_of(started: Started) -> np.ndarray:
+    """Return where the steps of a block start: all of it that shards need."""
+    return started.solutions
+
+
+def directions_of(state: Pass) -> tuple[np.ndarray, np.ndarray]:
+    """Return the items that take a step and its directions: all of a pass that shards need."""
+    return state.steps.rows, state.steps.directions
+
+
 def next_sums(
-    side: Side, users: np.ndarray, whitened: np.ndarray, state: Pass, basis: Basis, threads: int
+    side: Side,
+    users: np.ndarray,
+    whitened: np.ndarray,
+    directions: tuple[np.ndarray, np.ndarray],
+    basis: Basis,
+    threads: int,
 ) -> tuple[np.ndarray]:
-    """Return a shard's part of the product of a step."""
+    """Return a shard's part of the product of a step; ``directions`` is of ``directions_of``."""
     shard = Shard(side, _on_cache_lines(whitened), users)
-    steps = state.steps
-    return (products(shard, steps.rows, steps.directions, False, basis, threads),)
+    return (products(shard, *directions, False, basis, threads),)
 
 
 def step_pass(
@@ -230,12 +247,22 @@ def left_in(state: Pass) -> tuple[int, int]:
     return len(state.steps.rows), len(state.unresolved)
 
 
+def unresolved_of(state: Pass) -> np.ndarray:
+    """Return the items whose systems are singular in float32."""
+    return np.sort(state.unresolved)
+
+
 def sums_in_double(
-    side: Side, users: np.ndarray, whitened: np.ndarray, state: Pass, basis: Basis, threads: int
+    side: Side,
+    users: np.ndarray,
+    whitened: np.ndarray,
+    unresolved: np.ndarray,
+    basis: Basis,
+    threads: int,
 ) -> tuple[np.ndarray]:
-    """Return a shard's sums for the items whose systems are singular in float32."""
+    """Return a shard's sums for the items of ``unresolved_of``."""
     shard = Shard(side, whitened, users)
-    return (double_sums(shard, np.sort(state.unresolved), basis, threads),)
+    return (double_sums(shard, unresolved, basis, threads),)
 
 
 def rows_in_double(rows: BlockRows, state: Pass, total: tuple[np.ndarray], basis: Basis) -> Pass:

@@ -15,6 +15,7 @@ from wrmf.distributed.split import (
     basis_of,
     begin_pass,
     block_rows,
+    directions_of,
     exact_items,
     first_sums,
     gram_of_shard,
@@ -23,9 +24,11 @@ from wrmf.distributed.split import (
     next_sums,
     rows_in_double,
     save_pass,
+    solutions_of,
     start_block,
     step_pass,
     sums_in_double,
+    unresolved_of,
     weight_sums,
     whiten_users,
 )
@@ -167,7 +170,8 @@ class _Pass:
         n_steps = 0
         while going:
             for block in going:
-                total = self._summed("sum-products", next_sums, block, states[block])
+                directions = self._of("directions", directions_of, block, states[block])
+                total = self._summed("sum-products", next_sums, block, directions)
                 states[block] = self._submit(
                     "step", step_pass, block, states[block], total, tolerances[block], self.basis
                 )
@@ -176,7 +180,8 @@ class _Pass:
             going = {block for block in going if left[block][0]}
         unresolved = {block for block, (_, count) in self._left(states).items() if count}
         for block in unresolved:
-            total = self._summed("sum-in-double", sums_in_double, block, states[block])
+            places = self._of("unresolved", unresolved_of, block, states[block])
+            total = self._summed("sum-in-double", sums_in_double, block, places)
             rows = self.step.rows_of(block)
             states[block] = self.tasks.submit(
                 "solve-in-double", rows_in_double, rows, states[block], total, self.basis
@@ -200,12 +205,17 @@ class _Pass:
     def _begin(self, block: int, factors: Any) -> Any:
         rows = self.step.rows_of(block)
         started = self._submit("start-block", start_block, block, rows, factors, self.basis)
-        total = self._summed("sum-first", first_sums, block, rows, started)
+        solutions = self._of("solutions", solutions_of, block, started)
+        total = self._summed("sum-first", first_sums, block, rows, solutions)
         return self._submit("begin-pass", begin_pass, block, rows, started, total, self.basis)
 
     def _left(self, states: dict[int, Any]) -> dict[int, tuple[int, int]]:
         counts = [self.tasks.submit("left", left_in, state) for state in states.values()]
         return dict(zip(states, self.tasks.results(counts), strict=True))
+
+    def _of(self, name: str, function: Any, block: int, state: Any) -> Any:
+        """Return the future of a part of a state, which is sent to all shards in its place."""
+        return self.tasks.submit(name, function, state, home=f"block-{block}")
 
     def _submit(self, name: str, function: Any, block: int, *args: Any) -> Any:
         return self.tasks.submit(name, function, *args, home=f"block-{block}", computes=True)
