@@ -343,6 +343,16 @@ def test_blocks_cover_all_items_and_share_the_work():
     assert item_blocks(np.array([3]), 64, 2**20) == [slice(0, 1)]
 
 
+@pytest.mark.parametrize("n_workers", [1, 3, 4, 50, 64])
+def test_things_are_placed_in_order_and_evenly(n_workers):
+    sizes = {f"shard-{number}": 100 + number % 7 for number in range(50)}
+    workers = [f"w{number:02}" for number in range(n_workers)]
+    homes = place(sizes, workers, {})
+    assert list(homes.values()) == sorted(homes.values())
+    loads = [sum(size for name, size in sizes.items() if homes[name] == w) for w in workers]
+    assert max(loads) <= sum(sizes.values()) / n_workers + max(sizes.values())
+
+
 def test_things_stay_where_they_are():
     sizes = {f"shard-{number}": 10 + number for number in range(8)}
     before = place(sizes, ["a", "b"], {})

@@ -12,8 +12,9 @@ def place(
 ) -> dict[str, str]:
     """Return the worker of each thing, by its name.
 
-    Where the worker of a thing is still there, the thing stays. Others go to the workers with the
-    least so far, the largest first.
+    At first each worker gets consecutive things of about the same size in all, so that most sums of
+    neighbours, in which trees begin, move nothing. Where the worker of a thing is still there, the
+    thing stays. Others go to the workers with the least so far, the largest first.
 
     Parameters
     ----------
@@ -33,8 +34,19 @@ def place(
     homes = {name: earlier[name] for name in sizes if earlier.get(name) in load}
     for name, home in homes.items():
         load[home] += sizes[name]
+    if not homes:
+        homes = _in_order(sizes, present)
     for name in sorted(sizes, key=lambda name: (-sizes[name], name)):
         if name not in homes:
             homes[name] = min(present, key=lambda worker: (load[worker], worker))
             load[homes[name]] += sizes[name]
     return {name: homes[name] for name in sizes}
+
+
+def _in_order(sizes: Mapping[str, int], workers: Sequence[str]) -> dict[str, str]:
+    """Return the workers of things: consecutive ones of the same size in all, by their middles."""
+    total, before, homes = max(1, sum(sizes.values())), 0.0, {}
+    for name, size in sizes.items():
+        homes[name] = workers[int((before + size / 2) / total * len(workers) * (1 - 1e-12))]
+        before += size
+    return homes
