@@ -16,6 +16,7 @@ PAGES = {
     "filtering.md": [],
     "evaluating.md": [],
     "metrics.md": [],
+    "searching.md": [],
     "report.md": [],
     "scikit-learn.md": ["sklearn"],
     "serving.md": [],
