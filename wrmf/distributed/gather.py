@@ -18,7 +18,6 @@ from wrmf.distributed.steps import (
     BlockRecord,
     Gathered,
     Plan,
-    joined_rows,
     save_factors,
     shared_of,
     solve,
@@ -72,13 +71,12 @@ def whiten_users(plan: Plan, users: np.ndarray, shared: Shared, threads: int) ->
     """Return the users of a shard as items are solved for them, in the basis or as they are."""
     if shared.frame.in_double:
         return users
-    return shared.frame.whiten(users, isa_number(plan.isa), threads)
+    return plan.whitened(users, shared, threads)
 
 
 def gather_users(plan: Plan, shared: Shared, pieces: Sequence[np.ndarray]) -> Gathered:
     """Return all users, from what ``whiten_users`` returned for each shard."""
-    del plan
-    rows = joined_rows(pieces)
+    rows = plan.joined(pieces)
     if shared.frame.in_double:
         return Gathered(rows, shared)
     return Gathered(None, replace(shared, whitened=rows))
@@ -86,8 +84,7 @@ def gather_users(plan: Plan, shared: Shared, pieces: Sequence[np.ndarray]) -> Ga
 
 def add_factors(plan: Plan, gathered: Gathered, pieces: Sequence[np.ndarray]) -> Gathered:
     """Return all users with their factors, from those of each shard."""
-    del plan
-    return replace(gathered, factors=joined_rows(pieces))
+    return replace(gathered, factors=plan.joined(pieces))
 
 
 def solve_block(

@@ -21,6 +21,11 @@ from wrmf.model.wrmf import WRMF
 __all__ = ["check_supported", "start_training"]
 
 
+# The share of the memory of the smallest worker that may be kept for results to come, and how much
+# that is where memory is not limited.
+SPARE_SHARE, SPARE_UNLIMITED = 0.1, 2**30
+
+
 def start_training(
     tasks: Tasks, folder: Folder, manifest: Manifest, model: WRMF, isa: str, method: str
 ) -> tuple[Training, dict[str, Any]]:
@@ -68,4 +73,6 @@ def _plan(model: WRMF, automatic: dict[str, Any], statistics: ShardStatistics, i
         bounds_of_side(params, 0, ends[0], shape[1]),
         bounds_of_side(params, 1, ends[1], shape[0]),
     )
-    return Plan(statistics.folder, params, shape, bounds, isa, statistics.values(params.values))
+    values, memory = statistics.values(params.values), statistics.engine.least_memory()
+    spare = SPARE_UNLIMITED if memory is None else int(SPARE_SHARE * memory)
+    return Plan(statistics.folder, params, shape, bounds, isa, values, spare)

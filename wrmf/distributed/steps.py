@@ -17,7 +17,7 @@ from wrmf.distributed.shards import ShardRecord, read_block, read_shard
 from wrmf.distributed.statistics import ValuePlan
 from wrmf.model.parameters import Parameters
 from wrmf.numerics.isa import isa_number
-from wrmf.numerics.layout import Workspaces, aligned_array
+from wrmf.numerics.layout import Recycler, Workspaces, padded_width
 from wrmf.numerics.minimum import loss_at_minimum
 from wrmf.numerics.objective import gram
 from wrmf.numerics.side import Side
@@ -33,7 +33,6 @@ __all__ = [
     "UserShard",
     "bounds_of_side",
     "gather_items",
-    "joined_rows",
     "load_block",
     "load_factors",
     "load_shard",
@@ -49,8 +48,9 @@ __all__ = [
 ]
 
 USERS, ITEMS = 0, 1
-# The sides of a process are solved in turn, so they can share their scratch arrays.
-WORKSPACES = Workspaces()
+# The sides of a process are solved in turn, so they can share their scratch arrays. Results are
+# made from the memory of those of earlier iterations.
+WORKSPACES, RECYCLER = Workspaces(), Recycler()
 
 
 @dataclass(frozen=True)
@@ -65,6 +65,8 @@ class Plan:
     bounds : pair of (float, float), the bounds of λ of users and of items, as in ``Side``
     isa : str, the instruction set
     values : ValuePlan
+    spare_bytes : int, default 0
+        How much memory a worker may keep for results to come.
     """
 
     folder: Folder
@@ -73,6 +75,22 @@ class Plan:
     bounds: tuple[tuple[float, float], tuple[float, float]]
     isa: str
     values: ValuePlan
+    spare_bytes: int = 0
+
+    def new_rows(self, n: int, width: int) -> np.ndarray:
+        """Return an uninitialised array of factors on this worker, on a 64-byte boundary."""
+        RECYCLER.most = self.spare_bytes
+        return RECYCLER.array((n, width), self.params.dtype)
+
+    def whitened(self, factors: np.ndarray, shared: Shared, threads: int) -> np.ndarray:
+        """Return fixed factors in the basis of what systems share."""
+        out = self.new_rows(len(factors), padded_width(factors.shape[1]))
+        return shared.frame.whiten(factors, isa_number(self.isa), threads, out)
+
+    def joined(self, pieces: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the rows of several arrays in one."""
+        out = self.new_rows(sum(len(piece) for piece in pieces), pieces[0].shape[1])
+        return np.concatenate(pieces, out=out)
 
 
 @dataclass(frozen=True, eq=False)
@@ -228,21 +246,13 @@ def shared_of(plan: Plan, side: int, total: np.ndarray) -> Shared:
         ) from error
 
 
-def joined_rows(pieces: Sequence[np.ndarray]) -> np.ndarray:
-    """Return the rows of several arrays in one, on a 64-byte boundary."""
-    shape = sum(len(piece) for piece in pieces), pieces[0].shape[1]
-    joined: np.ndarray = np.concatenate(pieces, out=aligned_array(shape, pieces[0].dtype))
-    return joined
-
-
 def gather_items(
     plan: Plan, shared: Shared, blocks: Sequence[np.ndarray], threads: int
 ) -> Gathered:
     """Return all item factors, from those of each block."""
-    factors = joined_rows(blocks)
+    factors = plan.joined(blocks)
     if not shared.frame.in_double:
-        whitened = shared.frame.whiten(factors, isa_number(plan.isa), threads)
-        shared = replace(shared, whitened=whitened)
+        shared = replace(shared, whitened=plan.whitened(factors, shared, threads))
     return Gathered(factors, shared)
 
 
@@ -254,7 +264,7 @@ def solve(plan: Plan, side: Side, fixed: Gathered, threads: int) -> np.ndarray:
     FactorsNeeded
         If the factors of the other side themselves are needed, and not there.
     """
-    out = np.zeros((len(side.order), plan.params.factors), dtype=plan.params.dtype)
+    out = plan.new_rows(len(side.order), plan.params.factors)
     sweep = asdict(replace(plan.params.sweep, num_threads=threads))
     side = replace(side, workspaces=WORKSPACES)
     half_sweep(side, fixed.factors, out, **sweep, shared=fixed.shared, isa=plan.isa)

@@ -92,6 +92,10 @@ class Tasks(Protocol):
         """Explain the loss of the cluster, and how to go on; ``done`` says what is saved."""
         ...
 
+    def least_memory(self) -> int | None:
+        """Return the memory limit of the smallest worker in bytes, or None if none has one."""
+        ...
+
     def bytes_received(self) -> int:
         """Return the bytes that the workers have received from each other so far."""
         ...
