@@ -103,9 +103,9 @@ def test_a_dask_frame_is_fitted_as_its_rows(client, rows, tmp_path):
     assert sharded.counts == wrmf.read_interactions(rows).counts
 
 
-def test_each_shard_stays_on_one_worker(client, files, tmp_path):
+def test_each_shard_stays_on_one_worker_for_ten_iterations(client, files, tmp_path):
     sharded = wrmf.distributed.fit(
-        files, model_of(iterations=5), client=client, folder=tmp_path, shards=6
+        files, model_of(iterations=10), client=client, folder=tmp_path, shards=6
     )
     training = sharded._training
     shards = [future for name, future in training.loaded.items() if name.startswith("shard")]

@@ -12,6 +12,7 @@ from sharding import (
 )
 
 import wrmf
+import wrmf.distributed
 from wrmf.numerics import split_solver
 
 SETTINGS = {
@@ -91,3 +92,40 @@ def test_items_without_entries_become_zeros(tmp_path):
     place = sharded.items.tolist().index(3)
     assert not sharded.item_factors[place].any()
     assert isinstance(sharded.to_local(), wrmf.WRMF)
+
+
+@pytest.mark.slow
+def test_bits_are_the_same_on_two_and_four_workers_for_decks(
+    clients, real_data, tmp_path, monkeypatch
+):
+    pytest.importorskip("distributed", reason="needs pip install 'wrmf[distributed]'")
+    original = split_solver.exact_rows
+
+    def tenth(weights, row_bytes, vector_bytes):
+        return original(weights, row_bytes, vector_bytes)[: len(weights) // 10]
+
+    # With these few cards, memory would allow to solve all of them exactly.
+    monkeypatch.setattr("wrmf.distributed.split.exact_rows", tenth)
+    rows = real_data("mtg_decks")
+    rows = rows[rows["user"] < rows["user"].min() + 8000]
+    rows = rows.assign(
+        user="deck " + rows["user"].astype(str), item="card " + rows["item"].astype(str)
+    )
+    for number in range(3):
+        rows[number::3].to_parquet(tmp_path / f"part-{number}.parquet")
+    model = plain_model(factors=32, objective="wrmf", alpha=10.0)
+    first, second, exact = (
+        wrmf.distributed.fit(
+            sorted(tmp_path.glob("part-*.parquet")),
+            model,
+            client=clients(n_workers),
+            folder=tmp_path / f"{method}-{n_workers}",
+            shards=6,
+            method=method,
+            progress=False,
+        )
+        for method, n_workers in (("split", 2), ("split", 4), ("gather", 2))
+    )
+    assert_same_factors(first.to_local(), second.to_local())
+    for reached, best in zip(first.history, exact.history, strict=True):
+        assert reached.loss <= best.loss * 1.0015
