@@ -91,12 +91,15 @@ def _as_column(ids: Iterable[Any]) -> Any:
     if is_arrow(ids) or is_pandas_series(ids):
         return ids
     if is_pandas_index(ids) and ids.nlevels == 1:
-        return ids.to_series()
+        import pandas as pd
+
+        return pd.Series(ids, dtype=ids.dtype)
     import pandas as pd
 
     if isinstance(ids, np.ndarray) and ids.ndim == 1 and ids.dtype.kind in "iufM":
         return pd.Series(ids)
-    return pd.Series(object_array(list(ids)))
+    # As objects, since pandas would convert texts, and fail for those that UTF-8 cannot hold.
+    return pd.Series(object_array(list(ids)), dtype=object)
 
 
 def check_unknown(unknown: str) -> None:

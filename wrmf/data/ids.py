@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wrmf.data.pandas_types import is_pandas_series
+from wrmf.data.unicode_texts import check_unicode, refusing_surrogates
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +69,8 @@ def encode_ids(
     ------
     TypeError, ValueError
         For ids that cannot be hashed, floats that are not whole or so large that they may have
-        been rounded, and a column that holds both a number and its text, such as 7 and "7".
+        been rounded, a column that holds both a number and its text, such as 7 and "7", and texts
+        that UTF-8 cannot hold.
 
     Examples
     --------
@@ -79,8 +81,9 @@ def encode_ids(
     import pandas as pd
 
     if not is_arrow(column):
-        series = column if is_pandas_series(column) else pd.Series(column)
-        encoded = _encode_pandas(series, name)
+        with refusing_surrogates(f"column {name!r}"):
+            series = column if is_pandas_series(column) else pd.Series(column)
+            encoded = _encode_pandas(series, name)
     else:
         encoded = _encode_arrow(column, name)
     if not typed:
@@ -306,13 +309,7 @@ def _encode_objects(series: pd.Series, name: str) -> _Encoded:
     if kind == "string":
         import pyarrow as pa
 
-        try:
-            texts = pa.array(series, pa.large_string(), from_pandas=True)
-        except UnicodeEncodeError as error:
-            raise ValueError(
-                f"column {name!r} holds {error.object!a}, which is no text of Unicode"
-            ) from None
-        return _encode_arrow(texts, name)
+        return _encode_arrow(pa.array(series, pa.large_string(), from_pandas=True), name)
     null = series.isna().to_numpy()
     codes = np.full(len(series), -1, dtype=np.int64)
     ids: dict[tuple[bool, Any], int] = {}
@@ -330,6 +327,7 @@ def _encode_objects(series: pd.Series, name: str) -> _Encoded:
             ) from None
     values = [value for _, value in ids]
     _check_texts_of_numbers(values, name)
+    check_unicode(values, f"column {name!r}")
     array = np.empty(len(values), dtype=object)
     array[:] = values
     return _Encoded(codes, array)

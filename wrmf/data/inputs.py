@@ -18,6 +18,7 @@ from wrmf.data.ids import encode_ids
 from wrmf.data.interactions import Interactions
 from wrmf.data.pandas_types import is_pandas_frame, is_pandas_na, is_pandas_series
 from wrmf.data.rows import Rows
+from wrmf.data.unicode_texts import check_unicode
 
 __all__ = ["Histories", "as_data", "as_interactions", "as_matrix", "is_matrix"]
 
@@ -192,6 +193,7 @@ def _as_users(keys: list[Any]) -> np.ndarray:
     """Return the keys of a mapping as ids; those of one plain type need no further checks."""
     kinds = set(map(type, keys))
     if kinds == {str}:
+        check_unicode(keys, "the mapping of users")
         return object_array(keys)
     if kinds == {int}:
         with contextlib.suppress(OverflowError):
@@ -211,7 +213,8 @@ def _of_histories(histories: Mapping[Any, Any]) -> Interactions:
     import pandas as pd
 
     read = Histories.of(histories)
-    codes, distinct = encode_ids(pd.Series(object_array(read.items)), "item", null_texts=())
+    column = pd.Series(object_array(read.items), dtype=object)
+    codes, distinct = encode_ids(column, "item", null_texts=())
     rows = Rows(
         read.users,
         distinct,

@@ -9,6 +9,7 @@ import numpy as np
 
 from wrmf.data.axes import lookup_table, object_array
 from wrmf.data.pandas_types import is_pandas_frame, is_pandas_series
+from wrmf.data.unicode_texts import check_unicode, refusing_surrogates
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,6 +27,7 @@ def as_names(names: Iterable[str] | None, n: int) -> np.ndarray | None:
             f"{type(names).__name__}; Interactions.with_names takes a dict or a table"
         )
     values = object_array([str(name) for name in names])
+    check_unicode(values, "item_names")
     if len(values) != n:
         raise ValueError(f"item_names must hold {n} names, got {len(values)}")
     return values
@@ -45,10 +47,11 @@ def match_names(names: Any, items: np.ndarray, missing: str) -> np.ndarray:
     """
     if missing not in ("error", "id"):
         raise ValueError(f'missing must be "error" or "id", got {missing!r}')
-    table = _as_table(names).dropna()
-    table["name"] = table["name"].astype(str)
-    table = table.drop_duplicates()
-    index = lookup_table(table["id"].to_numpy())
+    with refusing_surrogates("names"):
+        table = _as_table(names).dropna()
+        table["name"] = table["name"].astype(str)
+        table = table.drop_duplicates()
+        index = lookup_table(table["id"].to_numpy())
     if not index.is_unique:
         twice = index[index.duplicated()].tolist()[0]
         raise ValueError(f"names holds two names of the item {twice!r}: keep one of them")
@@ -63,6 +66,7 @@ def match_names(names: Any, items: np.ndarray, missing: str) -> np.ndarray:
         )
     result = object_array([str(item) for item in items.tolist()])
     result[is_named] = table["name"].to_numpy()[positions[is_named]]
+    check_unicode(result, "names")
     return result
 
 

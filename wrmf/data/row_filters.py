@@ -15,6 +15,7 @@ from wrmf.data.ids import NULL_TEXTS, encode_all, is_arrow
 from wrmf.data.row_table import Column, RowTable, WantedColumns
 from wrmf.data.rows import RowCounts, Rows
 from wrmf.data.times import parse_times
+from wrmf.data.unicode_texts import check_unicode
 from wrmf.data.values import null_rows, parse_values, weigh_events
 
 __all__ = ["Axes", "RowFilters"]
@@ -255,6 +256,7 @@ def _names_of(
         if is_arrow(named)
         else [str(value) for value in named]
     )
+    check_unicode(names, f"column {name!r}")
     return names
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from wrmf.data.checks import is_number
 from wrmf.data.pandas_types import is_pandas_index, is_pandas_series
+from wrmf.data.unicode_texts import refusing_surrogates
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -186,7 +187,7 @@ def _as_numpy_or_text(column: Any, name: str) -> Any:
     if not is_pandas_series(series):
         values = np.empty(len(column), dtype=object)
         values[:] = list(column)
-        series = pd.Series(values)
+        series = pd.Series(values, dtype=object)
     return _from_pandas(series, name)
 
 
@@ -341,7 +342,8 @@ def _from_epoch(values: np.ndarray, name: str, unit: str) -> np.ndarray:
 def _as_arrow_text(values: Sequence[str] | np.ndarray | pd.Series) -> Any:
     import pyarrow as pa
 
-    return pa.array(values, type=pa.large_string())
+    with refusing_surrogates("the column of times"):
+        return pa.array(values, type=pa.large_string())
 
 
 def _text_of_numbers(values: np.ndarray) -> Any:

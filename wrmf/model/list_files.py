@@ -11,6 +11,8 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from wrmf.data.unicode_texts import refusing_surrogates
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -127,7 +129,8 @@ def _arrow_type(ids: np.ndarray, axis: str) -> Any:
     import pyarrow as pa
 
     try:
-        return pa.array(ids).type
+        with refusing_surrogates(f"the column of {axis}"):
+            return pa.array(ids).type
     except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
         raise TypeError(
             f"{axis} have ids of types that a column of parquet cannot hold ({error}): write csv"

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, overload
 import numpy as np
 
 from wrmf.data.checks import is_integer
+from wrmf.data.unicode_texts import refusing_surrogates
 from wrmf.html_table import Cell, html_table
 
 __all__ = ["RankedIds", "Recommendations", "backend_of"]
@@ -210,7 +211,7 @@ class Recommendations:
         Raises
         ------
         ValueError
-            For a library that is not listed.
+            For a library that is not listed, and for ids of users that UTF-8 cannot hold.
         ModuleNotFoundError
             If it is not installed.
 
@@ -235,19 +236,8 @@ class Recommendations:
             "score": self.scores[filled],
             "rank": position + 1,
         }
-        if backend == "pandas":
-            import pandas as pd
-
-            return pd.DataFrame(columns)
-        import narwhals as nw
-
-        # Lists, since not every library infers the type of what an object array holds.
-        typed = {
-            name: values.tolist() if values.dtype == object else values
-            for name, values in columns.items()
-        }
-        library: Any = backend
-        return nw.from_dict(typed, backend=library).to_native()
+        with refusing_surrogates("the table of lists"):
+            return _as_frame(columns, backend)
 
     def _repr_html_(self) -> str:
         """Return a table for notebooks: a row for each list, of names where there are any."""
@@ -269,6 +259,23 @@ class Recommendations:
             below = "" if np.isnan(score) else f"{score:.4g}"
             cells.append(Cell(str(shown[row, place]), str(self.ids[row, place]), below))
         return cells
+
+
+def _as_frame(columns: dict[str, np.ndarray], backend: str) -> Any:
+    """Return columns as a frame of a library."""
+    if backend == "pandas":
+        import pandas as pd
+
+        return pd.DataFrame(columns)
+    import narwhals as nw
+
+    # Lists, since not every library infers the type of what an object array holds.
+    typed = {
+        name: values.tolist() if values.dtype == object else values
+        for name, values in columns.items()
+    }
+    library: Any = backend
+    return nw.from_dict(typed, backend=library).to_native()
 
 
 def backend_of(ids: Any) -> str:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from wrmf.data.formats.columns import Table, choose_columns, positions_of
 from wrmf.data.formats.options import SourceOptions
+from wrmf.data.unicode_texts import refusing_surrogates
 
 __all__ = ["is_frame", "read_frame"]
 
@@ -45,7 +46,8 @@ def read_frame(source: Any, options: SourceOptions) -> Table:
     if isinstance(source, pd.Series):
         source = source.to_frame(source.name if source.name is not None else "value")
     if isinstance(source, dict):
-        source = pd.DataFrame(source)
+        with refusing_surrogates("the table"):
+            source = pd.DataFrame(source)
     if isinstance(source, np.ndarray):
         source = _frame_of_array(source)
     if isinstance(source, pd.DataFrame):
