@@ -123,6 +123,16 @@ def test_zeros_are_no_interactions():
     assert train(changed(data=(0, 0.0))).train_matrix.nnz == COUNTS.nnz - 1
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_systems_that_lapack_cannot_solve_do_not_become_nan(dtype):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        # Six rows of the data differ, so with 12 factors and no λ every system is singular.
+        model = train(np.repeat(np.eye(6), 2, axis=0), factors=12, regularization=0.0, dtype=dtype)
+    assert np.isfinite(model.user_factors).all()
+    assert np.isfinite(model.item_factors).all()
+
+
 @pytest.mark.parametrize("k", [1, 2, 3])
 def test_a_split_neither_changes_counts_nor_skips_users(k):
     data = Interactions.from_matrix(np.tri(12, 9) * 3)
@@ -139,6 +149,18 @@ def test_a_split_neither_changes_counts_nor_skips_users(k):
 def test_every_kind_of_seed_gives_the_same_model_again(seed):
     first, second = (train(random_state=seed(3) if callable(seed) else seed) for _ in range(2))
     assert np.array_equal(first.user_factors, second.user_factors)
+
+
+@pytest.mark.parametrize(
+    "seed", [3, np.int64(3), np.random.default_rng, np.random.RandomState], ids=str
+)
+def test_every_kind_of_seed_gives_the_same_split_again(seed):
+    def split():
+        return wrmf.leave_k_out(
+            Interactions(COUNTS), k=1, random_state=seed(3) if callable(seed) else seed
+        )
+
+    assert (split().test.matrix != split().test.matrix).nnz == 0
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
@@ -218,6 +240,15 @@ def test_sparse_types_are_accepted_and_inputs_stay_as_they_are(container, indice
         array.flags.writeable = False
     assert np.array_equal(train(matrix).user_factors, train().user_factors)
     assert (matrix.indices.dtype, matrix.indptr.dtype) == (np.dtype(indices), np.dtype(indptr))
+
+
+def test_memory_mapped_arrays_are_accepted(tmp_path):
+    mapped = {}
+    for name in ("data", "indices", "indptr"):
+        np.save(tmp_path / f"{name}.npy", getattr(COUNTS, name))
+        mapped[name] = np.load(tmp_path / f"{name}.npy", mmap_mode="r")
+    matrix = sparse.csr_matrix((mapped["data"], mapped["indices"], mapped["indptr"]), COUNTS.shape)
+    assert np.array_equal(train(matrix).user_factors, train().user_factors)
 
 
 def test_new_users_and_items_get_exact_factors_also_after_loading(tmp_path):
