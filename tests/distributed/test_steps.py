@@ -337,10 +337,10 @@ def test_items_are_ordered_by_rows_then_by_id():
 
 def test_blocks_cover_all_items_and_share_the_work():
     counts = np.sort(np.random.default_rng(0).zipf(1.3, 5000) % 2**22)[::-1]
-    blocks = item_blocks(counts, 64, 2**20)
+    blocks = item_blocks(counts, 64, 16)
     assert [block.start for block in blocks[1:]] == [block.stop for block in blocks[:-1]]
     assert (blocks[0].start, blocks[-1].stop) == (0, 5000)
-    assert item_blocks(np.array([3]), 64, 2**20) == [slice(0, 1)]
+    assert item_blocks(np.array([3]), 64, 16) == [slice(0, 1)]
 
 
 @pytest.mark.parametrize("n_workers", [1, 3, 4, 50, 64])

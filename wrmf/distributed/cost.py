@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["METHODS", "Cost", "Size", "choose_method", "cost_of"]
+__all__ = ["METHODS", "Cost", "Size", "choose_method", "cost_of", "tasks_of"]
 
 METHODS = ("auto", "gather", "split")
 # The share of the memory of a worker that a method may take; the rest is for what is on the way.
@@ -77,6 +77,30 @@ def cost_of(size: Size, method: str) -> Cost:
         received = 2.0 * (STEPS + 1) * items + packed
         memory = 2.0 * users / workers + 4.0 * items + packed
     return Cost(received, data + memory, (user_flops + item_flops) / workers)
+
+
+def tasks_of(size: Size, method: str, n_shards: int, n_blocks: int) -> int:
+    """Return about how many tasks an iteration has, which the scheduler handles one by one.
+
+    Parameters
+    ----------
+    size : Size
+    method : {"gather", "split"}
+    n_shards : int, of users
+    n_blocks : int, of items
+
+    Examples
+    --------
+    >>> size = Size(100_000_000, 1_000_000, 10_000_000_000, 128, n_workers=50)
+    >>> [tasks_of(size, "gather", 200, 64), tasks_of(size, "split", 200, 16)]
+    [678, 17983]
+    """
+    # Users and their loss, and the item factors that both need on each worker.
+    both = 2 * n_shards + n_blocks + 2 * size.n_workers
+    if method == "gather":
+        return both + n_blocks + size.n_workers
+    # A sum over shards for the start and each step, in trees of four.
+    return both + 2 * n_shards + round(n_shards * n_blocks * (STEPS + 1) * 4 / 3)
 
 
 def choose_method(size: Size, memory: int | None) -> tuple[str, str]:

@@ -14,13 +14,16 @@ from wrmf.data.counts import RowCounts
 from wrmf.distributed.folder import FileRecord, Folder, read_arrays
 from wrmf.distributed.shards import ShardRecord
 
-__all__ = ["MANIFEST", "TOTALS", "Manifest", "check_same_data", "item_blocks"]
+__all__ = ["MANIFEST", "TOTALS", "Manifest", "block_count", "check_same_data", "item_blocks"]
 
 MANIFEST, TOTALS = "data/manifest.json", "data/totals.tensors"
 # Changes whenever files of one version would mislead another.
-FORMAT = 1
-# Blocks of items share the work of the item step.
-MOST_BLOCKS = 64
+FORMAT = 2
+# The least number of entries of a block of items, and the largest number of blocks. Each block is a
+# task of "gather", and the work is shared evenly if there are several on each worker. Of "split" it
+# is a task with each shard, in each step, and the scheduler handles tasks one by one.
+BLOCK_ENTRIES = {"gather": 2**20, "split": 2**21}
+MOST_BLOCKS = {"gather": 64, "split": 16}
 
 
 @dataclass(frozen=True)
@@ -143,15 +146,26 @@ def check_same_data(manifest: Manifest, asked: dict[str, Any], folder: Folder) -
     )
 
 
-def item_blocks(counts: np.ndarray, k: int, entries: int) -> list[slice]:
+def block_count(n_entries: int, method: str) -> int:
+    """Return the number of blocks of items for a number of entries.
+
+    Examples
+    --------
+    >>> [block_count(10**10, method) for method in ("gather", "split")]
+    [64, 16]
+    """
+    return min(MOST_BLOCKS[method], max(1, n_entries // BLOCK_ENTRIES[method]))
+
+
+def item_blocks(counts: np.ndarray, k: int, n_blocks: int) -> list[slice]:
     """Return ranges of items whose solution takes about the same work each.
 
     Parameters
     ----------
     counts : int (n_items,), the number of entries of each item
     k : int, the number of factors
-    entries : int
-        About the least number of entries of a block, unless there are ``MOST_BLOCKS`` of them.
+    n_blocks : int
+        How many there are; fewer if there are fewer items.
 
     Notes
     -----
@@ -159,11 +173,11 @@ def item_blocks(counts: np.ndarray, k: int, entries: int) -> list[slice]:
 
     Examples
     --------
-    >>> item_blocks(np.array([2**22, 2**21, 2**21, 5, 4, 3]), 128, 2**21)
+    >>> item_blocks(np.array([2**22, 2**21, 2**21, 5, 4, 3]), 128, 4)
     [slice(0, 1, None), slice(1, 2, None), slice(2, 3, None), slice(3, 6, None)]
     """
     work = np.cumsum(counts.astype(np.float64) + k / 2)
-    n_blocks = min(MOST_BLOCKS, len(counts), max(1, int(counts.sum()) // entries))
+    n_blocks = min(n_blocks, len(counts))
     cuts = np.searchsorted(work, work[-1] * np.arange(1, n_blocks) / n_blocks) + 1
     bounds = np.unique([0, *np.minimum(cuts, len(counts)), len(counts)])
     return [slice(int(a), int(b)) for a, b in itertools.pairwise(bounds)]

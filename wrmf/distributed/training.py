@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 from wrmf.distributed.drawing import draw_items, draw_users, skip_users
 from wrmf.distributed.gather_step import GatherStep
-from wrmf.distributed.manifest import Manifest, item_blocks
+from wrmf.distributed.manifest import Manifest, block_count, item_blocks
 from wrmf.distributed.split_step import SplitStep
 from wrmf.distributed.state import Latest, Progress
 from wrmf.distributed.steps import (
@@ -33,9 +33,6 @@ logger = logging.getLogger("wrmf.distributed")
 Result = TypeVar("Result")
 # How often all workers may die at once, within an iteration.
 ATTEMPTS = 5
-# The least number of entries of a block of items. Each block is a task of "gather", and the work is
-# shared evenly if there are several on each worker; of "split", it is a task with each shard.
-BLOCK_ENTRIES = {"gather": 2**20, "split": 2**21}
 
 
 class Training:
@@ -67,8 +64,8 @@ class Training:
         self.manifest = manifest
         self.random = random
         counts = manifest.read_totals(plan.values.folder)["counts"]
-        entries = BLOCK_ENTRIES[method]
-        self.blocks = item_blocks(counts, plan.params.factors, entries)
+        n_blocks = block_count(manifest.n_entries, method)
+        self.blocks = item_blocks(counts, plan.params.factors, n_blocks)
         engine.keep("shard", [shard.n_entries for shard in manifest.shards])
         engine.keep("block", [int(counts[block].sum()) for block in self.blocks])
         self.loaded: dict[str, Any] = {}
