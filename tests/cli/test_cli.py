@@ -77,6 +77,25 @@ def test_an_option_that_is_misspelt_is_named_with_one_that_is_alike(words, messa
     assert capsys.readouterr().err.endswith(f": error: {message}\n")
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ([], "name a verb, as in wrmf demo; wrmf --help lists all verbs"),
+        (["recomend", "m"], "there is no verb 'recomend'; did you mean recommend?"),
+        (["Fit"], "there is no verb 'Fit'; did you mean fit?"),
+        (["likes.csv"], "there is no verb 'likes.csv'; wrmf --help lists all verbs"),
+        (["--hlep"], "unrecognized arguments: --hlep; did you mean --help?"),
+        (["--verion", "fit"], "unrecognized arguments: --verion; did you mean --version?"),
+    ],
+    ids=str,
+)
+def test_a_verb_that_is_missing_or_misspelt_is_named_with_one_that_is_alike(words, message, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(words)
+    assert stop.value.code == 2
+    assert capsys.readouterr().err.endswith(f"wrmf: error: {message}\n")
+
+
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
 def test_every_option_has_a_help_text(verb):
     texts = {}

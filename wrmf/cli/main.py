@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from wrmf.cli.config import expand_config, without_config
-from wrmf.cli.parser import build_parser, describe_unknown, parsers_of_verbs
+from wrmf.cli.parser import build_parser, describe_unknown, parsers_of_verbs, verb_problem
 from wrmf.cli.streams import check_outputs, stream_problem
 
 __all__ = ["REPORTED_ERRORS", "build_parser", "main"]
@@ -49,6 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _replace_unprintable()
     typed = list(sys.argv[1:] if arguments is None else arguments)
     options = None
+    if problem := verb_problem(typed):
+        build_parser().error(problem)
     try:
         words = expand_config(typed, parsers_of_verbs)
         options, others = build_parser().parse_known_args(words)

@@ -11,7 +11,7 @@ from wrmf.cli.verb import HelpFormatter, VerbParser
 from wrmf.cli.verbs import VERBS
 from wrmf.versions import __version__
 
-__all__ = ["build_parser", "describe_unknown", "parsers_of_verbs"]
+__all__ = ["build_parser", "describe_unknown", "parsers_of_verbs", "verb_problem"]
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -54,6 +54,27 @@ def _build_parsers() -> tuple[argparse.ArgumentParser, dict[str, VerbParser]]:
         command.verb = verb
         commands[verb.name] = command
     return parser, commands
+
+
+def verb_problem(words: Sequence[str]) -> str | None:
+    """Return what is wrong with the words of a command before its verb, None if nothing is.
+
+    argparse would list all verbs for one that is misspelt, and ask for a verb after an option that
+    it does not know.
+    """
+    lists = "wrmf --help lists all verbs"
+    if not words:
+        return f"name a verb, as in wrmf demo; {lists}"
+    parser, first = build_parser(), words[0]
+    if first.startswith("-"):
+        known = [option for action in parser._actions for option in action.option_strings]
+        is_known = any(option.startswith(first.partition("=")[0]) for option in known)
+        return None if is_known else describe_unknown([first], parser)
+    names = [verb.name for verb in VERBS]
+    if first in names:
+        return None
+    near = difflib.get_close_matches(first.lower(), names, n=1)
+    return f"there is no verb {first!r}{f'; did you mean {near[0]}?' if near else f'; {lists}'}"
 
 
 def describe_unknown(words: Sequence[str], command: argparse.ArgumentParser) -> str:
