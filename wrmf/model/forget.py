@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +13,8 @@ from scipy import sparse
 from wrmf.model.exact_rows import solve_exactly
 from wrmf.model.growth import are_positions
 from wrmf.model.item_term import with_item_weights
+from wrmf.model.parameters import Parameters
+from wrmf.model.state import Factors
 from wrmf.model.update import Updatable, UpdateReport
 from wrmf.numerics.values import FittedValues
 
@@ -84,30 +86,11 @@ class Forgetting(Updatable):
         """Remove rows of the users (side 0) or the items (side 1), and solve the other side."""
         began = time.perf_counter()
         state, params = self.state, self.fitted_params()
-        axes = [state.users, state.items]
-        factors = [state.user_factors, state.item_factors]
-        kept = np.ones(len(axes[side]), dtype=bool)
-        kept[positions] = False
-        axes[side], factors[side] = axes[side][kept], factors[side][kept]
-        matrix = state.train_matrix
-        # Rows are those of the side that loses some, columns those of the other side.
-        left = changed = None
-        features = list(state.features)
-        if (own := features[side]) is not None and own.table is not None:
-            features[side] = own.with_rows(own.table.matrix[kept])
-        n_removed = 0
-        if matrix is not None:
-            rows = matrix if side == 0 else matrix.T.tocsr()
-            left = sparse.csr_matrix(rows[kept])
-            n_removed = rows.nnz - left.nnz
-            if not left.nnz:
-                raise ValueError(
-                    f"no interaction would be left of {rows.nnz}: fit a new model without these "
-                    f"{len(np.unique(positions))} {SIDES[side]}"
-                )
-        elif not kept.any():
-            raise ValueError(f"no {SIDES[side]} would be left of {len(kept)}")
-        if matrix is None or matrix.dtype == bool:
+        removal = Removal.of(state, positions, side)
+        smaller = removal.apply(state)
+        changed = removal.changed_others()
+        resolved = {}
+        if changed is None:
             warnings.warn(
                 f"the factors of {SIDES[1 - side]} stay as they are, since this model was saved "
                 "without the counts of its training data: to solve them again, use a file saved "
@@ -115,18 +98,83 @@ class Forgetting(Updatable):
                 stacklevel=3,
             )
         else:
-            assert left is not None
-            changed = np.unique(rows[~kept].indices)
-            factors[1 - side] = factors[1 - side].copy()
-            values = FittedValues.of(params.values, left if side == 0 else left.T.tocsr())
-            rows_left = values.of_rows(left[:, changed].T.tocsr(), 1 - side)
-            others = features[1 - side]
-            prior = None if others is None else others.prior().at(changed)
-            factors[1 - side][changed] = solve_exactly(
-                rows_left, factors[side], params, 1 - side, prior
+            smaller = removal.solve_others(smaller, changed, params)
+            others = (smaller.users, smaller.items)[1 - side]
+            resolved[("changed_items", "changed_users")[side]] = others[changed]
+        if smaller.train_matrix is not None:
+            self.state = with_item_weights(smaller, params)
+        else:
+            weights = state.item_weights
+            if side == 1 and weights is not None:
+                weights = weights.at(np.flatnonzero(removal.kept))
+            self.state = replace(smaller, item_weights=weights)
+        self._last_update = UpdateReport(
+            **resolved,
+            pairs_removed=removal.n_pairs,
+            seconds=time.perf_counter() - began,
+        )
+        return self
+
+
+@dataclass(frozen=True, eq=False)
+class Removal:
+    """Which rows of one side are removed, and the training data before and after.
+
+    Attributes
+    ----------
+    side : {0, 1}
+        0 for users, 1 for items.
+    kept : bool (n_rows,)
+        False for the rows of that side that are removed.
+    before, after : CSR (n_rows, n_others) and (n_kept, n_others), or None
+        The training data with the rows of that side as rows; None if the model has none.
+    """
+
+    side: int
+    kept: np.ndarray
+    before: sparse.csr_matrix | None
+    after: sparse.csr_matrix | None
+
+    @classmethod
+    def of(cls, state: Factors, positions: np.ndarray, side: int) -> Removal:
+        """Return the removal of the rows at some positions.
+
+        Raises
+        ------
+        ValueError
+            If nothing would be left.
+        """
+        kept = np.ones(len((state.users, state.items)[side]), dtype=bool)
+        kept[positions] = False
+        matrix = state.train_matrix
+        if matrix is None:
+            if not kept.any():
+                raise ValueError(f"no {SIDES[side]} would be left of {len(kept)}")
+            return cls(side, kept, None, None)
+        before = matrix if side == 0 else matrix.T.tocsr()
+        after = sparse.csr_matrix(before[kept])
+        if not after.nnz:
+            raise ValueError(
+                f"no interaction would be left of {before.nnz}: fit a new model without these "
+                f"{len(np.unique(positions))} {SIDES[side]}"
             )
-        names = state.item_names
-        smaller = replace(
+        return cls(side, kept, before, after)
+
+    @property
+    def n_pairs(self) -> int:
+        """The number of pairs that are removed; 0 if they are not known."""
+        return 0 if self.before is None or self.after is None else self.before.nnz - self.after.nnz
+
+    def apply(self, state: Factors) -> Factors:
+        """Return the state without the rows and without item weights; no row is solved."""
+        kept, side = self.kept, self.side
+        axes, factors = [state.users, state.items], [state.user_factors, state.item_factors]
+        axes[side], factors[side] = axes[side][kept], factors[side][kept]
+        features = list(state.features)
+        if (own := features[side]) is not None and own.table is not None:
+            features[side] = own.with_rows(own.table.matrix[kept])
+        names, left = state.item_names, self.after
+        return replace(
             state,
             user_factors=factors[0],
             item_factors=factors[1],
@@ -139,22 +187,28 @@ class Forgetting(Updatable):
             item_weights=None,
             features=(features[0], features[1]),
         )
-        if left is not None:
-            self.state = with_item_weights(smaller, params)
-        else:
-            weights = state.item_weights
-            if side == 1 and weights is not None:
-                weights = weights.at(np.flatnonzero(kept))
-            self.state = replace(smaller, item_weights=weights)
-        resolved = {}
-        if changed is not None:
-            resolved[("changed_items", "changed_users")[side]] = axes[1 - side][changed]
-        self._last_update = UpdateReport(
-            **resolved,
-            pairs_removed=n_removed,
-            seconds=time.perf_counter() - began,
-        )
-        return self
+
+    def changed_others(self) -> np.ndarray | None:
+        """Return the rows of the other side that lose a pair; None without counts to solve them."""
+        if self.before is None or self.before.dtype == bool:
+            return None
+        changed: np.ndarray = np.unique(self.before[~self.kept].indices)
+        return changed
+
+    def solve_others(self, state: Factors, changed: np.ndarray, params: Parameters) -> Factors:
+        """Return the state with the changed rows of the other side solved by one half-step."""
+        others = 1 - self.side
+        assert self.after is not None
+        assert state.train_matrix is not None
+        values = FittedValues.of(params.values, state.train_matrix)
+        rows = values.of_rows(self.after[:, changed].T.tocsr(), others)
+        factors = [state.user_factors, state.item_factors]
+        features = state.features[others]
+        prior = None if features is None else features.prior().at(changed)
+        solved = solve_exactly(rows, factors[self.side], params, others, prior)
+        factors[others] = factors[others].copy()
+        factors[others][changed] = solved
+        return replace(state, user_factors=factors[0], item_factors=factors[1])
 
 
 def _saved_values(values: FittedValues | None, kept: np.ndarray, side: int) -> FittedValues | None:
