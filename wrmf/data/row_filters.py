@@ -69,16 +69,9 @@ class RowFilters:
             raise table.placed(error) from None
 
     def _rows(self, table: RowTable, wanted: WantedColumns, time_format: str | None) -> Rows:
-        null_texts = ("",) if self.nulls == "keep" else NULL_TEXTS
-        (user_codes, users), (item_codes, items) = encode_all(
-            [(table.column(column), str(column)) for column in (wanted.user, wanted.item)],
-            typed=not table.is_untyped,
-            null_texts=null_texts,
-        )
+        pairs = Pairs.of(table, wanted, ("",) if self.nulls == "keep" else NULL_TEXTS)
         kept = np.ones(len(table), dtype=bool)
-        is_header = None
-        if table.has_header:
-            is_header = _repeated_headers(wanted, (user_codes, users), (item_codes, items))
+        is_header = pairs.repeated_headers(wanted) if table.has_header else None
         if is_header is not None:
             if table.options.bad_lines != "drop":
                 raise ValueError(
@@ -90,45 +83,34 @@ class RowFilters:
         values = _values_of(table, wanted, signed=self.negative == "dislike")
         if values is None and self.min_value is not None:
             raise ValueError("min_value needs the column of values: pass value=")
-        # Most columns of ids have no null, which their least code shows without a mask of all rows.
-        nulls = [
-            (column, "id", codes < 0)
-            for column, codes in ((wanted.user, user_codes), (wanted.item, item_codes))
-            if codes.min(initial=0) < 0
-        ]
-        if values is not None and wanted.value is not None:
-            nulls.append((wanted.value, "value", np.isnan(values)))
-        if wanted.time is not None:
-            nulls.append((wanted.time, "time", null_rows(table.column(wanted.time))))
         # Rows that only keep a user or an item on its axis are at the end, and are not counted.
         n_rows = len(table) - table.n_idle
         counts = RowCounts(
             read=n_rows + table.n_malformed,
             malformed=table.n_malformed + n_rows - int(np.count_nonzero(kept[:n_rows])),
-            null=self._drop_nulls(kept, nulls, n_rows),
+            null=self._drop_nulls(kept, _nulls_of(table, wanted, pairs, values), n_rows),
         )
         if values is not None:
             counts = self._drop_values(kept, values, counts, wanted.value, n_rows)
-        if not kept[:n_rows].any():
+        n_left = int(np.count_nonzero(kept[:n_rows]))
+        if not n_left:
             reasons = str(counts).replace("\n", "; ")
             raise ValueError(f"no entries are left of {n_rows} rows: {reasons}")
         chosen = None if kept.all() else np.flatnonzero(kept)
         if chosen is not None:
-            user_codes, users = _used(user_codes[chosen], users)
-            item_codes, items = _used(item_codes[chosen], items)
+            pairs = pairs.at(chosen)
             values = None if values is None else values[chosen]
         if table.n_idle:
-            n_left = int(np.count_nonzero(kept[:n_rows]))
-            user_codes, item_codes = user_codes[:n_left], item_codes[:n_left]
+            pairs = pairs.first(n_left)
             values = None if values is None else values[:n_left]
         return Rows(
-            users,
-            items,
-            user_codes,
-            item_codes,
+            pairs.users,
+            pairs.items,
+            pairs.user_codes,
+            pairs.item_codes,
             values,
             _times_of(table, wanted.time, time_format, chosen),
-            _names_of(table, wanted.item_name, item_codes, items, chosen),
+            _names_of(table, wanted.item_name, pairs, chosen),
             counts,
             signed=self.negative == "dislike",
         )
@@ -181,21 +163,75 @@ class RowFilters:
         return replace(counts, small=int(is_small[:n_rows].sum()))
 
 
-def _repeated_headers(
-    wanted: WantedColumns,
-    users: tuple[np.ndarray, np.ndarray],
-    items: tuple[np.ndarray, np.ndarray],
-) -> np.ndarray | None:
-    """Return which rows hold the names of both columns in place of ids, or None if no row does."""
-    is_header: np.ndarray | None = None
-    for name, (codes, ids) in ((wanted.user, users), (wanted.item, items)):
-        # An axis of ints holds no name.
-        same = np.flatnonzero(ids == name) if ids.dtype == object else np.empty(0, np.int64)
-        if not len(same):
-            return None
-        holds = codes == same[0]
-        is_header = holds if is_header is None else is_header & holds
-    return is_header if is_header is not None and is_header.any() else None
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """The user and the item of each row.
+
+    Attributes
+    ----------
+    user_codes, item_codes : int (n_rows,)
+        Positions in ``users`` and ``items``; -1 for a null.
+    users, items : ndarray of distinct ids
+    """
+
+    user_codes: np.ndarray
+    users: np.ndarray
+    item_codes: np.ndarray
+    items: np.ndarray
+
+    @classmethod
+    def of(cls, table: RowTable, wanted: WantedColumns, null_texts: tuple[str, ...]) -> Pairs:
+        """Return the pairs of the columns of ids; texts in ``null_texts`` are nulls."""
+        users, items = encode_all(
+            [(table.column(column), str(column)) for column in (wanted.user, wanted.item)],
+            typed=not table.is_untyped,
+            null_texts=null_texts,
+        )
+        return cls(*users, *items)
+
+    def repeated_headers(self, wanted: WantedColumns) -> np.ndarray | None:
+        """Return which rows hold the names of both columns as ids, or None if no row does."""
+        is_header: np.ndarray | None = None
+        for name, codes, ids in (
+            (wanted.user, self.user_codes, self.users),
+            (wanted.item, self.item_codes, self.items),
+        ):
+            # An axis of ints holds no name.
+            same = np.flatnonzero(ids == name) if ids.dtype == object else np.empty(0, np.int64)
+            if not len(same):
+                return None
+            holds = codes == same[0]
+            is_header = holds if is_header is None else is_header & holds
+        return is_header if is_header is not None and is_header.any() else None
+
+    def at(self, rows: np.ndarray) -> Pairs:
+        """Return the pairs of some rows, without ids that none of them has."""
+        users = _used(self.user_codes[rows], self.users)
+        items = _used(self.item_codes[rows], self.items)
+        return Pairs(*users, *items)
+
+    def first(self, n_rows: int) -> Pairs:
+        """Return the pairs of the first rows, with all ids."""
+        return replace(
+            self, user_codes=self.user_codes[:n_rows], item_codes=self.item_codes[:n_rows]
+        )
+
+
+def _nulls_of(
+    table: RowTable, wanted: WantedColumns, pairs: Pairs, values: np.ndarray | None
+) -> list[tuple[Column, str, np.ndarray]]:
+    """Return the columns that may have nulls: name, what they hold, and which rows are null."""
+    # Most columns of ids have no null, which their least code shows without a mask of all rows.
+    nulls = [
+        (column, "id", codes < 0)
+        for column, codes in ((wanted.user, pairs.user_codes), (wanted.item, pairs.item_codes))
+        if codes.min(initial=0) < 0
+    ]
+    if values is not None and wanted.value is not None:
+        nulls.append((wanted.value, "value", np.isnan(values)))
+    if wanted.time is not None:
+        nulls.append((wanted.time, "time", null_rows(table.column(wanted.time))))
+    return nulls
 
 
 def _values_of(table: RowTable, wanted: WantedColumns, signed: bool) -> np.ndarray | None:
@@ -236,13 +272,13 @@ def _times_of(
 def _names_of(
     table: RowTable,
     name: Column | None,
-    item_codes: np.ndarray,
-    items: np.ndarray,
+    pairs: Pairs,
     chosen: np.ndarray | None,
 ) -> np.ndarray | None:
     """Return the first name of each item, or its id as text where it has none."""
     if name is None:
         return None
+    item_codes, items = pairs.item_codes, pairs.items
     column = _taken(table.column(name), chosen)
     rows = np.flatnonzero(~null_rows(column))
     first = np.full(len(items), -1, dtype=np.int64)
