@@ -26,6 +26,8 @@ FLOORS = [
     {"__main__", "__init__"},
 ]
 FLOOR = {name: height for height, names in enumerate(FLOORS) for name in names}
+# Most files of Python have some 300 lines (CONTRIBUTING.md); none has more than this.
+LONGEST_FILE = 450
 ROOT = Path(wrmf.__file__).parent
 SOURCES = sorted(path for ending in ("py", "pyx", "pxd") for path in ROOT.rglob(f"*.{ending}"))
 COMPILED = {"_als", "_ranking", "_serving", "_fold_in", "_item_weights", "_sums", "_blas"}
@@ -122,6 +124,12 @@ def test_no_underscore_name_is_taken_from_another_package(path):
         ):
             private = node.attr.startswith("_") and not node.attr.startswith("__")
             assert not private, f"{module_of(path)} takes {node.value.id}.{node.attr}"
+
+
+@pytest.mark.parametrize("path", [path for path in SOURCES if path.suffix == ".py"], ids=module_of)
+def test_files_have_at_most_450_lines(path):
+    n_lines = len(path.read_text(encoding="utf-8").splitlines())
+    assert n_lines <= LONGEST_FILE, f"{module_of(path)} has {n_lines} lines: split it"
 
 
 def test_no_property_holds_a_lock_that_a_forked_process_could_inherit():

@@ -101,6 +101,14 @@ def add_options(command: argparse.ArgumentParser) -> None:
         type=int,
         help="number of settings to draw, for random and tune; for halving by default all",
     )
+    add_measuring_options(command)
+    add("--quiet", action="store_true", help="print no table of each setting's curve")
+    add_result_options(command)
+
+
+def add_measuring_options(command: argparse.ArgumentParser) -> None:
+    """Add when and on what each setting is measured, and where it is recorded."""
+    add = command.add_argument
     add(
         "--epochs",
         type=parse_epochs,
@@ -135,8 +143,6 @@ def add_options(command: argparse.ArgumentParser) -> None:
         metavar="N",
         help="number of settings trained at the same time; auto: one on each thread (not for tune)",
     )
-    add("--quiet", action="store_true", help="print no table of each setting's curve")
-    add_result_options(command)
 
 
 def add_result_options(command: argparse.ArgumentParser) -> None:

@@ -92,6 +92,16 @@ def add_split_options(command: argparse.ArgumentParser, default: str | None = "l
         metavar="FILE",
         help="file whose interactions are the test set, read like the data; nothing is split",
     )
+    _add_split_parameters(add)
+    add(
+        "--keep-seen",
+        action="store_true",
+        help="keep training items in the ranking, as Rosenthal 2016 does",
+    )
+
+
+def _add_split_parameters(add: Callable[..., Any]) -> None:
+    """Add the options of ``SPLIT_PARAMETERS``."""
     add(
         "--leave-out",
         type=_parse_size,
@@ -136,11 +146,6 @@ def add_split_options(command: argparse.ArgumentParser, default: str | None = "l
         type=float,
         metavar="SHARE",
         help="for users, share of a test user's interactions that is known; by default 0.8",
-    )
-    add(
-        "--keep-seen",
-        action="store_true",
-        help="keep training items in the ranking, as Rosenthal 2016 does",
     )
 
 

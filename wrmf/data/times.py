@@ -134,6 +134,16 @@ def parse_duration(duration: Any, times: np.ndarray, name: str) -> Any:
     duration : timedelta of any library, or text such as "30 days"; a number for numeric times
     times : ndarray, as :func:`parse_times` returns them
     name : str
+        What error messages call the duration.
+
+    Returns
+    -------
+    numpy.timedelta64 in microseconds, or float for numeric times
+
+    Raises
+    ------
+    TypeError, ValueError
+        For a duration that is not above 0, and one without a unit while the times are dates.
 
     Examples
     --------
