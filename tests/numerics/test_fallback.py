@@ -68,6 +68,21 @@ def test_a_half_sweep_without_regularization_takes_the_minimum_of_least_norm(dty
     assert_close(solve(matrix, fixed, 0.0, alpha=2.0), expected, dtype)
 
 
+@pytest.mark.parametrize("exponent", [0.0, 1.0])
+@every_dtype
+def test_factors_of_very_different_sizes_are_all_used_without_regularization(dtype, exponent):
+    """Small directions are no rounding errors: leaving them out is not the minimum."""
+    generator = np.random.default_rng(0)
+    matrix = sparse.random(50, 200, density=0.2, format="csr", random_state=0)
+    fixed = generator.standard_normal((200, 32)) * np.logspace(0, -3.5, 32)
+    fixed = np.concatenate((fixed, np.zeros((200, 3))), axis=1).astype(dtype)
+    out = solve(matrix, fixed, 0.0, alpha=40.0, exponent=exponent)
+    expected = reference.half_sweep(matrix, fixed, np.zeros(50), alpha=40.0)
+    tolerance = 1e-5 if dtype == "float32" else 1e-8
+    scales = np.abs(expected).max(axis=0) + 1e-300
+    np.testing.assert_allclose(out / scales, expected / scales, atol=tolerance)
+
+
 def test_zero_fixed_factors_without_regularization_give_zeros(likes):
     fixed = np.zeros((likes.shape[1], 4), dtype=np.float32)
     assert not solve(likes, fixed, 0.0).any()

@@ -55,6 +55,23 @@ def test_a_single_row_is_solved_bitwise_as_among_many(isa, dtype, name, k, monke
 
 
 @pytest.mark.skipif(len(ISAS) == 1, reason="no kernels in this build")
+@every_dtype
+@pytest.mark.parametrize("regularization", [0.0, 0.01, 0.1, 0.3])
+@pytest.mark.parametrize("exponent", [0.0, 1.0])
+def test_single_rows_are_solved_one_by_one_whichever_way_rounding_goes(
+    dtype, regularization, exponent
+):
+    """The nearest float32 of 0.1 is larger, that of 0.01 smaller."""
+    generator = np.random.default_rng(0)
+    fixed = generator.standard_normal((N_COLUMNS, 8)).astype(dtype)
+    system = FoldInSystem.of(fixed, make_objective(exponent=exponent), regularization, 1)
+    rows = rows_of([3], generator)
+    alone = fold_in_few(system, rows)
+    assert alone is not None
+    np.testing.assert_array_equal(alone, fold_in(system, rows))
+
+
+@pytest.mark.skipif(len(ISAS) == 1, reason="no kernels in this build")
 @every_isa
 @every_dtype
 def test_single_rows_solve_their_normal_equations(isa, dtype, monkeypatch):

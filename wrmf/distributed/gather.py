@@ -22,7 +22,7 @@ from wrmf.distributed.steps import (
     shared_of,
     solve,
 )
-from wrmf.numerics.isa import isa_number
+from wrmf.numerics.objective import gram_isa
 from wrmf.numerics.side import Side
 from wrmf.numerics.sweep import FactorsNeeded, Shared
 
@@ -41,7 +41,7 @@ def gram_of_shard(
     plan: Plan, users: np.ndarray, parts: Sequence[PartOfShard], threads: int
 ) -> dict[int, PartialGram]:
     """Return the Gram matrices of the parts that begin in a shard, by their number."""
-    isa = isa_number(plan.isa)
+    isa = gram_isa(plan.bounds[ITEMS], plan.isa)
     return {
         part.part: continue_gram(None, users[part.rows], part.ends, threads, isa)
         for part in parts
@@ -57,7 +57,7 @@ def finish_part(
     threads: int,
 ) -> dict[int, PartialGram]:
     """Return the Gram matrix of a part after the users that a shard has of it."""
-    isa = isa_number(plan.isa)
+    isa = gram_isa(plan.bounds[ITEMS], plan.isa)
     following = users[part.rows]
     return {part.part: continue_gram(before[part.part], following, part.ends, threads, isa)}
 

@@ -83,7 +83,7 @@ def parts_of_shards(offsets: Sequence[int], k: int) -> list[list[PartOfShard]]:
 
 
 def continue_gram(
-    before: PartialGram | None, rows: np.ndarray, is_last: bool, threads: int, isa: int
+    before: PartialGram | None, rows: np.ndarray, is_last: bool, threads: int, isa: int | None
 ) -> PartialGram:
     """Return the Gram matrix of a part after further rows, (n, k); ``is_last`` completes it."""
     if before is not None:

@@ -14,9 +14,8 @@ from scipy import sparse
 
 from wrmf.distributed.shards import ShardRecord
 from wrmf.distributed.steps import ITEMS, BlockRecord, Plan, part_of_items, save_factors
-from wrmf.numerics.isa import isa_number
 from wrmf.numerics.layout import ALIGNMENT, aligned_array
-from wrmf.numerics.objective import Objective, gram
+from wrmf.numerics.objective import Objective, gram, gram_isa
 from wrmf.numerics.shard_sums import Basis, Shard, double_sums, normal_sums, products
 from wrmf.numerics.side import Side
 from wrmf.numerics.split_solver import (
@@ -147,7 +146,7 @@ def load_part(plan: Plan, record: ShardRecord, items: slice) -> Side:
 
 def gram_of_shard(plan: Plan, users: np.ndarray, threads: int) -> tuple[np.ndarray]:
     """Return the Gram matrix of the users of a shard."""
-    return (gram(users, threads, isa_number(plan.isa)),)
+    return (gram(users, threads, gram_isa(plan.bounds[ITEMS], plan.isa)),)
 
 
 def basis_of(plan: Plan, total: tuple[np.ndarray]) -> Basis:

@@ -19,7 +19,7 @@ from wrmf.model.parameters import Parameters
 from wrmf.numerics.isa import isa_number
 from wrmf.numerics.layout import Recycler, Workspaces, padded_width
 from wrmf.numerics.minimum import loss_at_minimum
-from wrmf.numerics.objective import gram
+from wrmf.numerics.objective import gram, gram_isa
 from wrmf.numerics.side import Side
 from wrmf.numerics.sweep import Shared, half_sweep
 from wrmf.numerics.whitening import Frame
@@ -231,7 +231,8 @@ def load_factors(plan: Plan, record: BlockRecord) -> np.ndarray:
 
 def shared_of_users(plan: Plan, blocks: Sequence[np.ndarray], threads: int) -> Shared:
     """Return what the systems of all users share."""
-    return shared_of(plan, USERS, gram(np.concatenate(blocks), threads, isa_number(plan.isa)))
+    isa = gram_isa(plan.bounds[USERS], plan.isa)
+    return shared_of(plan, USERS, gram(np.concatenate(blocks), threads, isa))
 
 
 def shared_of(plan: Plan, side: int, total: np.ndarray) -> Shared:

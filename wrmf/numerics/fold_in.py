@@ -39,7 +39,8 @@ class RowRule:
         The weights of the values 0, 1, … n − 1; empty if the weight of a value is ``alpha`` times
         the value.
     strengths : float64 (n,)
-        λ of a row of 0, 1, … n − 1 entries. It is infinite if such a row is not solved so.
+        λ of a row of 0, 1, … n − 1 entries. It is infinite if such a row is not solved so, as its
+        λ is 0 by underflow.
         Rows of more entries are not solved one by one.
     target_shift : float, as in ``Objective``
     is_plain : bool, whether the target of an entry is its weight + ``target_shift``
@@ -64,10 +65,11 @@ class RowRule:
         values = np.arange(TABLED if objective.confidence == "log" else 0)
         counts = np.arange(parts_from)
         strengths = objective.row_regularization(regularization, counts, n_columns)
+        has_vanished = (strengths.astype(fixed.dtype) == 0) & (side.bounds[0] > 0)
         return cls(
             alpha=objective.alpha,
             weights=objective.weights(values, np.float64),
-            strengths=np.where(strengths < side.bounds[0], np.inf, strengths),
+            strengths=np.where(has_vanished, np.inf, strengths),
             target_shift=objective.target_shift,
             is_plain=objective.offset == 0,
             primal_from=primal_from,

@@ -11,10 +11,17 @@ from scipy import sparse
 
 from wrmf._als import sum_gram
 from wrmf._ranking import entry_scores
-from wrmf.numerics.isa import ISAS
+from wrmf.numerics.isa import ISAS, isa_number
 from wrmf.numerics.threads import kernel_threads, single_threaded_blas
 
-__all__ = ["Objective", "gram", "gram_part_rows", "observed_scores", "squared_errors"]
+__all__ = [
+    "Objective",
+    "gram",
+    "gram_isa",
+    "gram_part_rows",
+    "observed_scores",
+    "squared_errors",
+]
 
 # A Gram matrix is summed in parts, each over a block of rows, so that threads can share the work.
 # The parts depend only on the shape of the factors, so the result does not depend on the number of
@@ -24,6 +31,9 @@ __all__ = ["Objective", "gram", "gram_part_rows", "observed_scores", "squared_er
 # k, since each part needs a k × k matrix. GRAM_ROWS is the smallest number of rows of a part, so
 # that adding up the parts costs little.
 GRAM_PARTS, FEW_PARTS, GRAM_ROWS = 16, 4, 2048
+# A Gram matrix whose rows are summed in float32 is off by about 1e-8 of its largest eigenvalue. For
+# a λ below SMALL_LAMBDA, all sums are in float64.
+SMALL_LAMBDA = 1e-4
 # The fastest instruction set, for results that do not depend on the instruction set.
 BEST_ISA = len(ISAS) - 1
 
@@ -31,6 +41,15 @@ BEST_ISA = len(ISAS) - 1
 def gram_part_rows(n: int, k: int) -> int:
     """Return the number of rows of each part in which the Gram matrix of n rows is summed."""
     return max(GRAM_ROWS, -(-n // (GRAM_PARTS if k <= 128 else FEW_PARTS)))
+
+
+def gram_isa(bounds: tuple[float, float], isa: str | None = None) -> int | None:
+    """Return the argument ``isa`` of ``gram`` for the common part of systems with λ in bounds.
+
+    If λ is so small that errors of sums in float32 may exceed it, it is None. The rule depends on λ
+    only, so that one machine and a cluster, which adds up parts, follow it alike.
+    """
+    return None if bounds[0] < SMALL_LAMBDA else isa_number(isa)
 
 
 def gram(

@@ -12,7 +12,7 @@ its part of a product with it.
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -75,8 +75,7 @@ class Basis:
         """Return the basis for the common part ``base`` + λI; parameters as in ``Frame.of``."""
         frame = Frame.of(base, bounds, dtype)
         dtype = np.dtype(np.float64 if frame.in_double else dtype)
-        frame = Frame.of(base, bounds, dtype) if frame.in_double else frame
-        return cls(Shared(base, frame), dtype, isa)
+        return cls(Shared(base, replace(frame, in_double=False)), dtype, isa)
 
     @property
     def k(self) -> int:

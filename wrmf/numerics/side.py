@@ -39,9 +39,9 @@ class Side:
     has_negative : bool (n_rows,), whether a row has a negative weight; empty if no row has
     bounds : (float, float)
         A lower and an upper bound of the λ of all rows, which choose the basis to solve in. Where λ
-        varies with the number of entries, they tell no more than whether a λ is zero, so that one
-        row is solved in the same basis as many. Those of several sides are the smallest of the
-        lower and the largest of the upper bounds.
+        varies with the number of entries, the lower one holds for any number, unless a λ is zero,
+        so that one row is solved in the same basis as many. Those of several sides are the smallest
+        of the lower and the largest of the upper bounds.
     prior : Prior, optional
         What is expected of the rows by their features; by default zeros.
 
@@ -100,12 +100,15 @@ class Side:
             then solved bitwise as in the whole. By default those of the matrix.
         """
         own_counts = np.diff(matrix.indptr)
+        n_columns = matrix.shape[1] if n_columns is None else n_columns
         strengths = objective.row_regularization(
             regularization,
             own_counts if counts is None else counts,
-            matrix.shape[1] if n_columns is None else n_columns,
+            n_columns,
         ).astype(dtype)
         weights = objective.weights(matrix.data, dtype)
+        if bounds is None:
+            bounds = _bounds(strengths, objective, regularization, n_columns)
         explicit = slice(0, 0) if objective.are_shifted(matrix.data) else slice(None)
         return cls(
             indptr=as_aligned(matrix.indptr, np.int64),
@@ -117,7 +120,7 @@ class Side:
             unobserved_weight=objective.unobserved_weight,
             targets=objective.targets(matrix.data[explicit], dtype),
             has_negative=_rows_with_negative(weights, matrix.indptr),
-            bounds=_bounds(strengths, objective) if bounds is None else bounds,
+            bounds=bounds,
             workspaces=Workspaces() if workspaces is None else workspaces,
         )
 
@@ -202,11 +205,18 @@ class Side:
         return self.plans[key]
 
 
-def _bounds(strengths: np.ndarray, objective: Objective) -> tuple[float, float]:
+def _bounds(
+    strengths: np.ndarray, objective: Objective, regularization: float, n_columns: int
+) -> tuple[float, float]:
     """Return the bounds of the λ of rows."""
+    if regularization == 0:
+        return 0.0, 0.0
     smallest = float(strengths.min(initial=np.inf))
     if objective.regularization_exponent != 0:
-        return min(smallest, float(np.finfo(strengths.dtype).tiny)), np.inf
+        # λ is a monotonic function of the number of entries.
+        ends = objective.row_regularization(regularization, np.array([1, n_columns]), n_columns)
+        tiny = float(np.finfo(strengths.dtype).tiny)
+        return 0.0 if smallest == 0 else max(float(ends.min()), tiny), np.inf
     return smallest, float(strengths.max(initial=0))
 
 

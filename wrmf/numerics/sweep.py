@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +18,7 @@ from wrmf.numerics.layout import (
     padded,
     padded_width,
 )
-from wrmf.numerics.objective import gram
+from wrmf.numerics.objective import gram, gram_isa
 from wrmf.numerics.side import Side
 from wrmf.numerics.threads import kernel_threads, single_threaded_blas
 from wrmf.numerics.whitening import Frame
@@ -79,7 +79,7 @@ class Shared:
         """Return the shared part for ``fixed`` factors and the parameters of a side."""
         number = isa_number(isa)
         with _limited_blas(fixed.shape[1], number):
-            base = side.unobserved_weight * gram(fixed, threads, number)
+            base = side.unobserved_weight * gram(fixed, threads, gram_isa(side.bounds, isa))
             return cls(base, Frame.of(base, side.bounds, fixed.dtype))
 
 
@@ -151,7 +151,7 @@ def half_sweep(
             shared = Shared.of(side, known, threads, isa)
         base, frame = shared.base, shared.frame
         if frame.in_double:
-            out[:] = _solved_in_double(side, _needed(fixed), base, threads)
+            out[:] = _solved_in_double(side, _needed(fixed), shared, threads, isa)
             return
         # Parts of one array, whose size is the same for both sides of a model.
         n_fixed = len(known) if shared.whitened is None else 0
@@ -204,15 +204,29 @@ def _needed(fixed: np.ndarray | None) -> np.ndarray:
     return fixed
 
 
-def _solved_in_double(side: Side, fixed: np.ndarray, base: np.ndarray, threads: int) -> np.ndarray:
-    """Return the factors of all rows, solved in float64."""
+def _solved_in_double(
+    side: Side, fixed: np.ndarray, shared: Shared, threads: int, isa: str | None
+) -> np.ndarray:
+    """Return the factors of all rows, solved in float64 in the basis of ``shared``."""
     out = np.zeros((len(side.order), fixed.shape[1]), dtype=fixed.dtype)
     is_solved = (np.diff(side.indptr) > 0) | (side.prior is not None)
     solved = np.flatnonzero(is_solved).astype(np.int32)
+    fixed = fixed.astype(np.float64)
+    frame = replace(shared.frame, in_double=False)
+    double = Shared(shared.base, frame, frame.whiten(fixed, isa_number(isa), threads))
     for first in range(0, len(solved), DOUBLE_ROWS):
         # Ctrl-C interrupts between two parts.
         rows = solved[first : first + DOUBLE_ROWS]
-        out[rows] = _resolved(side, rows, fixed, base, threads)
+        part, own = side.at(rows).astype(np.float64), np.empty((len(rows), fixed.shape[1]))
+        if side.prior is None:
+            half_sweep(part, fixed, own, num_threads=threads, shared=double, isa=isa)
+        else:
+            prior = side.prior.at(rows)
+            expected = prior.expected_in_double(part.regularization, shared.base)
+            part = replace(part.around(expected, fixed, 0, threads), prior=None)
+            half_sweep(part, fixed, own, num_threads=threads, shared=double, isa=isa)
+            own += expected
+        out[rows] = own
     return out
 
 

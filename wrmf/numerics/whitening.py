@@ -78,7 +78,8 @@ class Frame:
         ----------
         base : float64 (k, k), α₀ times the Gram matrix of the fixed factors
         bounds : the smallest and the largest λ of all rows
-        dtype : dtype of the factors; if a λ is 0, eigenvalues within its rounding error count as 0
+        dtype : dtype of the factors; if a λ is 0, eigenvalues that may come from the rounding of
+            factors to it count as 0
 
         Raises
         ------
@@ -104,10 +105,24 @@ class Frame:
                 return cls(inverse.T, lower, np.empty(0), is_single and bool(is_coarse))
         with single_threaded_blas(needed=not HIDES):
             values, vectors = interruptible(eigen, base)
-        noise = len(base) * np.finfo(dtype).eps if smallest == 0 else 0.0
+        noise = _rounding_of_gram(len(base), dtype) if smallest == 0 else 0.0
         values = np.where(values > noise * max(values[-1], 0.0), np.maximum(values, 0.0), 0.0)
         if smallest < largest:
-            return cls(vectors, vectors, values)
+            is_coarse = 0 < smallest < LEAST_PIVOT_SINGLE * values[-1]
+            return cls(vectors, vectors, values, is_single and bool(is_coarse))
         root = np.sqrt(values + largest)
         scale = np.divide(1.0, root, out=np.zeros_like(root), where=root > 0)
-        return cls(vectors * scale, vectors * root, np.empty(0), is_single and smallest > 0)
+        pivots = root[root > 0] ** 2
+        is_coarse = len(pivots) and pivots[0] < LEAST_PIVOT_SINGLE * pivots[-1]
+        return cls(vectors * scale, vectors * root, np.empty(0), is_single and bool(is_coarse))
+
+
+def _rounding_of_gram(k: int, dtype: DTypeLike) -> float:
+    """Return a bound of the eigenvalues that rounding factors adds, as a part of the largest.
+
+    Rounding changes factors by at most ε times their Frobenius norm, which is at most √k times
+    their largest singular value; eigenvalues are squares of singular values. They are computed in
+    float64, whose own error is the least bound.
+    """
+    epsilon = float(np.finfo(dtype).eps)
+    return k * max(epsilon**2, float(np.finfo(np.float64).eps))
