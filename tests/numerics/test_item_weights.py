@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import sparse
 from strategies import interactions
 
-from wrmf.numerics import item_terms
+from wrmf.numerics import item_terms, item_weights
 from wrmf.numerics.item_lists import ItemLists
 from wrmf.numerics.item_terms import WeightRows, terms_of_pairs, touched_items
 from wrmf.numerics.item_weights import ItemWeights
@@ -97,11 +97,38 @@ def test_weights_and_terms_are_bitwise_the_same_for_any_number_of_threads_and_an
         assert all(map(np.array_equal, results[0], result))
 
 
+def test_all_other_items_as_neighbours_have_the_weights_of_ease():
+    matrix = random_matrix(30, 40)
+    x = (matrix.toarray() > 0).astype(float)
+    inverse = np.linalg.inv(x.T @ x + 2.0 * np.eye(40))
+    expected = -inverse / inverse.diagonal()
+    np.fill_diagonal(expected, 0)
+    for neighbours in (39, 10_000):
+        weights = ItemWeights.fit(matrix, neighbours, 2.0)
+        np.testing.assert_allclose(dense(weights.by_item), expected, rtol=1e-4, atol=1e-6)
+        rows = np.split(weights.by_item.indices, weights.by_item.indptr[1:-1])
+        assert all((np.diff(row) > 0).all() for row in rows)
+
+
+@pytest.mark.parametrize("neighbours", [6, 20, 39, 50])
+def test_above_a_limit_the_items_with_the_most_users_are_all_neighbours(monkeypatch, neighbours):
+    monkeypatch.setattr(item_weights, "MOST_NEIGHBOURS", 5)
+    matrix = random_matrix(30, 40)
+    weights = ItemWeights.fit(matrix, neighbours, 2.0)
+    expected = reference_item_weights.item_weights(matrix, neighbours, 2.0, own_neighbours=5)
+    np.testing.assert_allclose(dense(weights.by_item), expected, rtol=1e-4, atol=1e-6)
+    assert np.count_nonzero(np.diff(weights.by_item.indptr)) == min(
+        neighbours, np.count_nonzero(matrix.sum(axis=0))
+    )
+
+
 def test_items_with_the_same_users_at_a_tiny_regularization_are_an_error():
     with pytest.raises(
         ValueError, match=r"no unique solution .* 1e-300: .*raise.*item_regularization"
     ):
         ItemWeights.fit(IDENTICAL, 3, 1e-300)
+    with pytest.raises(ValueError, match=r"no unique solution .* 1e-300"):
+        ItemWeights.fit(IDENTICAL, 5, 1e-300)
 
 
 @given(

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from wrmf.data.checks import as_positive_int, as_real
+from wrmf.numerics.item_weights import MOST_ITEMS
 from wrmf.numerics.objective import Objective
 from wrmf.numerics.plan import SOLVERS
 from wrmf.numerics.values import ValueRule
@@ -52,8 +53,8 @@ CHOICES = {
 # OpenMP library that cannot start its threads ends the process.
 LIMITS = {"num_threads": (0, 1024), "cg_steps": (1, 2**31 - 1)}
 
-# The regression of an item takes the cube of the number of its neighbours.
-MAX_NEIGHBOURS = 1000
+# The most items that are all neighbours of each other.
+MAX_NEIGHBOURS = MOST_ITEMS
 # A power of a count that would be zero in float64 must not be reached.
 MOST_DAMPING = 4.0
 

@@ -7,9 +7,11 @@ the coefficients of the regression of its users on those of its neighbours:
 
     b_j = argmin_b ‖r_j − R_N b‖² + λ ‖b‖²,   (G_NN + λI) b_j = G_Nj.
 
-With all items as neighbours this is SLIM without its L1 penalty and its sign constraint (Ning and
-Karypis 2011), or EASE (Steck 2019), whose cost is n_items³ and whose memory is n_items². With K
-neighbours they are n_items · K³ and n_items · K.
+The cost is n_items · K³ and the memory n_items · K. With K ≥ n_items − 1 all other items are
+neighbours, also those with G_ij = 0. This is SLIM without its L1 penalty and its sign constraint
+(Ning and Karypis 2011), or EASE (Steck 2019): one inverse P = (G + λI)⁻¹ has all weights,
+b_ij = −P_ij / P_jj. Above K = 1000 it is that of the K items with the most users, which are all
+neighbours of each other, and other items have none. Then the cost is K³ and the memory K².
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
+from scipy.linalg import lapack
 
 from wrmf._item_weights import fit, workspace_bytes
 from wrmf.numerics.item_lists import ItemLists
@@ -31,6 +34,11 @@ CHUNK_ITEMS, CHUNK_COUNTS = 2**14, 2e8
 ALIGNMENT = 64
 # A variance below this share of the mean square is a rounding error of equal values.
 LEAST_VARIANCE = 1e-12
+# The most neighbours that an item has of its own, since its regression takes the cube of their
+# number, and the most items that are all neighbours of each other.
+MOST_NEIGHBOURS, MOST_ITEMS = 1000, 10_000
+# Pivots below this share of the largest, times the size, are rounding errors.
+LEAST_PIVOT = float(np.finfo(np.float64).eps)
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -110,15 +118,17 @@ class ItemWeights:
         )
         by_item = ItemLists.of(pairs.T.tocsr())
         most = max(1, min(neighbours, n_items - 1))
-        parts = []
         with single_threaded_blas():
-            memory = _zeros(kernel_threads(num_threads), workspace_bytes(*matrix.shape, most))
-            for items in _chunks(by_user, by_item):
-                parts.append(_fit_part(by_user, by_item, items, (most, regularization), memory))
-        counts, indices, values = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-        indptr = np.zeros(n_items + 1, dtype=np.int64)
-        np.cumsum(counts, out=indptr[1:])
-        weights = WeightRows(indptr, indices, values)
+            if neighbours >= n_items - 1 or neighbours > MOST_NEIGHBOURS:
+                weights = _fit_popular(pairs, neighbours, regularization)
+            else:
+                memory = _zeros(kernel_threads(num_threads), workspace_bytes(*matrix.shape, most))
+                options = most, regularization
+                parts = [
+                    _fit_part(by_user, by_item, items, options, memory)
+                    for items in _chunks(by_user, by_item)
+                ]
+                weights = _joined(parts)
         spread = _spread(by_user, weights, num_threads)
         return cls(weights, neighbours, float(regularization), spread)
 
@@ -181,13 +191,58 @@ def _fit_part(
     counts = np.zeros(n, dtype=np.int32)
     fit(by_user, by_item, items.start, regularization, neighbours, weights, counts, memory)
     if (counts < 0).any() or not np.isfinite(weights).all():
-        raise ValueError(
-            f"the item weights have no unique solution with a regularization of "
-            f"{regularization:g}: some items have almost the same users, so raise it "
-            "(item_regularization of a model)"
-        )
+        raise _no_unique_solution(regularization)
     used = np.arange(most) < counts[:, None]
     return counts, neighbours[used], weights[used]
+
+
+def _no_unique_solution(regularization: float) -> ValueError:
+    return ValueError(
+        f"the item weights have no unique solution with a regularization of "
+        f"{regularization:g}: some items have almost the same users, so raise it "
+        "(item_regularization of a model)"
+    )
+
+
+def _joined(parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> WeightRows:
+    """Return the weights of all items from those of consecutive ranges."""
+    counts, indices, values = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+    indptr = np.zeros(len(counts) + 1, dtype=np.int64)
+    np.cumsum(counts, out=indptr[1:])
+    return WeightRows(indptr, indices, values)
+
+
+def _fit_popular(pairs: sparse.csr_matrix, most: int, regularization: float) -> WeightRows:
+    """Return the weights of items with the most users, which are all each other's neighbours."""
+    n_items = pairs.shape[1]
+    n_users = np.bincount(pairs.indices, minlength=n_items)
+    # The one item more makes ``most`` neighbours of all others where these are few.
+    limit = most + 1 if most <= MOST_NEIGHBOURS else most
+    used = np.argsort(-n_users, kind="stable")[:limit]
+    used = np.sort(used[n_users[used] > 0]).astype(np.int32)
+    size = len(used)
+    counts = np.zeros(n_items, dtype=np.int32)
+    counts[used] = max(0, size - 1)
+    if size < 2:
+        return _joined([(counts * 0, used[:0], np.zeros(0, np.float32))])
+    own = pairs[:, used].astype(np.float64)
+    system = (own.T @ own).toarray()
+    largest = float(system.diagonal().max()) + regularization
+    system[np.diag_indices(size)] += regularization
+    # The system is symmetric, so its transpose is the same matrix in the order that LAPACK needs.
+    factor, failed = lapack.dpotrf(system.T, lower=1, overwrite_a=1)
+    if failed or not (factor.diagonal() ** 2 > size * LEAST_PIVOT * largest).all():
+        raise _no_unique_solution(regularization)
+    inverse, _ = lapack.dpotri(factor, lower=1, overwrite_c=1)
+    values, scale = np.empty((size, size - 1), np.float32), -1 / inverse.diagonal()
+    for place in range(size):
+        # Of the inverse, only the lower triangle is computed.
+        row = np.concatenate([inverse[place, :place], inverse[place + 1 :, place]])
+        values[place] = row * scale[place]
+    if not np.isfinite(values).all():
+        raise _no_unique_solution(regularization)
+    others = np.tile(used, (size, 1))[~np.eye(size, dtype=bool)]
+    return _joined([(counts, others, values.ravel())])
 
 
 def _zeros(threads: int, size: int) -> np.ndarray:
