@@ -153,14 +153,20 @@ class Fitting(Updatable):
         self.trainer(data, (user_features, item_features)).run(iterations, callback, progress)
         return self
 
-    def trainer(self, data: Any, features: tuple[Any, Any] = (None, None)) -> Trainer:
+    def trainer(
+        self,
+        data: Any,
+        features: tuple[Any, Any] = (None, None),
+        earlier: Factors | None = None,
+    ) -> Trainer:
         """Return a trainer that continues training in several runs, preparing ``data`` once.
 
-        A model that is not fitted starts from new random factors. ``data``, ``features`` of users
-        and of items, and errors are as in ``partial_fit``.
+        A model that is not fitted starts from new random factors; the item weights of an
+        ``earlier`` state of another model are taken if they are of the same pairs. ``data``,
+        ``features`` of users and of items, and errors are as in ``partial_fit``.
         """
         if not self.is_fitted:
-            self._start(data, features=features)
+            self._start(data, features=features, earlier=earlier)
             return Trainer(self)
         if any(given is not None for given in features):
             raise ValueError(
@@ -200,6 +206,7 @@ class Fitting(Updatable):
         data: Any,
         start: FactorModel | Factors | None = None,
         features: tuple[Any, Any] = (None, None),
+        earlier: Factors | None = None,
     ) -> None:
         """Replace the state by the initial factors for ``data``."""
         self.check_params()
@@ -227,5 +234,5 @@ class Fitting(Updatable):
             numbered=numbered,
             features=of_rows,
         )
-        self.state = with_item_weights(initial, params)
+        self.state = with_item_weights(initial, params, earlier)
         self._last_update = None

@@ -14,6 +14,7 @@ from wrmf.data.split import Split
 from wrmf.evaluation.evaluate import Evaluation, evaluate_both, evaluate_sides
 from wrmf.evaluation.metrics import lower_is_better
 from wrmf.html_table import Cell, format_score, html_table
+from wrmf.model.state import Factors
 from wrmf.model.trainer import Trainer
 from wrmf.model.wrmf import WRMF
 from wrmf.search.log import Log, LogTable, as_log
@@ -215,6 +216,8 @@ class CurveRun:
         The ``params`` of the curve; by default all the model's.
     should_stop : callable() -> bool, optional
         Called after each iteration; if it returns True, training raises InterruptedError.
+    earlier : Factors, optional
+        A state whose item weights are taken if they are of the same data, as in ``WRMF.trainer``.
 
     Attributes
     ----------
@@ -230,7 +233,9 @@ class CurveRun:
         seeds: Sequence[int],
         params: Mapping[str, Any] | None = None,
         should_stop: Callable[[], bool] | None = None,
+        earlier: Factors | None = None,
     ) -> None:
+        self.earlier = earlier
         self.models = [WRMF(**{**model.get_params(), "random_state": seed}) for seed in seeds]
         self.trainers: list[Trainer] = []
         self.split, self.plan, self.should_stop = split, plan, should_stop
@@ -300,7 +305,9 @@ class CurveRun:
 
         start = time.perf_counter()
         if not self.trainers:
-            self.trainers = [model.trainer(self.split.train) for model in self.models]
+            self.trainers = [
+                model.trainer(self.split.train, earlier=self.earlier) for model in self.models
+            ]
         for trainer in self.trainers:
             trainer.run(epoch - trainer.model.iterations_done, interrupt, progress=False)
         return time.perf_counter() - start

@@ -12,6 +12,7 @@ from wrmf.data.checks import as_generator
 from wrmf.data.split import Split
 from wrmf.data.splitting import as_validation
 from wrmf.evaluation.evaluate import Evaluation, evaluate
+from wrmf.model.state import Factors
 from wrmf.model.wrmf import WRMF
 from wrmf.numerics.threads import available_threads
 from wrmf.search.journal import Journal, search_header
@@ -60,6 +61,9 @@ class Search:
         The seeds that every setting is trained with.
     base : dict
         The parameters that all settings share.
+    earlier : Factors or None
+        A state whose item weights are taken by settings that have the same, as in
+        ``WRMF.trainer``.
     """
 
     def __init__(
@@ -77,6 +81,7 @@ class Search:
         if options.validation is not None:
             self.split = as_validation(split, options.validation, self.seed)
         self.progress = Progress(options.progress)
+        self.earlier: Factors | None = None
         self._write = as_log(options.log)
         self._write_lock = threading.Lock()
         self._stop = threading.Event()
@@ -133,7 +138,9 @@ class Search:
     def start(self, setting: Setting, curve: LearningCurve | None = None) -> CurveRun:
         """Return the run of a setting, which continues ``curve`` if one is given."""
         model = WRMF(**{**self.base, **setting})
-        run = CurveRun(model, self.split, self.plan, self.seeds, setting, self._stop.is_set)
+        run = CurveRun(
+            model, self.split, self.plan, self.seeds, setting, self._stop.is_set, self.earlier
+        )
         if curve is not None:
             run.resume(curve)
         return run
