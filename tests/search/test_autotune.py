@@ -13,6 +13,7 @@ import wrmf
 from wrmf import WRMF, Range, autotune, evaluate
 from wrmf.search import autotune as module
 from wrmf.search.budget import Budget, Step
+from wrmf.search.item_term import neighbour_ladder, weigh
 from wrmf.search.proposals import SPACE, Proposals, default_space
 
 
@@ -35,8 +36,9 @@ def test_the_best_is_no_worse_than_what_the_data_decides(tuned):
 def test_trials_are_counted_and_the_table_has_all(tuned):
     frame = tuned.to_frame()
     settings = frame[frame["what"] == "WRMF"]
+    # Item terms of trained models are not counted; of all that are tried, the weights differ.
     n_untrained = len(settings) - 14
-    assert n_untrained in (0, 8)
+    assert n_untrained >= 2
     assert (settings["item_weight"] > 0).sum() >= n_untrained
     assert frame["best_score"].is_monotonic_decreasing
     assert tuned.table.equals(frame)
@@ -165,7 +167,9 @@ def test_ctrl_c_fits_the_best_so_far(split, model, n_jobs, monkeypatch):
     assert tuned.interrupted
     assert "interrupted" in tuned.summary
     assert tuned.model.is_fitted
-    assert len(tuned.search.curves) == 1 + calls[0]
+    # The first setting, with and without item terms, has what the data decides.
+    drawn = [curve for curve in tuned.search.curves if "regularization" in curve.params]
+    assert len(drawn) == calls[0]
 
 
 def test_ctrl_c_during_training_keeps_what_is_measured(split):
@@ -201,6 +205,47 @@ def test_ctrl_c_during_training_keeps_what_is_measured(split):
 def test_arguments_are_checked_before_anything_is_trained(split, options, message):
     with pytest.raises((TypeError, ValueError), match=message):
         autotune(split, **options)
+
+
+def test_weights_of_the_item_term_are_tried_upwards_while_they_are_better_else_downwards():
+    def tried(best, start=0.3):
+        return [weight for weight, _ in weigh(lambda weight: -abs(weight - best), start)]
+
+    assert tried(0.6) == [0.3, 0.6, 1.0]
+    assert tried(0.3) == [0.3, 0.6, 0.15]
+    assert tried(0.1) == [0.3, 0.6, 0.15]
+    assert tried(9.0, start=1.0) == [1.0, 2.0, 4.0, 8.0]
+    assert tried(0.15, start=1.1) == [1.0, 2.0, 0.6, 0.3, 0.15]
+    times = iter([1.0, 2.0, None])
+    assert list(weigh(lambda _: next(times))) == [(0.3, 1.0), (0.6, 2.0)]
+    assert not list(weigh(lambda _: None))
+
+
+def test_no_more_neighbours_are_tried_than_there_are_items():
+    assert neighbour_ladder(50_000) == [30, 4500, 100]
+    assert neighbour_ladder(4449) == [30, 4449, 100]
+    assert neighbour_ladder(60) == [30, 60]
+    assert neighbour_ladder(20) == [20]
+
+
+def test_of_many_users_a_sample_is_validated(split, model, monkeypatch):
+    monkeypatch.setattr(module, "MOST_USERS", 20)
+    part = module.sampled(split, 0)
+    assert len(part.users) == 20
+    assert np.isin(part.users, split.users).all()
+    assert (part.test.matrix != split.test.matrix).nnz == 0
+    tuned = autotune(split, trials=2, model=model)
+    assert tuned.best_score > 0
+    assert tuned.test.n_users > 20
+
+
+def test_an_item_term_that_helps_is_part_of_all_further_settings(split):
+    tuned = autotune(split, trials=6, model=WRMF(factors=2, random_state=0))
+    first, *others = tuned.search.curves
+    assert "item_weight" not in first.params
+    weighed = [curve.params["item_weight"] for curve in others if "item_weight" in curve.params]
+    assert len(weighed) == len(others)
+    assert tuned.best_score > tuned.default_score
 
 
 def test_a_budget_of_seconds_admits_what_fits_into_its_share():

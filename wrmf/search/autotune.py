@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from wrmf.baselines.baseline import Baseline
 from wrmf.baselines.neighbours import ItemKNN
 from wrmf.baselines.popularity import Popularity
 from wrmf.data.checks import as_generator, as_positive_int, as_real
@@ -17,9 +18,21 @@ from wrmf.data.inputs import as_interactions
 from wrmf.data.split import Split
 from wrmf.evaluation.evaluate import evaluate
 from wrmf.model.wrmf import WRMF
+from wrmf.numerics.item_weights import MOST_NEIGHBOURS
 from wrmf.search.autotuned import Autotuned
 from wrmf.search.budget import Budget, Step
 from wrmf.search.halving import Halving
+from wrmf.search.item_term import (
+    FIRST_WEIGHT,
+    NEIGHBOURS,
+    POPULAR_STRENGTH,
+    STRENGTHS,
+    TermTrial,
+    Weighing,
+    gain,
+    neighbour_ladder,
+    term_of,
+)
 from wrmf.search.learning_curve import LearningCurve, rank_curves
 from wrmf.search.options import SearchOptions
 from wrmf.search.proposals import Proposals, default_space, set_by
@@ -30,15 +43,16 @@ __all__ = ["autotune"]
 
 # The checkpoints of every setting, and how many settings of a rung survive.
 EPOCHS, FACTOR = (2, 4, 6, 10, 16), 3
-# The shares of the budget after which the first setting is trained no further, settings are no
-# longer compared with few factors, then those of the model, then more, then near the best.
-BEGINNING = 0.35
-SCREENING, COMPARING, WIDENING, REFINING = 0.5, 0.7, 0.8, 0.9
+# The shares of the budget after which the first setting is trained no further, item terms are no
+# longer tried on it, settings are no longer compared with few factors, then those of the model,
+# then more, then near the best.
+BEGINNING, WEIGHING = 0.1, 0.55
+SCREENING, COMPARING, WIDENING, REFINING = 0.65, 0.76, 0.82, 0.88
 N_MODELS = 4
-# The item terms that are compared once the factors are chosen: β by K.
-ITEM_WEIGHTS = {30: (0.3, 0.6, 1.0, 2.0), 100: (0.3, 0.6, 1.0, 2.0)}
-# Most products of two items of a user for which item neighbours are computed, some seconds' worth.
-MOST_PAIRS = 10**9
+# The most users of the held-out part by whom settings are compared.
+MOST_USERS = 5000
+# Most products of two items of a user for which item neighbours are computed, and their seconds.
+MOST_PAIRS, PAIR_SECONDS = 10**9, 5e-8
 
 
 def autotune(
@@ -55,9 +69,10 @@ def autotune(
     """Find good settings within some time, fit the best, and say how good it is.
 
     Settings are compared on a validation part of the training data, beginning with those that the
-    data decides (``WRMF()``): first many of them with few factors, by successive halving, then the
-    best with more factors, several models and an item term. The best is fitted to all of the
-    training data. Beside it stand the most popular items and item neighbours.
+    data decides (``WRMF()``). An item term is tried on it, and kept if it helps. Then many settings
+    are compared with few factors, by successive halving, the best of them with more factors, with
+    several models and with other item terms. The best is fitted to all of the training data. Beside
+    it stand the most popular items and item neighbours.
 
     Parameters
     ----------
@@ -80,7 +95,8 @@ def autotune(
         What to search in place of α₀, λ, ν, damping, factors and additions, as in
         :func:`wrmf.tune`.
     validation : float or Split, default 0.1
-        The share that is held out to compare settings, or a split of the training data.
+        The share that is held out to compare settings, or a split of the training data. Of more
+        than 5,000 users, so many are drawn.
     **options
         metrics, exclude_seen, journal, n_jobs, log, progress, random_state, as in
         :func:`wrmf.grid_search`. With ``trials``, an interrupted call resumes from its journal.
@@ -126,6 +142,7 @@ def autotune(
     budget = Budget(trials, seconds)
     # With trials, the number of them decides which settings are compared.
     with Search(f"autotune {trials}", model, split, searched, asked) as search:
+        search.split = sampled(search.split, search.draw_seed)
         tuning = Autotuning(search, budget, own_space=space is not None)
         try:
             tuning.run()
@@ -142,6 +159,14 @@ def _as_split(data: Any) -> tuple[Split, bool]:
         return data, bool(len(data.users))
     data = as_interactions(data)
     return Split(data, data.with_matrix(sparse.csr_matrix(data.shape, dtype=np.float32))), False
+
+
+def sampled(split: Split, seed: int) -> Split:
+    """Return a split with at most ``MOST_USERS`` of its users, drawn with a seed."""
+    if len(split.users) <= MOST_USERS:
+        return split
+    drawn = np.random.default_rng(seed).choice(split.users, MOST_USERS, replace=False)
+    return Split(split.train, split.test, np.sort(drawn), split.fold_in)
 
 
 class Autotuning:
@@ -165,6 +190,8 @@ class Autotuning:
         matrix = search.split.train.matrix
         self.proposals = Proposals(base, matrix, search.space, generator)
         self.first_key = setting_key(self.proposals.full)
+        self.first_model: WRMF | None = None
+        self.weighing = Weighing(search.split, search.plan)
 
     @property
     def best(self) -> LearningCurve:
@@ -173,13 +200,17 @@ class Autotuning:
 
     def run(self) -> None:
         """Compare settings until the budget is used."""
-        self._measure_baselines()
+        self._measure_baseline("popularity", Popularity())
         self._measure_first()
+        self._begin_with_term()
         self._spend(SCREENING, self._screening())
         self._spend(COMPARING, self._comparing())
         self._spend(WIDENING, self._widening())
         self._spend(REFINING, self._refining())
-        self._weigh_items()
+        self._weigh_best()
+        n_pairs = _pairs(self.search.split)
+        if n_pairs <= MOST_PAIRS and self._has_time(n_pairs * PAIR_SECONDS, 1.0):
+            self._measure_baseline("item neighbours", ItemKNN())
         self._spend(1.0, self._joining())
         self._spend(1.0, self._refining())
 
@@ -205,6 +236,7 @@ class Autotuning:
                     search.sole_worker,
                     lambda _curve, _place: self.budget.is_over(BEGINNING),
                 )
+                self.first_model = curve.model
                 search.finish(run)
             except KeyboardInterrupt:
                 curve.model = None
@@ -240,7 +272,10 @@ class Autotuning:
             yield self.proposals.near(dict(self.best.params))
 
     def _joining(self) -> Iterator[list[Setting]]:
-        if not self.own_space and "n_models" not in set_by(self.proposals.model):
+        # The joint model is trained for the comparison, and again for the result.
+        seconds = (2 * N_MODELS - 1) * self._last_seconds()
+        is_free = not self.own_space and "n_models" not in set_by(self.proposals.model)
+        if is_free and self._has_time(seconds, 1.0):
             yield [{**self.best.params, "n_models": N_MODELS}]
 
     def _screened(self) -> list[LearningCurve]:
@@ -255,7 +290,7 @@ class Autotuning:
         new = [setting for setting in settings if setting_key(setting) not in self.curves]
         steps = [self._step(setting) for setting in new]
         spent = self._last_seconds() / max(self.budget.seconds, 1e-9)
-        admitted = self.budget.admitted(steps, EPOCHS, FACTOR, share - spent)
+        admitted = self.budget.admitted(steps, EPOCHS, FACTOR, min(share, 1.0 - spent))
         if not admitted:
             return False
         self._measure(new[:admitted])
@@ -285,54 +320,96 @@ class Autotuning:
             return 0.0
         best = self.best
         epoch = best.best(self.search.plan.metric)[0]
-        return epoch * self.budget.rate(self._step(best.params))
+        weights = self.weighing.seconds.get(best.params.get("item_neighbors", 0), 0.0)
+        # All of the training data are more than the part that is trained on here.
+        parts = self.search.whole_split.train, self.search.split.train
+        more = parts[0].n_interactions / parts[1].n_interactions
+        return more * (epoch * self.budget.rate(self._step(best.params)) + weights)
 
     # What is compared with fixed factors
 
-    def _measure_baselines(self) -> None:
+    def _measure_baseline(self, name: str, baseline: Baseline) -> None:
         split, plan = self.search.split, self.search.plan
-        baselines: dict[str, Any] = {"popularity": Popularity()}
-        if _pairs(split) <= MOST_PAIRS:
-            baselines["item neighbours"] = ItemKNN()
-        for name, baseline in baselines.items():
-            try:
-                scores = evaluate(
-                    baseline.fit(split.train), split, [plan.metric], plan.exclude_seen
-                )
-            except (TypeError, ValueError):
-                # Lists of neighbours have no scores of all items, which some metrics need.
-                continue
-            self.baselines[name] = float(scores[plan.metric])
+        try:
+            scores = evaluate(baseline.fit(split.train), split, [plan.metric], plan.exclude_seen)
+        except (TypeError, ValueError):
+            # Lists of neighbours have no scores of all items, which some metrics need.
+            return
+        self.baselines[name] = float(scores[plan.metric])
 
-    def _weigh_items(self) -> None:
-        """Compare item terms on the validation part, with the factors of the best setting."""
-        best, plan = self.best, self.search.plan
-        if self.own_space or "item_weight" in set_by(self.proposals.model):
+    def _begin_with_term(self) -> None:
+        """Try item terms on the first model; if one helps, give it to all further settings."""
+        model, self.first_model = self.first_model, None
+        first = self.curves[self.first_key]
+        if not self._may_weigh() or not self._has_time(0.0, WEIGHING):
             return
-        epoch, seconds = best.best(plan.metric)[0], self._last_seconds()
-        if self.budget.is_over(1 - 2 * seconds / self.budget.seconds):
+        if model is None:
+            model = self._trained(first.params, first.epochs[-1])
+        trial, weight = TermTrial(model, dict(first.params), first.epochs[-1]), FIRST_WEIGHT
+        for neighbors in neighbour_ladder(model.item_factors.shape[0]):
+            before = self._best_gain
+            start = max(weight, 1.0) if neighbors > MOST_NEIGHBOURS else weight
+            term: Setting = {"item_neighbors": neighbors}
+            if neighbors > MOST_NEIGHBOURS:
+                term["item_regularization"] = POPULAR_STRENGTH
+            best = self._weigh(trial, term, start, WEIGHING)
+            if best is not None and self._best_gain > before:
+                weight, self.search.earlier = best, model.state
+            elif neighbors == NEIGHBOURS[0]:
+                break
+        chosen = term_of(self.best.params)
+        self.proposals = replace(self.proposals, term=chosen)
+        self.budget.measuring = self.weighing.evaluation_seconds.get(
+            int(chosen.get("item_neighbors", 0)), 0.0
+        )
+
+    def _weigh_best(self) -> None:
+        """Compare item terms once more, with the factors of the best setting."""
+        best, seconds = self.best, self._last_seconds()
+        if not self._may_weigh() or not self._has_time(seconds, 1.0):
             return
-        split = self.search.split
-        params = {**self.search.base, **best.params, "iterations": epoch}
-        model = WRMF(**params).fit(split.train, progress=False)
-        for neighbors, weights in ITEM_WEIGHTS.items():
-            for weight in weights:
-                if self.budget.is_over(1 - seconds / self.budget.seconds):
-                    return
-                term = {"item_weight": weight, "item_neighbors": neighbors}
-                began = time.perf_counter()
-                scores = evaluate(
-                    model.reweigh_items(weight, neighbors), split, plan.metrics, plan.exclude_seen
-                )
-                curve = LearningCurve(
-                    params={**best.params, **term},
-                    epochs=[epoch],
-                    train={name: [float("nan")] for name in plan.metrics},
-                    test={name: [float(scores[name])] for name in plan.metrics},
-                    seconds=[time.perf_counter() - began],
-                    stderr={name: [error] for name, error in scores.stderr.items()},
-                )
-                self.curves[setting_key(curve.params)] = curve
+        epoch, _ = best.best(self.search.plan.metric)
+        trial = TermTrial(self._trained(best.params, epoch), dict(best.params), epoch)
+        term = {"item_neighbors": NEIGHBOURS[0], **term_of(best.params)}
+        weight = self._weigh(trial, term, float(term.pop("item_weight", FIRST_WEIGHT)), 1.0)
+        if weight is not None and term_of(self.best.params):
+            present = float(term.get("item_regularization", trial.model.item_regularization))
+            for factor in STRENGTHS:
+                changed = {**term, "item_regularization": factor * present}
+                self._weigh(trial, changed, weight, 1.0)
+
+    def _trained(self, setting: Mapping[str, Any], epoch: int) -> WRMF:
+        """Return the model of a setting after an epoch."""
+        model = WRMF(**{**self.search.base, **setting})
+        trainer = model.trainer(self.search.split.train, earlier=self.search.earlier)
+        trainer.run(epoch, None, progress=False)
+        return model
+
+    def _weigh(self, trial: TermTrial, term: Setting, start: float, share: float) -> float | None:
+        """Compare weights of an item term; return the best one, None if there is no time."""
+        tried = []
+        for curve in self.weighing.curves(
+            trial, term, start, lambda seconds: self._has_time(seconds, share)
+        ):
+            self.curves.setdefault(setting_key(curve.params), curve)
+            tried.append(curve)
+        best = rank_curves(tried, self.search.plan.metric)
+        return float(best[0].params["item_weight"]) if best else None
+
+    def _may_weigh(self) -> bool:
+        return not (self.own_space or "item_weight" in set_by(self.proposals.model))
+
+    def _has_time(self, seconds: float, share: float) -> bool:
+        """Return whether so many seconds are left of a share of the budget; True with trials."""
+        if self.budget.trials is not None:
+            return True
+        end = self.budget.elapsed + seconds
+        whole = self.budget.seconds
+        return end <= share * whole and end + self._last_seconds() <= whole
+
+    @property
+    def _best_gain(self) -> float:
+        return gain(self.best.best(self.search.plan.metric)[1], self.search.plan.metric)
 
     # The result
 

@@ -13,6 +13,10 @@ from wrmf.search.progress import training_cost
 __all__ = ["Budget", "Step"]
 
 
+# About how many measurements there are in an epoch: one after each two, later fewer.
+PER_EPOCH = 0.4
+
+
 @dataclass(frozen=True)
 class Step:
     """What one setting of a bracket costs: its width, and the epochs of a complete curve.
@@ -38,7 +42,9 @@ class Budget:
     seconds : float
         The time for everything, the last fit included, if there is no number of settings.
     rates : dict of factors to float
-        Seconds for a setting and epoch, as last measured.
+        Seconds for a setting and epoch, as last measured, beside ``measuring``.
+    measuring : float
+        Seconds for a measurement that do not depend on the factors, such as those of an item term.
     """
 
     trials: int | None
@@ -46,6 +52,7 @@ class Budget:
     used: int = 0
     began: float = field(default_factory=time.perf_counter)
     rates: dict[int, float] = field(default_factory=dict)
+    measuring: float = 0.0
 
     @property
     def elapsed(self) -> float:
@@ -85,11 +92,12 @@ class Budget:
             return 0.0
         nearest = min(self.rates, key=lambda factors: abs(factors - step.factors))
         scale = training_cost(step.factors, 1) / training_cost(nearest, 1)
-        return self.rates[nearest] * scale * step.n_models
+        return self.rates[nearest] * scale * step.n_models + self.measuring * PER_EPOCH
 
     def record(self, steps: Sequence[Step], epochs: Sequence[int], seconds: float) -> None:
         """Count settings, of which ``epochs`` were trained in so many seconds."""
         self.used += len(steps)
         trained = sum(step.n_models * n for step, n in zip(steps, epochs, strict=True))
         if trained:
-            self.rates[steps[0].factors] = seconds / trained
+            own = seconds - self.measuring * PER_EPOCH * sum(epochs)
+            self.rates[steps[0].factors] = max(own, 0.1 * seconds) / trained

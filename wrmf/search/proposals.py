@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -66,12 +66,15 @@ class Proposals:
     matrix : CSR, the training data of the search
     space : dict of parameter name to values
     generator : numpy Generator
+    term : dict, default {}
+        The item term that all settings have.
     """
 
     model: WRMF
     matrix: sparse.csr_matrix
     space: Space
     generator: np.random.Generator
+    term: Setting = field(default_factory=dict)
 
     @property
     def is_free(self) -> bool:
@@ -80,14 +83,19 @@ class Proposals:
 
     @property
     def screened(self) -> Setting:
-        """The number of factors with which settings are compared first."""
-        factors = self.model.factors
-        return {"factors": min(SCREENED, factors)} if "factors" not in self.space else {}
+        """The number of factors with which settings are compared first, and the item term."""
+        if "factors" in self.space:
+            return self.term
+        return {"factors": min(SCREENED, self.model.factors), **self.term}
 
     @property
     def full(self) -> Setting:
-        """The number of factors of the model itself."""
-        return {"factors": self.model.factors} if "factors" not in self.space else {}
+        """The number of factors of the model itself, and the item term."""
+        return (
+            {"factors": self.model.factors, **self.term}
+            if "factors" not in self.space
+            else self.term
+        )
 
     def first(self) -> list[Setting]:
         """Return the first bracket."""
