@@ -68,7 +68,12 @@ def mtg_decks(protocol: str, seed: int = 0) -> tuple[wrmf.Split, wrmf.Split]:
     # As in the test, the latest of the earlier decks are held out for validation.
     day = meta.set_index("user")["day"].loc[earlier]
     is_latest = day.to_numpy() >= day.quantile(VALIDATION_QUANTILE)
-    return split, held_out(pairs[: len(earlier)], is_latest, protocol, seed + 1)
+    # The later decks stay as users without cards, so that both splits have the same users.
+    known = pairs[: len(earlier)]
+    known.resize(pairs.shape)
+    chosen = np.zeros(pairs.shape[0], bool)
+    chosen[: len(earlier)] = is_latest
+    return split, held_out(known, chosen, protocol, seed + 1)
 
 
 def draw_players(seed: int) -> sparse.csr_matrix:

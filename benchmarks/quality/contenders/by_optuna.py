@@ -39,7 +39,7 @@ def treatments(matrix: sparse.csr_matrix) -> list[str]:
 class IrspackTune:
     """``IALSRecommender.tune`` with its defaults, on the validation split of all contenders.
 
-    It draws settings by Optuna's TPE, scores them after every fifth epoch by irspack's evaluator,
+    It draws settings by Optuna's TPE, scores them after every epoch by irspack's evaluator,
     and prunes. Counts are replaced by 1 or by log(1 + count), whichever it finds better.
     """
 
