@@ -16,6 +16,7 @@ from sharding import (
 )
 
 import wrmf
+from wrmf.distributed.cost import Size, tasks_of
 from wrmf.distributed.folder import Folder, read_arrays, write_arrays
 from wrmf.distributed.grams import continue_gram, parts_of_shards, total_gram
 from wrmf.distributed.items import count_items, item_order, merge_counts
@@ -367,3 +368,32 @@ def test_the_number_of_shards_depends_on_the_rows_alone():
     numbers = [shard_count(10**power) for power in range(12)]
     assert numbers == sorted(numbers)
     assert numbers[0] == 1
+
+
+class Counting(InlineTasks):
+    """Counts tasks, and those of trees."""
+
+    n_tasks = 0
+
+    def submit(self, *args, **kwargs):
+        self.n_tasks += 1
+        return super().submit(*args, **kwargs)
+
+    def tree(self, name, combine, futures):
+        level = len(futures)
+        while level > 1:
+            level = -(-level // 4)
+            self.n_tasks += level
+        return super().tree(name, combine, futures)
+
+
+@pytest.mark.parametrize("method", ["gather", "split"])
+def test_an_iteration_has_the_tasks_that_the_formula_says(method, rows, tmp_path):
+    tasks, n_shards, marks = Counting(), 32, []
+    folder, manifest = shards_in(tmp_path, rows, n_shards)
+    training, _ = start_training(tasks, folder, manifest, plain_model(), active_isa(), method)
+    training.run(3, lambda reached: marks.append(tasks.n_tasks))
+    size = Size(*manifest.shape, manifest.n_entries, 12, n_workers=2)
+    expected = tasks_of(size, method, n_shards, len(training.blocks))
+    # "split" takes fewer steps here, since all of these few items are solved exactly.
+    assert (0.4 if method == "split" else 0.85) * expected < marks[-1] - marks[-2] < 1.15 * expected

@@ -7,13 +7,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from wrmf.distributed.manifest import block_count
+from wrmf.numerics.split_solver import SUMS_BYTES
+
 __all__ = ["METHODS", "Cost", "Size", "choose_method", "cost_of", "tasks_of"]
 
 METHODS = ("auto", "gather", "split")
 # The share of the memory of a worker that a method may take; the rest is for what is on the way.
 MEMORY_SHARE = 0.6
-# The usual number of steps of conjugate gradients, and the share of items that are solved exactly.
-STEPS, EXACT_SHARE = 3, 0.1
+# The usual number of steps of conjugate gradients.
+STEPS = 3
+# The heaviest items have this many times their share of the pairs.
+SKEW = 5.0
 
 
 @dataclass(frozen=True)
@@ -38,16 +43,20 @@ class Size:
 
 @dataclass(frozen=True)
 class Cost:
-    """What an iteration costs the average worker.
+    """What an iteration costs a worker.
 
     Attributes
     ----------
-    received : float, bytes from other workers
+    received : float
+        Bytes from other workers, of the worker that receives most.
+    total : float
+        Bytes that all workers receive from each other.
     memory : float, bytes at the peak
     flops : float
     """
 
     received: float
+    total: float
     memory: float
     flops: float
 
@@ -59,24 +68,37 @@ def cost_of(size: Size, method: str) -> Cost:
     --------
     >>> size = Size(100_000_000, 1_000_000, 10_000_000_000, 128, n_workers=50)
     >>> [round(cost_of(size, method).received / 1e9, 1) for method in ("gather", "split")]
-    [51.7, 7.4]
+    [50.7, 8.0]
     """
     k, workers = size.factors, size.n_workers
     users, items = (float(n * k * size.itemsize) for n in (size.n_users, size.n_items))
     per_user = size.n_entries / max(1, size.n_users)
     small, large = min(per_user, float(k)), max(per_user, float(k))
     user_flops = size.n_users * small**2 * large + 4.0 * size.n_users * k**2
+    # What a worker has itself is not sent.
+    others = 1.0 - 1.0 / workers
     # Rows are solved by entry: 8 bytes of index and weight, and as much in the other order.
     data = 16.0 * size.n_entries / workers
     if method == "gather":
         item_flops = size.n_entries * float(k) ** 2
         received, memory = users + items, 2.0 * users + 2.0 * items
+        # Workers without a block of items need no users.
+        total = min(workers, block_count(size.n_entries, method)) * users + workers * items
     else:
-        packed = EXACT_SHARE * size.n_items * k * k / 2 * size.itemsize
-        item_flops = size.n_entries * (EXACT_SHARE * k * k * 5 + 4.0 * k * STEPS)
-        received = 2.0 * (STEPS + 1) * items + packed
+        # A symmetric matrix and a vector for each item that is solved exactly, as exact_rows says.
+        row_bytes = k * (k + 3) / 2 * size.itemsize
+        n_exact = min(float(size.n_items), max(SUMS_BYTES, 2 * (STEPS + 1) * items) / row_bytes)
+        packed = n_exact * row_bytes
+        exact_share = min(1.0, SKEW * n_exact / size.n_items)
+        of_steps = (1.0 - exact_share) * 4.0 * k * STEPS
+        item_flops = size.n_entries * (exact_share * k * k + of_steps)
+        vectors = 2.0 * (STEPS + 1) * items if n_exact < size.n_items else 0.0
+        received = vectors + packed
+        total = workers * received
         memory = 2.0 * users / workers + 4.0 * items + packed
-    return Cost(received, data + memory, (user_flops + item_flops) / workers)
+    return Cost(
+        others * received, others * total, data + memory, (user_flops + item_flops) / workers
+    )
 
 
 def tasks_of(size: Size, method: str, n_shards: int, n_blocks: int) -> int:
