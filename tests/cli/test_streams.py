@@ -10,7 +10,7 @@ import pytest
 
 import wrmf
 from wrmf.cli.main import main
-from wrmf.cli.tables import PRINTED, is_printed_text
+from wrmf.cli.tables import PRINTED, is_printed_text, write_table
 
 FIT = ["--factors", "4", "--iterations", "2", "--objective", "wrmf", "--threads", "1"]
 
@@ -171,3 +171,19 @@ def test_a_terminal_gets_no_bytes(name, workplace, monkeypatch, capsys):
     output = capsys.readouterr()
     assert "standard output is a terminal" in output.err
     assert output.out == ""
+
+
+def test_tables_are_easy_to_read(capsys):
+    frame = pd.DataFrame({"user": ["ann", "ann"], "item": ["x", "y"], "score": [0.32, -3e-7]})
+    write_table(frame, None)
+    assert "0.3200" in capsys.readouterr().out
+    write_table(frame.assign(score=[3e-5, 2e-7]), None)
+    assert "e-05" in capsys.readouterr().out
+    write_table(frame[:0], None)
+    assert capsys.readouterr().out == "user  item  score\n"
+
+
+def test_all_text_that_is_printed_ends_with_a_line(workplace, capsysbinary):
+    for name in ("csv", "tsv", "psv", "json", "jsonl", "ndjson"):
+        assert main(["recommend", "model.wrmf", "--format", name]) == 0
+        assert capsysbinary.readouterr().out.endswith(b"\n")

@@ -184,9 +184,25 @@ def write_table(frame: pd.DataFrame, out: Path | None, name: str | None = None) 
 
 def _print_table(frame: pd.DataFrame, name: str) -> None:
     if name == "table":
-        print(frame.to_string(index=False))
+        print(_readable(frame))
         return
     content = io.BytesIO()
     with standard_output(is_printed_text(name)) as output:
         WRITERS[f".{name}"](frame, content)
-        output.write(content.getvalue())
+        written = content.getvalue()
+        # A line that does not end would be continued by the prompt of the shell.
+        ends = not is_printed_text(name) or written.endswith(b"\n")
+        output.write(written if ends else written + b"\n")
+
+
+def _readable(frame: pd.DataFrame) -> str:
+    """Return a table for people; scores near 0 would turn the others into powers of ten."""
+    if frame.empty:
+        return "  ".join(map(str, frame.columns))
+    fixed = {"score": "{:.4f}".format} if "score" in frame and _is_ordinary(frame["score"]) else {}
+    return str(frame.to_string(index=False, formatters=fixed))
+
+
+def _is_ordinary(scores: pd.Series) -> bool:
+    """Return whether four decimals tell the scores of a list apart from 0."""
+    return scores.dtype.kind == "f" and 0.01 <= float(scores.abs().max()) < 1e6
