@@ -110,6 +110,12 @@ def run(options: argparse.Namespace) -> None:
     arguments["unknown"] = options.unknown
     users = None
     if users_named:
+        if options.users_file not in (None, STREAM) and not options.users_file.exists():
+            # --users, as the library calls its parameter, is understood as --users-file.
+            raise FileNotFoundError(
+                f"no such file: {options.users_file}; users are typed without an option, as in "
+                f"wrmf recommend {options.model} ann bob"
+            )
         lines = stripped_lines(options.users_file)
         users = parse_ids([*options.user_ids, *lines], model.users)
     ending = None if options.out in (None, STREAM) else options.out.suffix[1:].lower()
