@@ -11,6 +11,7 @@ import pytest
 
 import wrmf
 from wrmf.cli.main import main
+from wrmf.cli.verbs import VERBS
 
 PATH = os.pathsep.join([str(Path(wrmf.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
 ENVIRONMENT = {**os.environ, "PYTHONPATH": PATH}
@@ -112,11 +113,62 @@ def test_an_encoding_without_greek_letters_is_no_error(words, workplace):
 def test_a_file_that_cannot_be_written_is_an_error_before_any_work(
     words, workplace, monkeypatch, capsys
 ):
+    for verb in VERBS:
+        # A module that is imported below would keep the functions that replace others.
+        verb.module()
     for name in ("wrmf.WRMF.fit", "wrmf.cli.data.read_interactions", "wrmf.model.loading.load"):
         monkeypatch.setattr(name, lambda *arguments, **options: pytest.fail("work is done"))
     assert main(words.split()) == 1
     error = capsys.readouterr().err
     assert "no such folder: " in error or ". is a folder" in error
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "fit likes.csv --out likes.csv",
+        "fit likes.csv --out ./likes.csv",
+        "fit other.csv likes.csv --out likes.csv",
+        "fit other.csv --names likes.csv --item-name title --out likes.csv",
+        "fit other.csv --users likes.csv --out likes.csv",
+        "search other.csv --test likes.csv --save likes.csv",
+        "report other.csv --journal likes.csv --out likes.csv",
+        "recommend model.wrmf --users-file likes.csv --out likes.csv",
+        "export likes.csv npz likes.csv",
+        "fit --config likes.csv other.csv --out likes.csv",
+    ],
+)
+def test_a_file_that_is_read_is_never_replaced(words, workplace, capsys):
+    (workplace / "other.csv").write_text("user,item\nann,x\n")
+    content = "" if "--config" in words else "user,item\nann,x\nbob,y\n"
+    (workplace / "likes.csv").write_text(content)
+    assert main(words.split()) == 1
+    assert "likes.csv is read by this command, and would be replaced" in capsys.readouterr().err
+    assert (workplace / "likes.csv").read_text() == content
+
+
+def test_an_update_may_replace_its_model(workplace, capsys):
+    (workplace / "likes.csv").write_text("user,item\nann,x\nann,y\nbob,y\n")
+    assert main(["fit", "likes.csv", "--factors", "2"]) == 0
+    for out in ([], ["--out", "model.wrmf"]):
+        assert main(["update", "model.wrmf", "likes.csv", *out]) == 0
+    assert main(["update", "model.wrmf", "likes.csv", "--out", "likes.csv"]) == 1
+    assert "likes.csv is read by this command" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write")
+def test_a_folder_without_permission_is_an_error_before_any_work(workplace, capsys):
+    (workplace / "likes.csv").write_text("user,item\nann,x\nann,y\nbob,y\n")
+    (workplace / "closed").mkdir(mode=0o555)
+    assert main(["fit", "likes.csv", "--out", "closed/m.wrmf"]) == 1
+    error = capsys.readouterr().err
+    assert "no permission to write in " in error
+    assert "Number of users" not in error
+
+
+def test_a_report_without_a_journal_says_how_to_make_one(workplace, capsys):
+    assert main(["report", "likes.csv"]) == 1
+    assert "wrmf search DATA --journal search.jsonl" in capsys.readouterr().err
 
 
 def test_an_error_without_words_is_named(workplace, monkeypatch, capsys):

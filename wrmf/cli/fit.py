@@ -10,7 +10,7 @@ from wrmf.cli.data import add_data_options, load_data
 from wrmf.cli.features import add_feature_options, load_features
 from wrmf.cli.options import add_seed_option, add_thread_option
 from wrmf.cli.parameters import add_model_options, build_model, describe_automatic
-from wrmf.cli.streams import notices, save_model
+from wrmf.cli.streams import check_outputs, notices, save_model
 
 __all__ = ["add_options", "run"]
 
@@ -43,7 +43,9 @@ def run(options: argparse.Namespace) -> None:
         print(f"{fitted!r}: saved in {options.folder}{saved}", file=notices(options))
         return
     check_local(options)
-    options.out = Path("model.wrmf") if options.out is None else options.out
+    if options.out is None:
+        options.out = Path("model.wrmf")
+        check_outputs(options)
     data = load_data(options)
     model = unfitted.fit(data, **load_features(options, data))
     save_model(model, options.out, options)

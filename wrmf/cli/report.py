@@ -28,9 +28,8 @@ def add_options(command: argparse.ArgumentParser) -> None:
     add(
         "--journal",
         type=Path,
-        required=True,
         metavar="FILE",
-        help="journal written by wrmf search, finished or not",
+        help="journal written by wrmf search --journal, finished or not; always needed",
     )
     add(
         "--model",
@@ -73,6 +72,11 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Write the page."""
+    if options.journal is None:
+        raise ValueError(
+            "a report needs the journal of a search: wrmf search DATA --journal search.jsonl "
+            "writes it, and wrmf report DATA --journal search.jsonl the page"
+        )
     check_comparison(options)
     pictures = picture_source(options)
     split = None

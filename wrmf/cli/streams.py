@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import os
 import shutil
 import sys
 import tempfile
@@ -31,6 +33,8 @@ STREAM = Path("-")
 # Options that name a file to write. All other paths, and these texts, name what is read.
 WRITTEN = ("out", "save", "path")
 READ_TEXTS = ("data", "names", "test", "like", "config")
+# Verbs that may write a model to the file from which they read it.
+REPLACED = ("update",)
 
 
 @contextmanager
@@ -145,9 +149,12 @@ def check_outputs(options: argparse.Namespace) -> None:
 
     Raises
     ------
-    FileNotFoundError, IsADirectoryError
-        If its folder does not exist, or it is a folder.
+    FileNotFoundError, IsADirectoryError, PermissionError
+        If its folder does not exist or cannot be written to, or it is a folder.
+    ValueError
+        If it is a file that the command reads.
     """
+    read = _files_read(options)
     for dest in (*WRITTEN, "journal"):
         path = getattr(options, dest, None)
         if path is None or path == STREAM:
@@ -156,6 +163,25 @@ def check_outputs(options: argparse.Namespace) -> None:
             raise FileNotFoundError(f"no such folder: {path.absolute().parent}")
         if path.is_dir():
             raise IsADirectoryError(f"{path} is a folder: name a file in it")
+        if not os.access(path.absolute().parent, os.W_OK):
+            raise PermissionError(f"no permission to write in {path.absolute().parent}")
+        if dest != "journal" and path.exists() and any(map(path.samefile, read)):
+            raise ValueError(f"{path} is read by this command, and would be replaced: name another")
+
+
+def _files_read(options: argparse.Namespace) -> list[Path]:
+    """Return the files that a command reads, but for models that it may replace."""
+    files = []
+    for dest, value in vars(options).items():
+        if dest in WRITTEN or (dest == "model" and options.parser.prog.endswith(REPLACED)):
+            continue
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, Path) or (isinstance(text, str) and dest in READ_TEXTS):
+                # Whatever else the text is, such as the address of a database, is no file here.
+                with contextlib.suppress(OSError, ValueError):
+                    if Path(text).is_file():
+                        files.append(Path(text))
+    return files
 
 
 def _streams(options: argparse.Namespace, written: bool) -> list[str]:
