@@ -147,13 +147,15 @@ def test_a_file_that_is_read_is_never_replaced(words, workplace, capsys):
     assert (workplace / "likes.csv").read_text() == content
 
 
-def test_an_update_may_replace_its_model(workplace, capsys):
+def test_a_model_may_replace_the_one_that_it_comes_from(workplace, capsys):
     (workplace / "likes.csv").write_text("user,item\nann,x\nann,y\nbob,y\n")
     assert main(["fit", "likes.csv", "--factors", "2"]) == 0
     for out in ([], ["--out", "model.wrmf"]):
         assert main(["update", "model.wrmf", "likes.csv", *out]) == 0
-    assert main(["update", "model.wrmf", "likes.csv", "--out", "likes.csv"]) == 1
-    assert "likes.csv is read by this command" in capsys.readouterr().err
+    assert main(["fit", "likes.csv", "--like", "model.wrmf", "--factors", "2"]) == 0
+    for words in (["update", "model.wrmf", "likes.csv"], ["fit", "x.csv", "--like", "likes.csv"]):
+        assert main([*words, "--out", "likes.csv"]) == 1
+        assert "likes.csv is read by this command" in capsys.readouterr().err
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write")

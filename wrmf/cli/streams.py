@@ -33,8 +33,8 @@ STREAM = Path("-")
 # Options that name a file to write. All other paths, and these texts, name what is read.
 WRITTEN = ("out", "save", "path")
 READ_TEXTS = ("data", "names", "test", "like", "config")
-# Verbs that may write a model to the file from which they read it.
-REPLACED = ("update",)
+# Verbs that write a model, which may replace a model that they read.
+WRITERS_OF_MODELS = ("fit", "search", "tune", "update")
 
 
 @contextmanager
@@ -170,10 +170,13 @@ def check_outputs(options: argparse.Namespace) -> None:
 
 
 def _files_read(options: argparse.Namespace) -> list[Path]:
-    """Return the files that a command reads, but for models that it may replace."""
+    """Return the files that a command reads, but for models that a new model may replace."""
     files = []
+    writes_model = options.parser.prog.endswith(WRITERS_OF_MODELS)
     for dest, value in vars(options).items():
-        if dest in WRITTEN or (dest == "model" and options.parser.prog.endswith(REPLACED)):
+        if dest in WRITTEN:
+            continue
+        if writes_model and dest in ("model", "like") and _is_model(value):
             continue
         for text in value if isinstance(value, list) else [value]:
             if isinstance(text, Path) or (isinstance(text, str) and dest in READ_TEXTS):
@@ -182,6 +185,16 @@ def _files_read(options: argparse.Namespace) -> list[Path]:
                     if Path(text).is_file():
                         files.append(Path(text))
     return files
+
+
+def _is_model(path: Path | str | None) -> bool:
+    """Return whether a file is one that a model was saved to."""
+    from wrmf.model.persistence import read_note
+
+    try:
+        return path is not None and read_note(Path(path)) is not None
+    except (OSError, ValueError):
+        return False
 
 
 def _streams(options: argparse.Namespace, written: bool) -> list[str]:
