@@ -53,6 +53,13 @@ def test_modules_in_commands_exist(page, monkeypatch):
 
 
 @every_page
+def test_extras_are_quoted(page):
+    # zsh takes brackets for a pattern of files.
+    text = page.read_text(encoding="utf-8")
+    assert not re.findall(r"pip install [^\"'\n`]*\w\[", text), page.name
+
+
+@every_page
 def test_source_files_that_pages_name_exist(page):
     for target in matches(SOURCE_FILE, page):
         assert (ROOT / target).exists(), f"{page.name} names {target}"

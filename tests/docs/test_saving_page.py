@@ -4,7 +4,6 @@ import doctest
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 import wrmf
@@ -16,13 +15,11 @@ TEXT = PAGE.read_text(encoding="utf-8")
 
 @pytest.fixture
 def names(tmp_path, monkeypatch):
-    """The names that the page uses, in a folder of its own."""
+    """The names that the first block of the page gives, in a folder of its own."""
     monkeypatch.chdir(tmp_path)
-    likes = np.indices((6, 8)).sum(axis=0) % 2
-    users = ["ann", "bob", "eve", "joe", "kim", "zoe"]
-    data = wrmf.Interactions(likes, users, [f"item {n}" for n in range(8)])
-    model = wrmf.WRMF(factors=4, regularization=0.1, random_state=0).fit(data)
-    return {"wrmf": wrmf, "model": model, "history": likes[:1]}
+    names = {}
+    exec(re.findall(r"```python\n(.*?)```", TEXT, re.S)[0], names)
+    return names
 
 
 def test_blocks_and_sessions_of_the_page_run_in_order(names):

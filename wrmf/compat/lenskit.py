@@ -1,6 +1,6 @@
 """A scorer of LensKit that is trained by this library.
 
-Needs the extra ``lenskit``: ``pip install wrmf[lenskit]``.
+Needs the extra ``lenskit``: ``pip install "wrmf[lenskit]"``.
 """
 
 from __future__ import annotations

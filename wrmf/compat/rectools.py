@@ -1,6 +1,6 @@
 """A model of RecTools that is trained by this library.
 
-Needs the extra ``rectools``: ``pip install wrmf[rectools]``.
+Needs the extra ``rectools``: ``pip install "wrmf[rectools]"``.
 """
 
 from __future__ import annotations
