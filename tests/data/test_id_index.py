@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from wrmf.data.axes import as_ids
 from wrmf.data.id_index import IdIndex, object_array
 
 # More look-ups than are taken together.
@@ -127,3 +128,25 @@ def test_ids_that_are_written_to_later_crash_nothing():
     index = IdIndex(ids, "users")
     ids[3], ids[4] = None, "another"
     assert index.positions(["id 3", "id 4", "id 5"]).tolist() == [-1, -1, 5]
+
+
+@pytest.mark.parametrize(
+    ("ids", "asked", "near"),
+    [
+        (["Emma", "Dune"], "emma", "'Emma'"),
+        (["ann", "bob"], " Bob ", "'bob'"),
+        (["7", "8"], 8, "'8'"),
+        (["7", "8"], np.int64(8), "'8'"),
+        ([7, 8], "8", "8"),
+    ],
+)
+def test_an_id_of_another_type_or_with_other_capitals_is_named(ids, asked, near):
+    index = IdIndex(as_ids(ids, None, "items"), "items")
+    with pytest.raises(ValueError, match=rf"\(did you mean {near}\?\); there are 2, such as"):
+        index.find([asked])
+
+
+@pytest.mark.parametrize("asked", ["08", "Ann Lee", 9, 2.5, ("7",), None, "٧"])
+def test_an_id_that_is_like_none_is_named_alone(asked):
+    with pytest.raises(ValueError, match=r"^unknown id among items: [^?]*; there are 2"):
+        IdIndex(as_ids([7, 8], None, "items"), "items").find([asked])

@@ -163,10 +163,24 @@ class IdIndex:
             return
         unknown = [id_ for id_, position in zip(ids, positions, strict=True) if position < 0]
         example = self.ids[:1].tolist()[0] if len(self) else None
+        near = self._near(unknown[0])
+        hint = "" if near is None else f" (did you mean {near!r}?)"
         raise ValueError(
-            f"unknown {describe_unknown(unknown, self.axis)}; there are {len(self)}, such as "
+            f"unknown {describe_unknown(unknown, self.axis)}{hint}; there are {len(self)}, such as "
             f"{example!r}"
         )
+
+    def _near(self, id_: Any) -> Any:
+        """Return an id of the axis that differs in its type, capitals or spaces; None if none."""
+        if isinstance(id_, str):
+            text = id_.strip()
+            forms: list[Any] = [text, text.lower(), text.upper(), text.title()]
+            # As for files: "07" is no way to write 7.
+            with contextlib.suppress(ValueError):
+                forms += [int(text)] if str(int(text)) == text else []
+        else:
+            forms = [str(_as_int(id_))]
+        return next((form for form in forms if self.position(form) >= 0), None)
 
     def _look_up(self, ids: pd.Index) -> np.ndarray:
         positions: np.ndarray = self._index.get_indexer(ids)
