@@ -1,6 +1,7 @@
 """The command serves what the example serves, and says what is missing."""
 
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -48,6 +49,27 @@ def test_options_reach_the_server(served, workplace):
 def test_what_cannot_be_served_is_an_error(words, message, served, workplace, capsys):
     assert main(["serve", *words]) == 1
     assert message in capsys.readouterr().err
+    assert not served
+
+
+def test_a_port_in_use_is_an_error_that_names_the_option(served, workplace, capsys):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = str(other.getsockname()[1])
+        assert main(["serve", "model.wrmf", "--port", port]) == 1
+    error = capsys.readouterr().err
+    assert f"cannot listen at 127.0.0.1, port {port}" in error
+    assert "pass another --port" in error
+    assert not served
+
+
+def test_a_host_that_is_no_address_is_an_error(served, workplace, capsys):
+    assert main(["serve", "model.wrmf", "--host", "no-such-host.invalid"]) == 1
+    assert (
+        "--host must be an address of this machine, got 'no-such-host.invalid'"
+        in capsys.readouterr().err
+    )
     assert not served
 
 

@@ -116,6 +116,24 @@ def test_bad_counts_and_texts_that_are_no_json_are_errors(client, model):
     assert "/recommend_new" in client.get("/").json()["send"]["POST"]
 
 
+def test_a_body_that_is_cut_off_a_wrong_method_and_half_a_character_are_errors(client):
+    headers = {"content-type": "application/json"}
+    cut = client.post("/recommend", content=b'{"user": "ann", ', headers=headers)
+    assert cut.status_code == 422
+    assert "the body is no JSON: " in cut.json()["error"]
+    got = client.get("/recommend?user=ann")
+    assert got.status_code == 405
+    assert got.json()["error"] == "Method Not Allowed: send it by POST"
+    for path, body in (
+        ("/recommend", b'{"user": "\\ud800"}'),
+        ("/recommend_new", b'{"history": ["x", "\\ud800"]}'),
+        ("/similar_items", b'{"item": "\\ud800"}'),
+    ):
+        half = client.post(path, content=body, headers=headers)
+        assert half.status_code == 422
+        assert "no text of Unicode" in half.json()["error"]
+
+
 def test_a_model_without_training_data_is_refused_at_the_start(service, likes, tmp_path):
     model = wrmf.WRMF(factors=2, iterations=1).fit(likes)
     model.save(tmp_path / "m", train=False)

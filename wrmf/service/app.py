@@ -8,17 +8,25 @@ from typing import Annotated, Any, TypeAlias
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StrictInt, StrictStr
 from starlette.exceptions import HTTPException
 
+from wrmf.data.unicode_texts import check_unicode
 from wrmf.model.recommendations import Recommendations
 from wrmf.model.wrmf import WRMF
 from wrmf.versions import __version__
 
 __all__ = ["Service", "create_app"]
 
+
+def unicode_only(id_: str | int) -> str | int:
+    """Return an id; an error for a text that no answer could hold, such as "\\ud800"."""
+    check_unicode([id_], "the id")
+    return id_
+
+
 # A text or a whole number, as the model has it: "7" and 7 are two ids.
-Id: TypeAlias = StrictStr | StrictInt
+Id: TypeAlias = Annotated[StrictStr | StrictInt, AfterValidator(unicode_only)]
 Ids: TypeAlias = Annotated[list[Id], Field(max_length=10_000)]
 
 
@@ -206,13 +214,17 @@ def create_app(model: WRMF) -> FastAPI:
 
     @app.exception_handler(HTTPException)
     async def failed(request: Request, error: HTTPException) -> JSONResponse:
-        return failure(request, error.status_code, error.detail)
+        methods = (error.headers or {}).get("Allow")
+        detail = f"{error.detail}: send it by {methods}" if methods else error.detail
+        return failure(request, error.status_code, detail)
 
     return app
 
 
 def described(error: dict[str, Any]) -> str:
     """Return one error of pydantic: where it is, and what is wrong there."""
+    if error["type"] == "json_invalid":
+        return f"the body is no JSON: {error['ctx']['error']} at character {error['loc'][-1]}"
     place = ".".join(str(part) for part in error["loc"][1:])
     return f"{place}: {error['msg']}" if place else error["msg"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from wrmf.model.loading import load
 
 __all__ = ["ServerOptions", "serve"]
 
-MISSING = 'serving needs {}, which is not installed: pip install "wrmf[serve]"'
+MISSING = 'serving needs {}, which are not all installed: pip install "wrmf[serve]"'
 # A worker that ends after some requests gives back memory that Python keeps.
 MOST_REQUESTS, JITTER = 100_000, 10_000
 
@@ -70,7 +71,8 @@ def serve(path: str | os.PathLike[str], options: ServerOptions) -> None:
     ImportError
         If FastAPI, uvicorn or gunicorn is not installed: ``pip install "wrmf[serve]"``.
     FileNotFoundError, ValueError
-        For a file that cannot be loaded, and a model without training data.
+        For a file that cannot be loaded, a model without training data, and an address that another
+        program listens at or that this machine does not have.
     """
     try:
         import uvicorn
@@ -78,11 +80,37 @@ def serve(path: str | os.PathLike[str], options: ServerOptions) -> None:
         from wrmf.service.app import create_app
     except ImportError as error:
         raise ImportError(MISSING.format("FastAPI and uvicorn")) from error
-    app = create_app(load(Path(path), mmap=True))
+    model = load(Path(path), mmap=True)
+    _check_address(options)
+    app = create_app(model)
     if sys.platform == "win32":
         uvicorn.run(app, host=options.host, port=options.port)
     else:
         _run_gunicorn(app, options)
+
+
+def _check_address(options: ServerOptions) -> None:
+    """Raise an error, at once and in one line, where the server would try again for seconds."""
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(
+            options.host, options.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+    except OSError as error:
+        raise ValueError(
+            f"host must be an address of this machine, got {options.host!r} ({error.strerror}): "
+            "127.0.0.1 answers this machine only, 0.0.0.0 all networks"
+        ) from None
+    with socket.socket(family, kind) as probe:
+        if sys.platform != "win32":
+            # As servers do: connections that have just been closed do not count.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except OSError as error:
+            raise ValueError(
+                f"cannot listen at {options.host}, port {options.port} ({error.strerror}): pass "
+                "another port="
+            ) from None
 
 
 def _run_gunicorn(app: Any, options: ServerOptions) -> None:
