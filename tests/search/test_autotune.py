@@ -13,7 +13,7 @@ import wrmf
 from wrmf import WRMF, Range, autotune, evaluate
 from wrmf.search import autotune as module
 from wrmf.search.budget import Budget, Step
-from wrmf.search.item_term import neighbour_ladder, weigh
+from wrmf.search.item_term import terms_to_try, weigh
 from wrmf.search.proposals import SPACE, Proposals, default_space
 
 
@@ -222,10 +222,13 @@ def test_weights_of_the_item_term_are_tried_upwards_while_they_are_better_else_d
 
 
 def test_no_more_neighbours_are_tried_than_there_are_items():
-    assert neighbour_ladder(50_000) == [30, 4500, 100]
-    assert neighbour_ladder(4449) == [30, 4449, 100]
-    assert neighbour_ladder(60) == [30, 60]
-    assert neighbour_ladder(20) == [20]
+    first, *popular, more = terms_to_try(90_000, 50_000)
+    assert (first, more) == ({"item_neighbors": 30}, {"item_neighbors": 100})
+    assert {term["item_neighbors"] for term in popular} == {4500}
+    assert terms_to_try(90_000, 4449)[1]["item_neighbors"] == 4449
+    assert terms_to_try(2000, 4449)[1]["item_neighbors"] == 2000
+    assert terms_to_try(900, 60) == [{"item_neighbors": 30}, {"item_neighbors": 60}]
+    assert terms_to_try(900, 20) == [{"item_neighbors": 20}]
 
 
 def test_of_many_users_a_sample_is_validated(split, model, monkeypatch):

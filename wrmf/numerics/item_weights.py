@@ -120,7 +120,7 @@ class ItemWeights:
         most = max(1, min(neighbours, n_items - 1))
         with single_threaded_blas():
             if neighbours >= n_items - 1 or neighbours > MOST_NEIGHBOURS:
-                weights = _fit_popular(pairs, neighbours, regularization)
+                weights, spread = _fit_popular(pairs, neighbours, regularization)
             else:
                 memory = _zeros(kernel_threads(num_threads), workspace_bytes(*matrix.shape, most))
                 options = most, regularization
@@ -129,7 +129,7 @@ class ItemWeights:
                     for items in _chunks(by_user, by_item)
                 ]
                 weights = _joined(parts)
-        spread = _spread(by_user, weights, num_threads)
+                spread = _spread(by_user, weights, num_threads)
         return cls(weights, neighbours, float(regularization), spread)
 
     def __repr__(self) -> str:
@@ -212,8 +212,14 @@ def _joined(parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> WeightRow
     return WeightRows(indptr, indices, values)
 
 
-def _fit_popular(pairs: sparse.csr_matrix, most: int, regularization: float) -> WeightRows:
-    """Return the weights of items with the most users, which are all each other's neighbours."""
+def _fit_popular(
+    pairs: sparse.csr_matrix, most: int, regularization: float
+) -> tuple[WeightRows, float]:
+    """Return the weights of items with the most users, all each other's neighbours; the spread.
+
+    The sum over users of t² follows from the normal equations, since (G + λI) b = g for the
+    weights b of an item and the users g that it shares: Σ t² = bᵀ G b = bᵀ (g − λb).
+    """
     n_items = pairs.shape[1]
     n_users = np.bincount(pairs.indices, minlength=n_items)
     # The one item more makes ``most`` neighbours of all others where these are few.
@@ -222,11 +228,11 @@ def _fit_popular(pairs: sparse.csr_matrix, most: int, regularization: float) -> 
     used = np.sort(used[n_users[used] > 0]).astype(np.int32)
     size = len(used)
     counts = np.zeros(n_items, dtype=np.int32)
-    counts[used] = max(0, size - 1)
     if size < 2:
-        return _joined([(counts * 0, used[:0], np.zeros(0, np.float32))])
+        return _joined([(counts, used[:0], np.zeros(0, np.float32))]), 0.0
     own = pairs[:, used].astype(np.float64)
-    system = (own.T @ own).toarray()
+    shared = (own.T @ own).toarray()
+    system = shared.copy()
     largest = float(system.diagonal().max()) + regularization
     system[np.diag_indices(size)] += regularization
     # The system is symmetric, so its transpose is the same matrix in the order that LAPACK needs.
@@ -235,14 +241,23 @@ def _fit_popular(pairs: sparse.csr_matrix, most: int, regularization: float) -> 
         raise _no_unique_solution(regularization)
     inverse, _ = lapack.dpotri(factor, lower=1, overwrite_c=1)
     values, scale = np.empty((size, size - 1), np.float32), -1 / inverse.diagonal()
+    total = squares = 0.0
     for place in range(size):
         # Of the inverse, only the lower triangle is computed.
-        row = np.concatenate([inverse[place, :place], inverse[place + 1 :, place]])
-        values[place] = row * scale[place]
+        row = np.concatenate([inverse[place, :place], inverse[place + 1 :, place]]) * scale[place]
+        of_others = np.delete(shared[place], place)
+        total += float(row @ np.delete(n_users[used], place))
+        squares += float(row @ (of_others - regularization * row))
+        values[place] = row
     if not np.isfinite(values).all():
         raise _no_unique_solution(regularization)
     others = np.tile(used, (size, 1))[~np.eye(size, dtype=bool)]
-    return _joined([(counts, others, values.ravel())])
+    # Items that have nothing to do with each other, by whatever chain of users, are no neighbours.
+    is_used = values != 0
+    counts[used] = is_used.sum(axis=1)
+    weights = _joined([(counts, others[is_used.ravel()], values[is_used])])
+    n_cells = pairs.shape[0] * n_items
+    return weights, standard_deviation(total / n_cells, squares / n_cells)
 
 
 def _zeros(threads: int, size: int) -> np.ndarray:

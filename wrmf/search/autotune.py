@@ -18,20 +18,18 @@ from wrmf.data.inputs import as_interactions
 from wrmf.data.split import Split
 from wrmf.evaluation.evaluate import evaluate
 from wrmf.model.wrmf import WRMF
-from wrmf.numerics.item_weights import MOST_NEIGHBOURS
 from wrmf.search.autotuned import Autotuned
 from wrmf.search.budget import Budget, Step
 from wrmf.search.halving import Halving
 from wrmf.search.item_term import (
     FIRST_WEIGHT,
     NEIGHBOURS,
-    POPULAR_STRENGTH,
     STRENGTHS,
     TermTrial,
     Weighing,
     gain,
-    neighbour_ladder,
     term_of,
+    terms_to_try,
 )
 from wrmf.search.learning_curve import LearningCurve, rank_curves
 from wrmf.search.options import SearchOptions
@@ -213,6 +211,7 @@ class Autotuning:
             self._measure_baseline("item neighbours", ItemKNN())
         self._spend(1.0, self._joining())
         self._spend(1.0, self._refining())
+        self._spend(1.0, self._screening())
 
     def _spend(self, share: float, brackets: Iterator[list[Setting]]) -> None:
         """Train brackets until they end, or this share of the budget is used."""
@@ -346,17 +345,19 @@ class Autotuning:
         if model is None:
             model = self._trained(first.params, first.epochs[-1])
         trial, weight = TermTrial(model, dict(first.params), first.epochs[-1]), FIRST_WEIGHT
-        for neighbors in neighbour_ladder(model.item_factors.shape[0]):
-            before = self._best_gain
-            start = max(weight, 1.0) if neighbors > MOST_NEIGHBOURS else weight
-            term: Setting = {"item_neighbors": neighbors}
-            if neighbors > MOST_NEIGHBOURS:
-                term["item_regularization"] = POPULAR_STRENGTH
+        terms, skipped = terms_to_try(*self.search.split.train.shape), 0
+        for place, term in enumerate(terms):
+            before, neighbors = self._best_gain, term["item_neighbors"]
+            if neighbors == skipped:
+                continue
+            start = max(weight, 1.0) if "item_regularization" in term else weight
             best = self._weigh(trial, term, start, WEIGHING)
             if best is not None and self._best_gain > before:
                 weight, self.search.earlier = best, model.state
-            elif neighbors == NEIGHBOURS[0]:
+            elif place == 0:
                 break
+            else:
+                skipped = neighbors
         chosen = term_of(self.best.params)
         self.proposals = replace(self.proposals, term=chosen)
         self.budget.measuring = self.weighing.evaluation_seconds.get(
@@ -370,7 +371,7 @@ class Autotuning:
             return
         epoch, _ = best.best(self.search.plan.metric)
         trial = TermTrial(self._trained(best.params, epoch), dict(best.params), epoch)
-        term = {"item_neighbors": NEIGHBOURS[0], **term_of(best.params)}
+        term = {"item_neighbors": NEIGHBOURS, **term_of(best.params)}
         weight = self._weigh(trial, term, float(term.pop("item_weight", FIRST_WEIGHT)), 1.0)
         if weight is not None and term_of(self.best.params):
             present = float(term.get("item_regularization", trial.model.item_regularization))

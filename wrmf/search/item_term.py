@@ -19,24 +19,23 @@ from wrmf.search.space import Setting
 __all__ = [
     "FIRST_WEIGHT",
     "NEIGHBOURS",
-    "POPULAR_STRENGTH",
     "STRENGTHS",
     "TermTrial",
     "Weighing",
     "gain",
-    "neighbour_ladder",
     "term_of",
+    "terms_to_try",
     "weigh",
 ]
 
 # The weights β that are tried, next to each other.
 WEIGHTS = (0.15, 0.3, 0.6, 1.0, 2.0, 4.0, 8.0)
 FIRST_WEIGHT = 0.3
-# The numbers of neighbours that are tried, the first of which decides whether the others are. The
-# second one is that of the most popular items, which are all neighbours of each other.
-NEIGHBOURS = (30, 4500, 100)
-# The strength of the regression of the most popular items, in users.
-POPULAR_STRENGTH = 80.0
+# The neighbours that are tried first, and decide whether others are.
+NEIGHBOURS = 30
+# The number of most popular items that are then tried as each other's neighbours, with strengths
+# of the regression, and after these the next number of neighbours.
+POPULAR, POPULAR_STRENGTHS, MORE_NEIGHBOURS = 4500, (80.0, 20.0), 100
 # The multiples of the strength that are tried at the best weight.
 STRENGTHS = (4.0, 0.25)
 # About how long one thread takes to invert a matrix, by the cube of its size.
@@ -46,9 +45,21 @@ INVERSE_SECONDS = 6e-11
 Score = Callable[[float], float | None]
 
 
-def neighbour_ladder(n_items: int) -> list[int]:
-    """Return the numbers of neighbours to try, none of them above that of the items."""
-    return list(dict.fromkeys(min(n, n_items) for n in NEIGHBOURS))
+def terms_to_try(n_users: int, n_items: int) -> list[Setting]:
+    """Return the neighbours of item terms, and the strengths of those of popular items.
+
+    More items than users have dependent columns, which gain nothing.
+    """
+    terms: list[Setting] = [{"item_neighbors": min(NEIGHBOURS, n_items)}]
+    popular = min(POPULAR, n_items, n_users)
+    if popular > MOST_NEIGHBOURS:
+        terms += [
+            {"item_neighbors": popular, "item_regularization": strength}
+            for strength in POPULAR_STRENGTHS
+        ]
+    if n_items > NEIGHBOURS:
+        terms.append({"item_neighbors": min(MORE_NEIGHBOURS, n_items)})
+    return terms
 
 
 def weigh(score: Score, start: float = FIRST_WEIGHT) -> Iterator[tuple[float, float]]:
