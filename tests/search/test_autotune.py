@@ -221,14 +221,22 @@ def test_weights_of_the_item_term_are_tried_upwards_while_they_are_better_else_d
     assert not list(weigh(lambda _: None))
 
 
-def test_no_more_neighbours_are_tried_than_there_are_items():
-    first, *popular, more = terms_to_try(90_000, 50_000)
+def test_popular_items_are_neighbours_of_each_other_where_they_have_most_interactions():
+    def tried(n_users, counts):
+        rows = [np.arange(count) for count in counts]
+        columns = np.repeat(np.arange(len(counts)), counts)
+        ones = np.ones(len(columns), np.float32)
+        pairs = (np.concatenate(rows), columns)
+        return terms_to_try(sparse.csr_matrix((ones, pairs), (n_users, len(counts))))
+
+    first, *popular, more = tried(6000, [50] * 4500 + [1] * 3000)
     assert (first, more) == ({"item_neighbors": 30}, {"item_neighbors": 100})
     assert {term["item_neighbors"] for term in popular} == {4500}
-    assert terms_to_try(90_000, 4449)[1]["item_neighbors"] == 4449
-    assert terms_to_try(2000, 4449)[1]["item_neighbors"] == 2000
-    assert terms_to_try(900, 60) == [{"item_neighbors": 30}, {"item_neighbors": 60}]
-    assert terms_to_try(900, 20) == [{"item_neighbors": 20}]
+    assert len(popular) == 2
+    assert len(tried(6000, [50] * 4500 + [40] * 3000)) == 2
+    assert tried(2000, [50] * 2000 + [1] * 100)[1]["item_neighbors"] == 2000
+    assert tried(900, [2] * 60) == [{"item_neighbors": 30}, {"item_neighbors": 60}]
+    assert tried(900, [2] * 20) == [{"item_neighbors": 20}]
 
 
 def test_of_many_users_a_sample_is_validated(split, model, monkeypatch):

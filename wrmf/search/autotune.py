@@ -345,7 +345,7 @@ class Autotuning:
         if model is None:
             model = self._trained(first.params, first.epochs[-1])
         trial, weight = TermTrial(model, dict(first.params), first.epochs[-1]), FIRST_WEIGHT
-        terms, skipped = terms_to_try(*self.search.split.train.shape), 0
+        terms, skipped = terms_to_try(self.search.split.train.matrix), 0
         for place, term in enumerate(terms):
             before, neighbors = self._best_gain, term["item_neighbors"]
             if neighbors == skipped:

@@ -13,8 +13,8 @@ from wrmf.search.progress import training_cost
 __all__ = ["Budget", "Step"]
 
 
-# About how many measurements there are in an epoch: one after each two, later fewer.
-PER_EPOCH = 0.4
+# How many measurements there are in an epoch: one after each two, later fewer.
+PER_EPOCH = 5 / 16
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from scipy import sparse
+
 from wrmf.data.split import Split
 from wrmf.evaluation.evaluate import evaluate
 from wrmf.evaluation.metrics import lower_is_better
@@ -34,8 +37,9 @@ FIRST_WEIGHT = 0.3
 # The neighbours that are tried first, and decide whether others are.
 NEIGHBOURS = 30
 # The number of most popular items that are then tried as each other's neighbours, with strengths
-# of the regression, and after these the next number of neighbours.
-POPULAR, POPULAR_STRENGTHS, MORE_NEIGHBOURS = 4500, (80.0, 20.0), 100
+# of the regression, if they have this share of the interactions; and then the next number of
+# neighbours.
+POPULAR, POPULAR_STRENGTHS, POPULAR_SHARE, MORE_NEIGHBOURS = 4500, (80.0, 20.0), 0.85, 100
 # The multiples of the strength that are tried at the best weight.
 STRENGTHS = (4.0, 0.25)
 # About how long one thread takes to invert a matrix, by the cube of its size.
@@ -45,14 +49,17 @@ INVERSE_SECONDS = 6e-11
 Score = Callable[[float], float | None]
 
 
-def terms_to_try(n_users: int, n_items: int) -> list[Setting]:
+def terms_to_try(matrix: sparse.csr_matrix) -> list[Setting]:
     """Return the neighbours of item terms, and the strengths of those of popular items.
 
     More items than users have dependent columns, which gain nothing.
     """
+    n_users, n_items = matrix.shape
     terms: list[Setting] = [{"item_neighbors": min(NEIGHBOURS, n_items)}]
     popular = min(POPULAR, n_items, n_users)
-    if popular > MOST_NEIGHBOURS:
+    counts = np.sort(np.bincount(matrix.indices, minlength=n_items))[::-1]
+    is_most = counts[:popular].sum() >= POPULAR_SHARE * matrix.nnz
+    if popular > MOST_NEIGHBOURS and is_most:
         terms += [
             {"item_neighbors": popular, "item_regularization": strength}
             for strength in POPULAR_STRENGTHS
