@@ -12,6 +12,7 @@ from scipy import sparse
 import wrmf
 from wrmf import WRMF, Range, autotune, evaluate
 from wrmf.search import autotune as module
+from wrmf.search import held_out
 from wrmf.search.budget import Budget, Step
 from wrmf.search.item_term import terms_to_try, weigh
 from wrmf.search.proposals import SPACE, Proposals, default_space
@@ -240,8 +241,8 @@ def test_popular_items_are_neighbours_of_each_other_where_they_have_most_interac
 
 
 def test_of_many_users_a_sample_is_validated(split, model, monkeypatch):
-    monkeypatch.setattr(module, "MOST_USERS", 20)
-    part = module.sampled(split, 0)
+    monkeypatch.setattr(held_out, "MOST_USERS", 20)
+    part = held_out.sampled(split, 0)
     assert len(part.users) == 20
     assert np.isin(part.users, split.users).all()
     assert (part.test.matrix != split.test.matrix).nnz == 0

@@ -21,6 +21,7 @@ from wrmf.model.wrmf import WRMF
 from wrmf.search.autotuned import Autotuned
 from wrmf.search.budget import Budget, Step
 from wrmf.search.halving import Halving
+from wrmf.search.held_out import sampled
 from wrmf.search.item_term import (
     FIRST_WEIGHT,
     NEIGHBOURS,
@@ -47,8 +48,6 @@ EPOCHS, FACTOR = (2, 4, 6, 10, 16), 3
 BEGINNING, WEIGHING = 0.1, 0.55
 SCREENING, COMPARING, WIDENING, REFINING = 0.65, 0.76, 0.82, 0.88
 N_MODELS = 4
-# The most users of the held-out part by whom settings are compared.
-MOST_USERS = 5000
 # Most products of two items of a user for which item neighbours are computed, and their seconds.
 MOST_PAIRS, PAIR_SECONDS = 10**9, 5e-8
 
@@ -159,14 +158,6 @@ def _as_split(data: Any) -> tuple[Split, bool]:
     return Split(data, data.with_matrix(sparse.csr_matrix(data.shape, dtype=np.float32))), False
 
 
-def sampled(split: Split, seed: int) -> Split:
-    """Return a split with at most ``MOST_USERS`` of its users, drawn with a seed."""
-    if len(split.users) <= MOST_USERS:
-        return split
-    drawn = np.random.default_rng(seed).choice(split.users, MOST_USERS, replace=False)
-    return Split(split.train, split.test, np.sort(drawn), split.fold_in)
-
-
 class Autotuning:
     """The brackets of settings of one call, and the curves so far.
 
@@ -190,6 +181,8 @@ class Autotuning:
         self.first_key = setting_key(self.proposals.full)
         self.first_model: WRMF | None = None
         self.weighing = Weighing(search.split, search.plan)
+        # The seconds that an epoch of training took, without measuring.
+        self.training_seconds: dict[Step, float] = {}
 
     @property
     def best(self) -> LearningCurve:
@@ -244,7 +237,7 @@ class Autotuning:
                 raise
         self.curves[self.first_key] = curve
         seconds = time.perf_counter() - began
-        self.budget.record([self._step(setting)], [curve.epochs[-1]], seconds)
+        self._record([setting], seconds)
 
     # The brackets
 
@@ -304,10 +297,15 @@ class Autotuning:
             for curve in halving.curves.values():
                 curve.model = None
             self.curves.update(halving.curves)
+        self._record(settings, time.perf_counter() - began)
+
+    def _record(self, settings: list[Setting], seconds: float) -> None:
+        """Note the time of settings that were trained."""
         curves = [self.curves[setting_key(setting)] for setting in settings]
         steps = [self._step(setting) for setting in settings]
-        epochs = [curve.epochs[-1] for curve in curves]
-        self.budget.record(steps, epochs, time.perf_counter() - began)
+        for step, curve in zip(steps, curves, strict=True):
+            self.training_seconds[step] = curve.seconds[-1] / curve.epochs[-1]
+        self.budget.record(steps, [curve.epochs[-1] for curve in curves], seconds)
 
     def _step(self, setting: Setting) -> Step:
         params = {**self.search.base, **setting}
@@ -323,7 +321,9 @@ class Autotuning:
         # All of the training data are more than the part that is trained on here.
         parts = self.search.whole_split.train, self.search.split.train
         more = parts[0].n_interactions / parts[1].n_interactions
-        return more * (epoch * self.budget.rate(self._step(best.params)) + weights)
+        step = self._step(best.params)
+        rate = self.training_seconds.get(step, self.budget.rate(step))
+        return more * (epoch * rate + weights)
 
     # What is compared with fixed factors
 
