@@ -38,7 +38,7 @@ class InlineTasks:
     def submit(self, name, function, *args, home=None, computes=False, priority=0):
         return function(*args, threads=self.threads) if computes else function(*args)
 
-    def tree(self, name, combine, futures):
+    def tree(self, name, combine, futures, homes=None, root=None):
         return combine(futures) if len(futures) > 1 else futures[0]
 
     def results(self, futures):

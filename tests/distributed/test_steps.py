@@ -379,7 +379,7 @@ class Counting(InlineTasks):
         self.n_tasks += 1
         return super().submit(*args, **kwargs)
 
-    def tree(self, name, combine, futures):
+    def tree(self, name, combine, futures, homes=None, root=None):
         level = len(futures)
         while level > 1:
             level = -(-level // 4)

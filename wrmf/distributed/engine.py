@@ -258,13 +258,25 @@ class Engine:
             pure=False,
         )
 
-    def tree(self, name: str, combine: Callable[..., Any], futures: Sequence[Future]) -> Future:
-        """Return the combination of results in their order, a few of them at a time."""
-        level = list(futures)
+    def tree(
+        self,
+        name: str,
+        combine: Callable[..., Any],
+        futures: Sequence[Future],
+        homes: Sequence[str | None] | None = None,
+        root: str | None = None,
+    ) -> Future:
+        """Return the combination of results in their order, as :class:`Tasks` describes it."""
+        level, places = list(futures), list(homes or [None] * len(futures))
         while len(level) > 1:
+            groups = [slice(first, first + FAN_IN) for first in range(0, len(level), FAN_IN)]
+            # On the worker of one of the parts: another each time, so that all have a share.
+            places = [places[group][self.count % len(places[group])] for group in groups]
+            if len(groups) == 1 and root is not None:
+                places = [root]
             level = [
-                self.submit(name, combine, level[first : first + FAN_IN])
-                for first in range(0, len(level), FAN_IN)
+                self.submit(name, combine, level[group], home=home)
+                for group, home in zip(groups, places, strict=True)
             ]
         return level[0]
 

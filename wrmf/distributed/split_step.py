@@ -110,7 +110,7 @@ class SplitStep:
             tasks.submit("gram-shard", gram_of_shard, plan, factors, home=name, computes=True)
             for name, factors in zip(names, users, strict=True)
         ]
-        total = tasks.tree("sum-grams", sum_totals, grams)
+        total = tasks.tree("sum-grams", sum_totals, grams, names)
         basis = tasks.submit("basis", basis_of, plan, total)
         whitened = [
             tasks.submit("whiten", whiten_users, factors, basis, home=name, computes=True)
@@ -236,4 +236,6 @@ class _Pass:
             )
             for shard, home in enumerate(self.tasks.names("shard"))
         ]
-        return self.tasks.tree(name, sum_totals, parts)
+        return self.tasks.tree(
+            name, sum_totals, parts, self.tasks.names("shard"), root=f"block-{block}"
+        )

@@ -45,8 +45,26 @@ class Tasks(Protocol):
         """
         ...
 
-    def tree(self, name: str, combine: Callable[..., Any], futures: Sequence[Any]) -> Any:
-        """Return the combination of results in their order, a few of them at a time."""
+    def tree(
+        self,
+        name: str,
+        combine: Callable[..., Any],
+        futures: Sequence[Any],
+        homes: Sequence[str | None] | None = None,
+        root: str | None = None,
+    ) -> Any:
+        """Return the combination of results in their order, a few of them at a time.
+
+        Parameters
+        ----------
+        name : str, as in ``submit``
+        combine : callable, of a list of results
+        futures : sequence of futures
+        homes : sequence of str, optional
+            The things on whose workers the results are, so that as few as possible are sent.
+        root : str, optional
+            The thing on whose worker the combination of all is needed.
+        """
         ...
 
     def results(self, futures: Sequence[Any]) -> list[Any]:
