@@ -10,6 +10,12 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 SECONDS = 600
+# A machine with other work may take longer to answer than the half minute of the defaults.
+ENVIRONMENT = {
+    "PYTHONPATH": str(ROOT),
+    "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "10 minutes",
+    "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "10 minutes",
+}
 
 
 class CommandCluster:
@@ -53,7 +59,7 @@ class CommandCluster:
 
     def start(self, kind, *options, environment=None, before=None):
         """Start a process of the command ``dask``; ``before`` is called in it at its start."""
-        inherited = {**os.environ, "PYTHONPATH": str(ROOT)}
+        inherited = {**os.environ, **ENVIRONMENT}
         log = self.folder / f"{kind}-{len(self.processes)}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
@@ -121,7 +127,7 @@ def command(*words, **options):
     code = "import sys; from wrmf.cli.main import main; sys.exit(main())"
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, words)],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, **ENVIRONMENT},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

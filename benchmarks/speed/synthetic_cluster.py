@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -55,10 +56,15 @@ def start(
     In this one they start in no time, and still send each other bytes by TCP, but their kernels
     compute one at a time.
     """
+    import dask
     from distributed import LocalCluster
     from distributed.deploy.subprocess import SubprocessCluster
 
     logging.getLogger("distributed").setLevel(logging.ERROR)
+    # A machine with other work may take longer to answer than the half minute of the defaults.
+    for name in ("tcp", "connect"):
+        dask.config.set({f"distributed.comm.timeouts.{name}": "10 minutes"})
+        os.environ[f"DASK_DISTRIBUTED__COMM__TIMEOUTS__{name.upper()}"] = "10 minutes"
     if in_process:
         opened = LocalCluster(
             n_workers=n_workers,
@@ -85,8 +91,6 @@ def start(
 
 
 def _process() -> int:
-    import os
-
     return os.getpid()
 
 

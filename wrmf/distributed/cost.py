@@ -85,8 +85,8 @@ def cost_of(size: Size, method: str) -> Cost:
         # Workers without a block of items need no users.
         total = min(workers, block_count(size.n_entries, method)) * users + workers * items
     else:
-        # A symmetric matrix and a vector for each item that is solved exactly, as exact_rows says.
-        row_bytes = k * (k + 3) / 2 * size.itemsize
+        # A symmetric matrix, in columns of whole vectors, and the target of each exact item.
+        row_bytes = k * (k + 18) / 2 * size.itemsize
         n_exact = min(float(size.n_items), max(SUMS_BYTES, 2 * (STEPS + 1) * items) / row_bytes)
         packed = n_exact * row_bytes
         exact_share = min(1.0, SKEW * n_exact / size.n_items)
