@@ -78,3 +78,13 @@ def test_a_release_needs_a_clean_tree(repository):
     answer = release(repository, "9.9.0")
     assert answer.returncode
     assert "commit or stash" in answer.stderr
+
+
+def test_the_checks_of_a_commit_take_the_versions_of_the_lint():
+    config = ROOT / ".pre-commit-config.yaml"
+    if not config.exists():
+        pytest.skip("it is in no source distribution")
+    required = re.findall(r'additional_dependencies: \["([^"]+)"\]', config.read_text("utf-8"))
+    (lint,) = re.findall(r"^lint = \[(.*)\]$", (ROOT / "pyproject.toml").read_text("utf-8"), re.M)
+    for requirement in set(required):
+        assert f'"{requirement}"' in lint or requirement.startswith("pre-commit-hooks"), requirement
