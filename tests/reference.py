@@ -144,3 +144,17 @@ def update(before, data, how, factors, new_items, regularization, exponent=0.0, 
     y[items] = half_sweep(after.T[items], x, lambdas[1][items], **objective)
     x[users] = half_sweep(after[users], y, lambdas[0][users], **objective)
     return after, x, y
+
+
+def excess_of_overlaps(matrix):
+    """Return how much more the overlaps of users vary than by chance, over their mean squared."""
+    pairs = to_dense(matrix) != 0
+    sizes, counts = pairs.sum(axis=1), pairs.sum(axis=0)
+    popularity = np.sum(counts**2) / pairs.sum() ** 2
+    excess = expected_squares = 0.0
+    for u, v in itertools.permutations(range(len(pairs)), 2):
+        overlap = np.sum(pairs[u] & pairs[v])
+        expected = sizes[u] * sizes[v] * popularity
+        excess += (overlap - expected) ** 2 - overlap
+        expected_squares += expected**2
+    return max(0.0, excess / expected_squares)

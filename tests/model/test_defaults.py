@@ -9,6 +9,7 @@ from scipy import sparse
 from sklearn.base import clone
 
 from wrmf import WRMF, Interactions, load
+from wrmf.model.overlaps import excess_of_overlaps
 from wrmf.model.parameters import PLACEHOLDERS
 from wrmf.model.state import Factors
 
@@ -38,8 +39,30 @@ def test_the_rule_is_that_of_the_documentation(counts):
     assert resolved["confidence"] == "log"
     assert resolved["regularization_exponent"] == 1
     assert resolved["alpha"] == pytest.approx(1 / np.log1p(counts.data.astype(float)).mean())
-    assert resolved["unobserved_weight"] == pytest.approx(min(0.5, 2.4 * density**0.75))
-    assert resolved["regularization"] == pytest.approx(0.37 * size**-1.1)
+    of_items = np.bincount(counts.indices, minlength=counts.shape[1])
+    excess = excess_of_overlaps(of_items, lambda function, *args: function(counts, *args))
+    difference = excess * np.sqrt(np.sum(of_items**2) / users**2)
+    power = np.clip((0.5 - difference) / 0.15, 0, 1)
+    raised = np.clip((size / 14) ** 2, 1, 4) ** power
+    assert resolved["unobserved_weight"] == pytest.approx(min(0.5, 2.4 * density**0.75 * raised))
+    assert resolved["regularization"] == pytest.approx(0.37 * size**-1.1 * raised)
+
+
+def test_users_who_differ_by_chance_get_a_larger_penalty_than_groups():
+    generator = np.random.default_rng(0)
+    chance = sparse.random_array((300, 200), density=0.15, rng=generator, format="csr")
+    group = sparse.random_array((150, 50), density=0.6, rng=generator, format="csr")
+    groups = sparse.block_diag([group, group], format="csr")
+    of_chance, of_groups = (quick().fit(likes > 0).resolved_params for likes in (chance, groups))
+    assert of_chance["regularization"] == pytest.approx(4 * 0.37 * 30**-1.1, rel=0.05)
+    assert of_groups["regularization"] < 1.5 * 0.37 * 30**-1.1
+
+
+def test_users_of_few_items_have_the_penalty_of_their_size():
+    generator = np.random.default_rng(0)
+    likes = sparse.random_array((400, 100), density=0.08, rng=generator, format="csr") > 0
+    size = likes.nnz / np.count_nonzero(np.diff(likes.indptr))
+    assert quick().fit(likes).resolved_params["regularization"] == pytest.approx(0.37 * size**-1.1)
 
 
 def test_a_model_with_the_resolved_parameters_is_the_same(counts):

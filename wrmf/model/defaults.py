@@ -15,6 +15,7 @@ import numpy as np
 from scipy import sparse
 
 from wrmf.cached import cached_property
+from wrmf.model.overlaps import excess_of_overlaps
 from wrmf.model.parameters import PLACEHOLDERS, auto_multiple, validate_parameters
 from wrmf.numerics.objective import Objective
 from wrmf.numerics.values import FittedValues, ValueRule
@@ -35,6 +36,11 @@ SCALED: dict[str, Any] = {"confidence": "log", "regularization_exponent": 1.0}
 SHARE, SHARE_POWER, SHARE_LIMIT = 2.4, 0.75, 0.5
 # λ = PENALTY · size^PENALTY_POWER, where size is the mean number of items of a user.
 PENALTY, PENALTY_POWER = 0.37, -1.1
+# Where users differ little beyond what is popular, both are multiplied by up to
+# (size / RAISED_FROM)^RAISED_POWER, at most MOST_RAISED: by all of that up to a difference of
+# LITTLE, by nothing from MUCH on.
+RAISED_FROM, RAISED_POWER, MOST_RAISED = 14.0, 2.0, 4.0
+LITTLE, MUCH = 0.35, 0.5
 # The largest λ, relative to the one from which on all factors are zero. It decides where users have
 # less than about four items.
 PENALTY_LIMIT = 0.6
@@ -146,6 +152,7 @@ def resolve_from(params: Mapping[str, Any], data: Statistics) -> dict[str, Any]:
     validate_parameters(params)
     multiples = {name: auto_multiple(name, params[name]) for name in PLACEHOLDERS}
     values: dict[str, Any] = {}
+    pairs = Pairs(data)
     # A rule uses what those before it have set.
     for name, multiple in multiples.items():
         if multiple is None:
@@ -155,7 +162,7 @@ def resolve_from(params: Mapping[str, Any], data: Statistics) -> dict[str, Any]:
             value = fixed[name]
         else:
             present = validate_parameters({**params, **values})
-            value = RULES[name](Weighted(data, present.objective, present.values))
+            value = RULES[name](Weighted(pairs, present.objective, present.values))
         values[name] = value if multiple == 1 else value * multiple
     return values
 
@@ -185,29 +192,15 @@ def resolve_again(
 
 
 @dataclass(frozen=True, eq=False)
-class Weighted:
-    """Training data as an objective weighs it."""
+class Pairs:
+    """Training data, of which only count which pairs are stored."""
 
     data: Statistics
-    objective: Objective
-    values: ValueRule
 
     @cached_property
     def n_entries(self) -> int:
         """The number of pairs."""
         return int(self.data.item_counts.sum())
-
-    @cached_property
-    def mean_weight(self) -> float:
-        """The mean of α·f(|d|) over the pairs; 0 if there are none."""
-        (total,) = self.data.sums(self.values, _weight_sum, self.objective)
-        return float(total) / self.n_entries if self.n_entries else 0.0
-
-    @property
-    def positive_weight(self) -> float:
-        """The mean weight of a pair, or 1 if it is nothing that others could be relative to."""
-        weight = self.mean_weight
-        return weight if np.isfinite(weight) and weight > 0 else 1.0
 
     @property
     def mean_size(self) -> float:
@@ -215,12 +208,70 @@ class Weighted:
         return max(1.0, float(self.n_entries) / max(1, self.data.n_filled_users))
 
     @property
+    def density(self) -> float:
+        """The share of pairs among the users and items that have any."""
+        n_items = int(np.count_nonzero(self.data.item_counts))
+        return self.mean_size / max(1, n_items)
+
+    @cached_property
+    def difference(self) -> float:
+        """How much users differ beyond what is popular: e √o, for the excess e of overlaps.
+
+        o is the mean number of items that two users share. So it is the geometric mean of what
+        overlaps vary more than by chance, by their mean squared (e) and by their mean (e o).
+        """
+        counts = self.data.item_counts.astype(np.float64)
+        shared = float(counts @ counts) / max(1, self.data.n_filled_users) ** 2
+        excess = excess_of_overlaps(
+            self.data.item_counts, lambda *args: self.data.sums(ValueRule(), *args)
+        )
+        return float(excess * math.sqrt(shared))
+
+    @cached_property
+    def raised(self) -> float:
+        """What λ and α₀ are multiplied by where users differ little; at least 1."""
+        most = min((self.mean_size / RAISED_FROM) ** RAISED_POWER, MOST_RAISED)
+        if most <= 1:
+            return 1.0
+        power = min(1.0, max(0.0, (MUCH - self.difference) / (MUCH - LITTLE)))
+        return float(most**power)
+
+    @property
+    def penalty(self) -> float:
+        """λ for weights of mean 1, without its limit."""
+        return float(PENALTY * self.mean_size**PENALTY_POWER * self.raised)
+
+    @property
     def share(self) -> float:
         """α₀ for pairs whose mean weight is 1."""
-        n_items = int(np.count_nonzero(self.data.item_counts))
-        density = self.mean_size / max(1, n_items)
-        share: float = SHARE * density**SHARE_POWER
+        share: float = SHARE * self.density**SHARE_POWER * self.raised
         return min(share, SHARE_LIMIT)
+
+
+@dataclass(frozen=True, eq=False)
+class Weighted:
+    """Training data as an objective weighs it."""
+
+    pairs: Pairs
+    objective: Objective
+    values: ValueRule
+
+    @property
+    def data(self) -> Statistics:
+        """The statistics of the data."""
+        return self.pairs.data
+
+    @cached_property
+    def mean_weight(self) -> float:
+        """The mean of α·f(|d|) over the pairs; 0 if there are none."""
+        (total,) = self.data.sums(self.values, _weight_sum, self.objective)
+        return float(total) / self.pairs.n_entries if self.pairs.n_entries else 0.0
+
+    @property
+    def positive_weight(self) -> float:
+        """The mean weight of a pair, or 1 if it is nothing that others could be relative to."""
+        weight = self.mean_weight
+        return weight if np.isfinite(weight) and weight > 0 else 1.0
 
     def vanishing(self) -> float:
         """Return the λ from which on all factors are zero, with ν = 1 and weights of mean 1.
@@ -228,7 +279,7 @@ class Weighted:
         Near zero the loss is −2 Σ b x·y + Σ λ_u |x|² + Σ λ_i |y|². Its minimum is zero if no
         singular value of the targets b, divided by √λ_u and √λ_i, is above 1.
         """
-        mean, share = self.mean_weight, self.share
+        mean, share = self.mean_weight, self.pairs.share
         if not np.isfinite(mean) or mean <= 0:
             return np.inf
         of_items = (self.data.item_counts + share * self.data.shape[0]) ** -0.5
@@ -269,7 +320,7 @@ def _alpha(data: Weighted) -> float:
 
 
 def _unobserved_weight(data: Weighted) -> float:
-    return data.share * data.positive_weight
+    return data.pairs.share * data.positive_weight
 
 
 def _regularization(data: Weighted) -> float:
@@ -277,9 +328,10 @@ def _regularization(data: Weighted) -> float:
 
     So an α, α₀ or ν that is not "auto" does not change how strong this penalty is.
     """
-    size, n_items = data.mean_size, data.data.shape[1]
-    strength = min(PENALTY * size**PENALTY_POWER, PENALTY_LIMIT * data.vanishing())
-    penalty = strength * data.positive_weight * (size + data.share * n_items)
+    pairs, n_items = data.pairs, data.data.shape[1]
+    size = pairs.mean_size
+    strength = min(pairs.penalty, PENALTY_LIMIT * data.vanishing())
+    penalty = strength * data.positive_weight * (size + pairs.share * n_items)
     with np.errstate(over="ignore"):
         unit = float(data.objective.row_regularization(1.0, np.array([size]), n_items)[0])
     # An exponent beyond the range of numbers is explained by ``check_limits``.
