@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from cluster_processes import CommandCluster, command, limit_files, run_command
+from cluster_processes import SECONDS, CommandCluster, command, limit_files, run_command
 from sharding import plain_model
 
 import wrmf
@@ -178,7 +178,7 @@ def test_a_worker_that_joins_with_another_version_is_named(files, tmp_path):
         def join(model, done):
             if done == 1:
                 cluster.add_worker(environment={"PYTHONPATH": other})
-                client.wait_for_workers(2, 60)
+                client.wait_for_workers(2, SECONDS)
 
         with pytest.raises(wrmf.distributed.ClusterError, match=r"has wrmf 9\."):
             wrmf.distributed.fit(
