@@ -1,5 +1,7 @@
 """Speed: flop counts, the recorder, tables and targets. Nothing is timed here."""
 
+import importlib
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -250,3 +252,17 @@ def test_one_machine_measures_a_size_in_this_process(tmp_path):
     assert row["users"] == 200
     assert row["items"] == 10
     assert len(row["seconds of users"]) == len(row["seconds of items"]) == 1
+
+
+def test_what_idle_processes_take_is_left_out_of_busy_seconds():
+    pytest.importorskip("psutil", reason="benchmarks.speed.cluster needs psutil")
+    pytest.importorskip("distributed", reason="needs pip install 'wrmf[distributed]'")
+    cluster = importlib.import_module("benchmarks.speed.cluster")
+    local = [{"seconds": 2.0, "CPU seconds": 4.0}]
+    row = {"seconds": 3.0, "CPU seconds": 6.0, "CPU seconds of workers": 5.0}
+    idle = {"CPU seconds": 0.1, "CPU seconds of workers": 0.05}
+    summary = cluster.summary(local, [row], idle)
+    assert summary["cluster"]["busy CPU seconds"] == pytest.approx(5.7)
+    assert summary["ratios"]["seconds"] == 1.5
+    assert summary["ratios"]["CPU seconds of workers"] == 1.25
+    assert summary["ratios"]["busy CPU seconds"] == pytest.approx(1.425)

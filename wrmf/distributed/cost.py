@@ -81,9 +81,11 @@ def cost_of(size: Size, method: str) -> Cost:
     data = 16.0 * size.n_entries / workers
     if method == "gather":
         item_flops = size.n_entries * float(k) ** 2
-        received, memory = users + items, 2.0 * users + 2.0 * items
+        received = users + items
         # Workers without a block of items need no users.
         total = min(workers, block_count(size.n_entries, method)) * users + workers * items
+        # All users in one array, the pieces that it is made of, and the worker's own factors.
+        memory = (2.0 + 1.0 / workers) * users + 2.0 * items
     else:
         # A symmetric matrix, in columns of whole vectors, and the target of each exact item.
         row_bytes = k * (k + 18) / 2 * size.itemsize
