@@ -2,6 +2,7 @@
 
     python -m benchmarks.quality.defaults                    # about half an hour
     python -m benchmarks.quality.defaults --sets steam citeulike_a --seconds 10
+    python -m benchmarks.quality.defaults --only-defaults    # after a change of the rule
 
 Settings are compared on validation parts of the training data. ``WRMF()``, popularity and the
 tuned models are then scored on the test parts, each of which counts how often it was looked at.
@@ -158,28 +159,63 @@ def recorded(name: str, folder: Path = record.RESULTS) -> dict[str, float]:
     return scores
 
 
-def study(name: str, seconds: float, seed: int, compares: bool) -> dict[str, Any]:
-    """Return the record of one data set; its test part is looked at once for each model.
+@dataclass(frozen=True)
+class Task:
+    """What is done with a data set.
 
-    A set without records of other studies is tuned, and EASE is computed.
+    Attributes
+    ----------
+    seconds : float
+        Time to tune a model.
+    seed : int
+    compares : bool
+        Whether settings are compared on the validation part.
+    earlier : dict
+        A record of the set. The scores of what ``WRMF()`` is compared with are taken from it, so
+        that the test part is looked at once, for ``WRMF()``. Empty if they are to be measured.
     """
-    split, inner = load(name, seed)
-    content: dict[str, Any] = {"validation": compare(inner, seed)} if compares else {}
-    known = recorded(name)
-    part = TestPart(split)
-    start = time.perf_counter()
-    ours = fitted({}, split.train, seed)
-    fit_seconds = time.perf_counter() - start
-    scores = {
-        "WRMF()": part.score("WRMF()", ours),
-        "popularity": part.score("popularity", wrmf.Popularity().fit(split.train)),
-    }
-    if not known:
-        content["tuned"], model = tuned(split, inner, seconds, seed)
+
+    seconds: float
+    seed: int
+    compares: bool
+    earlier: dict[str, Any] = field(default_factory=dict)
+
+
+def rivals_of(
+    name: str, part: TestPart, inner: wrmf.Split, task: Task
+) -> tuple[dict[str, Any], dict[str, float]]:
+    """Return how a model was tuned, and the scores of popularity, that model and EASE.
+
+    A set with records of other studies is not tuned, nor is EASE computed.
+    """
+    split, content = part.split, {}
+    scores = {"popularity": part.score("popularity", wrmf.Popularity().fit(split.train))}
+    if not recorded(name):
+        content["tuned"], model = tuned(split, inner, task.seconds, task.seed)
         scores["tuned"] = part.score("tuned", model)
         if (ranker := ease(split)) is not None:
             scores["EASE"] = part.score("EASE", ranker)
-    rivals = {label: score for label, score in {**scores, **known}.items() if label != "WRMF()"}
+    return content, scores
+
+
+def study(name: str, task: Task) -> dict[str, Any]:
+    """Return the record of one data set; its test part is looked at once for each model."""
+    split, inner = load(name, task.seed)
+    content: dict[str, Any] = {"validation": compare(inner, task.seed)} if task.compares else {}
+    part = TestPart(split)
+    start = time.perf_counter()
+    ours = fitted({}, split.train, task.seed)
+    fit_seconds = time.perf_counter() - start
+    scores = {"WRMF()": part.score("WRMF()", ours)}
+    if task.earlier:
+        content |= {key: task.earlier[key] for key in ("tuned",) if key in task.earlier}
+        scores = {**task.earlier["test"], **scores}
+    else:
+        details, others = rivals_of(name, part, inner, task)
+        content |= details
+        scores |= others
+    known = {**scores, **recorded(name)}
+    rivals = {label: score for label, score in known.items() if label != "WRMF()"}
     best = max(rivals, key=lambda label: rivals[label])
     resolved = ours.resolved_params
     return {
@@ -220,7 +256,8 @@ def run(options: argparse.Namespace) -> Path:
         sets = record.read(path)["sets"]
     for name in options.sets:
         try:
-            content = study(name, options.seconds, options.seed, options.compare)
+            earlier = sets.get(name, {}) if options.only_defaults else {}
+            content = study(name, Task(options.seconds, options.seed, options.compare, earlier))
         except Missing as reason:
             print(f"{name}: left out: {reason}", file=sys.stderr)
             continue
@@ -249,6 +286,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument(
         "--compare", action="store_true", help="also compare settings on the validation parts"
+    )
+    parser.add_argument(
+        "--only-defaults",
+        action="store_true",
+        help="score WRMF() alone, and keep the other scores of an earlier run",
     )
     parser.add_argument("--out", type=Path, help="the JSON file; default results/defaults.json")
     print(run(parser.parse_args(arguments)))

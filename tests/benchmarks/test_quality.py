@@ -185,6 +185,17 @@ def test_the_study_of_defaults_counts_its_looks_at_the_test_part(split_by_protoc
     assert dict(part.looks) == {"popularity": 2}
 
 
+def test_after_a_change_of_the_rule_the_test_part_is_looked_at_once(split_by_protocol, monkeypatch):
+    split = split_by_protocol["weak"]
+    monkeypatch.setattr(defaults, "load", lambda name, seed: (split, split))
+    earlier = {"test": {"WRMF()": 0.1, "popularity": 0.2, "EASE": 0.4}}
+    content = defaults.study("a", defaults.Task(1.0, 0, compares=False, earlier=earlier))
+    assert content["looks_at_test"] == {"WRMF()": 1}
+    assert content["test"]["WRMF()"] != 0.1
+    assert content["best_known"] == {"by": "EASE", "ndcg@20": 0.4}
+    assert content["share"] == pytest.approx(content["test"]["WRMF()"] / 0.4, abs=1e-4)
+
+
 def test_shares_of_the_best_known_score_are_summed_up_by_their_geometric_mean():
     sets = {
         "a": {"share": 0.9, "over_popularity": 2.0},
