@@ -180,3 +180,8 @@ def test_an_error_without_words_is_named(workplace, monkeypatch, capsys):
     monkeypatch.setattr("wrmf.model.loading.load", fail)
     assert main(["recommend", "model.wrmf"]) == 1
     assert capsys.readouterr().err == "wrmf: error: MemoryError\n"
+
+
+def test_iterations_are_checked_before_any_data_are_read(workplace, capsys):
+    assert main(["fit", "likes.csv", "--iterations", "0"]) == 1
+    assert capsys.readouterr().err == "wrmf: error: --iterations must be at least 1, got 0\n"

@@ -227,3 +227,12 @@ def test_a_wide_table_of_several_types_in_a_column_names_the_column():
     table = pd.DataFrame({"user": ["a", "b"], "x": [{"deep": 1}, 2]})
     with pytest.raises(ValueError, match="column 'x' holds values of several types"):
         read_interactions(table, layout="wide")
+
+
+def test_a_file_that_is_misspelt_is_named_with_one_that_is_alike(tmp_path):
+    (tmp_path / "likes.csv").write_text("user,item\nann,x\n")
+    for name in ("lieks.csv", " likes.csv", "likes.cvs"):
+        with pytest.raises(FileNotFoundError, match=r"did you mean .*likes\.csv\?$"):
+            read_interactions(tmp_path / name)
+    with pytest.raises(FileNotFoundError, match=r"no such file: .*plays\.parquet$"):
+        read_interactions(tmp_path / "plays.parquet")

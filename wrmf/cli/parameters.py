@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from wrmf.data.checks import as_positive_int
 from wrmf.model.wrmf import WRMF
 from wrmf.search.space import format_value
 
@@ -156,6 +157,8 @@ def build_model(options: argparse.Namespace) -> WRMF:
     params = {name: given[name] for name in names if given.get(name) is not None}
     model = WRMF(**params, num_threads=options.threads, random_state=options.seed)
     model.check_params()
+    # Otherwise an error of ``fit``, after the data are read.
+    as_positive_int(model.iterations, "iterations")
     return model
 
 

@@ -216,7 +216,9 @@ def check_metrics(metrics: Sequence[str], n_items: int) -> dict[str, NamedMetric
 
 def _check_cutoff(name: str, cutoff: int | None, n_items: int) -> None:
     if cutoff is not None and not 1 <= cutoff <= n_items:
-        raise ValueError(f"{name}: k must lie in 1 … {n_items}, the number of items")
+        base, at, _ = name.partition("@")
+        hint = f": name a smaller one, such as {base}@{n_items}" if at and cutoff > n_items else ""
+        raise ValueError(f"{name}: k must lie in 1 … {n_items}, the number of items{hint}")
 
 
 def _parse(name: Any) -> NamedMetric:

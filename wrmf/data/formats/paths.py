@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import glob
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -17,6 +19,8 @@ TABLE_LOGS = {
     "metadata/version-hint.text": "an Iceberg table: pass pyiceberg's table.scan().to_arrow()",
 }
 PATTERN = frozenset("*?[")
+# Of a folder with more files, the first are compared with a name that is misspelt.
+MOST_NAMES = 10_000
 
 
 def scheme_of(text: str) -> str | None:
@@ -79,7 +83,7 @@ def expand_path(source: str | Path) -> list[Path]:
     if not PATTERN & set(text):
         # A text with line breaks is probably the content of a file.
         shown = str(path) if text.isprintable() else ascii(text[:80])
-        raise FileNotFoundError(f"no such file: {shown}")
+        raise FileNotFoundError(f"no such file: {shown}{_near(path)}")
     plain = [part for part in path.parts if not PATTERN & set(part)]
     matches = [
         match
@@ -94,6 +98,16 @@ def expand_path(source: str | Path) -> list[Path]:
         if not any(folder in file.parents for file in files):
             files += _files_below(folder)
     return _distinct(sorted(set(files)))
+
+
+def _near(path: Path) -> str:
+    """Return a question about a file of the same folder that is called alike, if there is one."""
+    try:
+        names = [entry.name for entry in itertools.islice(path.parent.iterdir(), MOST_NAMES)]
+    except OSError:
+        return ""
+    alike = difflib.get_close_matches(path.name, names, n=1, cutoff=0.75)
+    return f"; did you mean {path.with_name(alike[0])}?" if alike else ""
 
 
 def _distinct(files: Sequence[Path]) -> list[Path]:
