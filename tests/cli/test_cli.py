@@ -449,6 +449,19 @@ def test_a_closed_pipe_is_not_an_error(numbered_model):
     assert ended.stderr == "status 0\n"
 
 
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no head")
+@pytest.mark.parametrize("words", ["--help", "fit --help"])
+def test_a_help_that_is_not_read_to_the_end_is_not_an_error(words):
+    command = f'"{sys.executable}" -m wrmf {words} | head -n 0'
+    ended = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=True)
+    assert ended.stderr == ""
+
+
+def test_a_file_of_options_that_does_not_exist_is_named(tmp_path, capsys):
+    assert main(["fit", "--config", str(tmp_path / "none.toml")]) == 1
+    assert f"error: no such file: {tmp_path / 'none.toml'}" in capsys.readouterr().err
+
+
 def test_interruption_exits_with_status_130(likes, monkeypatch, capsys):
     def interrupt(*args, **kwargs):
         raise KeyboardInterrupt

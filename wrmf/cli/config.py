@@ -113,6 +113,8 @@ def _read(path: Path) -> dict[str, Any]:
             raise ImportError(
                 'before Python 3.11, --config needs tomli: pip install "wrmf[toml]"'
             ) from None
+    if str(path) != "-" and not path.exists():
+        raise FileNotFoundError(f"no such file: {path}")
     content = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
     try:
         tables: dict[str, Any] = tomllib.loads(content.decode("utf-8-sig"))

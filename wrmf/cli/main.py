@@ -67,6 +67,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             with _warnings_in_one_line(options):
                 options.run(options)
         sys.stdout.flush()
+    except SystemExit:
+        # After --help and the like, which a pipe may not read to the end.
+        _discard_unwritable()
+        raise
     except KeyboardInterrupt:
         print("wrmf: interrupted", file=sys.stderr)
         return 130
