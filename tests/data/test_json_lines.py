@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 from loading import load, rows
 
+import wrmf
+
 FILES = Path(__file__).parent / "files"
 
 
@@ -21,6 +23,14 @@ def test_lines_of_objects_are_read_with_nested_fields_and_exact_ints():
 
 def test_an_array_of_objects_is_read_and_ids_of_two_types_stay_two():
     assert rows(FILES / "events.json") == [(7, "a"), ("7", "b")]
+
+
+def test_a_field_may_be_wanted_by_name_and_by_position(tmp_path):
+    path = tmp_path / "x.json"
+    path.write_text('[{"user": "a", "item": 1, "n": 2}, {"user": "b", "item": 3, "n": 4}]')
+    data = wrmf.read_interactions(path, user="n", value=2)
+    assert data.users.tolist() == [2, 4]
+    assert data.matrix.toarray().tolist() == [[2, 0], [0, 4]]
 
 
 @pytest.mark.parametrize("number", [2**53 + 1, 2**60 + 1, 2**64 - 1, 2**80])

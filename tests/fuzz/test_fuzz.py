@@ -40,7 +40,8 @@ def test_every_case_ends_in_an_answer_or_a_documented_error(target):
 
 # What these cases draw was answered wrongly once: a name of no data set, one column for users and
 # items, a damaged size in the metadata of a Parquet column, names of parts of an npz file, a quote,
-# items of baskets in the column "user", a curve of 2**63 epochs in a journal.
+# items of baskets in the column "user", a field of JSON by name and by position, a curve of 2**63
+# epochs in a journal.
 @pytest.mark.parametrize(
     ("target", "number"),
     [
@@ -50,6 +51,7 @@ def test_every_case_ends_in_an_answer_or_a_documented_error(target):
         ("tables", 204375),
         ("tables", 206503),
         ("tables", 603918),
+        ("tables", 638979),
         ("journals", 611898),
     ],
 )

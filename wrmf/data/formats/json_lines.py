@@ -205,10 +205,10 @@ def _frame_of_records(records: list[dict[str, Any]], options: SourceOptions) -> 
     names = list(dict.fromkeys(name for record in records for name in record))
     columns = options.columns or tuple(names)
     paths = [_path_of(column, names) for column in columns]
-    frame: pd.DataFrame = pd.DataFrame(
-        {".".join(path): pd.Series(list(_values_at(path, records)), dtype=object) for path in paths}
-    )
-    return frame
+    # A field that is wanted by name and by position occurs twice.
+    fields = (pd.Series(list(_values_at(path, records)), dtype=object) for path in paths)
+    frame: pd.DataFrame = pd.DataFrame(dict(enumerate(fields)))
+    return frame.set_axis([".".join(path) for path in paths], axis="columns")
 
 
 def _path_of(column: str | int, names: list[str]) -> list[str]:
