@@ -44,8 +44,11 @@ def test_the_rule_is_that_of_the_documentation(counts):
     difference = excess * np.sqrt(np.sum(of_items**2) / users**2)
     power = np.clip((0.5 - difference) / 0.15, 0, 1)
     raised = np.clip((size / 14) ** 2, 1, 4) ** power
-    assert resolved["unobserved_weight"] == pytest.approx(min(0.5, 2.4 * density**0.75 * raised))
-    assert resolved["regularization"] == pytest.approx(0.37 * size**-1.1 * raised)
+    share = min(0.5, 2.4 * density**0.75)
+    raised_share = min(0.5, share * raised)
+    assert resolved["unobserved_weight"] == pytest.approx(raised_share)
+    before, now = (size + value * counts.shape[1] for value in (share, raised_share))
+    assert resolved["regularization"] == pytest.approx(0.37 * size**-1.1 * raised * before / now)
 
 
 def test_users_who_differ_by_chance_get_a_larger_penalty_than_groups():
@@ -53,9 +56,18 @@ def test_users_who_differ_by_chance_get_a_larger_penalty_than_groups():
     chance = sparse.random_array((300, 200), density=0.15, rng=generator, format="csr")
     group = sparse.random_array((150, 50), density=0.6, rng=generator, format="csr")
     groups = sparse.block_diag([group, group], format="csr")
-    of_chance, of_groups = (quick().fit(likes > 0).resolved_params for likes in (chance, groups))
-    assert of_chance["regularization"] == pytest.approx(4 * 0.37 * 30**-1.1, rel=0.05)
-    assert of_groups["regularization"] < 1.5 * 0.37 * 30**-1.1
+
+    densities = (0.15, 200), (0.3, 100)
+
+    def penalty(likes):
+        values = quick().fit(likes > 0).resolved_params
+        return values["regularization"] * (30 + values["unobserved_weight"] * likes.shape[1])
+
+    of_chance, of_groups = (
+        0.37 * 30**-1.1 * (30 + min(0.5, 2.4 * density**0.75) * n) for density, n in densities
+    )
+    assert penalty(chance) == pytest.approx(4 * of_chance, rel=0.02)
+    assert penalty(groups) == pytest.approx(of_groups, rel=0.02)
 
 
 def test_users_of_few_items_have_the_penalty_of_their_size():

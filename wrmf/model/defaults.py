@@ -36,9 +36,9 @@ SCALED: dict[str, Any] = {"confidence": "log", "regularization_exponent": 1.0}
 SHARE, SHARE_POWER, SHARE_LIMIT = 2.4, 0.75, 0.5
 # λ = PENALTY · size^PENALTY_POWER, where size is the mean number of items of a user.
 PENALTY, PENALTY_POWER = 0.37, -1.1
-# Where users differ little beyond what is popular, both are multiplied by up to
-# (size / RAISED_FROM)^RAISED_POWER, at most MOST_RAISED: by all of that up to a difference of
-# LITTLE, by nothing from MUCH on.
+# Where users differ little beyond what is popular, α₀ and the penalty of an average user, which is
+# λ (size + α₀ n_items), are multiplied by up to (size / RAISED_FROM)^RAISED_POWER, at most
+# MOST_RAISED: by all of that up to a difference of LITTLE, by nothing from MUCH on.
 RAISED_FROM, RAISED_POWER, MOST_RAISED = 14.0, 2.0, 4.0
 LITTLE, MUCH = 0.35, 0.5
 # The largest λ, relative to the one from which on all factors are zero. It decides where users have
@@ -229,7 +229,7 @@ class Pairs:
 
     @cached_property
     def raised(self) -> float:
-        """What λ and α₀ are multiplied by where users differ little; at least 1."""
+        """What α₀ and the penalty of a user are multiplied by where users differ little."""
         most = min((self.mean_size / RAISED_FROM) ** RAISED_POWER, MOST_RAISED)
         if most <= 1:
             return 1.0
@@ -237,15 +237,21 @@ class Pairs:
         return float(most**power)
 
     @property
-    def penalty(self) -> float:
-        """λ for weights of mean 1, without its limit."""
-        return float(PENALTY * self.mean_size**PENALTY_POWER * self.raised)
+    def share_by_density(self) -> float:
+        """α₀ by the density alone, for pairs whose mean weight is 1."""
+        return min(float(SHARE * self.density**SHARE_POWER), SHARE_LIMIT)
 
     @property
     def share(self) -> float:
         """α₀ for pairs whose mean weight is 1."""
-        share: float = SHARE * self.density**SHARE_POWER * self.raised
-        return min(share, SHARE_LIMIT)
+        return min(self.share_by_density * self.raised, SHARE_LIMIT)
+
+    @property
+    def strength(self) -> float:
+        """λ for ν = 1 and weights of mean 1, without its limit."""
+        size, n_items = self.mean_size, self.data.shape[1]
+        before, now = (size + share * n_items for share in (self.share_by_density, self.share))
+        return float(PENALTY * size**PENALTY_POWER * self.raised * before / now)
 
 
 @dataclass(frozen=True, eq=False)
@@ -330,7 +336,7 @@ def _regularization(data: Weighted) -> float:
     """
     pairs, n_items = data.pairs, data.data.shape[1]
     size = pairs.mean_size
-    strength = min(pairs.penalty, PENALTY_LIMIT * data.vanishing())
+    strength = min(pairs.strength, PENALTY_LIMIT * data.vanishing())
     penalty = strength * data.positive_weight * (size + pairs.share * n_items)
     with np.errstate(over="ignore"):
         unit = float(data.objective.row_regularization(1.0, np.array([size]), n_items)[0])

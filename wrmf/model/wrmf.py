@@ -37,6 +37,7 @@ class WRMF(Fitting, Forgetting, Reweighing, Saving, BulkRecommender):
 
     Without settings, the data decide: the weights of the pairs have the mean 1, whatever the scale
     of the counts; α₀ follows from the density, and λ from the number of items of an average user.
+    Where users differ little beyond what is popular, the penalty is up to four times as large.
     ``resolved_params`` has what became of each parameter that is "auto"; it is saved with the
     model, and used for new users and items, too. ``alpha``, ``unobserved_weight`` and
     ``regularization`` may be multiples, such as "2*auto". docs/tuning.md has the rule and what it
@@ -49,10 +50,10 @@ class WRMF(Fitting, Forgetting, Reweighing, Saving, BulkRecommender):
         grows with k, training time up to k².
     regularization : float ≥ 0, (user, item) or "auto", the default
         λ, the penalty, in units of a weight. With "ials", "auto" is
-        min(.37 s^-1.1, .6 λ₀) for weights of mean 1, where s is the mean number of items of a user,
-        and λ₀ the least λ with which all factors are zero; with "wrmf", 30. Search over it first,
-        together with ``unobserved_weight``. With 0, the minimum may not be unique; the minimum-norm
-        solution is then taken.
+        min(.37 h s^-1.1, .6 λ₀) for weights of mean 1, where s is the mean number of items of a
+        user, λ₀ the least λ with which all factors are zero, and h about 1; with "wrmf", 30. Search
+        over it first, together with ``unobserved_weight``. With 0, the minimum may not be unique;
+        the minimum-norm solution is then taken.
     alpha : float ≥ 0 or "auto", the default
         α, the weight of a pair for each unit of f(d). With "ials", "auto" makes the mean weight of
         a pair 1; with "wrmf", 30. With "ials" leave it: only its ratio to α₀ and λ counts, and
@@ -61,9 +62,9 @@ class WRMF(Fitting, Forgetting, Reweighing, Saving, BulkRecommender):
         Sweeps over all items and users. A learning curve shows whether fewer are better.
     unobserved_weight : float > 0 or "auto", the default
         α₀, the confidence in pairs without interaction, in units of a weight. With "ials", "auto"
-        is min(½, 2.4 density^¾) of the mean weight, where the density is the share of observed
-        pairs; with "wrmf", 1. Raise it if lists are too surprising, lower it if they repeat what
-        is popular.
+        is min(½, 2.4 g density^¾) of the mean weight, where the density is the share of observed
+        pairs, and g 1, or up to 4 where users differ little; with "wrmf", 1. Raise it if lists are
+        too surprising, lower it if they repeat what is popular.
     regularization_exponent : float or "auto", the default
         ν in ``λ_u = λ (|S_u| + α₀ n_items)^ν``; 1 scales λ with the number of interactions.
         "auto" is 1 with "ials" and 0 with "wrmf". Between .5 and 1 it rarely matters, if λ is
