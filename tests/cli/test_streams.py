@@ -176,7 +176,9 @@ def test_a_terminal_gets_no_bytes(name, workplace, monkeypatch, capsys):
 def test_tables_are_easy_to_read(capsys):
     frame = pd.DataFrame({"user": ["ann", "ann"], "item": ["x", "y"], "score": [0.32, -3e-7]})
     write_table(frame, None)
-    assert "0.3200" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "0.3200" in shown
+    assert "0.0000" in shown and "-" not in shown
     write_table(frame.assign(score=[3e-5, 2e-7]), None)
     assert "e-05" in capsys.readouterr().out
     write_table(frame[:0], None)

@@ -199,8 +199,13 @@ def _readable(frame: pd.DataFrame) -> str:
     """Return a table for people; scores near 0 would turn the others into powers of ten."""
     if frame.empty:
         return "  ".join(map(str, frame.columns))
-    fixed = {"score": "{:.4f}".format} if "score" in frame and _is_ordinary(frame["score"]) else {}
+    fixed = {"score": _decimals} if "score" in frame and _is_ordinary(frame["score"]) else {}
     return str(frame.to_string(index=False, formatters=fixed))
+
+
+def _decimals(score: float) -> str:
+    # Without 0, what is rounded to zero from below would be -0.0000.
+    return f"{round(float(score), 4) + 0:.4f}"
 
 
 def _is_ordinary(scores: pd.Series) -> bool:
