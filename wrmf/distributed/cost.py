@@ -117,12 +117,13 @@ def tasks_of(size: Size, method: str, n_shards: int, n_blocks: int) -> int:
     --------
     >>> size = Size(100_000_000, 1_000_000, 10_000_000_000, 128, n_workers=50)
     >>> [tasks_of(size, "gather", 200, 64), tasks_of(size, "split", 200, 16)]
-    [678, 17983]
+    [1028, 17983]
     """
     # Users and their loss, and the item factors that both need on each worker.
     both = 2 * n_shards + n_blocks + 2 * size.n_workers
     if method == "gather":
-        return both + n_blocks + size.n_workers
+        # Gram matrices of the users and users in the basis of the items; the blocks.
+        return both + 2 * n_shards + n_blocks
     # A sum over shards for the start and each step, in trees of four.
     return both + 2 * n_shards + round(n_shards * n_blocks * (STEPS + 1) * 4 / 3)
 
