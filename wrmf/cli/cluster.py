@@ -83,6 +83,10 @@ def fit_on_cluster(options: argparse.Namespace, model: WRMF) -> Any:
     handler = logging.StreamHandler(sys.stderr)
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
+    # Dask logs a traceback where the scheduler is lost, which the error says in one line.
+    of_dask = logging.getLogger("distributed.client")
+    usual = of_dask.level
+    of_dask.setLevel(logging.CRITICAL)
     try:
         with Client(options.scheduler) as client:
             source = options.data[0] if len(options.data) == 1 else options.data
@@ -109,3 +113,4 @@ def fit_on_cluster(options: argparse.Namespace, model: WRMF) -> Any:
         raise
     finally:
         logger.removeHandler(handler)
+        of_dask.setLevel(usual)
