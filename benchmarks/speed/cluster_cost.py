@@ -205,7 +205,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rates", type=float, nargs="+", default=[100, 25], help="Mbit/s")
     parser.add_argument("--gigabytes", type=float, default=1.25, help="a second, of a worker")
     parser.add_argument("--gigaflops", type=float, default=60 * 16, help="a second, of a worker")
-    parser.add_argument("--milliseconds", type=float, default=0.5, help="of the scheduler, a task")
+    parser.add_argument("--milliseconds", type=float, default=1.0, help="of the scheduler, a task")
     parser.add_argument("--folder", type=Path, help="where the files are; they are removed")
     parser.add_argument("--out", type=Path, help="file of the record")
     options = parser.parse_args(arguments)
