@@ -8,7 +8,10 @@ import sys
 import time
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+import wrmf
+
+# The package that is tested: of this checkout, or installed.
+ROOT = Path(wrmf.__file__).parents[1]
 SECONDS = 600
 # A machine with other work may take longer to answer than the half minute of the defaults.
 ENVIRONMENT = {

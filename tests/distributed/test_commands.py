@@ -158,16 +158,29 @@ def package_of_another_version(folder):
     return folder
 
 
-@pytest.mark.parametrize("kind", ["without", "other version"])
-def test_a_worker_that_cannot_take_part_is_named_in_one_line(kind, files, tmp_path):
-    path = "" if kind == "without" else str(package_of_another_version(tmp_path / "other"))
+def package_that_is_missing(folder):
+    """Return a folder in which to find wrmf fails, also where it is installed."""
+    (folder / "wrmf").mkdir(parents=True)
+    text = "raise ModuleNotFoundError(\"No module named 'wrmf'\", name='wrmf')\n"
+    (folder / "wrmf" / "__init__.py").write_text(text)
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("package", "expected"),
+    [
+        (package_that_is_missing, r"cannot run wrmf .*No module named"),
+        (package_of_another_version, r"has wrmf 9\."),
+    ],
+)
+def test_a_worker_that_cannot_take_part_is_named_in_one_line(package, expected, files, tmp_path):
+    path = str(package(tmp_path / "other"))
     with CommandCluster(tmp_path / "cluster", n_workers=1) as cluster:
         cluster.add_worker(environment={"PYTHONPATH": path})
         cluster.client().close()
         status, errors = run_command(*words(cluster, files, tmp_path / "fit"))
     assert status == 1
-    expected = {"without": r"cannot run wrmf .*No module named", "other version": r"has wrmf 9\."}
-    assert re.search(f"the worker tcp://.* {expected[kind]}", one_line(errors))
+    assert re.search(f"the worker tcp://.* {expected}", one_line(errors))
     assert not (tmp_path / "fit").exists()
 
 

@@ -208,7 +208,8 @@ def _frame_of_records(records: list[dict[str, Any]], options: SourceOptions) -> 
     # A field that is wanted by name and by position occurs twice.
     fields = (pd.Series(list(_values_at(path, records)), dtype=object) for path in paths)
     frame: pd.DataFrame = pd.DataFrame(dict(enumerate(fields)))
-    return frame.set_axis([".".join(path) for path in paths], axis="columns")
+    frame.columns = pd.Index([".".join(path) for path in paths])
+    return frame
 
 
 def _path_of(column: str | int, names: list[str]) -> list[str]:
