@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -80,6 +81,23 @@ class CannotBeLoaded:
 
     def __reduce__(self):
         return __import__, ("absent",)
+
+
+def test_workers_that_die_while_rows_are_shuffled_are_explained(client, monkeypatch):
+    from wrmf.distributed.engine import Engine
+
+    def die(futures):
+        raise distributed.KilledWorker("shuffle-transfer", SimpleNamespace(address="tcp://w"), 3)
+
+    def cannot_retry(futures):
+        raise KeyError("shuffle-barrier")
+
+    engine = Engine(client)
+    done = engine.submit("nothing", int)
+    monkeypatch.setattr(client, "gather", die)
+    monkeypatch.setattr(client, "retry", cannot_retry)
+    with pytest.raises(wrmf.distributed.ClusterError, match="memory may be too small"):
+        engine.results([done])
 
 
 def test_a_rerun_goes_on_and_reads_nothing_again(client, files, tmp_path):

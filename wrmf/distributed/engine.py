@@ -299,14 +299,13 @@ class Engine:
                 self._wait(futures)
                 return list(self.client.gather(list(futures)))
             except KilledWorker as error:
-                if attempt == RETRIES:
+                if attempt == RETRIES or not self._retry(futures):
                     raise ClusterError(
                         f"workers died again and again ({error}): their memory may be too small; "
                         "start workers with more, or more workers, and call fit again with the "
                         "same arguments"
                     ) from error
                 logger.warning("workers have died during a task, which is tried again: %s", error)
-                self.client.retry(list(futures))
             except (OSError, RuntimeError) as error:
                 if not _is_of_shuffle(error):
                     raise
@@ -316,6 +315,15 @@ class Engine:
                     "make room, and call fit again with the same arguments"
                 ) from error
         raise AssertionError
+
+    def _retry(self, futures: Sequence[Future]) -> bool:
+        """Try tasks again; return False for those that Dask cannot, as in a shuffle."""
+        try:
+            self.client.retry(list(futures))
+        except KeyError:
+            # A task on which they depend has failed, and its future is not held here.
+            return False
+        return True
 
     def _wait(self, futures: Sequence[Future]) -> None:
         """Wait until tasks are done, or have no worker although there are some."""
