@@ -126,7 +126,7 @@ def _memory_of_worker(dask_worker: Any) -> dict[str, Any]:
     peak = peak_memory()
     return {
         "peak MiB": None if peak is None else round(peak / 2**20),
-        "spilled MB": round(written / 1e6, 1),
+        "spilled MB": round(float(written) / 1e6, 1),
     }
 
 
