@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import re
@@ -18,6 +19,7 @@ from wrmf.data.formats.notes import IDLE, MALFORMED, count_of
 from wrmf.data.formats.paths import expand_path
 from wrmf.data.formats.sources import STANDARD_INPUT
 from wrmf.data.formats.text import is_untyped, lines_of_rows
+from wrmf.data.formats.text_dialect import LineError
 from wrmf.data.formats.unfolded import UNFOLDED, is_unfolded
 
 __all__ = ["Column", "RowTable", "WantedColumns"]
@@ -183,8 +185,10 @@ class RowTable:
 
     def place(self, row: int) -> str:
         """Return what error messages call a row: the line of a text file, or its number from 0."""
-        for path, line in itertools.islice(self._lines(), row, None):
-            return f"line {line} of {path}"
+        # Arrow reads some quotes that the reader of lines refuses.
+        with contextlib.suppress(LineError):
+            for path, line in itertools.islice(self._lines(), row, None):
+                return f"line {line} of {path}"
         return f"row {row}"
 
     def _lines(self) -> Iterator[tuple[Path, int]]:
