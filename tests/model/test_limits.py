@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy import sparse
 
 
 @pytest.mark.parametrize("solver", ["exact", "cg"])
@@ -26,3 +27,13 @@ def test_the_same_counts_are_trained_on_in_float64(likes, small):
 def test_the_largest_counts_that_float32_holds_are_trained_on(likes, small):
     model = small(alpha=1.0, iterations=1).fit(likes * (3.3e38 / likes.data.max()))
     assert np.isfinite(model.user_factors).all()
+
+
+def test_an_exponent_that_only_larger_rows_would_exceed_is_trained_with(small):
+    # Users have one item and items one user, but a row of all 300 columns would have 300**200.
+    likes = sparse.identity(300, format="csr", dtype=np.float32)
+    options = {"regularization_exponent": 200.0, "regularization_counts": "observed"}
+    model = small(iterations=1, **options).fit(likes)
+    assert np.isfinite(model.fold_in_users(likes[:2])).all()
+    with pytest.raises(ValueError, match="regularization_exponent=200"):
+        model.fold_in_users(np.ones((1, 300)))

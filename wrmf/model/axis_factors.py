@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from wrmf.cached import cached_property
+from wrmf.model.limits import check_regularization
 from wrmf.model.members import member_blocks
 from wrmf.model.parameters import Parameters
 from wrmf.model.parts import Parts
@@ -50,6 +51,8 @@ class AxisFactors(Parts):
             key = objective, regularization, isa_number()
             system = self._systems.get(key)
             if system is None:
+                # An infinite λ has no system. Rows with entries are checked where they are solved.
+                check_regularization(np.zeros(1, np.int64), len(self.factors), params, side)
                 threads = kernel_threads(params.sweep.num_threads)
                 system = FoldInSystem.of(self.factors, objective, regularization, threads)
                 self._systems[key] = system

@@ -338,8 +338,7 @@ def _regularization(data: Weighted) -> float:
     size = pairs.mean_size
     strength = min(pairs.strength, PENALTY_LIMIT * data.vanishing())
     penalty = strength * data.positive_weight * (size + pairs.share * n_items)
-    with np.errstate(over="ignore"):
-        unit = float(data.objective.row_regularization(1.0, np.array([size]), n_items)[0])
+    unit = float(data.objective.row_regularization(1.0, np.array([size]), n_items)[0])
     # An exponent beyond the range of numbers is explained by ``check_limits``.
     return float(penalty / unit if np.isfinite(unit) and unit > 0 else penalty)
 

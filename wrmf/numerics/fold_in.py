@@ -65,7 +65,8 @@ class RowRule:
         values = np.arange(TABLED if objective.confidence == "log" else 0)
         counts = np.arange(parts_from)
         strengths = objective.row_regularization(regularization, counts, n_columns)
-        has_vanished = (strengths.astype(fixed.dtype) == 0) & (side.bounds[0] > 0)
+        with np.errstate(over="ignore"):
+            has_vanished = (strengths.astype(fixed.dtype) == 0) & (side.bounds[0] > 0)
         return cls(
             alpha=objective.alpha,
             weights=objective.weights(values, np.float64),

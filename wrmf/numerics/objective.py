@@ -187,7 +187,10 @@ class Objective:
         return strengths
 
     def row_regularization(self, base: float, counts: np.ndarray, n_columns: int) -> np.ndarray:
-        """Return λ of each row in float64, for rows with ``counts`` stored entries."""
+        """Return λ of each row in float64, for rows with ``counts`` stored entries.
+
+        It is infinite where it is beyond the range of numbers.
+        """
         if self.regularization_exponent == 0:
             return np.full(len(counts), base)
         size = counts.astype(np.float64)
@@ -195,7 +198,8 @@ class Objective:
             size += self.unobserved_weight * n_columns
         # Rows without entries are zeros, whatever their λ is.
         size = np.where(size > 0, size, 1.0)
-        strengths: np.ndarray = base * size**self.regularization_exponent
+        with np.errstate(over="ignore"):
+            strengths: np.ndarray = base * size**self.regularization_exponent
         return strengths
 
     def loss(
