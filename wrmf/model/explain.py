@@ -66,8 +66,8 @@ def contributions(
     terms, by_features = np.zeros((len(columns), *np.shape(column))), np.zeros(np.shape(column))
     prior = state.prior(0)
     priors = member_priors(None if prior is None else prior.at(np.array([row])), params.n_models, 0)
-    # Starting BLAS threads would take longer than these small products.
-    with single_threaded_blas():
+    # Starting BLAS threads would take longer than these small products. Files may hold NaN.
+    with single_threaded_blas(), np.errstate(invalid="ignore", over="ignore"):
         disliked = values < 0
         shares = objective.targets(values, np.float64)
         members = state.prepared.items.members(params.n_models, 1)
@@ -90,7 +90,12 @@ def contributions(
 
 
 def _solve(system: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """Solve a symmetric system; if it is singular, return its minimum-norm solution."""
+    """Solve a symmetric system; if it is singular, return its minimum-norm solution.
+
+    If it is not finite, the solution is NaN.
+    """
+    if not np.isfinite(system).all():
+        return np.full(target.shape, np.nan)
     lower, failed = dpotrf(system, lower=True)
     pivots = np.diag(lower) ** 2
     if failed or pivots.min() <= LEAST_PIVOT * pivots.max():
