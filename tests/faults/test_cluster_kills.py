@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+import wrmf
+
 pytest.importorskip("distributed", reason="needs pip install 'wrmf[distributed]'")
 HERE = Path(__file__).parent
 
@@ -15,7 +17,8 @@ HERE = Path(__file__).parent
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
 @pytest.mark.timeout(10**5)
 def test_killed_workers_change_no_bit(tmp_path, n_kills):
-    root = os.pathsep.join([os.environ.get("PYTHONPATH", ""), str(HERE.parents[1])]).lstrip(":")
+    package = str(Path(wrmf.__file__).parents[1])
+    root = os.pathsep.join([os.environ.get("PYTHONPATH", ""), package]).lstrip(":")
     count = max(2, n_kills // 10)
     run = subprocess.run(
         [sys.executable, str(HERE / "cluster_kills.py"), str(count), str(tmp_path)],

@@ -71,7 +71,7 @@ def run_cases(target: str, first: int, count: int) -> Report:
 
 def _path_of_child() -> str:
     """Return the PYTHONPATH of this process for a child that runs in another folder."""
-    own = os.environ.get("PYTHONPATH", str(TESTS.parent)).split(os.pathsep)
+    own = os.environ.get("PYTHONPATH", str(Path(wrmf.__file__).parents[1])).split(os.pathsep)
     return os.pathsep.join([str(TESTS), *map(os.path.abspath, own)])
 
 

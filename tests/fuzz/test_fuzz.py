@@ -5,11 +5,14 @@ run. ``make fuzz`` runs 100,000 cases of each.
 """
 
 import os
+from pathlib import Path
 
 import pytest
-from fuzz.run import TESTS, run_cases
+from fuzz.run import run_cases
 from fuzz.sequences import CALLS_OF_CASE
 from fuzz.targets import TARGETS
+
+import wrmf
 
 # The cases of a target in the ordinary run of tests.
 SLICE = {
@@ -67,7 +70,7 @@ def test_cases_that_once_failed_succeed(target, number):
 
 def test_a_relative_path_of_modules_reaches_the_child(monkeypatch):
     """The child runs in a folder of its own, where relative paths would lead elsewhere."""
-    monkeypatch.setenv("PYTHONPATH", os.path.relpath(TESTS.parent))
+    monkeypatch.setenv("PYTHONPATH", os.path.relpath(Path(wrmf.__file__).parents[1]))
     report = run_cases("matrices", 0, 2)
     assert (report.n_cases, report.failures) == (2, {})
 
