@@ -32,6 +32,8 @@ def read(tmp_path, text, name="x.csv", **options):
         ("user;item\nann;x\nbob\ncid;y\n", {}, "ann-x; cid-y", 1),
         ('user,item\n"Ann, A",x\n"Bob\nCid,y\n', {}, "Ann, A-x; Cid-y", 1),
         ('user,item,t\nann,x,"a\n\nb"\nbob,y\ncid,z,c\n', {"quote": '"'}, "ann-x; cid-z", 1),
+        # Text follows a closing quote.
+        ('user,item\nann,x\nbob,"q"z\ncid\ndan,"a\nb"\n', {"quote": '"'}, "ann-x; dan-a\nb", 2),
         ("user::item\nann::x\nbob\ncid::y\n", {}, "ann-x; cid-y", 1),
         ("ann x\nbob\ncid  y\n", {"header": False, "sep": r"\s+"}, "ann-x; cid-y", 1),
         ("user,item\r\nann,x\r\nbob\r\n", {}, "ann-x", 1),

@@ -6,7 +6,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from wrmf.data.formats.text_dialect import MARKS, Dialect, dialects_of
+from wrmf.data.formats.text_dialect import MARKS, Dialect, LineError, dialects_of
 from wrmf.data.formats.text_stream import TextStream
 
 __all__ = ["FittingLines", "closest_dialect"]
@@ -97,9 +97,18 @@ class FittingLines:
                     taken.append(line)
                     yield number, _decoded(line)
 
-        for number, row in self.dialect.rows(texts()):
-            yield number, b"".join(taken), not self.drops or len(row) == self.width
-            taken.clear()
+        while True:
+            try:
+                for number, row in self.dialect.rows(texts()):
+                    yield number, b"".join(taken), not self.drops or len(row) == self.width
+                    taken.clear()
+                return
+            except LineError as error:
+                if not self.drops:
+                    raise
+                # The next line begins a row.
+                yield error.line, b"".join(taken), False
+                taken.clear()
 
 
 def _decoded(line: bytes) -> str:
