@@ -150,3 +150,11 @@ def test_an_id_of_another_type_or_with_other_capitals_is_named(ids, asked, near)
 def test_an_id_that_is_like_none_is_named_alone(asked):
     with pytest.raises(ValueError, match=r"^unknown id among items: [^?]*; there are 2"):
         IdIndex(as_ids([7, 8], None, "items"), "items").find([asked])
+
+
+def test_a_long_id_does_not_fill_a_message():
+    with pytest.raises(
+        ValueError, match=r"among users: '[x]{99}… \(5,002 characters\); there are 1"
+    ):
+        index = IdIndex(np.array(["y" * 5000], dtype=object), "users")
+        index.refuse_unknown(["x" * 5000], np.array([-1]))

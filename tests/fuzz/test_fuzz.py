@@ -45,7 +45,8 @@ def test_every_case_ends_in_an_answer_or_a_documented_error(target):
 # items, a damaged size in the metadata of a Parquet column, names of parts of an npz file, a quote,
 # items of baskets in the column "user", a field of JSON by name and by position, a curve of 2**63
 # epochs in a journal, the place of an error after a quote that only Arrow reads, a λ that is
-# infinite for rows that are longer than any, or for all, an explanation by factors that are NaN.
+# infinite for rows that are longer than any, or for all, an explanation by factors that are NaN,
+# text after a closing quote among bad lines, an id of thousands of characters.
 @pytest.mark.parametrize(
     ("target", "number"),
     [
@@ -58,6 +59,8 @@ def test_every_case_ends_in_an_answer_or_a_documented_error(target):
         ("tables", 638979),
         ("journals", 611898),
         ("tables", 709884),
+        ("tables", 817107),
+        ("tables", 827979),
         ("matrices", 706099),
         ("models", 717618),
         ("models", 815950),

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["IdIndex", "describe_unknown", "object_array"]
 
+# The most characters of an id in a message.
+LONGEST = 100
+
 
 def object_array(values: Sequence[Any] | np.ndarray) -> np.ndarray:
     """Return ``values`` as a 1-d object array, in which a tuple is one element."""
@@ -164,10 +167,10 @@ class IdIndex:
         unknown = [id_ for id_, position in zip(ids, positions, strict=True) if position < 0]
         example = self.ids[:1].tolist()[0] if len(self) else None
         near = self._near(unknown[0])
-        hint = "" if near is None else f" (did you mean {near!r}?)"
+        hint = "" if near is None else f" (did you mean {_shown(near)}?)"
         raise ValueError(
             f"unknown {describe_unknown(unknown, self.axis)}{hint}; there are {len(self)}, such as "
-            f"{example!r}"
+            f"{_shown(example)}"
         )
 
     def _near(self, id_: Any) -> Any:
@@ -191,7 +194,13 @@ def describe_unknown(unknown: Sequence[Any] | np.ndarray, axis: str) -> str:
     """Return a text that names the first of some unknown ids and counts the others."""
     first = unknown[0].item() if isinstance(unknown[0], np.generic) else unknown[0]
     more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
-    return f"id among {axis}: {first!r}{more}"
+    return f"id among {axis}: {_shown(first)}{more}"
+
+
+def _shown(id_: Any) -> str:
+    """Return an id for a message, which a long one must not fill."""
+    text = repr(id_)
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text):,} characters)"
 
 
 def _times_of_pandas(ids: np.ndarray) -> np.ndarray:
