@@ -29,6 +29,16 @@ def test_the_largest_counts_that_float32_holds_are_trained_on(likes, small):
     assert np.isfinite(model.user_factors).all()
 
 
+def test_any_exponent_leaves_a_regularization_of_zero_zero(likes, small):
+    plain = small(regularization=0.0, iterations=1, regularization_exponent=0.0).fit(likes)
+    huge = small(regularization=0.0, iterations=1, regularization_exponent=300.0).fit(likes)
+    rows = likes[:3]
+    np.testing.assert_allclose(
+        rows @ huge.item_factors, rows @ plain.item_factors, rtol=1e-3, atol=1e-4
+    )
+    assert np.isfinite(huge.fold_in_users(rows)).all()
+
+
 def test_an_exponent_that_only_larger_rows_would_exceed_is_trained_with(small):
     # Users have one item and items one user, but a row of all 300 columns would have 300**200.
     likes = sparse.identity(300, format="csr", dtype=np.float32)

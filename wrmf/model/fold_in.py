@@ -328,8 +328,6 @@ def _fold_in(
     # A request of one row notices every call.
     if not params.values.is_identity:
         rows = state.values(params.values).of_rows(rows, side)
-    if params.regularization[side] > np.finfo(params.dtype).max:
-        check_regularization(np.diff(rows.indptr), rows.shape[1], params, side)
     members = fixed.members(params.n_models, 1 - side)
     own, prior = state.features[side], None
     if own is not None and features is not None:

@@ -99,8 +99,7 @@ def check_regularization(counts: np.ndarray, n_columns: int, params: Parameters,
     limit = float(np.finfo(params.dtype).max)
     # λ is a monotonic function of the count, so its extremes are at the smallest and largest count.
     ends = np.array([counts.min(initial=0), counts.max(initial=0)], dtype=np.float64)
-    with np.errstate(over="ignore", invalid="ignore"):
-        strength = objective.row_regularization(base, ends, n_columns)
+    strength = objective.row_regularization(base, ends, n_columns)
     if (strength <= limit).all():
         return
     exponent = objective.regularization_exponent

@@ -191,7 +191,7 @@ class Objective:
 
         It is infinite where it is beyond the range of numbers.
         """
-        if self.regularization_exponent == 0:
+        if self.regularization_exponent == 0 or base == 0:
             return np.full(len(counts), base)
         size = counts.astype(np.float64)
         if self.regularization_counts == "all":
