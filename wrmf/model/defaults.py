@@ -193,7 +193,7 @@ def resolve_again(
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """Training data, of which only count which pairs are stored."""
+    """Training data without the values of its pairs."""
 
     data: Statistics
 

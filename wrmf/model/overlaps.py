@@ -7,10 +7,10 @@ and N pairs, and would vary about that with the variance e_uv. The *excess* is w
     (Σ (o_uv − e_uv)² − Σ o_uv) / Σ e_uv²,    summed over all pairs u ≠ v.
 
 It is about 0 if users differ only by chance, and above 1 if there are groups with items of their
-own. With R the pairs as ones and C = RᵀR, Σ o_uv² = ‖C‖². To compute it, all pairs of users with an
-item in common would have to be visited. So the part of C along the popularity n is computed, and
-only the rest ‖ΠCΠ‖², which no direction dominates, is estimated: it is the mean of |ΠCΠz|² over
-random signs z.
+own. Let R have a one for each pair, and C = RᵀR. Then Σ o_uv² = ‖C‖², but its exact value takes a
+visit of all pairs of users with an item in common. So the part of C along the popularity n is
+computed. The rest ‖ΠCΠ‖², where Π removes that direction, is estimated by the mean of |ΠCΠz|² over
+vectors z of random signs.
 """
 
 from __future__ import annotations
