@@ -20,15 +20,6 @@ from benchmarks.quality.tuner import Budget
 from wrmf.data.splitting import as_validation
 
 
-@pytest.fixture(scope="module")
-def split_by_protocol():
-    data = wrmf.datasets.synthetic_likes(120, 100, 1_500, random_state=0)
-    return {
-        "weak": wrmf.split_interactions(data, 0.2, random_state=0),
-        "strong": wrmf.split_users(data, 0.3, random_state=0),
-    }
-
-
 def test_the_leaderboard_marks_a_winner_that_is_no_als_and_lists_who_is_left_out():
     split = wrmf.split_interactions(
         wrmf.datasets.synthetic_likes(60, 50, 600, random_state=0), 0.2, random_state=0

@@ -81,15 +81,6 @@ def test_draws_and_steps_stay_in_the_space():
         assert params["kind"] in "ab"
 
 
-@pytest.fixture(scope="module")
-def split_by_protocol():
-    data = wrmf.datasets.synthetic_likes(120, 100, 1_500, random_state=0)
-    return {
-        "weak": wrmf.split_interactions(data, 0.2, random_state=0),
-        "strong": wrmf.split_users(data, 0.3, random_state=0),
-    }
-
-
 @pytest.mark.parametrize("protocol", ["weak", "strong"])
 def test_scores_are_evaluated_like_factors(split_by_protocol, protocol):
     split = split_by_protocol[protocol]
