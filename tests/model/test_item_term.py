@@ -253,7 +253,7 @@ def test_the_term_can_be_changed_without_training_again(small, data):
         ({"item_weight": -1}, "item_weight must be finite and at least 0, got -1"),
         ({"item_weight": float("nan")}, "item_weight must be finite"),
         ({"item_neighbors": 0}, "item_neighbors must be at least 1, got 0"),
-        ({"item_neighbors": 10001}, "item_neighbors must be at most 10000, got 10001"),
+        ({"item_neighbors": 20001}, "item_neighbors must be at most 20000, got 20001"),
         ({"item_regularization": 0}, "item_regularization must be finite and above 0, got 0"),
     ],
 )

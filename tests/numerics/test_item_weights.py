@@ -183,3 +183,23 @@ def test_repeated_pairs_count_once_and_the_matrix_is_not_changed():
     first, second = ItemWeights.fit(matrix, 2, 1.0), ItemWeights.fit(once, 2, 1.0)
     assert all(map(np.array_equal, first.by_item, second.by_item))
     assert matrix.indices.tolist() == indices.tolist()
+
+
+def test_large_inverses_in_single_precision_have_the_weights_of_double(monkeypatch):
+    matrix = random_matrix(400, 200, density=0.1)
+    expected = ItemWeights.fit(matrix, 200, 20.0)
+    monkeypatch.setattr(item_weights, "MOST_DOUBLE", 0)
+    single = ItemWeights.fit(matrix, 200, 20.0)
+    assert not np.array_equal(single.by_item.values, expected.by_item.values)
+    largest = np.abs(expected.by_item.values).max()
+    np.testing.assert_allclose(
+        dense(single.by_item), dense(expected.by_item), rtol=0, atol=1e-5 * largest
+    )
+    assert single.spread == pytest.approx(expected.spread, rel=1e-5)
+
+
+def test_inverses_are_in_double_precision_where_the_regularization_is_small(monkeypatch):
+    matrix = random_matrix(400, 200, density=0.1)
+    expected = ItemWeights.fit(matrix, 200, 1e-6).by_item
+    monkeypatch.setattr(item_weights, "MOST_DOUBLE", 0)
+    assert all(map(np.array_equal, expected, ItemWeights.fit(matrix, 200, 1e-6).by_item))

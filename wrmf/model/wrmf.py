@@ -111,7 +111,7 @@ class WRMF(Fitting, Forgetting, Reweighing, Saving, BulkRecommender):
         b_j are the weights of a ridge regression of item j on its nearest items, and σ is the
         ratio of the standard deviations of both sums. 0 means no such term, and costs nothing. Try
         0.3 to 1 on a validation split (docs/tuning.md); baskets and decks gain most.
-    item_neighbors : int from 1 to 10000, default 30
+    item_neighbors : int from 1 to 20000, default 30
         K, the largest number of items in the regression of an item, whose cost is K³. 100 to 400
         may rank better where items have hundreds of users. Above 1000, the K items with the most
         users are all neighbours of each other, by one inverse, as in EASE; others have none. Best

@@ -16,6 +16,7 @@ neighbours of each other, and other items have none. Then the cost is K³ and th
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -36,7 +37,10 @@ ALIGNMENT = 64
 LEAST_VARIANCE = 1e-12
 # The most neighbours that an item has of its own, since its regression takes the cube of their
 # number, and the most items that are all neighbours of each other.
-MOST_NEIGHBOURS, MOST_ITEMS = 1000, 10_000
+MOST_NEIGHBOURS, MOST_ITEMS = 1000, 20_000
+# The largest matrix that is always inverted in float64; larger ones are only where the rounding
+# errors of float32 are above this share of λ.
+MOST_DOUBLE, MOST_ROUNDING = 1000, 0.1
 # Pivots below this share of the largest, times the size, are rounding errors.
 LEAST_PIVOT = float(np.finfo(np.float64).eps)
 
@@ -226,38 +230,78 @@ def _fit_popular(
     limit = most + 1 if most <= MOST_NEIGHBOURS else most
     used = np.argsort(-n_users, kind="stable")[:limit]
     used = np.sort(used[n_users[used] > 0]).astype(np.int32)
-    size = len(used)
     counts = np.zeros(n_items, dtype=np.int32)
-    if size < 2:
+    if len(used) < 2:
         return _joined([(counts, used[:0], np.zeros(0, np.float32))]), 0.0
-    own = pairs[:, used].astype(np.float64)
-    shared = (own.T @ own).toarray()
-    system = shared.copy()
-    largest = float(system.diagonal().max()) + regularization
-    system[np.diag_indices(size)] += regularization
-    # The system is symmetric, so its transpose is the same matrix in the order that LAPACK needs.
-    factor, failed = lapack.dpotrf(system.T, lower=1, overwrite_a=1)
-    if failed or not (factor.diagonal() ** 2 > size * LEAST_PIVOT * largest).all():
-        raise _no_unique_solution(regularization)
-    inverse, _ = lapack.dpotri(factor, lower=1, overwrite_c=1)
-    values, scale = np.empty((size, size - 1), np.float32), -1 / inverse.diagonal()
+    shared = _shared_users(pairs[:, used])
+    inverse = _inverse(shared, regularization)
+    values = np.empty(shared.shape, np.float32)
     total = squares = 0.0
-    for place in range(size):
-        # Of the inverse, only the lower triangle is computed.
-        row = np.concatenate([inverse[place, :place], inverse[place + 1 :, place]]) * scale[place]
-        of_others = np.delete(shared[place], place)
-        total += float(row @ np.delete(n_users[used], place))
-        squares += float(row @ (of_others - regularization * row))
-        values[place] = row
+    for rows in _blocks(len(used)):
+        block = inverse[rows] * (-1 / inverse.diagonal()[rows, None])
+        block[np.arange(len(block)), np.arange(len(used))[rows]] = 0
+        values[rows] = block
+        total += float((block @ n_users[used].astype(block.dtype)).sum(dtype=np.float64))
+        squares += float(np.vdot(block, shared[rows].astype(block.dtype, copy=False)))
+        squares -= regularization * float(np.vdot(block, block))
+    del inverse, shared
     if not np.isfinite(values).all():
         raise _no_unique_solution(regularization)
-    others = np.tile(used, (size, 1))[~np.eye(size, dtype=bool)]
     # Items that have nothing to do with each other, by whatever chain of users, are no neighbours.
-    is_used = values != 0
-    counts[used] = is_used.sum(axis=1)
-    weights = _joined([(counts, others[is_used.ravel()], values[is_used])])
+    counts[used] = np.count_nonzero(values, axis=1)
+    others = [np.broadcast_to(used, rows.shape)[rows != 0] for rows in values]
+    weights = _joined([(counts, np.concatenate(others), values[values != 0])])
     n_cells = pairs.shape[0] * n_items
     return weights, standard_deviation(total / n_cells, squares / n_cells)
+
+
+def _blocks(size: int) -> Iterator[slice]:
+    """Return ranges of rows of a square matrix that are small beside it."""
+    return (slice(start, min(size, start + 256)) for start in range(0, size, 256))
+
+
+def _shared_users(pairs: sparse.csr_matrix) -> np.ndarray:
+    """Return the number of users that items share, in a precision that has all of them exactly."""
+    exact = np.float32 if pairs.shape[0] < 2**24 else np.float64
+    pairs = pairs.astype(exact)
+    shared: np.ndarray = (pairs.T @ pairs).toarray()
+    return shared
+
+
+def _inverse(shared: np.ndarray, regularization: float) -> np.ndarray:
+    """Return (G + λI)⁻¹.
+
+    Large matrices are inverted in float32, in half the time, if its rounding errors, which are
+    about ε √size ‖G‖, are small beside λ.
+
+    Raises
+    ------
+    ValueError
+        If it has no inverse to working precision.
+    """
+    size = len(shared)
+    rounding = float(np.finfo(np.float32).eps) * np.sqrt(size) * float(np.linalg.norm(shared))
+    is_single = size > MOST_DOUBLE and rounding <= MOST_ROUNDING * regularization
+    dtype = np.float32 if is_single else np.float64
+    # The system is symmetric, so its transpose is the same matrix in the order that LAPACK needs.
+    system = shared.astype(dtype).T
+    largest = float(system.diagonal().max()) + regularization
+    system[np.diag_indices(size)] += dtype(regularization)
+    factorize, invert = lapack.get_lapack_funcs(("potrf", "potri"), (system,))
+    factor, failed = factorize(system, lower=1, overwrite_a=1)
+    # Where float32 is used, λ alone is above what rounding could leave of a pivot.
+    least = 0.0 if is_single else size * LEAST_PIVOT * largest
+    if failed or not (factor.diagonal().astype(np.float64) ** 2 > least).all():
+        raise _no_unique_solution(regularization)
+    inverse, _ = invert(factor, lower=1, overwrite_c=1)
+    # Only the lower triangle is computed.
+    for columns in _blocks(size):
+        below = inverse[columns.start :, columns]
+        width = columns.stop - columns.start
+        below[:width] = np.tril(below[:width]) + np.tril(below[:width], -1).T
+        inverse[columns, columns.stop :] = below[width:].T
+    symmetric: np.ndarray = inverse.T
+    return symmetric
 
 
 def _zeros(threads: int, size: int) -> np.ndarray:

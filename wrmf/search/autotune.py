@@ -25,6 +25,7 @@ from wrmf.search.held_out import sampled
 from wrmf.search.item_term import (
     FIRST_WEIGHT,
     NEIGHBOURS,
+    POPULAR_STRENGTHS,
     STRENGTHS,
     TermTrial,
     Weighing,
@@ -199,7 +200,8 @@ class Autotuning:
         self._spend(WIDENING, self._widening())
         self._spend(REFINING, self._refining())
         self._weigh_best()
-        n_pairs = _pairs(self.search.split)
+        sizes = np.diff(self.search.split.train.matrix.indptr).astype(np.int64)
+        n_pairs = int(sizes @ sizes)
         if n_pairs <= MOST_PAIRS and self._has_time(n_pairs * PAIR_SECONDS, 1.0):
             self._measure_baseline("item neighbours", ItemKNN())
         self._spend(1.0, self._joining())
@@ -345,19 +347,19 @@ class Autotuning:
         if model is None:
             model = self._trained(first.params, first.epochs[-1])
         trial, weight = TermTrial(model, dict(first.params), first.epochs[-1]), FIRST_WEIGHT
-        terms, skipped = terms_to_try(self.search.split.train.matrix), 0
+        terms, skips_popular = terms_to_try(self.search.split.train.matrix), False
         for place, term in enumerate(terms):
-            before, neighbors = self._best_gain, term["item_neighbors"]
-            if neighbors == skipped:
+            before, strength = self._best_gain, term.get("item_regularization")
+            if strength is not None and skips_popular:
                 continue
-            start = max(weight, 1.0) if "item_regularization" in term else weight
+            start = weight if strength is None else max(weight, 1.0)
             best = self._weigh(trial, term, start, WEIGHING)
             if best is not None and self._best_gain > before:
                 weight, self.search.earlier = best, model.state
             elif place == 0:
                 break
             else:
-                skipped = neighbors
+                skips_popular |= strength == POPULAR_STRENGTHS[0]
         chosen = term_of(self.best.params)
         self.proposals = replace(self.proposals, term=chosen)
         self.budget.measuring = self.weighing.evaluation_seconds.get(
@@ -443,8 +445,3 @@ class Autotuning:
             return None
         done = [epoch <= self.search.base["iterations"] for epoch in curve.epochs]
         return float(curve.test[self.search.plan.metric][max(0, sum(done) - 1)])
-
-
-def _pairs(split: Split) -> int:
-    sizes = np.diff(split.train.matrix.indptr).astype(np.int64)
-    return int((sizes**2).sum())

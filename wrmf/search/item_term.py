@@ -22,6 +22,7 @@ from wrmf.search.space import Setting
 __all__ = [
     "FIRST_WEIGHT",
     "NEIGHBOURS",
+    "POPULAR_STRENGTHS",
     "STRENGTHS",
     "TermTrial",
     "Weighing",
@@ -36,14 +37,15 @@ WEIGHTS = (0.15, 0.3, 0.6, 1.0, 2.0, 4.0, 8.0)
 FIRST_WEIGHT = 0.3
 # The neighbours that are tried first, and decide whether others are.
 NEIGHBOURS = 30
-# The number of most popular items that are then tried as each other's neighbours, with strengths
+# The numbers of most popular items that are then tried as each other's neighbours, with strengths
 # of the regression, if they have this share of the interactions; and then the next number of
 # neighbours.
-POPULAR, POPULAR_STRENGTHS, POPULAR_SHARE, MORE_NEIGHBOURS = 4500, (80.0, 20.0), 0.85, 100
+POPULAR, POPULAR_STRENGTHS, POPULAR_SHARE = (4500, 12_500), (80.0, 20.0), 0.85
+MORE_NEIGHBOURS = 100
 # The multiples of the strength that are tried at the best weight.
 STRENGTHS = (4.0, 0.25)
 # About how long one thread takes to invert a matrix, by the cube of its size.
-INVERSE_SECONDS = 6e-11
+INVERSE_SECONDS = 2e-11
 
 # A function of β that returns a score, higher being better, or None if there is no time.
 Score = Callable[[float], float | None]
@@ -56,14 +58,14 @@ def terms_to_try(matrix: sparse.csr_matrix) -> list[Setting]:
     """
     n_users, n_items = matrix.shape
     terms: list[Setting] = [{"item_neighbors": min(NEIGHBOURS, n_items)}]
-    popular = min(POPULAR, n_items, n_users)
     counts = np.sort(np.bincount(matrix.indices, minlength=n_items))[::-1]
-    is_most = counts[:popular].sum() >= POPULAR_SHARE * matrix.nnz
-    if popular > MOST_NEIGHBOURS and is_most:
-        terms += [
-            {"item_neighbors": popular, "item_regularization": strength}
-            for strength in POPULAR_STRENGTHS
-        ]
+    for popular in sorted({min(most, n_items, n_users) for most in POPULAR}):
+        is_most = counts[:popular].sum() >= POPULAR_SHARE * matrix.nnz
+        if popular > MOST_NEIGHBOURS and is_most:
+            terms += [
+                {"item_neighbors": popular, "item_regularization": strength}
+                for strength in POPULAR_STRENGTHS
+            ]
     if n_items > NEIGHBOURS:
         terms.append({"item_neighbors": min(MORE_NEIGHBOURS, n_items)})
     return terms
@@ -181,7 +183,10 @@ class Weighing:
         )
 
     def _expected(self, neighbors: int) -> float:
-        """Return how long the weights of so many neighbours and an evaluation should take."""
+        """Return how long the weights of so many neighbours and an evaluation should take.
+
+        Weights that take long are computed once more if they are chosen, for the last fit.
+        """
         known = [n for n in self.seconds if n <= neighbors]
         if not known:
             return 0.0
@@ -189,7 +194,7 @@ class Weighing:
         if ratio == 1:
             weights = 0.0
         elif neighbors > MOST_NEIGHBOURS:
-            weights = INVERSE_SECONDS * float(neighbors) ** 3
+            weights = 2 * INVERSE_SECONDS * float(neighbors) ** 3
         else:
             weights = self.seconds[max(known)] * ratio**1.5
         return weights + float(self.evaluation_seconds[max(known)] * ratio**0.35)
