@@ -15,7 +15,7 @@ from wrmf._als import openmp_threads
 from wrmf._lapack import HIDES
 
 import wrmf
-from wrmf.numerics import threads
+from wrmf.numerics import control_groups, threads
 from wrmf.numerics.blas_controls import BlasControls
 from wrmf.numerics.layout import Workspaces
 from wrmf.numerics.objective import Objective
@@ -48,8 +48,8 @@ def machine(monkeypatch, tmp_path):
             path.write_text(text)
         monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
         monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(cpus)), raising=False)
-        monkeypatch.setattr(threads, "PROCESS_GROUPS", tmp_path / "proc")
-        monkeypatch.setattr(threads, "GROUPS", tmp_path / "sys")
+        monkeypatch.setattr(control_groups, "PROCESS_GROUPS", tmp_path / "proc")
+        monkeypatch.setattr(control_groups, "GROUPS", tmp_path / "sys")
         monkeypatch.setattr(threads, "_quota", threads._Quota())
 
     return fake
@@ -137,7 +137,7 @@ def test_the_quota_of_the_control_groups_limits_the_threads(machine, files, expe
 def test_a_changed_quota_counts_after_some_seconds(machine, monkeypatch):
     machine({"sys/cpu.max": "200000 100000"})
     assert available_threads() == 2
-    threads.GROUPS.joinpath("cpu.max").write_text("500000 100000")
+    control_groups.GROUPS.joinpath("cpu.max").write_text("500000 100000")
     monkeypatch.setattr(threads, "QUOTA_SECONDS", 0)
     assert available_threads() == 5
 

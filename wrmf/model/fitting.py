@@ -78,6 +78,9 @@ class Fitting(Updatable):
             with at least one entry, for counts whose weights the dtype cannot hold, and for ids
             that cannot be saved. For a ``start`` with another number of factors, with ids of
             another type, or without any id of the data. The model then stays as it was.
+        MemoryError
+            If factors or item weights need more memory than is available; the model stays as it
+            was.
 
         Notes
         -----

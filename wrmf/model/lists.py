@@ -19,6 +19,7 @@ from wrmf.model.state import Factors
 from wrmf.numerics import ranking
 from wrmf.numerics.diversity import diversified
 from wrmf.numerics.item_lists import ItemLists
+from wrmf.numerics.memory import check_memory
 from wrmf.numerics.offsets import user_rows
 from wrmf.numerics.term_ranking import Terms, top_n_of_with_terms, top_n_with_terms
 
@@ -165,6 +166,11 @@ def _ranked(
     """Return the n best items of each user; ``terms`` are added to scores."""
     if not len(factors):
         return np.empty((0, n), np.int64), np.empty((0, n), factors.dtype), np.empty(0, np.int64)
+    check_memory(
+        len(factors) * n * (np.dtype(np.int64).itemsize + factors.itemsize),
+        f"lists of {n} items for {len(factors)} users",
+        "ask for fewer, or write them to a file by recommend_to",
+    )
 
     def best(rows: Rows, part: Choice) -> Ranked:
         return _best(items, factors[rows], n, part, num_threads, terms_at(terms, rows))

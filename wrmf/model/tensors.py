@@ -23,6 +23,8 @@ from typing import IO, Any
 
 import numpy as np
 
+from wrmf.numerics.memory import check_memory
+
 __all__ = ["Tensors", "header_checksum", "read_tensors", "write_tensors"]
 
 # The dtypes that model files use, by their names in the header. Files are little-endian.
@@ -111,6 +113,8 @@ def read_tensors(file: IO[bytes], *, mapped: bool = False, verify: bool = True) 
     ------
     ValueError
         For a file that is not of this layout, or damaged.
+    MemoryError
+        If the arrays do not fit the memory, and are not mapped.
     """
     size = os.fstat(file.fileno()).st_size
     header, start = _read_header(file, size)
@@ -121,6 +125,9 @@ def read_tensors(file: IO[bytes], *, mapped: bool = False, verify: bool = True) 
         view = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         arrays = {name: place.view(view, start) for name, place in places.items()}
     else:
+        check_memory(
+            size - start, "the arrays of the file", "load it with mmap=True, which reads on demand"
+        )
         file.seek(start)
         arrays = {name: place.read(file) for name, place in places.items()}
     for name, array in arrays.items():

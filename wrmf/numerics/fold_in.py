@@ -13,6 +13,7 @@ from wrmf._als import lanes
 from wrmf._fold_in import RowSolver
 from wrmf.numerics.isa import isa_number
 from wrmf.numerics.layout import padded
+from wrmf.numerics.memory import check_memory
 from wrmf.numerics.objective import Objective
 from wrmf.numerics.plan import row_limits
 from wrmf.numerics.priors import Prior
@@ -164,6 +165,11 @@ def fold_in(
     is known but their features, so they get the factors that a ``prior`` expects, zeros without it.
     """
     fixed = system.fixed
+    check_memory(
+        rows.shape[0] * fixed.shape[1] * fixed.itemsize,
+        f"{fixed.shape[1]} factors of {rows.shape[0]} rows",
+        "fold in fewer at a time",
+    )
     out = np.zeros((rows.shape[0], fixed.shape[1]), dtype=fixed.dtype)
     side = Side.of(rows, system.objective, system.regularization, fixed.dtype)
     # The basis depends on whether a λ has become zero by underflow.

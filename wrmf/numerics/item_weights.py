@@ -26,6 +26,7 @@ from scipy.linalg import lapack
 from wrmf._item_weights import fit, workspace_bytes
 from wrmf.numerics.item_lists import ItemLists
 from wrmf.numerics.item_terms import WeightRows, touched_by_block
+from wrmf.numerics.memory import check_memory
 from wrmf.numerics.threads import kernel_threads, single_threaded_blas
 
 __all__ = ["ItemWeights", "standard_deviation"]
@@ -41,6 +42,9 @@ MOST_NEIGHBOURS, MOST_ITEMS = 1000, 20_000
 # The largest matrix that is always inverted in float64; larger ones are only where the rounding
 # errors of float32 are above this share of λ.
 MOST_DOUBLE, MOST_ROUNDING = 1000, 0.1
+# The bytes of a weight and its place while weights are joined, and those of an element of the
+# inverse at its peak: the counts, the inverse, the weights and their places.
+WEIGHT_BYTES, INVERSE_BYTES = 16, 24
 # Pivots below this share of the largest, times the size, are rounding errors.
 LEAST_PIVOT = float(np.finfo(np.float64).eps)
 
@@ -105,6 +109,8 @@ class ItemWeights:
         ------
         ValueError
             If λ is so small that a regression has no unique solution to working precision.
+        MemoryError
+            If the weights, or the inverse of popular items, do not fit the memory.
 
         Notes
         -----
@@ -112,6 +118,8 @@ class ItemWeights:
         lists of users and K³ / 3 multiplications. The counts of one item at a time are kept.
         """
         n_items = matrix.shape[1]
+        popular = neighbours >= n_items - 1 or neighbours > MOST_NEIGHBOURS
+        _check_size(n_items, neighbours, popular)
         if not matrix.has_canonical_format:
             # A repeated pair would be counted twice.
             matrix = matrix.copy()
@@ -123,7 +131,7 @@ class ItemWeights:
         by_item = ItemLists.of(pairs.T.tocsr())
         most = max(1, min(neighbours, n_items - 1))
         with single_threaded_blas():
-            if neighbours >= n_items - 1 or neighbours > MOST_NEIGHBOURS:
+            if popular:
                 weights, spread = _fit_popular(pairs, neighbours, regularization)
             else:
                 memory = _zeros(kernel_threads(num_threads), workspace_bytes(*matrix.shape, most))
@@ -164,6 +172,15 @@ class ItemWeights:
         moved = square[places][:, places].sorted_indices()
         rows = WeightRows(moved.indptr.astype(np.int64), moved.indices.astype(np.int32), moved.data)
         return ItemWeights(rows, self.neighbours, self.regularization, self.spread)
+
+
+def _check_size(n_items: int, neighbours: int, popular: bool) -> None:
+    """Raise a MemoryError if the weights, and what they are computed from, cannot fit."""
+    most = min(neighbours, n_items)
+    n_bytes = INVERSE_BYTES * most**2 if popular else WEIGHT_BYTES * n_items * most
+    check_memory(
+        n_bytes, f"the weights of {most} neighbours of {n_items} items", "ask for fewer neighbours"
+    )
 
 
 def _chunks(by_user: ItemLists, by_item: ItemLists) -> list[slice]:

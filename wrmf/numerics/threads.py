@@ -11,13 +11,11 @@ from pathlib import Path
 
 from wrmf._als import openmp_threads
 from wrmf.numerics.blas_controls import BlasControls
+from wrmf.numerics.control_groups import group_folders
 from wrmf.numerics.waiting import rest_idle_threads
 
 __all__ = ["available_threads", "kernel_threads", "single_threaded_blas"]
 
-# Where a process finds its control groups, and where their limits are.
-PROCESS_GROUPS = Path("/proc/self/cgroup")
-GROUPS = Path("/sys/fs/cgroup")
 # The limits of control groups are read again after this many seconds, since they may change.
 QUOTA_SECONDS = 5.0
 # The number of threads of OpenMP as long as nothing sets another.
@@ -79,38 +77,13 @@ class _Quota:
         """Return the smallest quota, rounded up to whole CPUs; None if there is no quota."""
         now = time.monotonic()
         if now - self.read_at >= QUOTA_SECONDS:
-            quotas = [quota for folder in _group_folders() if (quota := _group_cpus(folder))]
+            quotas = [quota for folder in group_folders("cpu") if (quota := _group_cpus(folder))]
             self.kept = min(quotas, default=None)
             self.read_at = now
         return self.kept
 
 
 _quota = _Quota()
-
-
-def _group_folders() -> list[Path]:
-    """Return the folders of the control groups that limit this process, up to the root.
-
-    A container often sees its own group as the root although ``PROCESS_GROUPS`` names the group by
-    its path on the host, so a folder may not exist, and the root always counts.
-    """
-    roots = {"": GROUPS, "cpu": GROUPS / "cpu", "cpu,cpuacct": GROUPS / "cpu,cpuacct"}
-    folders = dict.fromkeys(roots.values())
-    try:
-        lines = PROCESS_GROUPS.read_text().splitlines()
-    except OSError:
-        lines = []
-    for line in lines:
-        _, controllers, path = [*line.split(":", 2), "", ""][:3]
-        # The line of version 2 names no controllers.
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        root = roots.get(controllers, GROUPS / controllers)
-        parts = [part for part in path.split("/") if part not in ("", "..")]
-        folders.update(
-            dict.fromkeys(root.joinpath(*parts[:depth]) for depth in range(len(parts) + 1))
-        )
-    return list(folders)
 
 
 def _group_cpus(folder: Path) -> int | None:

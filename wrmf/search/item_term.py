@@ -160,7 +160,10 @@ class Weighing:
             if not has_time(expected or self._expected(neighbors)):
                 return None
             began = time.perf_counter()
-            trial.model.reweigh_items(weight, **term)
+            try:
+                trial.model.reweigh_items(weight, **term)
+            except MemoryError:
+                return None
             if not expected:
                 self.seconds[neighbors] = time.perf_counter() - began
             curves.append(self._evaluated(trial, {**term, "item_weight": weight}))
