@@ -8,8 +8,9 @@ lock in between: only code that runs without that lock in this moment could see 
 than MOST_HIDDEN rows would take too long for that; for them, the caller limits BLAS. Builds for an
 interpreter without that lock can hide nothing, and their callers always limit BLAS.
 """
+from cython cimport floating
 from libc.stdint cimport uintptr_t
-from scipy.linalg.cython_lapack cimport dpotrf, dsyevd, dtrtri
+from scipy.linalg.cython_lapack cimport dpotrf, dpotri, dsyevd, dtrtri, spotrf, spotri
 
 import numpy as np
 
@@ -136,6 +137,42 @@ def invert_cholesky(matrix, double least_pivot):
         dtrtri(uplo, diagonal, &k, &inverse[0, 0], &k, &info)
         raise_again(before)
     return np.asarray(lower_factor), np.asarray(inverse)
+
+
+def invert_definite(floating[::1, :] matrix, double least_pivot):
+    """Overwrite a symmetric matrix by its inverse, of which only the lower triangle is computed.
+
+    The caller limits the threads of BLAS.
+
+    Parameters
+    ----------
+    matrix : float32 or float64 (k, k), k ≥ 1, in Fortran order
+    least_pivot : float ≥ 0
+
+    Returns
+    -------
+    bool
+        False if a pivot is not above ``least_pivot``; the matrix is then of no use.
+    """
+    cdef int k = matrix.shape[0], info, i
+    cdef char *uplo = b"L"
+    with nogil:
+        if floating is float:
+            spotrf(uplo, &k, &matrix[0, 0], &k, &info)
+        else:
+            dpotrf(uplo, &k, &matrix[0, 0], &k, &info)
+    if info != 0:
+        return False
+    for i in range(k):
+        # Written so that NaN counts as too small.
+        if not <double> matrix[i, i] * matrix[i, i] > least_pivot:
+            return False
+    with nogil:
+        if floating is float:
+            spotri(uplo, &k, &matrix[0, 0], &k, &info)
+        else:
+            dpotri(uplo, &k, &matrix[0, 0], &k, &info)
+    return info == 0
 
 
 def eigen(matrix):

@@ -3,9 +3,11 @@
 import os
 import signal
 import threading
+import time
 
 import numpy as np
 import pytest
+from wrmf._lapack import invert_definite
 
 from wrmf.numerics import interrupts
 from wrmf.numerics.interrupts import interruptible
@@ -67,3 +69,26 @@ def test_a_signal_ends_the_wait_before_the_computation_ends():
     may_end.set()
     sender.join()
     assert ended.wait(60)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_inverse_of_a_definite_matrix_lets_other_threads_run(dtype):
+    half = np.random.default_rng(0).standard_normal((2000, 2000))
+    matrix = np.asfortranarray((half @ half.T + 2000 * np.eye(2000)).astype(dtype))
+    inverse, moments = matrix.copy(order="F"), []
+    thread = threading.Thread(target=lambda: moments.append(invert_definite(inverse, 0.0)))
+    thread.start()
+    turns = 0
+    while thread.is_alive():
+        time.sleep(1e-4)
+        turns += 1
+    assert moments == [True]
+    assert turns > 3
+    lower = np.tril(inverse)
+    product = matrix @ (lower + np.tril(lower, -1).T)
+    np.testing.assert_allclose(product, np.eye(2000), atol=1e-4 if dtype == np.float32 else 1e-12)
+
+
+def test_a_matrix_that_is_not_definite_has_no_inverse():
+    for matrix in (-np.eye(2), np.ones((2, 2)), np.full((2, 2), np.nan)):
+        assert not invert_definite(np.asfortranarray(matrix), 1e-12)

@@ -21,9 +21,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy import sparse
-from scipy.linalg import lapack
 
 from wrmf._item_weights import fit, workspace_bytes
+from wrmf._lapack import invert_definite
+from wrmf.numerics.interrupts import interruptible
 from wrmf.numerics.item_lists import ItemLists
 from wrmf.numerics.item_terms import WeightRows, touched_by_block
 from wrmf.numerics.memory import check_memory
@@ -281,7 +282,10 @@ def _shared_users(pairs: sparse.csr_matrix) -> np.ndarray:
     """Return the number of users that items share, in a precision that has all of them exactly."""
     exact = np.float32 if pairs.shape[0] < 2**24 else np.float64
     pairs = pairs.astype(exact)
-    shared: np.ndarray = (pairs.T @ pairs).toarray()
+    of_items, size = pairs.T.tocsr(), pairs.shape[1]
+    shared = np.empty((size, size), exact)
+    for rows in _blocks(size):
+        shared[rows] = (of_items[rows] @ pairs).toarray()
     return shared
 
 
@@ -304,20 +308,17 @@ def _inverse(shared: np.ndarray, regularization: float) -> np.ndarray:
     system = shared.astype(dtype).T
     largest = float(system.diagonal().max()) + regularization
     system[np.diag_indices(size)] += dtype(regularization)
-    factorize, invert = lapack.get_lapack_funcs(("potrf", "potri"), (system,))
-    factor, failed = factorize(system, lower=1, overwrite_a=1)
     # Where float32 is used, λ alone is above what rounding could leave of a pivot.
     least = 0.0 if is_single else size * LEAST_PIVOT * largest
-    if failed or not (factor.diagonal().astype(np.float64) ** 2 > least).all():
+    if not interruptible(invert_definite, system, least):
         raise _no_unique_solution(regularization)
-    inverse, _ = invert(factor, lower=1, overwrite_c=1)
     # Only the lower triangle is computed.
     for columns in _blocks(size):
-        below = inverse[columns.start :, columns]
+        below = system[columns.start :, columns]
         width = columns.stop - columns.start
         below[:width] = np.tril(below[:width]) + np.tril(below[:width], -1).T
-        inverse[columns, columns.stop :] = below[width:].T
-    symmetric: np.ndarray = inverse.T
+        system[columns, columns.stop :] = below[width:].T
+    symmetric: np.ndarray = system.T
     return symmetric
 
 
