@@ -215,7 +215,7 @@ def test_weights_of_the_item_term_are_tried_upwards_while_they_are_better_else_d
     assert tried(0.6) == [0.3, 0.6, 1.0]
     assert tried(0.3) == [0.3, 0.6, 0.15]
     assert tried(0.1) == [0.3, 0.6, 0.15]
-    assert tried(9.0, start=1.0) == [1.0, 2.0, 4.0, 8.0]
+    assert tried(20.0, start=1.0) == [1.0, 2.0, 4.0, 8.0, 16.0]
     assert tried(0.15, start=1.1) == [1.0, 2.0, 0.6, 0.3, 0.15]
     times = iter([1.0, 2.0, None])
     assert list(weigh(lambda _: next(times))) == [(0.3, 1.0), (0.6, 2.0)]
@@ -234,8 +234,8 @@ def test_popular_items_are_neighbours_of_each_other_where_they_have_most_interac
     assert (first, more) == ({"item_neighbors": 30}, {"item_neighbors": 100})
     assert [tuple(term.values()) for term in popular] == [
         (4500, 80.0),
-        (4500, 20.0),
         (6000, 80.0),
+        (4500, 20.0),
         (6000, 20.0),
     ]
     _, *popular, _ = tried(9000, [50] * 4500 + [40] * 3000)

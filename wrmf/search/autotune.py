@@ -25,7 +25,9 @@ from wrmf.search.held_out import sampled
 from wrmf.search.item_term import (
     FIRST_WEIGHT,
     NEIGHBOURS,
+    POPULAR,
     POPULAR_STRENGTHS,
+    POPULAR_WEIGHT,
     STRENGTHS,
     TermTrial,
     Weighing,
@@ -346,25 +348,25 @@ class Autotuning:
             return
         if model is None:
             model = self._trained(first.params, first.epochs[-1])
-        trial, weight = TermTrial(model, dict(first.params), first.epochs[-1]), FIRST_WEIGHT
-        terms, skips_popular = terms_to_try(self.search.split.train.matrix), False
-        for place, term in enumerate(terms):
-            before, strength = self._best_gain, term.get("item_regularization")
-            if strength is not None and skips_popular:
+        trial = TermTrial(model, dict(first.params), first.epochs[-1])
+        starts, least_skipped = [FIRST_WEIGHT, POPULAR_WEIGHT], np.inf
+        for place, term in enumerate(terms_to_try(self.search.split.train.matrix)):
+            before, neighbors = self._best_gain, term["item_neighbors"]
+            is_popular = "item_regularization" in term
+            if is_popular and neighbors >= least_skipped:
                 continue
-            start = weight if strength is None else max(weight, 1.0)
-            best = self._weigh(trial, term, start, WEIGHING)
+            # Large inverses take the time of what would gain less.
+            share = WEIGHING if neighbors <= POPULAR[0] else 1.0
+            best = self._weigh(trial, term, starts[is_popular], share)
             if best is not None and self._best_gain > before:
-                weight, self.search.earlier = best, model.state
+                starts[is_popular], self.search.earlier = best, model.state
             elif place == 0:
                 break
-            else:
-                skips_popular |= strength == POPULAR_STRENGTHS[0]
-        chosen = term_of(self.best.params)
-        self.proposals = replace(self.proposals, term=chosen)
-        self.budget.measuring = self.weighing.evaluation_seconds.get(
-            int(chosen.get("item_neighbors", 0)), 0.0
-        )
+            elif term.get("item_regularization") == POPULAR_STRENGTHS[0]:
+                least_skipped = min(least_skipped, neighbors)
+        self.proposals = replace(self.proposals, term=term_of(self.best.params))
+        neighbors = int(self.proposals.term.get("item_neighbors", 0))
+        self.budget.measuring = self.weighing.evaluation_seconds.get(neighbors, 0.0)
 
     def _weigh_best(self) -> None:
         """Compare item terms once more, with the factors of the best setting."""

@@ -22,7 +22,9 @@ from wrmf.search.space import Setting
 __all__ = [
     "FIRST_WEIGHT",
     "NEIGHBOURS",
+    "POPULAR",
     "POPULAR_STRENGTHS",
+    "POPULAR_WEIGHT",
     "STRENGTHS",
     "TermTrial",
     "Weighing",
@@ -33,8 +35,9 @@ __all__ = [
 ]
 
 # The weights β that are tried, next to each other.
-WEIGHTS = (0.15, 0.3, 0.6, 1.0, 2.0, 4.0, 8.0)
-FIRST_WEIGHT = 0.3
+WEIGHTS = (0.15, 0.3, 0.6, 1.0, 2.0, 4.0, 8.0, 16.0)
+# The first weight, and that of popular items, which often say more than factors.
+FIRST_WEIGHT, POPULAR_WEIGHT = 0.3, 4.0
 # The neighbours that are tried first, and decide whether others are.
 NEIGHBOURS = 30
 # The numbers of most popular items that are then tried as each other's neighbours, with strengths
@@ -44,8 +47,9 @@ POPULAR, POPULAR_STRENGTHS, POPULAR_SHARE = (4500, 12_500), (80.0, 20.0), 0.85
 MORE_NEIGHBOURS = 100
 # The multiples of the strength that are tried at the best weight.
 STRENGTHS = (4.0, 0.25)
-# About how long one thread takes to invert a matrix, by the cube of its size.
-INVERSE_SECONDS = 2e-11
+# About how long one thread takes to invert a matrix, by the cube of its size; and the power by
+# which the time of all that is done with an inverse grows.
+INVERSE_SECONDS, INVERSE_POWER = 2e-11, 2.4
 
 # A function of β that returns a score, higher being better, or None if there is no time.
 Score = Callable[[float], float | None]
@@ -59,13 +63,17 @@ def terms_to_try(matrix: sparse.csr_matrix) -> list[Setting]:
     n_users, n_items = matrix.shape
     terms: list[Setting] = [{"item_neighbors": min(NEIGHBOURS, n_items)}]
     counts = np.sort(np.bincount(matrix.indices, minlength=n_items))[::-1]
-    for popular in sorted({min(most, n_items, n_users) for most in POPULAR}):
-        is_most = counts[:popular].sum() >= POPULAR_SHARE * matrix.nnz
-        if popular > MOST_NEIGHBOURS and is_most:
-            terms += [
-                {"item_neighbors": popular, "item_regularization": strength}
-                for strength in POPULAR_STRENGTHS
-            ]
+    sizes = {min(most, n_items, n_users) for most in POPULAR}
+    popular = [
+        size
+        for size in sorted(sizes)
+        if size > MOST_NEIGHBOURS and counts[:size].sum() >= POPULAR_SHARE * matrix.nnz
+    ]
+    terms += [
+        {"item_neighbors": size, "item_regularization": strength}
+        for strength in POPULAR_STRENGTHS
+        for size in popular
+    ]
     if n_items > NEIGHBOURS:
         terms.append({"item_neighbors": min(MORE_NEIGHBOURS, n_items)})
     return terms
@@ -196,6 +204,8 @@ class Weighing:
         ratio = neighbors / max(known)
         if ratio == 1:
             weights = 0.0
+        elif max(known) > MOST_NEIGHBOURS:
+            weights = 2 * self.seconds[max(known)] * ratio**INVERSE_POWER
         elif neighbors > MOST_NEIGHBOURS:
             weights = 2 * INVERSE_SECONDS * float(neighbors) ** 3
         else:
