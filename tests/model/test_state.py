@@ -233,3 +233,21 @@ def test_training_continues_with_new_data_where_none_was_saved(without_counts, l
         other.partial_fit(likes, iterations=1)
         assert np.array_equal(other.user_factors, model.user_factors)
         assert other.explain(0, 1).equals(model.explain(0, 1))
+
+
+def test_factors_at_odd_bytes_are_those_at_even_ones():
+    def at_odd_bytes(array):
+        return np.ndarray(array.shape, array.dtype, b"x" + array.tobytes(), offset=1)
+
+    likes = np.indices((30, 20)).sum(axis=0) % 3 == 0
+    expected = WRMF(factors=5, random_state=0).fit(likes, progress=False)
+    names = "user_factors", "item_factors"
+    moved = {name: at_odd_bytes(getattr(expected.state, name)) for name in names}
+    state = replace(expected.state, **moved)
+    assert not moved["user_factors"].flags.aligned
+    assert state.user_factors.flags.aligned
+    assert state.item_factors.flags.aligned
+    model = WRMF.from_factors(state, factors=5)
+    np.testing.assert_array_equal(model.recommend(n=5).ids, expected.recommend(n=5).ids)
+    np.testing.assert_array_equal(model.fold_in_users(likes), expected.fold_in_users(likes))
+    assert model.loss(likes) == expected.loss(likes)

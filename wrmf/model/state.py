@@ -113,6 +113,8 @@ class Factors:
                 )
             if len(ids) != n_rows:
                 raise ValueError(f"there are {len(ids)} {side} ids for {n_rows} rows")
+            # Arrays within a buffer may begin at any byte.
+            object.__setattr__(self, f"{side}_factors", np.require(factors, requirements="A"))
         if self.item_names is not None and len(self.item_names) != n_items:
             raise ValueError(f"there are {len(self.item_names)} item names for {n_items} items")
         if self.item_weights is not None and self.item_weights.n_items != n_items:

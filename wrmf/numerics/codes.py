@@ -16,6 +16,7 @@ from numpy.typing import DTypeLike
 from wrmf._ranking import RUN
 from wrmf._serving import Scanner, encode
 from wrmf.numerics.isa import isa_number
+from wrmf.numerics.layout import as_aligned
 from wrmf.numerics.tiles import SortedItems
 
 __all__ = ["CodeArrays", "Codes"]
@@ -69,7 +70,7 @@ class CodeArrays:
         catalogue : SortedItems
         lengths : (n_items,) of the items' dtype, the norms of the items
         """
-        items, order = np.ascontiguousarray(catalogue.items), catalogue.order
+        items, order = as_aligned(catalogue.items, catalogue.items.dtype), catalogue.order
         n_items, k = items.shape
         n_groups = -(-n_items // RUN)
         words = np.zeros((n_groups, -(-k // 4), RUN), dtype=np.int32)
@@ -142,7 +143,7 @@ class Codes:
     @classmethod
     def of(cls, items: np.ndarray, arrays: CodeArrays) -> Codes:
         """Return the scanners of items, which :meth:`CodeArrays.check` has compared with them."""
-        shared = isa_number(), np.ascontiguousarray(items), arrays.order, arrays.words
+        shared = isa_number(), as_aligned(items, items.dtype), arrays.order, arrays.words
         of_scores = arrays.score_scales, arrays.score_slack, arrays.bars, None
         of_cosines = arrays.cosine_scales, arrays.cosine_slack, None, arrays.lengths
         largest = float(arrays.norms[arrays.order[0]])

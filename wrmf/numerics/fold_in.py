@@ -12,7 +12,7 @@ from scipy import sparse
 from wrmf._als import lanes
 from wrmf._fold_in import RowSolver
 from wrmf.numerics.isa import isa_number
-from wrmf.numerics.layout import padded
+from wrmf.numerics.layout import as_aligned, padded
 from wrmf.numerics.memory import check_memory
 from wrmf.numerics.objective import Objective
 from wrmf.numerics.plan import row_limits
@@ -106,7 +106,7 @@ class FoldInSystem:
         cls, fixed: np.ndarray, objective: Objective, regularization: float, threads: int
     ) -> FoldInSystem:
         """Return the system of ``fixed`` factors."""
-        fixed, isa = np.ascontiguousarray(fixed), isa_number()
+        fixed, isa = as_aligned(fixed, fixed.dtype), isa_number()
         dtype = fixed.dtype
         no_entries = sparse.csr_matrix((1, len(fixed)), dtype=np.float32)
         side = Side.of(no_entries, objective, regularization, dtype)

@@ -12,6 +12,7 @@ from scipy import sparse
 from wrmf._als import sum_gram
 from wrmf._ranking import entry_scores
 from wrmf.numerics.isa import ISAS, isa_number
+from wrmf.numerics.layout import as_aligned
 from wrmf.numerics.threads import kernel_threads, single_threaded_blas
 
 __all__ = [
@@ -74,7 +75,7 @@ def gram(
     used, in_double = (BEST_ISA, True) if isa is None else (isa, False)
     threads = kernel_threads(num_threads)
     with single_threaded_blas(needed=not used):
-        sum_gram(used, in_double, np.ascontiguousarray(factors), rows, parts, threads)
+        sum_gram(used, in_double, as_aligned(factors, factors.dtype), rows, parts, threads)
     total: np.ndarray = parts[0]
     return total
 
@@ -92,8 +93,8 @@ def observed_scores(
         BEST_ISA,
         matrix.indptr.astype(np.int64, copy=False),
         matrix.indices.astype(np.int32, copy=False),
-        np.ascontiguousarray(row_factors),
-        np.ascontiguousarray(column_factors),
+        as_aligned(row_factors, row_factors.dtype),
+        as_aligned(column_factors, column_factors.dtype),
         out,
         kernel_threads(num_threads),
     )

@@ -21,6 +21,7 @@ from wrmf._ranking import NEVER, rank
 from wrmf._serving import Scanner, rank_listed
 from wrmf.numerics.isa import isa_number
 from wrmf.numerics.item_lists import ItemLists
+from wrmf.numerics.layout import as_aligned
 from wrmf.numerics.threads import kernel_threads, single_threaded_blas
 from wrmf.numerics.tiles import SortedItems, Tiles, ranking_dtype
 
@@ -137,7 +138,7 @@ class Lists(NamedTuple):
             np.full((m, n), -1, dtype=np.int32),
             np.full((m, n), np.nan, dtype=dtype),
             np.zeros(m, dtype=np.int64),
-            np.empty(0) if least is None else np.ascontiguousarray(least, dtype=np.float64),
+            np.empty(0) if least is None else as_aligned(least, np.float64),
         )
 
     def as_arrays(self, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -240,8 +241,8 @@ def top_n_of(
     """Return the lists of ``top_n``, restricted to the items that are listed for each user."""
     catalogue = SortedItems.as_sorted(item_factors)
     dtype = ranking_dtype(user_factors, catalogue)
-    users = np.ascontiguousarray(user_factors, dtype=dtype)
-    items = np.ascontiguousarray(catalogue.items, dtype=dtype)
+    users = as_aligned(user_factors, dtype)
+    items = as_aligned(catalogue.items, dtype)
     lists = Lists.empty(len(users), min(n, len(items)), dtype)
     # Few scores are computed before more threads would have started.
     threads = kernel_threads(num_threads if len(listed.indices) > LEAST_LISTED else 1)

@@ -24,6 +24,7 @@ from wrmf.numerics.item_terms import (
     terms_of_pairs,
     touched_by_block,
 )
+from wrmf.numerics.layout import as_aligned
 from wrmf.numerics.ranking import Lists, top_n
 from wrmf.numerics.threads import kernel_threads
 from wrmf.numerics.tiles import SortedItems, norm_bounds, ranking_dtype
@@ -145,12 +146,12 @@ def _best(
 ) -> Lists:
     """Return the n best of the items of each user, by score plus what is added to it."""
     dtype = ranking_dtype(user_factors, catalogue)
-    users = np.ascontiguousarray(user_factors, dtype=dtype)
+    users = as_aligned(user_factors, dtype)
     lists = Lists.empty(len(users), n, dtype)
     rank_terms(
         isa_number(),
         users,
-        np.ascontiguousarray(catalogue.items, dtype=dtype),
+        as_aligned(catalogue.items, dtype),
         norm_bounds(users),
         catalogue.norms,
         added.items,

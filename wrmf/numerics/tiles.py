@@ -9,7 +9,7 @@ import numpy as np
 
 from wrmf._ranking import pack
 from wrmf.numerics.isa import isa_number
-from wrmf.numerics.layout import aligned_bytes
+from wrmf.numerics.layout import aligned_bytes, as_aligned
 
 __all__ = ["SortedItems", "Tiles", "norm_bounds", "ranking_dtype"]
 
@@ -119,8 +119,8 @@ class Tiles:
         position[order] = np.arange(len(order), dtype=np.int32)
         k = users.shape[1]
         return cls(
-            users=np.ascontiguousarray(users, dtype=dtype),
-            items=np.ascontiguousarray(items, dtype=dtype),
+            users=as_aligned(users, dtype),
+            items=as_aligned(items, dtype),
             order=order,
             position=position,
             user_norms=norm_bounds(users),
