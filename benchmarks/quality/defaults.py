@@ -154,7 +154,7 @@ def recorded(name: str, folder: Path = record.RESULTS) -> dict[str, float]:
             if "test" in result:
                 scores[f"leaderboard: {label}"] = result["test"][METRIC]
     if name == "gowalla":
-        for path in folder.glob("gowalla-quality-k*.json"):
+        for path in (*folder.glob("gowalla-quality-k*.json"), *folder.glob("gowalla-final-*.json")):
             scores[path.stem] = record.read(path)["test"][METRIC]
     return scores
 
