@@ -6,8 +6,8 @@
 
 Settings are compared on validation parts of the training data. ``WRMF()``, popularity and the
 tuned models are then scored on the test parts, each of which counts how often it was looked at.
-The best known score of a set is that of the records in ``benchmarks/results`` for the same split;
-of sets without records, the best of a model tuned within some seconds and of EASE.
+The best known score of a set is the best of a model that ``wrmf.autotune`` finds within some
+seconds, of the records in ``benchmarks/results`` for the same split and, without records, of EASE.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import math
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -27,13 +27,12 @@ from scipy import sparse
 import wrmf
 from benchmarks import record
 from benchmarks.data import read_split
+from benchmarks.machine import load_average
 from benchmarks.missing import Missing
-from benchmarks.quality.contenders.als import Ours
 from benchmarks.quality.contenders.simple import EASE
 from benchmarks.quality.gowalla import validation
 from benchmarks.quality.rankers import Ranker
 from benchmarks.quality.splits import draw_players, leaderboard_split
-from benchmarks.quality.tuner import Budget, Plan, search
 from wrmf.data.splitting import as_validation
 
 METRIC = "ndcg@20"
@@ -41,8 +40,6 @@ METRIC = "ndcg@20"
 WITH_TEST = ("gowalla", "retail", "steam", "tafeng")
 LEADERBOARD_SETS = ("citeulike_a", "lastfm_hetrec2k", "mtg_decks")
 SETS = (*WITH_TEST, *LEADERBOARD_SETS, "mtg_players", "synthetic_likes")
-# Most trials when a model is tuned on a data set.
-TRIALS = 60
 # The strength of EASE, where no record has its score.
 EASE_STRENGTH = 300.0
 # Largest number of items for which EASE is computed here.
@@ -123,19 +120,20 @@ def compare(inner: wrmf.Split, seed: int) -> dict[str, float]:
 
 def tuned(
     split: wrmf.Split, inner: wrmf.Split, seconds: float, seed: int
-) -> tuple[dict[str, Any], Ranker]:
+) -> tuple[dict[str, Any], wrmf.WRMF]:
     """Tune wrmf on the validation part; return a record and the model of the training part."""
-    contender = Ours()
-
-    def curve(params: Params) -> Iterator[tuple[int, dict[str, float]]]:
-        for epoch, model in contender.curve(params, inner):
-            yield epoch, model.evaluate(inner, [METRIC])[0]
-
-    plan = Plan(contender.space, METRIC, contender.starts, seed)
-    trials = search(curve, plan, Budget(TRIALS, seconds))
-    best = trials[0]
-    ((_, model),) = contender.curve(best.params, split, (best.epoch,))
-    return {"best": best.to_json(), "trials": len(trials)}, model
+    start = wrmf.WRMF(random_state=seed)
+    result = wrmf.autotune(
+        split.train, seconds, metric=METRIC, model=start, validation=inner, progress=False
+    )
+    content = {
+        "by": "autotune",
+        "best": result.best_params,
+        "validation": round(result.best_score, 5),
+        "tried": len(result.to_frame()),
+        "load": load_average(),
+    }
+    return content, result.model
 
 
 def ease(split: wrmf.Split) -> Ranker | None:
@@ -186,15 +184,14 @@ def rivals_of(
 ) -> tuple[dict[str, Any], dict[str, float]]:
     """Return how a model was tuned, and the scores of popularity, that model and EASE.
 
-    A set with records of other studies is not tuned, nor is EASE computed.
+    EASE is not computed for a set with records of other studies.
     """
     split, content = part.split, {}
     scores = {"popularity": part.score("popularity", wrmf.Popularity().fit(split.train))}
-    if not recorded(name):
-        content["tuned"], model = tuned(split, inner, task.seconds, task.seed)
-        scores["tuned"] = part.score("tuned", model)
-        if (ranker := ease(split)) is not None:
-            scores["EASE"] = part.score("EASE", ranker)
+    content["tuned"], model = tuned(split, inner, task.seconds, task.seed)
+    scores["autotune"] = part.score("autotune", model)
+    if not recorded(name) and (ranker := ease(split)) is not None:
+        scores["EASE"] = part.score("EASE", ranker)
     return content, scores
 
 
