@@ -69,7 +69,7 @@ class RowFilters:
             raise table.placed(error) from None
 
     def _rows(self, table: RowTable, wanted: WantedColumns, time_format: str | None) -> Rows:
-        pairs = Pairs.of(table, wanted, ("",) if self.nulls == "keep" else NULL_TEXTS)
+        pairs = RowIds.of(table, wanted, ("",) if self.nulls == "keep" else NULL_TEXTS)
         kept = np.ones(len(table), dtype=bool)
         is_header = pairs.repeated_headers(wanted) if table.has_header else None
         if is_header is not None:
@@ -164,7 +164,7 @@ class RowFilters:
 
 
 @dataclass(frozen=True, eq=False)
-class Pairs:
+class RowIds:
     """The user and the item of each row.
 
     Attributes
@@ -180,7 +180,7 @@ class Pairs:
     items: np.ndarray
 
     @classmethod
-    def of(cls, table: RowTable, wanted: WantedColumns, null_texts: tuple[str, ...]) -> Pairs:
+    def of(cls, table: RowTable, wanted: WantedColumns, null_texts: tuple[str, ...]) -> RowIds:
         """Return the pairs of the columns of ids; texts in ``null_texts`` are nulls."""
         users, items = encode_all(
             [(table.column(column), str(column)) for column in (wanted.user, wanted.item)],
@@ -204,13 +204,13 @@ class Pairs:
             is_header = holds if is_header is None else is_header & holds
         return is_header if is_header is not None and is_header.any() else None
 
-    def at(self, rows: np.ndarray) -> Pairs:
+    def at(self, rows: np.ndarray) -> RowIds:
         """Return the pairs of some rows, without ids that none of them has."""
         users = _used(self.user_codes[rows], self.users)
         items = _used(self.item_codes[rows], self.items)
-        return Pairs(*users, *items)
+        return RowIds(*users, *items)
 
-    def first(self, n_rows: int) -> Pairs:
+    def first(self, n_rows: int) -> RowIds:
         """Return the pairs of the first rows, with all ids."""
         return replace(
             self, user_codes=self.user_codes[:n_rows], item_codes=self.item_codes[:n_rows]
@@ -218,7 +218,7 @@ class Pairs:
 
 
 def _nulls_of(
-    table: RowTable, wanted: WantedColumns, pairs: Pairs, values: np.ndarray | None
+    table: RowTable, wanted: WantedColumns, pairs: RowIds, values: np.ndarray | None
 ) -> list[tuple[Column, str, np.ndarray]]:
     """Return the columns that may have nulls: name, what they hold, and which rows are null."""
     # Most columns of ids have no null, which their least code shows without a mask of all rows.
@@ -272,7 +272,7 @@ def _times_of(
 def _names_of(
     table: RowTable,
     name: Column | None,
-    pairs: Pairs,
+    pairs: RowIds,
     chosen: np.ndarray | None,
 ) -> np.ndarray | None:
     """Return the first name of each item, or its id as text where it has none."""

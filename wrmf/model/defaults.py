@@ -152,7 +152,7 @@ def resolve_from(params: Mapping[str, Any], data: Statistics) -> dict[str, Any]:
     validate_parameters(params)
     multiples = {name: auto_multiple(name, params[name]) for name in PLACEHOLDERS}
     values: dict[str, Any] = {}
-    pairs = Pairs(data)
+    pairs = PairStatistics(data)
     # A rule uses what those before it have set.
     for name, multiple in multiples.items():
         if multiple is None:
@@ -192,7 +192,7 @@ def resolve_again(
 
 
 @dataclass(frozen=True, eq=False)
-class Pairs:
+class PairStatistics:
     """Training data without the values of its pairs."""
 
     data: Statistics
@@ -258,7 +258,7 @@ class Pairs:
 class Weighted:
     """Training data as an objective weighs it."""
 
-    pairs: Pairs
+    pairs: PairStatistics
     objective: Objective
     values: ValueRule
 

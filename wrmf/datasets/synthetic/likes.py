@@ -7,7 +7,7 @@ import numpy as np
 from wrmf.data.checks import RandomStateLike, as_generator, as_positive_int
 from wrmf.data.interactions import Interactions
 from wrmf.datasets.synthetic.naming import draw_ids, draw_names
-from wrmf.datasets.synthetic.pairs import Pairs
+from wrmf.datasets.synthetic.pairs import PairSet
 from wrmf.datasets.synthetic.taste import Taste
 
 __all__ = ["LEAST_LIKES", "synthetic_likes"]
@@ -87,7 +87,7 @@ def synthetic_likes(
     taste = Taste(n_users, n_items, generator)
     largest = min(max(LEAST_LIKES + 1, int(LARGEST_ROW_SHARE * n_items)), LARGEST_DEGREE)
     degrees = _draw_degrees(n_users, n_likes, largest, generator)
-    likes = Pairs(n_users, n_items)
+    likes = PairSet(n_users, n_items)
     _fill_items(likes, degrees, taste)
     _fill_users(likes, degrees, taste)
     _add_up_to(likes, n_likes, generator)
@@ -121,7 +121,7 @@ def _draw_degrees(n: int, total: int, largest: int, generator: np.random.Generat
     return rounded
 
 
-def _fill_items(likes: Pairs, degrees: np.ndarray, taste: Taste) -> None:
+def _fill_items(likes: PairSet, degrees: np.ndarray, taste: Taste) -> None:
     """Add likes until every item has LEAST_LIKES."""
     for attempt in range(MAX_ROUNDS):
         n_missing = np.maximum(LEAST_LIKES - likes.item_counts(), 0)
@@ -135,7 +135,7 @@ def _fill_items(likes: Pairs, degrees: np.ndarray, taste: Taste) -> None:
         likes.add(users, items)
 
 
-def _fill_users(likes: Pairs, degrees: np.ndarray, taste: Taste) -> None:
+def _fill_users(likes: PairSet, degrees: np.ndarray, taste: Taste) -> None:
     """Add likes until every user has as many as ``degrees`` says, or nearly as many."""
     for attempt in range(MAX_ROUNDS):
         counts = likes.user_counts()
@@ -149,14 +149,14 @@ def _fill_users(likes: Pairs, degrees: np.ndarray, taste: Taste) -> None:
         likes.add(users, items)
 
 
-def _add_up_to(likes: Pairs, n_likes: int, generator: np.random.Generator) -> None:
+def _add_up_to(likes: PairSet, n_likes: int, generator: np.random.Generator) -> None:
     """Add random likes until there are at least ``n_likes``."""
     while len(likes) < n_likes:
         cells = generator.integers(likes.n_users * likes.n_items, size=n_likes - len(likes))
         likes.add(*np.divmod(cells, likes.n_items))
 
 
-def _remove_down_to(likes: Pairs, n_likes: int, generator: np.random.Generator) -> None:
+def _remove_down_to(likes: PairSet, n_likes: int, generator: np.random.Generator) -> None:
     """Remove random likes until there are ``n_likes``; every user and item keeps LEAST_LIKES."""
     while len(likes) > n_likes:
         users, items = likes.users, likes.items
@@ -179,7 +179,7 @@ def _first_places(values: np.ndarray) -> np.ndarray:
     return np.sort(np.unique(values, return_index=True)[1])
 
 
-def _replace_two_by_one(likes: Pairs, generator: np.random.Generator) -> None:
+def _replace_two_by_one(likes: PairSet, generator: np.random.Generator) -> None:
     """Reduce the number of likes by one if no like can simply be removed.
 
     That is so if every item with more than LEAST_LIKES is only liked by users who have no more than

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-__all__ = ["Pairs"]
+__all__ = ["PairSet"]
 
 
-class Pairs:
+class PairSet:
     """Distinct (user, item) pairs, stored as sorted keys: user · n_items + item.
 
     Parameters

@@ -13,7 +13,7 @@ from wrmf.data.checks import RandomStateLike, as_generator
 from wrmf.data.interactions import Interactions, entry_rows
 from wrmf.datasets.synthetic.likes import LEAST_LIKES, synthetic_likes
 from wrmf.datasets.synthetic.naming import draw_ids
-from wrmf.datasets.synthetic.pairs import Pairs
+from wrmf.datasets.synthetic.pairs import PairSet
 
 __all__ = ["synthetic_raw_likes", "write_likes_file"]
 
@@ -69,13 +69,13 @@ def synthetic_raw_likes(random_state: RandomStateLike = 0) -> pd.DataFrame:
     return table
 
 
-def _draw_light_likes(core: Interactions, generator: np.random.Generator) -> Pairs:
+def _draw_light_likes(core: Interactions, generator: np.random.Generator) -> PairSet:
     """Return the likes of the users outside the core, who have one to four each.
 
     Each item outside the core gets LEAST_LIKES of them. All other likes go to items of the core,
     drawn by popularity.
     """
-    likes = Pairs(RAW_USERS - core.n_users, RAW_ITEMS)
+    likes = PairSet(RAW_USERS - core.n_users, RAW_ITEMS)
     n_likes = RAW_LIKES - core.n_interactions
     # Each user gets one like. The rest is distributed at random, at most three more to each user.
     places = np.repeat(np.arange(likes.n_users), LEAST_LIKES - 2)
