@@ -122,15 +122,36 @@ def test_columns_of_lists_are_unfolded():
         assert pairs(source, "baskets") == [(1, 1), (1, 2)]
 
 
-@pytest.mark.parametrize("value", [None, "more"])
-def test_baskets_are_read_from_the_named_column_only(value, tmp_path):
+def test_baskets_are_read_from_the_named_column_only(tmp_path):
     """A column of users is neither needed nor looked for: numbers of rows are the users."""
     table = pa.table({"user": [["a", "b"], ["c"]], "more": [["x"], ["y"]]})
     pq.write_table(table, tmp_path / "x.parquet")
     for source in (tmp_path / "x.parquet", table, table.to_pandas()):
-        data = read_interactions(source, item="user", value=value, layout="baskets")
+        data = read_interactions(source, item="user", layout="baskets")
         assert data.items.tolist() == ["a", "b", "c"]
         assert data.users.tolist() == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("layout", "columns", "error"),
+    [
+        ("user-items", {"value": "plays"}, "value= names the column 'plays' .* count 1 each"),
+        ("baskets", {"value": "plays"}, "value= names the column 'plays'"),
+        ("wide", {"value": 2, "header": False}, "value= names the column 2"),
+        ("wide", {"value": {"view": 1}}, "weights of events need a table with a row for each"),
+        ("wide", {"time": "when"}, "item_name=, time= and weights of events need"),
+        ("baskets", {"user": "who"}, "user= has no meaning: the number of a basket is its user"),
+        ("wide", {"item": "sku"}, "item= has no meaning: every column but that of users"),
+    ],
+)
+def test_a_column_that_a_layout_does_not_have_is_an_error_before_reading(layout, columns, error):
+    with pytest.raises(ValueError, match=error):
+        read_interactions("absent.csv", layout=layout, **columns)
+
+
+def test_a_matrix_has_no_column_of_values():
+    with pytest.raises(ValueError, match="values of matrices and wide tables are their cells"):
+        read_interactions(sparse.eye(3, format="csr"), value="plays")
 
 
 def test_a_user_on_several_lines_gets_no_row_of_value_zero(tmp_path):

@@ -277,6 +277,19 @@ def test_events_have_weights(source_of):
             read_interactions(source_of(events), value=wrong)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        ({"event": "kind"}, 'whose weights value= gives, as in value={"view": 1'),
+        ({"event": "kind", "value": "plays"}, "event='kind' is the column of events"),
+        ({"time_format": "ms"}, "time_format='ms' needs the column of times: pass time="),
+    ],
+)
+def test_an_argument_about_a_column_that_is_not_named_is_an_error(arguments, error):
+    with pytest.raises(ValueError, match=error):
+        read_interactions("absent.csv", **arguments)
+
+
 def test_a_test_file_is_read_on_the_axes_of_the_train_file(source_of):
     train = read_interactions(frame(user=["ann", "bob"], item=["x", "y"]))
     test = frame(user=["bob", "cat"], item=["y", "x"])

@@ -130,6 +130,14 @@ def read_interactions(
     weights = value if isinstance(value, Mapping) else None
     column = event if isinstance(value, Mapping) else value
     wanted = WantedColumns(user, item, column, weights, item_name, time)
+    if weights is None and event != "event":
+        raise ValueError(
+            f"event={event!r} is the column of events, whose weights value= gives, as in "
+            'value={"view": 1, "cart": 3}'
+        )
+    if time is None and time_format is not None:
+        raise ValueError(f"time_format={time_format!r} needs the column of times: pass time=")
+    wanted.check_layout(layout)
     if not header:
         wanted = wanted.without_header()
     if layout == "user-items" and wanted.user == wanted.item:

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from wrmf.data.formats import SourceOptions, load_source
+from wrmf.data.formats.layouts import LAYOUTS
 from wrmf.data.formats.notes import IDLE, MALFORMED, count_of
 from wrmf.data.formats.paths import expand_path
 from wrmf.data.formats.sources import STANDARD_INPUT
@@ -27,6 +28,8 @@ __all__ = ["Column", "RowTable", "WantedColumns"]
 # The name of a column, or its position from 0.
 Column: TypeAlias = "str | int"
 ROW = re.compile(r"\brow (\d+)\b")
+# The columns of users and items if the caller names none, with a header and without.
+DEFAULTS = ("user", "item", 0, 1)
 
 
 @dataclass(frozen=True)
@@ -83,12 +86,42 @@ class WantedColumns:
             item=1 if self.item == "item" else self.item,
         )
 
+    def check_layout(self, layout: str) -> None:
+        """Raise an error for a column that a layout does not have, instead of ignoring it.
+
+        Raises
+        ------
+        ValueError
+            Before anything is read.
+        """
+        if layout == "pairs" or layout not in LAYOUTS:
+            return
+        self.unfolded()
+        unused, reason = {
+            "baskets": (self.user, "user= has no meaning: the number of a basket is its user"),
+            "wide": (self.item, "item= has no meaning: every column but that of users is an item"),
+        }.get(layout, (None, ""))
+        if unused is not None and unused not in DEFAULTS:
+            raise ValueError(f"with layout={layout!r}, {reason}")
+
     def unfolded(self) -> WantedColumns:
-        """Return the columns of a table made from a matrix or a layout other than "pairs"."""
+        """Return the columns of a table made from a matrix or a layout other than "pairs".
+
+        Raises
+        ------
+        ValueError
+            For columns that only a table with a row for each interaction has.
+        """
         if self.item_name is not None or self.time is not None or self.weights is not None:
             raise ValueError(
                 "item_name=, time= and weights of events need a table with a row for each "
                 "interaction: matrices and other layouts have users, items and values only"
+            )
+        if self.value is not None:
+            raise ValueError(
+                f"value= names the column {self.value!r} of a table with a row for each "
+                "interaction. The values of matrices and wide tables are their cells, and items in "
+                "lists and baskets count 1 each: leave value= out"
             )
         return WantedColumns(*UNFOLDED)
 
