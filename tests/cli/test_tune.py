@@ -36,7 +36,7 @@ def test_all_data_are_tuned_on_without_a_split(calls, workplace, capsys):
     ((source, arguments),) = calls
     assert isinstance(source, wrmf.Interactions)
     assert arguments.pop("model").get_params() == wrmf.WRMF(random_state=0).get_params()
-    expected = {"seconds": 60.0, "trials": None, "metric": "ndcg@20"}
+    expected = {"seconds": 60.0, "trials": None, "metric": "ndcg@20", "progress": None}
     assert arguments == {**expected, "exclude_seen": True, "journal": None}
     assert wrmf.load("best.wrmf").factors == 2
     output = capsys.readouterr().out
@@ -51,7 +51,7 @@ def test_a_split_is_tuned_on_if_it_is_typed(words, calls, workplace):
     ((source, arguments),) = calls
     assert isinstance(source, wrmf.Split)
     assert arguments.pop("model").factors == 3
-    expected = {"seconds": 3.0, "trials": 5, "metric": "recall@5"}
+    expected = {"seconds": 3.0, "trials": 5, "metric": "recall@5", "progress": None}
     assert arguments == {**expected, "exclude_seen": False, "journal": Path("t.jsonl")}
     # The test part is data, too, once the model has been measured on it.
     assert wrmf.load("m").train_matrix.nnz == wrmf.read_interactions("likes.csv").n_interactions
@@ -63,6 +63,16 @@ def test_only_the_table_is_printed_in_a_format(calls, workplace, capsys):
     assert output.out == "factors,ndcg@20\n2,0.5\n4,0.25\n"
     assert "progress\n" in output.err
     assert "best: factors 2" in output.err
+
+
+def test_quiet_prints_the_sentence_and_a_table_only_where_it_is_asked_for(calls, workplace, capsys):
+    assert main(["tune", "likes.csv", "--quiet"]) == 0
+    assert capsys.readouterr().out.splitlines() == ["progress", "best: factors 2"]
+    assert calls[0][1]["progress"] is False
+    assert main(["tune", "likes.csv", "--quiet", "--format", "csv"]) == 0
+    assert capsys.readouterr().out.startswith("factors,ndcg@20\n")
+    assert main(["tune", "likes.csv", "--quiet", "--out", "settings.csv"]) == 0
+    assert len(pd.read_csv("settings.csv")) == 2
 
 
 def test_a_model_is_tuned_and_saved(workplace, capsys):

@@ -40,6 +40,12 @@ def add_options(command: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="record finished settings in this file; with --trials, resume from it",
     )
+    add(
+        "--quiet",
+        action="store_true",
+        help="print only the sentence about the best setting: no bar of progress, and a table of "
+        "all settings only to --out or in a --format that is named",
+    )
     add_result_options(command)
 
 
@@ -54,11 +60,13 @@ def run(options: argparse.Namespace) -> None:
         "exclude_seen": not options.keep_seen,
         "journal": options.journal,
         "model": model,
+        "progress": False if options.quiet else None,
     }
     log_file = notices(options)
     with contextlib.redirect_stdout(log_file):
         tuned = autotune(data if split is None else split, **arguments)
-    write_table(tuned.to_frame(), options.out, options.format)
+    if not options.quiet or options.out is not None or options.format is not None:
+        write_table(tuned.to_frame(), options.out, options.format)
     print(tuned.summary, file=log_file)
     if options.save is not None:
         best = tuned.model
