@@ -1,6 +1,7 @@
 """The steps of a fit, without a cluster: files, state, resuming, and what shards answer."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -91,6 +92,24 @@ def test_a_fit_goes_on_after_its_last_saved_iteration(rows, tmp_path):
     assert [reached.loss for reached in second.history] == [
         reached.loss for reached in whole.history
     ]
+
+
+@pytest.mark.parametrize("n_before", [1, 3, 4])
+def test_a_fit_that_ended_before_the_loss_of_an_iteration_computes_it_first(
+    n_before, rows, tmp_path
+):
+    model = plain_model(iterations=4)
+    whole = trained(tmp_path / "whole", rows, model)
+    trained(tmp_path / "parts", rows, model, iterations=n_before)
+    folder = Folder(str(tmp_path / "parts"))
+    latest = Latest.read(folder)
+    replace(latest, history=latest.history[:-1]).write(folder)
+    resumed = trained(tmp_path / "parts", rows, model)
+    assert [reached.iteration for reached in resumed.history] == [1, 2, 3, 4]
+    assert [reached.loss for reached in resumed.history] == [
+        reached.loss for reached in whole.history
+    ]
+    assert_same_factors(whole.to_local(), resumed.to_local())
 
 
 class Stranding(InlineTasks):

@@ -156,7 +156,8 @@ def fit(
                 reached.seconds,
                 reached.bytes / 1e6,
             )
-            bar.update()
+            # The loss of an iteration that an earlier fit has done is no further one.
+            bar.update(reached.iteration - bar.n)
             return callback is not None and callback(result, reached.iteration)
 
         training.run(iterations, after)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
@@ -80,22 +81,34 @@ class Training:
         return self.latest.iteration
 
     def run(self, iterations: int, after: Callable[[Progress], Any]) -> None:
-        """Train up to a number of iterations in all; ``after`` stops by returning True."""
-        while self.iterations_done < iterations:
+        """Train up to a number of iterations in all; ``after`` stops by returning True.
+
+        If an earlier fit ended between an iteration and its loss, the loss is computed first; the
+        seconds and bytes of the iteration are then those of the loss alone.
+        """
+        while self._lacks_loss() or self.iterations_done < iterations:
             start = time.perf_counter()
             with self.engine.recovering(f"{self.iterations_done} iterations are saved"):
                 received = self.engine.bytes_received()
-                blocks = self.attempt(self._next_items)
-                number, history = self.iterations_done + 1, self.latest.history
-                self._reach(Latest(number, blocks, history))
-                loss = self.attempt(partial(self.loss, goes_on=number < iterations))
+                if not self._lacks_loss():
+                    blocks = self.attempt(self._next_items)
+                    number = self.iterations_done + 1
+                    self._reach(replace(self.latest, iteration=number, blocks=blocks))
+                goes_on = self.iterations_done < iterations
+                loss = self.attempt(partial(self.loss, goes_on=goes_on))
                 received = max(0, self.engine.bytes_received() - received)
-            progress = Progress(number, loss, time.perf_counter() - start, received)
-            self.latest = Latest(number, blocks, [*history, progress])
+            seconds = time.perf_counter() - start
+            progress = Progress(self.iterations_done, loss, seconds, received)
+            self.latest = replace(self.latest, history=[*self.latest.history, progress])
             self.latest.write(self.plan.folder)
             if after(progress):
                 self.item_step.release()
                 break
+
+    def _lacks_loss(self) -> bool:
+        """Return whether a fit has ended between an iteration and its loss."""
+        history, done = self.latest.history, self.iterations_done
+        return done > 0 and (not history or history[-1].iteration < done)
 
     def attempt(self, compute: Callable[[], Result]) -> Result:
         """Return what a function returns, which is called again if its tasks are stranded.
