@@ -1,5 +1,7 @@
 """Weights that the precision of the factors cannot hold are an error before training."""
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy import sparse
@@ -47,3 +49,19 @@ def test_an_exponent_that_only_larger_rows_would_exceed_is_trained_with(small):
     assert np.isfinite(model.fold_in_users(likes[:2])).all()
     with pytest.raises(ValueError, match="regularization_exponent=200"):
         model.fold_in_users(np.ones((1, 300)))
+
+
+def test_factors_that_cannot_lower_the_loss_are_named_before_training(likes, small):
+    most = min(likes.shape)
+    message = rf"factors=300 is more than this data can use, .* factors={most} or fewer will do"
+    with pytest.warns(UserWarning, match=message):
+        idle = small(factors=300, iterations=30, dtype="float64").fit(likes)
+    enough = small(factors=most, iterations=30, dtype="float64").fit(likes)
+    assert idle.loss(likes) >= enough.loss(likes) * (1 - 1e-3)
+    assert idle.user_factors.shape[1] == 300
+
+
+def test_the_default_number_of_factors_is_fine_for_small_data(likes, small):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        small(factors=256, iterations=1).fit(likes)

@@ -13,7 +13,7 @@ from wrmf.data.inputs import as_interactions, is_matrix
 from wrmf.model.axes import names_on_item_axis, on_own_axes
 from wrmf.model.features import features_of_training
 from wrmf.model.item_term import with_item_weights
-from wrmf.model.limits import check_limits
+from wrmf.model.limits import check_limits, warn_of_idle_factors
 from wrmf.model.saved_ids import check_ids
 from wrmf.model.start import as_start, initial_factors, warm_factors
 from wrmf.model.state import FactorModel, Factors
@@ -81,6 +81,12 @@ class Fitting(Updatable):
         MemoryError
             If factors or item weights need more memory than is available; the model stays as it
             was.
+
+        Warns
+        -----
+        UserWarning
+            For more than 256 factors that are more than the users or the items, and if every
+            factor has become zero.
 
         Notes
         -----
@@ -219,6 +225,7 @@ class Fitting(Updatable):
         check_ids(data.items, "item")
         params, automatic = self.params_for(data.matrix)
         check_limits(data.matrix, params)
+        warn_of_idle_factors(data.shape, params)
         of_rows = features_of_training(features, (data.users, data.items), params)
         generator = as_generator(self.random_state)
         if start is None:

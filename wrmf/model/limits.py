@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 from scipy import sparse
 
 from wrmf.model.parameters import Parameters
 from wrmf.numerics.values import FittedValues
 
-__all__ = ["check_limits", "check_regularization", "check_sizes", "check_weights"]
+__all__ = [
+    "check_limits",
+    "check_regularization",
+    "check_sizes",
+    "check_weights",
+    "warn_of_idle_factors",
+]
+
+# More factors than users or items cost little up to this number, the default, and small data are
+# often fitted with it.
+FEW_FACTORS = 256
 
 
 def check_limits(matrix: sparse.csr_matrix, params: Parameters) -> None:
@@ -48,6 +60,28 @@ def check_weights(matrix: sparse.csr_matrix, params: Parameters) -> None:
     ``matrix`` has the values that ``params.values`` returns.
     """
     _check_largest(float(np.abs(matrix.data).max(initial=0)), params)
+
+
+def warn_of_idle_factors(shape: tuple[int, int], params: Parameters) -> None:
+    """Warn of factors that cost much time and cannot make the minimum of the loss lower.
+
+    X Yᵀ has at most the rank of its smaller side, and what lies outside the span of the rows of
+    this side only adds to the penalty.
+
+    Warns
+    -----
+    UserWarning
+        For more than ``FEW_FACTORS`` factors, and more than users or items.
+    """
+    most = min(shape)
+    if params.factors > max(most, FEW_FACTORS):
+        n_users, n_items = shape
+        warnings.warn(
+            f"factors={params.factors} is more than this data can use, {n_users} users × {n_items} "
+            f"items: those beyond {most} do not lower the loss, and the time of training grows "
+            f"with their square or cube; factors={most} or fewer will do",
+            stacklevel=4,
+        )
 
 
 def _check_largest(largest: float, params: Parameters) -> None:
