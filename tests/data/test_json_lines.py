@@ -90,6 +90,22 @@ def test_errors_name_the_file_and_the_line(tmp_path, content, error):
         load(path, "user")
 
 
+@pytest.mark.parametrize(
+    ("line", "column", "error"),
+    [
+        ('{"a": {"id": 1}, "user": 2}', "id", r"the columns are \['a.id', 'user'\]"),
+        ('{"a": {"Id ": 1}}', "a.id", r"no field 'id' in column 'a'"),
+        ('{"User": 1}', "user", r"no column 'user' \(did you mean 'User'\?\); the columns"),
+        ('{"p": [{"id": 1}]}', "user", "column 'p': it holds lists of objects, .*json_normalize"),
+        ('{"p": [{"id": 1}]}', "p.id", "column 'p' has no fields: it holds lists of objects"),
+    ],
+)
+def test_an_error_about_a_column_says_how_others_are_named(tmp_path, line, column, error):
+    (tmp_path / "x.jsonl").write_text(f"{line}\n")
+    with pytest.raises(ValueError, match=error):
+        load(tmp_path / "x.jsonl", column)
+
+
 def test_a_damaged_line_of_a_fixture_is_named():
     with pytest.raises(ValueError, match=r"events_damaged\.ndjson: line 2 is not JSON"):
         load(FILES / "events_damaged.ndjson")

@@ -156,6 +156,7 @@ def test_missing_files_are_named(tmp_path, name, error):
         (b"PARE1234", "is an encrypted parquet file"),
         (b"FEA1", "is a feather file of version 1"),
         (b"\x89HDF\r\n", "is an HDF5 file"),
+        (b"12345678DUCK\x40\0", r'is a database of DuckDB: pass \(duckdb.connect\("'),
         (b"\x93NUMPY", "is a NumPy array"),
         (b"\xd0\xcf\x11\xe0\xa1", "is an Excel workbook"),
         (b"\x80\x05\x95\x00", "is a pickle, which may run code"),

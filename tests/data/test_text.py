@@ -216,6 +216,7 @@ def test_the_dialect_of_a_file_may_be_decided_in_its_last_line(tmp_path):
         ("user,item,t\n1,2,2026-01-01\n1,2,x\n", {"time": "t"}, r"line 3 of .*'x' is no time"),
         ('user,item,n\n"1\n",2,1\n1,2,-3\n', {"value": "n", "quote": '"'}, r"line 4 of .* -3"),
         ("user;item;n\n1;2;3,5\n", {"value": "n"}, r"line 2 of .*pass decimal=\",\""),
+        ("User ,item\n1,2\n", {}, r"no column 'user' \(did you mean 'User '\?\); the columns are"),
         ("user,item\n1,2\n", {"user": "who"}, r"no column 'who'; the columns are .*header=False"),
         ("user,item\n1,2\n", {"user": 5}, r"no column 5; .* has 2 columns"),
         ("user,item\n1,2\n", {"user": "user", "item": "i", "header": False}, r"user=0, item=1"),

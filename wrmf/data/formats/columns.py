@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import reprlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ __all__ = [
     "Table",
     "choose_columns",
     "column_paths",
+    "describe_missing",
     "positions_of",
     "shorten_names",
     "tidy_arrow",
@@ -56,12 +58,27 @@ def _position_of(column: str | int, places: dict[Any, list[int]], names: Sequenc
         return at[0]
     if isinstance(column, int) and 0 <= column < len(names):
         return column
+    raise ValueError(describe_missing(column, names))
+
+
+def describe_missing(column: str | int, names: Sequence[Any]) -> str:
+    """Return the message of an error about a column that is not among ``names``.
+
+    A name that is alike, in other capitals, with spaces at its ends or misspelt, is named.
+    """
     kind = f"column {column!r}"
     if isinstance(column, int):
         kind += f" (columns are counted from 0, there are {len(names)})"
-    raise ValueError(
-        f"no {kind}; the columns are {shorten_names(names)}: name them by user=, item=, value="
-    )
+    elif (near := _near(column, names)) is not None:
+        kind += f" (did you mean {near!r}?)"
+    return f"no {kind}; the columns are {shorten_names(names)}: name them by user=, item=, value="
+
+
+def _near(column: str, names: Sequence[Any]) -> str | None:
+    """Return the name that is most like a column, None if none is."""
+    plain = {name.strip().casefold(): name for name in names if isinstance(name, str)}
+    alike = difflib.get_close_matches(column.strip().casefold(), plain, 1, cutoff=0.7)
+    return plain[alike[0]] if alike else None
 
 
 def shorten_names(names: Sequence[Any]) -> str:
@@ -110,10 +127,45 @@ def column_paths(schema: pa.Schema, wanted: Sequence[str | int]) -> list[ColumnP
             position = positions_of(schema.names, parts[:1])[0]
             _check_fields(schema.field(position).type, parts)
         else:
-            position = positions_of(schema.names, [column])[0]
+            try:
+                position = positions_of(schema.names, [column])[0]
+            except ValueError:
+                if column in schema.names or isinstance(column, int):
+                    raise
+                names = [name for field in schema for name in _dotted(field)]
+                raise ValueError(f"{describe_missing(column, names)}{_hint_of(schema)}") from None
             parts = (schema.names[position],)
         paths.append(ColumnPath(position, parts))
     return paths
+
+
+# What to do with JSON whose rows are within lists, such as playlists with their tracks.
+IN_LISTS = (
+    ": it holds lists of objects, and each interaction needs a row of its own; pass "
+    "pandas.json_normalize(objects, record_path=…, meta=…), or write such a table"
+)
+
+
+def _dotted(field: pa.Field) -> list[str]:
+    """Return the names by which a column is wanted: its own, or those of its nested fields."""
+    import pyarrow as pa
+
+    if not pa.types.is_struct(field.type):
+        return [field.name]
+    return [f"{field.name}.{name}" for inner in field.type for name in _dotted(inner)]
+
+
+def _holds_objects(kind: pa.DataType) -> bool:
+    import pyarrow as pa
+
+    is_list = pa.types.is_list(kind) or pa.types.is_large_list(kind)
+    return bool(is_list and pa.types.is_struct(kind.value_type))
+
+
+def _hint_of(schema: pa.Schema) -> str:
+    """Return what is said of the first column of lists of objects, "" if there is none."""
+    names = [field.name for field in schema if _holds_objects(field.type)]
+    return f". As for column {names[0]!r}{IN_LISTS}" if names else ""
 
 
 def _check_fields(kind: pa.DataType, parts: tuple[str, ...]) -> None:
@@ -122,6 +174,8 @@ def _check_fields(kind: pa.DataType, parts: tuple[str, ...]) -> None:
 
     for depth, part in enumerate(parts[1:], 1):
         inner = [field.name for field in kind] if pa.types.is_struct(kind) else []
+        if _holds_objects(kind):
+            raise ValueError(f"column {'.'.join(parts[:depth])!r} has no fields{IN_LISTS}")
         if part not in inner:
             raise ValueError(
                 f"no field {part!r} in column {'.'.join(parts[:depth])!r}, which holds "

@@ -35,6 +35,8 @@ REFUSED = {
     b"Obj\x01": "is an Avro file: pass a data frame of it",
     b"%PDF": "is a PDF document: save its table as csv",
 }
+# DuckDB's files begin with a checksum.
+DUCKDB = 8, b"DUCK"
 # The beginnings of pages, which servers send in place of a file, in lower case.
 PAGES = (b"<!doctype html", b"<html", b"<?xml", b"<error")
 # The number of bytes at the beginning of a file by which its format is recognised.
@@ -73,6 +75,11 @@ def _by_magic(path: Path, start: bytes) -> str | None:
     for magic, reason in REFUSED.items():
         if start.startswith(magic):
             raise ValueError(f"{path} {reason}")
+    if start.startswith(DUCKDB[1], DUCKDB[0]):
+        raise ValueError(
+            f'{path} is a database of DuckDB: pass (duckdb.connect("{path.name}"), "likes") with '
+            "the name of a table, or write the table to a file by COPY likes TO 'likes.parquet'"
+        )
     if start.removeprefix(b"\xef\xbb\xbf").lstrip()[:20].lower().startswith(PAGES):
         raise ValueError(
             f"{path} is a page of HTML or XML, such as a server's message about an error: open it "

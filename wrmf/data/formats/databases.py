@@ -88,6 +88,8 @@ def _read_address(address: str, wanted: str | None, options: SourceOptions) -> T
         # The ImportError of SQLAlchemy names the missing driver.
         kind = ImportError if isinstance(error, ImportError) else ValueError
         hint = ": install this package" if kind is ImportError else ""
+        if isinstance(error, sqlalchemy.exc.NoSuchModuleError):
+            hint = ": install the package that brings it, such as duckdb-engine for duckdb"
         raise kind(f"{_without_password(address)} cannot be opened: {error}{hint}") from None
     try:
         return _read_connection(engine, wanted, options)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from wrmf.data.formats.columns import shorten_names
+from wrmf.data.formats.columns import describe_missing, shorten_names
 
 __all__ = ["Header"]
 
@@ -93,8 +93,8 @@ class Header:
         mark = self.cells[0][:1]
         hint = f"; if lines that begin with {mark!r} are comments, pass comment={mark!r}"
         raise ValueError(
-            f"no column {column!r}; the columns are {shorten_names(self.cells)}: "
-            f"name them by user=, item=, value=; {HOW_WITHOUT}{hint if mark in ('#', '%') else ''}"
+            f"{describe_missing(column, self.cells)}; "
+            f"{HOW_WITHOUT}{hint if mark in ('#', '%') else ''}"
         )
 
     def _spellings(self) -> list[list[str]]:
