@@ -172,12 +172,17 @@ def test_names_of_items_stand_for_their_ids(named):
         lambda item: named.similar_items(item).ids,
         lambda item: named.explain(3, item)["contribution"],
         lambda item: named.predict([1, 2], item),
+        lambda item: named.recommend_new({"new": [item, "i3"]}).ids,
+        lambda item: named.recommend_new({item: 2.0}).ids,
+        lambda item: named.fold_in_users({"new": {item: 2.0}}),
     ):
         np.testing.assert_array_equal(use("Item 7"), use("i7"))
         with pytest.raises(ValueError, match="'Item 3' is the name of several items, such as 'i3'"):
             use("Item 3")
         with pytest.raises(ValueError, match="unknown id among items: 'Item'"):
             use("Item")
+    skipping = named.recommend_new(dict.fromkeys(("Item 7", "i5"), 1.0), unknown="skip")
+    np.testing.assert_array_equal(skipping.ids, named.recommend_new({"i7": 1.0, "i5": 1.0}).ids)
     # What is an id is not taken for a name.
     assert named.recommend([0], n=1, items=["i8"]).ids.tolist() == [["i8"]]
 

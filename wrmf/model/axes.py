@@ -18,6 +18,7 @@ from wrmf.data.checks import as_csr, is_number
 from wrmf.data.id_index import IdIndex, object_array
 from wrmf.data.inputs import Histories, as_data, is_matrix
 from wrmf.data.interactions import Interactions, align, entry_rows, same_ids
+from wrmf.model.axis_ids import AxisIds
 from wrmf.model.growth import check_id_types
 from wrmf.model.state import Factors
 
@@ -78,22 +79,24 @@ def rows_on_item_axis(
 ) -> tuple[np.ndarray, sparse.csr_matrix]:
     """Return the users of ``data``, and a matrix of them whose columns are the model's items.
 
-    Items of Interactions and histories are matched by id; they may be in any order, and some may be
-    missing. A mapping of items to counts is the history of user 0. The columns of a matrix are in
-    the order of ``state.items``, and its users are 0, 1, 2, …. ``unknown`` is "raise" or "skip":
-    what to do with interactions with items that the model does not have. A warning counts those
-    that are skipped.
+    Items of Interactions and histories are matched by id, those of histories also by a name that a
+    single item has; they may be in any order, and some may be missing. A mapping of items to counts
+    is the history of user 0. The columns of a matrix are in the order of ``state.items``, and its
+    users are 0, 1, 2, …. ``unknown`` is "raise" or "skip": what to do with interactions with items
+    that the model does not have. A warning counts those that are skipped.
     """
     if unknown not in UNKNOWN:
         raise ValueError(f"unknown must be one of {UNKNOWN}, got {unknown!r}")
     # A matrix in a dictionary of keys is a mapping, too.
     if isinstance(data, Mapping) and not is_matrix(data):
-        index = state.prepared.item_ids.index
+        item_ids = state.prepared.item_ids
+        index = item_ids.index
         histories = Histories.of(_by_user(data, index), index)
         places = np.arange(len(histories.items))
         entries = np.array(histories.counts), histories.entry_users, places
         shape = len(histories.users), len(state.items)
-        return histories.users, _placed(entries, histories.items, index, shape, unknown)
+        placed = _placed(entries, histories.items, index, shape, unknown, item_ids)
+        return histories.users, placed
     data = as_data(data)
     if isinstance(data, Interactions):
         return data.users, _on_axis(data, state, "items", unknown)
@@ -163,7 +166,12 @@ def _on_axis(data: Interactions, state: Factors, axis: Axis, unknown: str) -> sp
 
 
 def _placed(
-    entries: Entries, ids: Any, index: IdIndex, shape: tuple[int, int], unknown: str
+    entries: Entries,
+    ids: Any,
+    index: IdIndex,
+    shape: tuple[int, int],
+    unknown: str,
+    named: AxisIds | None = None,
 ) -> sparse.csr_matrix:
     """Return a matrix whose columns are the axis of an index.
 
@@ -175,12 +183,17 @@ def _placed(
         It is that of the model, so that a short history does not cost as much as all ids.
     shape : (n_rows, n_columns)
     unknown : {"raise", "skip"}
+    named : AxisIds, optional
+        If ``ids`` may be names of its items, too.
     """
     values, rows, places = entries
     wanted = index.listed(ids)
     positions = index.positions(wanted)
+    if named is not None:
+        named.find_names(wanted, positions)
     if unknown == "skip":
-        check_id_types(wanted, index)
+        unknown_ids = [wanted[place] for place in np.flatnonzero(positions < 0)]
+        check_id_types(unknown_ids, index)
     else:
         try:
             index.refuse_unknown(wanted, positions)

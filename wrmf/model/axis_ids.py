@@ -62,10 +62,14 @@ class AxisIds(Parts):
         """Return one or several ids or names as a sequence, and their positions; −1 if unknown."""
         wanted = self.index.listed(ids)
         positions = self.index.positions(wanted)
+        self.find_names(wanted, positions)
+        return wanted, positions
+
+    def find_names(self, wanted: Sequence[Any] | np.ndarray, positions: np.ndarray) -> None:
+        """Set the positions of names, where those of ids are −1."""
         if self.names is not None:
             for place in np.flatnonzero(positions < 0):
                 positions[place] = self.name_index.position(wanted[place])
-        return wanted, positions
 
     def locate(self, ids: Any) -> tuple[np.ndarray, np.ndarray]:
         """Return ids as an array, and the position of each; −1 for an unknown id."""
