@@ -121,11 +121,38 @@ def lanes(int isa, bint is_double):
     return als_kernels_of(isa, is_double).lanes if isa else 1
 
 
+# Rooms of at least LEAST_ROOM bytes are made from the memory of earlier ones, of which at most
+# MOST_ROOMS bytes are kept. The system clears new memory when it is first used. Where malloc gives
+# memory back at once, as Dask configures it for workers, that takes some percent of a half-sweep.
+cdef size_t LEAST_ROOM = 1 << 16, MOST_ROOMS = 1 << 27
+# By size. The pop and the append of a list need no lock.
+cdef dict unused_rooms = {}
+
+
 cdef class Room:
     def __init__(self, size_t size):
-        cdef uint8_t[::1] memory = np.empty(size + ALIGNMENT, dtype=np.uint8)
-        self.memory, self.size = memory, size
+        cdef size_t whole = size + ALIGNMENT, rounded = LEAST_ROOM
+        if LEAST_ROOM <= whole <= MOST_ROOMS:
+            while rounded < whole:
+                rounded *= 2
+            whole = rounded
+        try:
+            self.memory = unused_rooms[whole].pop()
+        except (KeyError, IndexError):
+            self.memory = np.empty(whole, dtype=np.uint8)
+        cdef uint8_t[::1] memory = self.memory
+        self.size = size
         self.start = <uint8_t *> ((<size_t> &memory[0] + ALIGNMENT - 1) // ALIGNMENT * ALIGNMENT)
+
+    def __dealloc__(self):
+        if self.memory is None or unused_rooms is None:
+            return
+        cdef size_t whole = len(self.memory), kept = 0
+        if LEAST_ROOM <= whole <= MOST_ROOMS:
+            for size, rooms in list(unused_rooms.items()):
+                kept += <size_t> size * <size_t> len(rooms)
+            if kept + whole <= MOST_ROOMS:
+                unused_rooms.setdefault(whole, []).append(self.memory)
 
 
 cdef class Memory:
