@@ -282,7 +282,8 @@ def loss_of_users(
 ) -> float:
     """Return the part of the loss that the users of a shard have, if they are at their minimum."""
     assert items.factors is not None
-    return loss_at_minimum(shard.side, shard.target_sum, factors, items.factors, threads, plan.isa)
+    side = replace(shard.side, workspaces=WORKSPACES)
+    return loss_at_minimum(side, shard.target_sum, factors, items.factors, threads, plan.isa)
 
 
 def target_sum(shard: UserShard) -> float:

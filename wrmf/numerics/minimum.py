@@ -15,7 +15,7 @@ from scipy import sparse
 
 from wrmf._als import multiply_sparse
 from wrmf.numerics.isa import isa_number
-from wrmf.numerics.layout import as_aligned
+from wrmf.numerics.layout import Workspace, as_aligned
 from wrmf.numerics.objective import gram, observed_scores
 from wrmf.numerics.side import Side
 from wrmf.numerics.threads import kernel_threads
@@ -85,23 +85,29 @@ def gains_at_minimum(
     n, k = rows.shape
     fixed, rows = as_aligned(fixed, fixed.dtype), as_aligned(rows, rows.dtype)
     size = max(1, BYTES_AT_ONCE // (k * rows.itemsize))
-    sums, gains = np.empty((min(n, size), k), rows.dtype), np.empty(n)
-    number, threads = isa_number(isa), kernel_threads(num_threads)
-    for first in range(0, n, size):
-        last = min(first + size, n)
-        indptr = side.indptr[first : last + 1]
-        entries = slice(int(indptr[0]), int(indptr[-1]))
-        targets = _targets(side, entries, rows.dtype)
-        of_rows, indices = sums[: last - first], side.indices[entries]
-        multiply_sparse(number, indptr - indptr[0], indices, targets, fixed, of_rows, threads)
-        gains[first:last] = np.einsum("ij,ij->i", of_rows, rows[first:last])
+    gains, number, threads = np.empty(n), isa_number(isa), kernel_threads(num_threads)
+    with side.workspaces.borrow() as workspace:
+        sums = workspace.array("sums", (min(n, size), k), rows.dtype)
+        for first in range(0, n, size):
+            last = min(first + size, n)
+            indptr = side.indptr[first : last + 1]
+            entries = slice(int(indptr[0]), int(indptr[-1]))
+            targets = _targets(side, entries, rows.dtype, workspace)
+            of_rows, indices = sums[: last - first], side.indices[entries]
+            multiply_sparse(number, indptr - indptr[0], indices, targets, fixed, of_rows, threads)
+            gains[first:last] = np.einsum("ij,ij->i", of_rows, rows[first:last])
     return gains
 
 
-def _targets(side: Side, entries: slice, dtype: DTypeLike) -> np.ndarray:
-    """Return the targets b of entries."""
+def _targets(
+    side: Side, entries: slice, dtype: DTypeLike, workspace: Workspace | None = None
+) -> np.ndarray:
+    """Return the targets b of entries, as an array of a workspace if one is given."""
     if len(side.targets):
         return side.targets[entries].astype(dtype, copy=False)
     weights = side.weights[entries].astype(dtype, copy=False)
-    targets: np.ndarray = weights + weights.dtype.type(side.target_shift)
+    out = None
+    if workspace is not None:
+        (out,) = workspace.array("targets", (1, len(weights)), dtype)
+    targets: np.ndarray = np.add(weights, weights.dtype.type(side.target_shift), out=out)
     return targets
