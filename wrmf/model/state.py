@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from wrmf.guarded import guarded
 from wrmf.model.features import NO_FEATURES, SideFeatures
 from wrmf.model.prepared import Prepared
 from wrmf.numerics.item_weights import ItemWeights
@@ -97,6 +98,7 @@ class Factors:
             n_users, n_items = self.shape
         elif sparse.issparse(matrix) and matrix.format == "csr":
             n_users, n_items = matrix.shape
+            object.__setattr__(self, "train_matrix", guarded(matrix))
         else:
             raise TypeError(
                 f"train_matrix must be a CSR matrix, got {type(matrix).__name__}: "
@@ -139,6 +141,9 @@ class Factors:
 
     def __setstate__(self, values: dict[str, Any]) -> None:
         vars(self).update(values)
+        if self.train_matrix is not None:
+            # An array can be written to again once it has been pickled or copied.
+            object.__setattr__(self, "train_matrix", guarded(self.train_matrix))
         object.__setattr__(self, "prepared", Prepared.of(self))
 
     def __repr__(self) -> str:

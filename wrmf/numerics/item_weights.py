@@ -18,12 +18,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy import sparse
 
 from wrmf._item_weights import fit, workspace_bytes
 from wrmf._lapack import invert_definite
+from wrmf.guarded import read_only
 from wrmf.numerics.interrupts import interruptible
 from wrmf.numerics.item_lists import ItemLists
 from wrmf.numerics.item_terms import WeightRows, touched_by_block
@@ -85,6 +87,15 @@ class ItemWeights:
     neighbours: int
     regularization: float
     spread: float
+
+    def __post_init__(self) -> None:
+        # The kernels rely on the indices, so none may be changed later.
+        object.__setattr__(self, "by_item", WeightRows(*map(read_only, self.by_item)))
+
+    def __setstate__(self, values: dict[str, Any]) -> None:
+        # An array can be written to again once it has been pickled or copied.
+        vars(self).update(values)
+        self.__post_init__()
 
     @classmethod
     def fit(
