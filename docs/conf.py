@@ -55,6 +55,8 @@ html_theme_options = {
     "source_directory": "docs/",
 }
 templates_path = ["_templates"]
+html_static_path = ["_static"]
+html_css_files = ["tables.css"]
 html_show_sphinx = False
 
 # A link to a file outside the folder of the pages, seen from there or from the top.
