@@ -128,6 +128,16 @@ def test_a_single_setting_with_poor_scores_has_a_page(scores, with_mse, make_cur
     assert "</html>" in page_text(wrmf.SearchResult("precision@5", ("factors",), [curve]))
 
 
+def test_a_single_curve_is_shown_by_its_factors_and_what_is_not_default(likes, page_text):
+    split = wrmf.leave_k_out(likes, k=1, min_interactions=2, random_state=0)
+    model = wrmf.WRMF(factors=4, alpha=2.0, random_state=0)
+    curve = wrmf.learning_curve(model, split, epochs=[1])
+    text = page_text(curve, split=split)
+    setting = re.search("<h2>Best learning curve</h2>\\s*<p[^>]*>(.*?)</p>", text)
+    assert setting[1] == "factors: 4 | alpha: 2"
+    assert "bm25" not in text
+
+
 def test_sections_without_content_are_left_out(make_curve, page_text):
     def headings(*curves):
         text = page_text(wrmf.SearchResult("precision@5", ("factors",), list(curves)))

@@ -162,8 +162,7 @@ def write_report(
         model = result.model if model is None else model
         result = result.search
     if isinstance(result, LearningCurve):
-        metric = next(iter(result.test))
-        result = SearchResult(metric, (), [replace(result, model=None)])
+        result = _search_of(result)
     options = ReportOptions(
         items=None if items is None else as_id_list(items, "items"),
         users=None if users is None else as_id_list(users, "users"),
@@ -181,3 +180,15 @@ def write_report(
     # Names can contain lone surrogates, which UTF-8 cannot encode: they become "?".
     write_atomically(path, page.encode("utf-8", "replace"))
     return Path(path)
+
+
+def _search_of(curve: LearningCurve) -> SearchResult:
+    """Return a learning curve as a search of one setting: its factors and what is not default."""
+    defaults = {**WRMF().get_params(), "random_state": curve.params.get("random_state")}
+    shown = {
+        name: value
+        for name, value in curve.params.items()
+        if name == "factors" or value != defaults.get(name)
+    }
+    metric, curves = next(iter(curve.test)), [replace(curve, params=shown, model=None)]
+    return SearchResult(metric, (), curves, base=dict(curve.params))
