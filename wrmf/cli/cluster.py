@@ -76,7 +76,7 @@ def fit_on_cluster(options: argparse.Namespace, model: WRMF) -> Any:
         from distributed import Client
     except ImportError as error:
         raise ImportError(
-            f"--scheduler needs Dask ({error}): pip install 'wrmf[distributed]'"
+            f'--scheduler needs Dask ({error}): pip install "wrmf[distributed]"'
         ) from None
 
     logger = logging.getLogger("wrmf.distributed")

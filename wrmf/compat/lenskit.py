@@ -16,7 +16,7 @@ try:
     from lenskit.training import Trainable, TrainingOptions
     from pydantic import BaseModel, ConfigDict, model_validator
 except ImportError as error:
-    raise ImportError("wrmf.compat.lenskit needs LensKit: pip install 'wrmf[lenskit]'") from error
+    raise ImportError('wrmf.compat.lenskit needs LensKit: pip install "wrmf[lenskit]"') from error
 
 from wrmf.model.wrmf import WRMF
 

@@ -18,7 +18,7 @@ try:
     from rectools.models.vector import Factors, VectorModel
 except ImportError as error:
     raise ImportError(
-        "wrmf.compat.rectools needs RecTools: pip install 'wrmf[rectools]'"
+        'wrmf.compat.rectools needs RecTools: pip install "wrmf[rectools]"'
     ) from error
 
 from wrmf.model.wrmf import WRMF

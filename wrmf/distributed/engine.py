@@ -29,7 +29,7 @@ try:
     from distributed import Client, Future, KilledWorker, get_worker
 except ImportError as error:
     raise ImportError(
-        f"wrmf.distributed needs Dask ({error}): pip install 'wrmf[distributed]'"
+        f'wrmf.distributed needs Dask ({error}): pip install "wrmf[distributed]"'
     ) from None
 
 __all__ = ["Engine", "frame_of_parts", "is_dask_frame", "kinds_of_frame", "token_of"]
