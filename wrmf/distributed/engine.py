@@ -15,11 +15,16 @@ from contextlib import contextmanager
 from typing import Any
 
 from wrmf.distributed.folder import Folder
-from wrmf.distributed.placing import place
-from wrmf.distributed.steps import Gathered, UserShard, side_bytes
+from wrmf.distributed.placing import groups_of, levels_of_tree, place
+from wrmf.distributed.split import BlockRows, Pass, Started
+from wrmf.distributed.steps import Gathered, UserShard
 from wrmf.distributed.tasks import ClusterError, Stranded
 from wrmf.distributed.workers import check_worker, facts_of_process, slowest_isa
+from wrmf.numerics.shard_sums import Basis
 from wrmf.numerics.side import Side
+from wrmf.numerics.split_solver import Steps
+from wrmf.numerics.sweep import Shared
+from wrmf.numerics.whitening import Frame
 
 try:
     import dask
@@ -38,8 +43,6 @@ logger = logging.getLogger("wrmf.distributed")
 
 # How often a task is tried again after an error or the death of its worker.
 RETRIES = 3
-# The number of results that a task of a tree adds up.
-FAN_IN = 4
 # How long to wait for tasks before asking whether they can run at all.
 CHECK_SECONDS = 5.0
 # Kernels use all threads of a worker, so that only one of them computes at a time.
@@ -48,23 +51,14 @@ KERNEL = threading.Lock()
 LOST = (distributed.CancelledError, distributed.comm.CommClosedError, OSError)
 
 
-def _size_of_side(side: Side) -> int:
-    return side_bytes(side)
+def _size_of_record(record: Any) -> int:
+    return sum(sizeof(value) for value in vars(record).values())
 
 
-def _size_of_shard(shard: UserShard) -> int:
-    return int(side_bytes(shard.side))
-
-
-def _size_of_gathered(gathered: Gathered) -> int:
-    arrays = gathered.factors, gathered.shared.whitened
-    return sum(int(array.nbytes) for array in arrays if array is not None)
-
-
-# Without its size, Dask would take a record of arrays for some bytes, and never spill it.
-sizeof.register(Side, _size_of_side)
-sizeof.register(UserShard, _size_of_shard)
-sizeof.register(Gathered, _size_of_gathered)
+# Without its size, Dask would take a record of arrays for some bytes, which it never spills, and
+# would rather send than compute where it is.
+for _record in (Side, UserShard, Gathered, Frame, Shared, Basis, BlockRows, Started, Steps, Pass):
+    sizeof.register(_record, _size_of_record)
 
 
 def _with_threads(function: Callable[..., Any], *args: Any) -> Any:
@@ -138,7 +132,8 @@ class Engine:
         self.token = secrets.token_hex(4)
         self.sizes: dict[str, dict[str, int]] = {}
         self.homes: dict[str, str] = {}
-        self.count = 0
+        # The numbers of tasks and of trees so far.
+        self.count = self.trees = 0
         # What each worker answered about itself, and the instruction set of the fit.
         self.checked: dict[str, Any] = {}
         self.isa: str | None = None
@@ -245,8 +240,22 @@ class Engine:
         priority: int = 0,
     ) -> Future:
         """Submit a task, as :class:`Tasks` describes it."""
+        return self._submit(self._worker(home), name, function, args, computes, priority)
+
+    def _worker(self, home: str | None) -> str | None:
+        return None if home is None else self.homes.get(home)
+
+    def _submit(
+        self,
+        where: str | None,
+        name: str,
+        function: Callable[..., Any],
+        args: Sequence[Any],
+        computes: bool = False,
+        priority: int = 0,
+    ) -> Future:
+        """Submit a task to a worker, or to any."""
         self.count += 1
-        where = self.homes.get(home) if home is not None else None
         call = (_with_threads, function, *args) if computes else (function, *args)
         return self.client.submit(
             *call,
@@ -267,16 +276,14 @@ class Engine:
         root: str | None = None,
     ) -> Future:
         """Return the combination of results in their order, as :class:`Tasks` describes it."""
-        level, places = list(futures), list(homes or [None] * len(futures))
-        while len(level) > 1:
-            groups = [slice(first, first + FAN_IN) for first in range(0, len(level), FAN_IN)]
-            # On the worker of one of the parts: another each time, so that all have a share.
-            places = [places[group][self.count % len(places[group])] for group in groups]
-            if len(groups) == 1 and root is not None:
-                places = [root]
+        workers = [self._worker(home) for home in homes or [None] * len(futures)]
+        levels = levels_of_tree(workers, self._worker(root), turn=self.trees)
+        self.trees += 1
+        level = list(futures)
+        for places in levels[1:]:
             level = [
-                self.submit(name, combine, level[group], home=home)
-                for group, home in zip(groups, places, strict=True)
+                self._submit(where, name, combine, [group])
+                for group, where in zip(groups_of(level), places, strict=True)
             ]
         return level[0]
 

@@ -1,10 +1,16 @@
-"""Which worker keeps which shard and which block, as long as it lives."""
+"""Which worker keeps which shard and which block, as long as it lives, and where sums are added."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
-__all__ = ["place"]
+__all__ = ["groups_of", "levels_of_tree", "place"]
+
+Part = TypeVar("Part")
+
+# The number of results that a task of a tree adds up.
+FAN_IN = 4
 
 
 def place(
@@ -50,3 +56,46 @@ def _in_order(sizes: Mapping[str, int], workers: Sequence[str]) -> dict[str, str
         homes[name] = workers[int((before + size / 2) / total * len(workers) * (1 - 1e-12))]
         before += size
     return homes
+
+
+def levels_of_tree(
+    workers: Sequence[str | None], root: str | None = None, turn: int = 0
+) -> list[list[str | None]]:
+    """Return the worker of each result of a tree, by level: first the parts, last the root.
+
+    ``FAN_IN`` neighbours are added up where most of them are. Of several such workers another one
+    is chosen each time, so that all have a share of the work.
+
+    Parameters
+    ----------
+    workers : sequence of str or None
+        The worker of each part.
+    root : str, optional
+        The worker that needs the result, if there are several parts.
+    turn : int, default 0
+        The number of the tree.
+
+    Examples
+    --------
+    >>> levels_of_tree(["a", "b", "b", "c", "d", "d"], root="a")
+    [['a', 'b', 'b', 'c', 'd', 'd'], ['b', 'd'], ['a']]
+    """
+    levels = [list(workers)]
+    while len(levels[-1]) > 1:
+        # The digits of the number say which of the candidates each level takes.
+        digit = turn // FAN_IN ** (len(levels) - 1)
+        levels.append([_most_frequent(group, digit) for group in groups_of(levels[-1])])
+    if len(levels) > 1 and root is not None:
+        levels[-1] = [root]
+    return levels
+
+
+def groups_of(parts: Sequence[Part]) -> list[Sequence[Part]]:
+    """Return the parts of a level of a tree that are added up, in their order."""
+    return [parts[first : first + FAN_IN] for first in range(0, len(parts), FAN_IN)]
+
+
+def _most_frequent(workers: Sequence[str | None], number: int) -> str | None:
+    most = max(workers.count(worker) for worker in workers)
+    candidates = [worker for worker in dict.fromkeys(workers) if workers.count(worker) == most]
+    return candidates[number % len(candidates)]

@@ -29,6 +29,7 @@ from wrmf.numerics.split_solver import (
 __all__ = [
     "BlockRows",
     "Pass",
+    "Started",
     "basis_of",
     "begin_pass",
     "block_rows",

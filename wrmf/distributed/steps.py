@@ -41,7 +41,6 @@ __all__ = [
     "save_factors",
     "shared_of",
     "shared_of_users",
-    "side_bytes",
     "solve",
     "solve_shard",
     "target_sum",
@@ -289,8 +288,3 @@ def loss_of_users(
 def target_sum(shard: UserShard) -> float:
     """Return the sum of the targets b of a shard: its part of the loss of factors of zero."""
     return shard.target_sum
-
-
-def side_bytes(side: Side) -> int:
-    """Return the size of a side in bytes."""
-    return sum(array.nbytes for array in vars(side).values() if isinstance(array, np.ndarray))
