@@ -64,6 +64,8 @@ class SplitStep:
         self.blocks = blocks
         self.loaded: dict[tuple[str, int], Any] = {}
         self.rows: dict[int, Any] = {}
+        # How many steps an item took in the latest pass, in the mean of those that took any.
+        self.mean_steps = 0.0
 
     @cached_property
     def is_exact(self) -> np.ndarray:
@@ -77,6 +79,12 @@ class SplitStep:
         mask = exact_items(weights, plan, size)
         logger.info("%d of %d items are solved exactly, the others by steps", mask.sum(), len(mask))
         return mask
+
+    @cached_property
+    def n_improved(self) -> int:
+        """The number of items that take steps."""
+        counts = self.manifest.read_totals(self.plan.folder)["counts"]
+        return int(np.count_nonzero(~self.is_exact & (counts > 0)))
 
     def forget(self, names: set[str]) -> None:
         """Forget what was on workers that have died."""
@@ -167,7 +175,7 @@ class _Pass:
         """Return the records of all blocks."""
         states = {block: self._begin(block, items[block]) for block in range(len(items))}
         going = set(states)
-        n_steps = 0
+        n_steps, n_rows = 0, [self.step.n_improved]
         while going:
             for block in going:
                 directions = self._of("directions", directions_of, block, states[block])
@@ -178,15 +186,23 @@ class _Pass:
             n_steps += 1
             left = self._left(states)
             going = {block for block in going if left[block][0]}
+            n_rows.append(sum(rows for rows, _ in left.values()))
         unresolved = {block for block, (_, count) in self._left(states).items() if count}
         for block in unresolved:
             places = self._of("unresolved", unresolved_of, block, states[block])
             total = self._summed("sum-in-double", sums_in_double, block, places)
             rows = self.step.rows_of(block)
             states[block] = self.tasks.submit(
-                "solve-in-double", rows_in_double, rows, states[block], total, self.basis
+                "solve-in-double",
+                rows_in_double,
+                rows,
+                states[block],
+                total,
+                self.basis,
+                home=f"block-{block}",
             )
-        logger.info("items took at most %d steps", n_steps)
+        self.step.mean_steps = sum(n_rows) / n_rows[0] if n_rows[0] else 0.0
+        logger.info("items took %.2f steps in the mean, at most %d", self.step.mean_steps, n_steps)
         saved = [
             self.tasks.submit(
                 "save-items",
@@ -210,11 +226,11 @@ class _Pass:
         return self._submit("begin-pass", begin_pass, block, rows, started, total, self.basis)
 
     def _left(self, states: dict[int, Any]) -> dict[int, tuple[int, int]]:
-        counts = [self.tasks.submit("left", left_in, state) for state in states.values()]
+        counts = [self._of("left", left_in, block, state) for block, state in states.items()]
         return dict(zip(states, self.tasks.results(counts), strict=True))
 
     def _of(self, name: str, function: Any, block: int, state: Any) -> Any:
-        """Return the future of a part of a state, which is sent to all shards in its place."""
+        """Return the future of a part of a state, so that only this part is sent."""
         return self.tasks.submit(name, function, state, home=f"block-{block}")
 
     def _submit(self, name: str, function: Any, block: int, *args: Any) -> Any:

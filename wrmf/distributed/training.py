@@ -224,8 +224,11 @@ class Training:
         """Return the futures of the latest item factors, read from their files."""
         if self.items is None:
             self.items = [
-                self.engine.submit("load-items", load_factors, self.plan, record)
-                for record in self.latest.blocks
+                # Where they were solved, and where "split" begins with them.
+                self.engine.submit(
+                    "load-items", load_factors, self.plan, record, home=f"block-{number}"
+                )
+                for number, record in enumerate(self.latest.blocks)
             ]
         return self.items
 
@@ -250,7 +253,12 @@ class Training:
         engine, blocks = self.engine, self.load_items()
         if self.of_users is None:
             self.of_users = engine.submit(
-                "gram-items", shared_of_users, self.plan, list(blocks), computes=True
+                "gram-items",
+                shared_of_users,
+                self.plan,
+                list(blocks),
+                home="block-0",
+                computes=True,
             )
         futures = []
         for name in engine.names("shard"):
