@@ -412,8 +412,8 @@ def test_an_iteration_has_the_tasks_that_the_formula_says(method, rows, tmp_path
     folder, manifest = shards_in(tmp_path, rows, n_shards)
     training, _ = start_training(tasks, folder, manifest, plain_model(), active_isa(), method)
     training.run(3, lambda reached: marks.append(tasks.n_tasks))
-    size = Size(*manifest.shape, manifest.n_entries, 12, n_workers=2)
-    expected = tasks_of(size, method, n_shards, len(training.blocks))
+    size = Size(*manifest.shape, manifest.n_entries, 12, n_workers=2, n_shards=n_shards)
+    expected = tasks_of(size, method)
     # "split" takes fewer steps here, since all of these few items are solved exactly.
     # Not those of the last iteration, which prepares no other.
     n_tasks = marks[1] - marks[0]
