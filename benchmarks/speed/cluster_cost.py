@@ -7,7 +7,9 @@
 Workers of one thread fit synthetic pairs. ``sizes`` compares bytes, and says how many
 floating-point operations of the model the workers do in a CPU second; any size should have the same
 number. ``network`` runs in a network of its own (``unshare --net``), whose rate ``tc`` limits
-between iterations: the time should grow by the bytes over the rate.
+between iterations. It adds up the time in which workers send each other anything, which should be
+the bytes over the rate, whatever else the machine does. ``--sums`` lets small data have items that
+are not solved exactly.
 """
 
 from __future__ import annotations
@@ -19,7 +21,9 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -28,15 +32,18 @@ import wrmf.distributed
 from benchmarks import record
 from benchmarks.data import ROOT
 from benchmarks.machine import load_average
+from benchmarks.speed.cluster import idle_rates
 from benchmarks.speed.synthetic_cluster import Cluster, model_of, start, write_parquet
+from wrmf.distributed import cost as formulas
 from wrmf.distributed.cost import Size, cost_of, tasks_of
-from wrmf.distributed.manifest import block_count
-from wrmf.distributed.shards import shard_count
+from wrmf.numerics import split_solver
 
 METHODS = ("gather", "split")
 SHARDS = 8
 # The burst of the filter is above the largest packet of a loopback device.
 FILTER = ("tbf", "burst", "256kb", "latency", "400ms", "rate")
+# The first iteration at another rate still receives what was sent before.
+AT_A_RATE = 3
 INSIDE = "WRMF_BENCH_OWN_NETWORK"
 
 
@@ -50,30 +57,78 @@ def size_of(model: Any, n_workers: int) -> Size:
         params.factors,
         params.dtype.itemsize,
         n_workers,
+        SHARDS,
     )
 
 
-class Clock:
-    """The time, the CPU seconds of the workers and the bytes of each iteration after the first."""
+def steps_of(model: Any) -> float:
+    """Return how many steps items took in the mean in the latest iteration."""
+    return float(getattr(model._training.item_step, "mean_steps", 0.0))
 
-    def __init__(self, cluster: Cluster) -> None:
-        self.cluster = cluster
-        self.rows: list[dict[str, float]] = []
-        self.last: tuple[float, float] | None = None
+
+def allow_sums(n_bytes: float) -> None:
+    """Solve as few items exactly as have sums of this size, so that small data has others, too."""
+    split_solver.SUMS_BYTES = formulas.SUMS_BYTES = int(n_bytes)
+
+
+@dataclass
+class Clock:
+    """What each iteration after the first takes.
+
+    Attributes
+    ----------
+    cluster : Cluster
+    idle : float
+        The CPU seconds in a second of workers that have nothing to do, which are left out.
+    rows : list of dict
+    last : (float, float), or None
+        The time and the CPU seconds of the workers at the end of the last iteration.
+    """
+
+    cluster: Cluster
+    idle: float = 0.0
+    rows: list[dict[str, float]] = field(default_factory=list)
+    last: tuple[float, float] | None = None
 
     def __call__(self, model: Any, done: int) -> None:
         """Note the end of an iteration."""
         now = time.perf_counter(), self.cluster.cpu_of_workers()
+        sent = self.cluster.client.run(take_transfers)
         if self.last is not None:
             seconds, cpu = (after - before for after, before in zip(now, self.last, strict=True))
-            n_bytes = model.history[-1].bytes
-            self.rows.append({"seconds": seconds, "CPU seconds": cpu, "MB": n_bytes / 1e6})
+            transfers = [transfer for answer in sent.values() for transfer in answer]
+            row = {
+                "seconds": seconds,
+                "CPU seconds": cpu - self.idle * seconds,
+                "MB": model.history[-1].bytes / 1e6,
+                "MB sent": sum(n_bytes for _, _, n_bytes in transfers) / 1e6,
+                "seconds of sending": seconds_of(transfers),
+                "steps": steps_of(model),
+            }
+            self.rows.append({name: round(value, 3) for name, value in row.items()})
         self.last = time.perf_counter(), self.cluster.cpu_of_workers()
 
     def medians(self, rows: Sequence[dict[str, float]] | None = None) -> dict[str, float]:
         """Return the median of each figure."""
         rows = self.rows if rows is None else rows
         return {name: round(median(row[name] for row in rows), 3) for name in rows[0]}
+
+
+def take_transfers(dask_worker: Any) -> list[tuple[float, float, int]]:
+    """Return the beginning, the end and the bytes of what a worker has sent, and forget them."""
+    log = dask_worker.transfer_outgoing_log
+    taken = [(entry["start"], entry["stop"], entry["total"]) for entry in log]
+    dask_worker.transfer_outgoing_log = deque(maxlen=100_000)
+    return taken
+
+
+def seconds_of(transfers: Sequence[tuple[float, float, int]]) -> float:
+    """Return in how many seconds anything was sent."""
+    total, reached = 0.0, -float("inf")
+    for begin, end, _ in sorted(transfers):
+        total += max(0.0, end - max(begin, reached))
+        reached = max(reached, end)
+    return total
 
 
 def fit(cluster: Cluster, data: Path, folder: Path, options: Any, callback: Any) -> Any:
@@ -92,27 +147,32 @@ def fit(cluster: Cluster, data: Path, folder: Path, options: Any, callback: Any)
 
 def measure_size(cluster: Cluster, data: Path, folder: Path, options: Any) -> dict[str, Any]:
     """Return what an iteration took, and what the formulas say."""
-    clock = Clock(cluster)
+    clock = Clock(cluster, options.idle)
     sharded = fit(cluster, data, folder, options, clock)
     size, taken = size_of(sharded, options.workers), clock.medians()
-    cost = cost_of(size, options.method)
+    cost = cost_of(size, options.method, taken["steps"])
+    gigaflops = options.workers * cost.flops / 1e9
     return {
         "method": options.method,
+        "workers": options.workers,
+        "factors": options.factors,
         "pairs": size.n_entries,
         "users": size.n_users,
         "items": size.n_items,
         **taken,
-        "MB by the formula": round(cost.total / 1e6, 1),
-        "GFLOP by the formula": round(options.workers * cost.flops / 1e9, 1),
-        "GFLOP a CPU second": round(options.workers * cost.flops / 1e9 / taken["CPU seconds"], 2),
+        "MB by the formula": round(cost.total / 1e6, 3),
+        "bytes over the formula": round(1e6 * taken["MB"] / cost.total, 3),
+        "GFLOP by the formula": round(gigaflops, 2),
+        "GFLOP a CPU second": round(gigaflops / taken["CPU seconds"], 2),
         "load": load_average(),
     }
 
 
 def measure_sizes(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
-    """Return the record of three sizes and both methods."""
+    """Return the record of some sizes and both methods."""
     rows = []
     with start(options.workers, in_process=options.in_process) as cluster:
+        options.idle = idle_rates(lambda: {"CPU": cluster.cpu_of_workers()})["CPU"]
         for n_pairs in options.pairs:
             data = write_parquet(folder, n_pairs)
             for method in options.methods:
@@ -124,14 +184,14 @@ def measure_sizes(folder: Path, options: argparse.Namespace) -> dict[str, Any]:
                 options.method = method
                 rows.append(measure_size(cluster, data, place, options))
                 print(rows[-1], flush=True)
-    return {"factors": options.factors, "workers": options.workers, "fits": rows}
+    return {"in one process": options.in_process, "MB of sums": options.sums, "fits": rows}
 
 
 def throttle(rate: float | None) -> None:
-    """Limit the rate of the loopback device of this network, in Mbit/s; None lifts the limit."""
+    """Limit the rate of the loopback device of this network, in MB/s; None lifts the limit."""
     command = ["tc", "qdisc", "del" if rate is None else "replace", "dev", "lo", "root"]
     if rate is not None:
-        command += [FILTER[0], *FILTER[1:], f"{rate:g}mbit"]
+        command += [FILTER[0], *FILTER[1:], f"{8 * rate:g}mbit"]
     subprocess.run(command, check=rate is not None, capture_output=True)
 
 
@@ -139,8 +199,7 @@ def measure_network(folder: Path, options: argparse.Namespace) -> dict[str, Any]
     """Return the record of iterations without and with limits of the rate."""
     data, rows = write_parquet(folder, options.pairs[-1]), []
     rates = [None, *options.rates]
-    # The first iteration is left out; then there are two at each rate.
-    options.iterations = 1 + 2 * len(rates)
+    options.iterations = 1 + AT_A_RATE * len(rates)
     for method in options.methods:
         options.method = method
         throttle(None)
@@ -149,22 +208,30 @@ def measure_network(folder: Path, options: argparse.Namespace) -> dict[str, Any]
 
             def next_rate(model: Any, done: int, clock: Clock = clock) -> None:
                 clock(model, done)
-                if done % 2 == 1 and done > 1:
-                    throttle(rates[done // 2] if done // 2 < len(rates) else None)
-                    clock.last = time.perf_counter(), clock.cluster.cpu_of_workers()
+                if done % AT_A_RATE == 1:
+                    number = done // AT_A_RATE
+                    throttle(rates[number] if number < len(rates) else None)
 
             sharded = fit(cluster, data, folder / method, options, next_rate)
         throttle(None)
-        free = clock.medians(clock.rows[:2])
-        predicted = cost_of(size_of(sharded, options.workers), method).total / 1e6
+        size = size_of(sharded, options.workers)
         for number, rate in enumerate(rates):
-            taken = clock.medians(clock.rows[2 * number : 2 * number + 2])
-            row = {"method": method, "Mbit/s": rate, **taken, "MB by the formula": predicted}
+            first = AT_A_RATE * number
+            taken = clock.medians(clock.rows[first + 1 : first + AT_A_RATE])
+            n_bytes = cost_of(size, method, taken["steps"]).total
+            row = {"method": method, "MB a second": rate, **taken}
+            row["MB by the formula"] = round(n_bytes / 1e6, 3)
             if rate is not None:
-                row["seconds by the formula"] = round(free["seconds"] + 8 * predicted / rate, 2)
+                row["seconds by the formula"] = round(n_bytes / 1e6 / rate, 2)
             rows.append({**row, "load": load_average()})
             print(rows[-1], flush=True)
-    return {"factors": options.factors, "workers": options.workers, "iterations": rows}
+    return {
+        "pairs": size.n_entries,
+        "factors": options.factors,
+        "workers": options.workers,
+        "MB of sums": options.sums,
+        "iterations": rows,
+    }
 
 
 def predictions(options: argparse.Namespace) -> dict[str, Any]:
@@ -174,9 +241,7 @@ def predictions(options: argparse.Namespace) -> dict[str, Any]:
         for method in METHODS:
             size = Size(10**8, 10**6, 10**10, 128, n_workers=n_workers)
             cost = cost_of(size, method)
-            tasks = tasks_of(
-                size, method, shard_count(size.n_entries), block_count(size.n_entries, method)
-            )
+            tasks = tasks_of(size, method)
             row = {
                 "workers": n_workers,
                 "method": method,
@@ -202,7 +267,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--in-process", action="store_true", help="start workers as threads")
     parser.add_argument("--factors", type=int, default=64)
     parser.add_argument("--iterations", type=int, default=4)
-    parser.add_argument("--rates", type=float, nargs="+", default=[100, 25], help="Mbit/s")
+    parser.add_argument("--sums", type=float, help="MB for the sums of exact items in 'split'")
+    parser.add_argument("--rates", type=float, nargs="+", default=[20, 10, 5], help="MB/s")
     parser.add_argument("--gigabytes", type=float, default=1.25, help="a second, of a worker")
     parser.add_argument("--gigaflops", type=float, default=60 * 16, help="a second, of a worker")
     parser.add_argument("--milliseconds", type=float, default=1.0, help="of the scheduler, a task")
@@ -220,6 +286,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         environment = {**os.environ, INSIDE: "1"}
         subprocess.run(["unshare", "--net", *inside], cwd=ROOT, env=environment, check=True)
         return
+    if options.sums is not None:
+        allow_sums(1e6 * options.sums)
     if options.what == "predict":
         content = predictions(options)
     else:

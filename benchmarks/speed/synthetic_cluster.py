@@ -19,6 +19,14 @@ from benchmarks.speed.one_machine import PAIRS_OF_ITEM, PAIRS_OF_USER, blocks
 
 __all__ = ["Cluster", "model_of", "start", "write_parquet"]
 
+SETTINGS = {
+    # A machine with other work may take longer to answer than the half minute of the defaults.
+    "comm.timeouts.tcp": "10 minutes",
+    "comm.timeouts.connect": "10 minutes",
+    # There, a worker whose share is done would take tasks of others, with the data they need.
+    "scheduler.work-stealing": False,
+}
+
 
 @dataclass(frozen=True)
 class Cluster:
@@ -61,10 +69,10 @@ def start(
     from distributed.deploy.subprocess import SubprocessCluster
 
     logging.getLogger("distributed").setLevel(logging.ERROR)
-    # A machine with other work may take longer to answer than the half minute of the defaults.
-    for name in ("tcp", "connect"):
-        dask.config.set({f"distributed.comm.timeouts.{name}": "10 minutes"})
-        os.environ[f"DASK_DISTRIBUTED__COMM__TIMEOUTS__{name.upper()}"] = "10 minutes"
+    for name, value in SETTINGS.items():
+        dask.config.set({f"distributed.{name}": value})
+        variable = name.upper().replace(".", "__").replace("-", "_")
+        os.environ[f"DASK_DISTRIBUTED__{variable}"] = str(value)
     if in_process:
         opened = LocalCluster(
             n_workers=n_workers,
