@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 __all__ = [
     "ALIGNMENT",
+    "FromBuffers",
     "Recycler",
     "Workspace",
     "Workspaces",
@@ -46,6 +48,15 @@ def as_aligned(array: np.ndarray, dtype: DTypeLike) -> np.ndarray:
     byte.
     """
     return np.require(array, dtype, ["C", "A"])
+
+
+class FromBuffers:
+    """A record whose arrays are aligned when it is unpickled, as :func:`as_aligned` does it."""
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for name, value in state.items():
+            is_array = isinstance(value, np.ndarray)
+            object.__setattr__(self, name, as_aligned(value, value.dtype) if is_array else value)
 
 
 def padded_width(k: int) -> int:

@@ -11,7 +11,7 @@ from numpy.typing import DTypeLike
 from scipy import sparse
 
 from wrmf._als import shift_targets
-from wrmf.numerics.layout import Workspaces, as_aligned
+from wrmf.numerics.layout import FromBuffers, Workspaces, as_aligned
 from wrmf.numerics.objective import Objective
 from wrmf.numerics.plan import Plan, plan_batches
 from wrmf.numerics.priors import Prior
@@ -20,7 +20,7 @@ __all__ = ["Side"]
 
 
 @dataclass(frozen=True)
-class Side:
+class Side(FromBuffers):
     """The rows of one side (users or items) as CSR, with weights, λ and the order to solve them in.
 
     ``order`` sorts the rows by decreasing number of entries, so that long rows are not solved last
@@ -127,11 +127,6 @@ class Side:
     def __getstate__(self) -> dict[str, Any]:
         """Return the state without plans, which are made again."""
         return {**self.__dict__, "plans": {}}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        for name, value in state.items():
-            is_array = isinstance(value, np.ndarray)
-            object.__setattr__(self, name, as_aligned(value, value.dtype) if is_array else value)
 
     @property
     def is_signed(self) -> bool:

@@ -11,7 +11,7 @@ from wrmf._als import multiply
 from wrmf._lapack import HIDES, eigen, invert_cholesky
 from wrmf.numerics.blas_controls import BlasControls
 from wrmf.numerics.interrupts import interruptible
-from wrmf.numerics.layout import aligned_array, as_aligned, padded, padded_width
+from wrmf.numerics.layout import FromBuffers, aligned_array, as_aligned, padded, padded_width
 from wrmf.numerics.threads import single_threaded_blas
 
 __all__ = ["LEAST_PIVOT", "Frame"]
@@ -25,7 +25,7 @@ LEAST_PIVOT_SINGLE = 1e-8
 
 
 @dataclass(frozen=True)
-class Frame:
+class Frame(FromBuffers):
     """The change of basis for a half-sweep.
 
     ``forward`` is a matrix T that transforms a fixed row y to Tᵀy, and a solution t to x = T t.
