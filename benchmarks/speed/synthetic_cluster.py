@@ -15,7 +15,7 @@ import pandas as pd
 import psutil
 
 import wrmf
-from benchmarks.speed.one_machine import PAIRS_OF_ITEM, PAIRS_OF_USER, blocks
+from benchmarks.speed.one_machine import blocks, shape_of
 
 __all__ = ["Cluster", "model_of", "start", "write_parquet"]
 
@@ -106,7 +106,7 @@ def write_parquet(folder: Path, n_pairs: float) -> Path:
     """Write synthetic pairs to parquet files, and return their folder."""
     data = folder / f"pairs-{n_pairs:g}"
     data.mkdir(parents=True)
-    n_users, n_items = (int(n_pairs / size) for size in (PAIRS_OF_USER, PAIRS_OF_ITEM))
+    n_users, n_items = shape_of(n_pairs)
     first = 0
     for number, (sizes, items) in enumerate(blocks(n_users, n_items)):
         users = np.repeat(np.arange(first, first + len(sizes)), sizes)
