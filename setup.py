@@ -1,4 +1,4 @@
-"""Builds the extension modules; all other settings are in pyproject.toml.
+"""Builds the extension modules and the page of the package; other settings are in pyproject.toml.
 
 Environment variables that change the build if they are set to 1: ``WRMF_NO_OPENMP`` builds without
 threads, ``WRMF_NO_VECTORS`` without vector types (as MSVC does), ``WRMF_DEBUG`` checks every array
@@ -7,6 +7,7 @@ undefined-behaviour sanitizers.
 """
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -173,6 +174,23 @@ def extension(name, prefix):
     )
 
 
+REPOSITORY = "wrmf/wrmf"
+# An image or a link of Markdown to a file of the repository.
+LINK = re.compile(r"(?P<image>!?)\[(?P<text>[^\]]*)\]\((?P<path>(?![a-z]+:|#)[^)]+)\)")
+
+
+def package_page():
+    """Return the README with links that hold outside of the repository, as on PyPI."""
+
+    def absolute(match):
+        host = "raw.githubusercontent.com" if match["image"] else "github.com"
+        folder = "main" if match["image"] else "blob/main"
+        target = f"https://{host}/{REPOSITORY}/{folder}/{match['path']}"
+        return f"{match['image']}[{match['text']}]({target})"
+
+    return LINK.sub(absolute, Path("README.md").read_text(encoding="utf-8"))
+
+
 # Processes that translate may import this file again.
 if __name__ == "__main__":
     setup(
@@ -188,4 +206,6 @@ if __name__ == "__main__":
             extension("_sums", "sums"),
         ],
         cmdclass={"build_ext": BuildExtensions},
+        long_description=package_page(),
+        long_description_content_type="text/markdown",
     )

@@ -1,6 +1,7 @@
 """What the build says where it cannot succeed."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -62,3 +63,18 @@ def test_a_build_without_headers_says_that_they_are_missing(sources):
     assert built.returncode
     assert "Python.h was not found" in built.stderr
     assert "python3-dev" in built.stderr
+
+
+def test_every_link_of_the_package_page_holds_outside_of_the_repository(sources):
+    program = "import setup; print(setup.package_page())"
+    page = subprocess.run(
+        [sys.executable, "-c", program], cwd=sources, capture_output=True, text=True, check=True
+    ).stdout
+    targets = re.findall(r"\]\(([^)]*)\)", page)
+    assert len(targets) > 10
+    assert all(target.startswith("https://") for target in targets)
+    assert "](https://raw.githubusercontent.com/wrmf/wrmf/main/docs/report.png)" in page
+    assert "](https://github.com/wrmf/wrmf/blob/main/docs/start.md)" in page
+    for target in targets:
+        path = re.search(r"wrmf/wrmf/(?:blob/)?main/([^#]*)", target)
+        assert path is None or (ROOT / path[1]).exists(), target

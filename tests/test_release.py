@@ -23,7 +23,7 @@ def test_the_citation_has_the_version_of_the_package():
 
 def test_the_project_states_no_version_of_its_own():
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    assert 'dynamic = ["version"]' in text
+    assert 'dynamic = ["readme", "version"]' in text
     assert 'version = { attr = "wrmf.versions.__version__" }' in text
 
 
