@@ -86,11 +86,16 @@ def continue_gram(
     before: PartialGram | None, rows: np.ndarray, is_last: bool, threads: int, isa: int | None
 ) -> PartialGram:
     """Return the Gram matrix of a part after further rows, (n, k); ``is_last`` completes it."""
+    total = None
     if before is not None:
-        rows = np.concatenate([before.left, rows])
+        # As few rows as complete those that are left are copied.
+        completing = min(len(rows), -len(before.left) % ROWS_AT_ONCE)
+        first, rows = np.concatenate([before.left, rows[:completing]]), rows[completing:]
+        if len(first) % ROWS_AT_ONCE and not is_last:
+            return PartialGram(before.total, first)
+        total = gram(first, threads, isa, part_rows=max(1, len(first)), start=before.total)
     count = len(rows) if is_last else len(rows) // ROWS_AT_ONCE * ROWS_AT_ONCE
-    start = None if before is None else before.total
-    total = gram(rows[:count], threads, isa, part_rows=max(1, count), start=start)
+    total = gram(rows[:count], threads, isa, part_rows=max(1, count), start=total)
     # A view would keep all rows in memory, and Dask would send them.
     return PartialGram(total, rows[count:].copy())
 
