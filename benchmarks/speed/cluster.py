@@ -4,11 +4,12 @@
     python -m benchmarks.speed.cluster --factors 64 --method split
 
 The local fit, in a process of its own, and the cluster take turns, with as many threads in all: a
-round is a few iterations of each, of which the first, with the preparation, is left out. The
-figures are medians. CPU seconds of the cluster are those of its workers and of this process, which
-has the scheduler. Dask's processes take some percent of a CPU even if they have nothing to do. That
-much, measured at the start, is left out of "busy CPU seconds": on a machine that others slow down,
-an iteration takes longer, and more of it. At the end the factors of both are compared bit by bit.
+round is a few iterations of each, of which the first, with the preparation, is left out. So is the
+last one of the cluster, in which workers begin no next one. The figures are medians. CPU seconds of
+the cluster are those of its workers and of this process, which has the scheduler. Dask's processes
+take some percent of a CPU even if they have nothing to do. That much, measured at the start, is
+left out of "busy CPU seconds": on a machine that others slow down, an iteration takes longer, and
+more of it. At the end the factors of both are compared bit by bit.
 """
 
 from __future__ import annotations
@@ -42,7 +43,9 @@ SECONDS, CPU, OF_WORKERS = "seconds", "CPU seconds", "CPU seconds of workers"
 
 @dataclass
 class Iterations:
-    """The CPU seconds and the time of each iteration but the first of each round.
+    """The CPU seconds and the time of iterations.
+
+    The first of a round is left out, and the last one where the round is ended.
 
     Attributes
     ----------
@@ -59,6 +62,11 @@ class Iterations:
         if self.last is not None:
             self.rows.append({name: round(now[name] - self.last[name], 3) for name in now})
         self.last = now
+
+    def end_round(self) -> None:
+        """Forget the last iteration, and begin another round."""
+        self.rows.pop()
+        self.last = None
 
 
 def own_cpu() -> dict[str, float]:
@@ -178,6 +186,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             of_local += local.submit(Local.run, options.iterations).result()
             of_cluster.last = None
             sharded = fit(1 + (number + 1) * options.iterations, of_cluster)
+            of_cluster.end_round()
             loads.append(load_average())
             print(summary(of_local, of_cluster.rows, idle), flush=True)
         axes = sharded.to_local()
@@ -193,7 +202,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "threads of a worker": options.threads,
         "an iteration": summary(of_local, of_cluster.rows, idle),
         "CPU seconds in a second of idle processes": idle,
-        "MB received": round(sharded.history[-1].bytes / 1e6, 1),
+        "MB received": round(median(done.bytes for done in sharded.history) / 1e6, 1),
         "same bits": is_same,
         "loss": sharded.history[-1].loss,
         "loads": loads,
@@ -213,7 +222,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--threads", type=int, default=1, help="of each worker")
     parser.add_argument("--memory-limit", default="6GiB", help="of each worker")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--iterations", type=int, default=4, help="of a round, at least 2")
+    parser.add_argument("--iterations", type=int, default=4, help="of a round, at least 3")
     parser.add_argument("--folder", type=Path, help="where the files are; they are removed")
     parser.add_argument("--out", type=Path, help="file of the record")
     options = parser.parse_args(arguments)

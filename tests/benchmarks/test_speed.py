@@ -266,3 +266,34 @@ def test_what_idle_processes_take_is_left_out_of_busy_seconds():
     assert summary["ratios"]["seconds"] == 1.5
     assert summary["ratios"]["CPU seconds of workers"] == 1.25
     assert summary["ratios"]["busy CPU seconds"] == pytest.approx(1.425)
+
+
+def test_the_first_and_the_last_iteration_of_a_round_on_a_cluster_are_left_out():
+    pytest.importorskip("psutil", reason="benchmarks.speed.cluster needs psutil")
+    pytest.importorskip("distributed", reason="needs pip install 'wrmf[distributed]'")
+    cluster = importlib.import_module("benchmarks.speed.cluster")
+    spent = iter([0.0, 9.0, 10.0, 12.0, 20.0, 90.0, 91.0, 94.0])
+    noted = cluster.Iterations(lambda: {"CPU seconds": next(spent)})
+    for _ in range(2):
+        for done in range(4):
+            noted(None, done)
+        noted.end_round()
+    assert [row["CPU seconds"] for row in noted.rows] == [9.0, 1.0, 70.0, 1.0]
+
+
+def test_a_profile_adds_up_the_tasks_of_all_workers():
+    pytest.importorskip("psutil", reason="benchmarks.speed.cluster_profile needs psutil")
+    pytest.importorskip("distributed", reason="needs pip install 'wrmf[distributed]'")
+    profile = importlib.import_module("benchmarks.speed.cluster_profile")
+    before = {address: ([], {"CPU seconds of tasks": 1.0}) for address in "ab"}
+    after = {
+        "a": ([profile.Task("loss", 0.5, 0.6, 10)], {"CPU seconds of tasks": 1.5}),
+        "b": ([profile.Task("loss", 0.7, 0.8, 20)] * 2, {"CPU seconds of tasks": 2.4}),
+    }
+    rows = profile.medians([profile.figures(before, after, 2.0)])
+    assert rows["loss"] == {"tasks": 3.0, "cpu": 1.9, "seconds": 2.2, "faults": 50.0}
+    assert rows["workers"] == {
+        "CPU seconds of tasks": 1.9,
+        "seconds without a task": 1.8,
+        "seconds of an iteration": 2.0,
+    }
