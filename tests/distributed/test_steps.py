@@ -57,30 +57,6 @@ def test_steps_over_shards_are_bitwise_a_local_fit(name, threads, rows, tmp_path
     assert sharded.history[-1].loss == pytest.approx(local.loss(local.train_matrix), rel=1e-6)
 
 
-class Noting(InlineTasks):
-    """Notes the names of tasks."""
-
-    def __init__(self):
-        super().__init__()
-        self.submitted = []
-
-    def submit(self, name, function, *args, home=None, computes=False, priority=0):
-        self.submitted.append(name)
-        return super().submit(
-            name, function, *args, home=home, computes=computes, priority=priority
-        )
-
-
-@pytest.mark.parametrize(("name", "times"), [("singular", 3), ("wrmf", 0)])
-def test_the_factors_of_users_follow_only_to_blocks_that_need_them(name, times, rows, tmp_path):
-    tasks = Noting()
-    trained(tmp_path, rows, plain_model(**PARAMETERS[name]), tasks=tasks)
-    assert tasks.submitted.count("add-factors") == times
-    # The first time, a block shows that it needs them; then they are there at once.
-    assert tasks.submitted.count("solve-items") == (4 if times else 3)
-    assert tasks.submitted.count("gather-for-blocks") == 3
-
-
 def test_a_fit_goes_on_after_its_last_saved_iteration(rows, tmp_path):
     model = plain_model(iterations=4)
     whole = trained(tmp_path / "whole", rows, model)

@@ -184,16 +184,17 @@ def tasks_of(size: Size, method: str, steps: float = STEPS) -> int:
     --------
     >>> size = Size(100_000_000, 1_000_000, 10_000_000_000, 128, n_workers=50)
     >>> [tasks_of(size, "gather"), tasks_of(size, "split")]
-    [1028, 17983]
+    [1014, 17983]
     """
     n_shards, n_blocks = size.shards, size.blocks(method)
-    # Users and their loss, and the item factors that both need on each worker.
-    both = 2 * n_shards + n_blocks + 2 * size.n_workers
+    # Users and their loss, and the item factors that both need on each worker; then Gram matrices
+    # of the users, and users in the basis of the items.
+    both = 4 * n_shards + 2 * size.n_workers
     if method == "gather":
-        # Gram matrices of the users and users in the basis of the items; the blocks.
-        return both + 2 * n_shards + n_blocks
+        # The files of all blocks are read by a task of each worker.
+        return both + n_blocks + min(size.n_workers, n_blocks)
     # A sum over shards for the start and each step, in trees of four.
-    return both + 2 * n_shards + round(n_shards * n_blocks * (steps + 1) * 4 / 3)
+    return both + n_blocks + round(n_shards * n_blocks * (steps + 1) * 4 / 3)
 
 
 def choose_method(size: Size, memory: int | None) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from wrmf.distributed.gather import (
     whiten_users,
 )
 from wrmf.distributed.grams import parts_of_shards
+from wrmf.distributed.item_step import ItemStep
 from wrmf.distributed.manifest import Manifest
 from wrmf.distributed.state import block_name
 from wrmf.distributed.steps import BlockRecord, Plan, load_block
@@ -25,66 +26,58 @@ __all__ = ["GatherStep"]
 
 logger = logging.getLogger("wrmf.distributed")
 
+# Priorities before and after that of the loss, which is computed while users travel.
+AHEAD, BEHIND = 1, -1
 
-class GatherStep:
+
+class GatherStep(ItemStep):
     """Solves items for the factors of all users.
 
-    Parameters
-    ----------
-    tasks : Tasks
-    plan : Plan
-    manifest : Manifest
-    blocks : sequence of slice
+    Parameters as those of ``ItemStep``.
     """
 
     def __init__(
         self, tasks: Tasks, plan: Plan, manifest: Manifest, blocks: Sequence[slice]
     ) -> None:
-        self.tasks = tasks
-        self.plan = plan
-        self.manifest = manifest
-        self.blocks = blocks
-        self.loaded: dict[str, Any] = {}
+        super().__init__(tasks, plan, manifest, blocks)
         # The blocks that have needed the factors of users; they are likely to need them again.
         self.need_factors: set[int] = set()
         self.moving: _Moving | None = None
-
-    def forget(self, names: set[str]) -> None:
-        """Forget what was on workers that have died."""
-        self.loaded = {name: block for name, block in self.loaded.items() if name not in names}
+        self.submitted: list[Any] = []
 
     def forget_all(self) -> None:
         """Forget all futures."""
-        self.loaded, self.moving = {}, None
+        super().forget_all()
+        self.release()
 
-    def prepare(self, users: Sequence[Any]) -> None:
-        """Submit what the next step needs of its users, while others compute."""
+    def prepare(self, users: Sequence[Any], iteration: int) -> Any:
+        """Submit the step; return the future after which users travel.
+
+        If it is released before the end, blocks that were just solved leave a file, which nothing
+        names.
+        """
         if self.moving is None or self.moving.users is not users:
             self.moving = _Moving(self.tasks, self.plan, self.manifest, users)
-        for name in self.tasks.names("block"):
-            self.moving.to(name)
-        self.moving.forget_pieces()
+            self.submitted = [self._submit(number, iteration) for number in range(len(self.blocks))]
+            self.moving.forget_pieces()
+        return self.moving.shared
 
     def release(self) -> None:
         """Forget what was prepared."""
-        self.moving = None
+        self.moving, self.submitted = None, []
 
     def solve(
-        self, users: Sequence[Any], items: Sequence[Any], loss: Callable[[], float], iteration: int
+        self,
+        users: Sequence[Any],
+        items: Callable[[], Sequence[Any]],
+        loss: Callable[[], float],
+        iteration: int,
     ) -> list[BlockRecord]:
-        """Solve and save all items; return the records of their blocks.
-
-        Parameters
-        ----------
-        users, items : futures of the factors of shards and of blocks
-        loss : callable, not used
-        iteration : int
-        """
+        """Solve and save all items, as ``ItemStep`` describes it."""
         del items, loss
-        self.prepare(users)
+        self.prepare(users, iteration)
         numbers = range(len(self.blocks))
-        submitted = [self._submit(number, iteration) for number in numbers]
-        records = dict(zip(numbers, self.tasks.results(submitted), strict=True))
+        records = dict(zip(numbers, self.tasks.results(self.submitted), strict=True))
         lacking = [number for number in numbers if records[number] is None]
         if lacking:
             logger.info("%d blocks have items that are solved in float64", len(lacking))
@@ -97,8 +90,9 @@ class GatherStep:
     def _submit(self, number: int, iteration: int) -> Any:
         assert self.moving is not None
         name = f"block-{number}"
-        if name not in self.loaded:
-            self.loaded[name] = self.tasks.submit(
+        key = name, number
+        if key not in self.loaded:
+            self.loaded[key] = self.tasks.submit(
                 "load-block",
                 load_block,
                 self.plan,
@@ -110,11 +104,12 @@ class GatherStep:
             "solve-items",
             solve_block,
             self.plan,
-            self.loaded[name],
+            self.loaded[key],
             self.moving.to(name, number in self.need_factors),
             block_name(iteration, number),
             home=name,
             computes=True,
+            priority=BEHIND,
         )
 
 
@@ -136,7 +131,13 @@ class _Moving:
         tasks, plan, home = self.tasks, self.plan, self.tasks.home(name)
         if home not in self.there:
             self.there[home] = tasks.submit(
-                "gather-for-blocks", gather_users, plan, self.shared, self._whitened(), home=name
+                "gather-for-blocks",
+                gather_users,
+                plan,
+                self.shared,
+                self._whitened(),
+                home=name,
+                priority=AHEAD,
             )
         if not with_factors:
             return self.there[home]
@@ -162,6 +163,7 @@ class _Moving:
                     self.shared,
                     home=name,
                     computes=True,
+                    priority=AHEAD,
                 )
                 for name, factors in zip(self.tasks.names("shard"), self.users, strict=True)
             ]
@@ -185,11 +187,19 @@ class _Moving:
                         before,
                         home=name,
                         computes=True,
+                        priority=AHEAD,
                     )
             if any(part.begins for part in parts):
                 sums = tasks.submit(
-                    "gram-users", gram_of_shard, plan, factors, parts, home=name, computes=True
+                    "gram-users",
+                    gram_of_shard,
+                    plan,
+                    factors,
+                    parts,
+                    home=name,
+                    computes=True,
+                    priority=AHEAD,
                 )
                 latest |= {part.part: sums for part in parts if part.begins}
         ordered = [latest[part] for part in range(len(latest))]
-        return tasks.submit("frame-items", shared_of_items, plan, ordered)
+        return tasks.submit("frame-items", shared_of_items, plan, ordered, priority=AHEAD)

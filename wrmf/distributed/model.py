@@ -86,8 +86,7 @@ class ShardedModel:
     def item_factors(self) -> np.ndarray:
         """The items' factors (n_items, k), in the order of ``items``."""
         training = self._training
-        blocks = [load_factors(training.plan, block) for block in training.latest.blocks]
-        return np.concatenate(blocks)
+        return load_factors(training.plan, training.latest.blocks)
 
     @cached_property
     def items(self) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from wrmf.cached import cached_property
+from wrmf.distributed.item_step import ItemStep
 from wrmf.distributed.manifest import Manifest
 from wrmf.distributed.shards import sum_totals
 from wrmf.distributed.split import (
@@ -44,25 +45,18 @@ __all__ = ["SplitStep"]
 logger = logging.getLogger("wrmf.distributed")
 
 
-class SplitStep:
+class SplitStep(ItemStep):
     """Solves items from sums over shards.
 
-    Parameters
-    ----------
-    tasks : Tasks
-    plan : Plan
-    manifest : Manifest
-    blocks : sequence of slice
+    Parameters as those of ``ItemStep``.
     """
+
+    reads_blocks = True
 
     def __init__(
         self, tasks: Tasks, plan: Plan, manifest: Manifest, blocks: Sequence[slice]
     ) -> None:
-        self.tasks = tasks
-        self.plan = plan
-        self.manifest = manifest
-        self.blocks = blocks
-        self.loaded: dict[tuple[str, int], Any] = {}
+        super().__init__(tasks, plan, manifest, blocks)
         self.rows: dict[int, Any] = {}
         # How many steps an item took in the latest pass, in the mean of those that took any.
         self.mean_steps = 0.0
@@ -86,32 +80,19 @@ class SplitStep:
         counts = self.manifest.read_totals(self.plan.folder)["counts"]
         return int(np.count_nonzero(~self.is_exact & (counts > 0)))
 
-    def forget(self, names: set[str]) -> None:
-        """Forget what was on workers that have died."""
-        self.loaded = {key: part for key, part in self.loaded.items() if key[0] not in names}
-
     def forget_all(self) -> None:
         """Forget all futures."""
-        self.loaded, self.rows = {}, {}
-
-    def prepare(self, users: Sequence[Any]) -> None:
-        """Do nothing: what the next step needs of its users is the step itself."""
-
-    def release(self) -> None:
-        """Do nothing: nothing was prepared."""
+        super().forget_all()
+        self.rows = {}
 
     def solve(
-        self, users: Sequence[Any], items: Sequence[Any], loss: Callable[[], float], iteration: int
+        self,
+        users: Sequence[Any],
+        items: Callable[[], Sequence[Any]],
+        loss: Callable[[], float],
+        iteration: int,
     ) -> list[BlockRecord]:
-        """Solve and save all items; return the records of their blocks.
-
-        Parameters
-        ----------
-        users, items : futures of the factors of shards and of blocks
-        loss : callable
-            Returns a loss of the size of that of the result, of which a small share may be missed.
-        iteration : int
-        """
+        """Solve and save all items, as ``ItemStep`` describes it."""
         tasks, plan = self.tasks, self.plan
         names = tasks.names("shard")
         grams = [
@@ -128,7 +109,7 @@ class SplitStep:
         counts = self.manifest.read_totals(plan.folder)["counts"]
         shares = [float(counts[block].sum() / counts.sum()) for block in self.blocks]
         tolerances = [TOLERANCE * loss() * share for share in shares]
-        return one_pass.run(items, tolerances, iteration)
+        return one_pass.run(items(), tolerances, iteration)
 
     def part(self, name: str, shard: int, block: int) -> Any:
         """Return the future of what a shard knows of a block."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy import sparse
@@ -222,10 +223,10 @@ def save_factors(
     return BlockRecord(file, len(factors), float(strengths @ squares), largest)
 
 
-def load_factors(plan: Plan, record: BlockRecord) -> np.ndarray:
-    """Return a block of item factors from its file."""
-    factors: np.ndarray = read_arrays(plan.folder, record.file)["factors"]
-    return factors
+def load_factors(plan: Plan, records: Sequence[BlockRecord]) -> np.ndarray:
+    """Return consecutive blocks of item factors from their files."""
+    parts = [read_arrays(plan.folder, record.file)["factors"] for record in records]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def shared_of_users(plan: Plan, blocks: Sequence[np.ndarray], threads: int) -> Shared:
@@ -277,9 +278,13 @@ def solve_shard(plan: Plan, shard: UserShard, items: Gathered, threads: int) -> 
 
 
 def loss_of_users(
-    plan: Plan, shard: UserShard, factors: np.ndarray, items: Gathered, threads: int
+    plan: Plan, shard: UserShard, factors: np.ndarray, items: Gathered, after: Any, threads: int
 ) -> float:
-    """Return the part of the loss that the users of a shard have, if they are at their minimum."""
+    """Return the part of the loss that the users of a shard have, if they are at their minimum.
+
+    ``after`` is not used: its task comes before.
+    """
+    del after
     assert items.factors is not None
     side = replace(shard.side, workspaces=WORKSPACES)
     return loss_at_minimum(side, shard.target_sum, factors, items.factors, threads, plan.isa)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -11,6 +12,7 @@ from typing import Any, TypeVar
 
 from wrmf.distributed.drawing import draw_items, draw_users, skip_users
 from wrmf.distributed.gather_step import GatherStep
+from wrmf.distributed.item_step import ItemStep
 from wrmf.distributed.manifest import Manifest, block_count, item_blocks
 from wrmf.distributed.split_step import SplitStep
 from wrmf.distributed.state import Latest, Progress
@@ -70,10 +72,12 @@ class Training:
         engine.keep("shard", [shard.n_entries for shard in manifest.shards])
         engine.keep("block", [int(counts[block].sum()) for block in self.blocks])
         self.loaded: dict[str, Any] = {}
+        self.saved: Latest | None = None
         step = SplitStep if method == "split" else GatherStep
-        self.item_step: SplitStep | GatherStep = step(engine, plan, manifest, self.blocks)
-        self.latest: Latest
-        self._reach(Latest.read(plan.folder) or self._start())
+        self.item_step: ItemStep = step(engine, plan, manifest, self.blocks)
+        self.latest = Latest.read(plan.folder) or self._start()
+        self._save()
+        self._begin()
 
     @property
     def iterations_done(self) -> int:
@@ -93,14 +97,15 @@ class Training:
                 if not self._lacks_loss():
                     blocks = self.attempt(self._next_items)
                     number = self.iterations_done + 1
-                    self._reach(replace(self.latest, iteration=number, blocks=blocks))
+                    self.latest = replace(self.latest, iteration=number, blocks=blocks)
+                    self._begin()
                 goes_on = self.iterations_done < iterations
                 loss = self.attempt(partial(self.loss, goes_on=goes_on))
                 received = max(0, self.engine.bytes_received() - received)
             seconds = time.perf_counter() - start
             progress = Progress(self.iterations_done, loss, seconds, received)
             self.latest = replace(self.latest, history=[*self.latest.history, progress])
-            self.latest.write(self.plan.folder)
+            self._save()
             if after(progress):
                 self.item_step.release()
                 break
@@ -126,11 +131,11 @@ class Training:
                 self._begin()
         return compute()
 
-    def _reach(self, latest: Latest) -> None:
-        """Make this the latest state."""
-        self.latest = latest
-        latest.write(self.plan.folder)
-        self._begin()
+    def _save(self) -> None:
+        """Make the latest state the one that a rerun resumes from."""
+        if self.saved is not self.latest:
+            self.latest.write(self.plan.folder)
+            self.saved = self.latest
 
     def _begin(self) -> None:
         """Forget the futures of what follows from the latest state; they are made when needed."""
@@ -145,8 +150,21 @@ class Training:
 
         If the training ``goes_on``, what the next step needs is prepared meanwhile.
         """
+        try:
+            parts = self._submit_loss(goes_on)
+        finally:
+            # While workers compute.
+            self._save()
+        penalty = sum(block.penalty for block in self.latest.blocks)
+        return float(sum(self.engine.results(parts)) + penalty)
+
+    def _submit_loss(self, goes_on: bool) -> list[Any]:
+        """Return the futures of the part of the loss that each shard has."""
         users, items = self.present_users(), self._gathered_items()
-        parts = [
+        # The loss fills the time in which workers wait for users.
+        number = self.iterations_done + 1
+        after = self.item_step.prepare(users, number) if goes_on else None
+        return [
             self.engine.submit(
                 "loss",
                 loss_of_users,
@@ -154,15 +172,12 @@ class Training:
                 self._shard(number),
                 factors,
                 items[number],
+                after,
                 home=f"shard-{number}",
                 computes=True,
             )
             for number, factors in enumerate(users)
         ]
-        if goes_on:
-            self.item_step.prepare(users)
-        penalty = sum(block.penalty for block in self.latest.blocks)
-        return float(sum(self.engine.results(parts)) + penalty)
 
     def _loss_before(self) -> float:
         """Return the loss before an item step; for random users, that of factors of zero."""
@@ -221,14 +236,28 @@ class Training:
         return self.loaded[name]
 
     def load_items(self) -> list[Any]:
-        """Return the futures of the latest item factors, read from their files."""
+        """Return the futures of the latest item factors, read from their files.
+
+        They are read where they were solved: each has some consecutive blocks, or one if the item
+        step begins with each of them.
+        """
         if self.items is None:
+            records, homes = self.latest.blocks, self.engine.names("block")
+            numbers = range(len(records))
+            if self.item_step.reads_blocks:
+                groups = [[number] for number in numbers]
+            else:
+                by_home = itertools.groupby(numbers, lambda number: self.engine.home(homes[number]))
+                groups = [list(group) for _, group in by_home]
             self.items = [
-                # Where they were solved, and where "split" begins with them.
                 self.engine.submit(
-                    "load-items", load_factors, self.plan, record, home=f"block-{number}"
+                    "load-items",
+                    load_factors,
+                    self.plan,
+                    [records[number] for number in group],
+                    home=homes[group[0]],
                 )
-                for number, record in enumerate(self.latest.blocks)
+                for group in groups
             ]
         return self.items
 
@@ -278,5 +307,6 @@ class Training:
 
     def _next_items(self) -> list[BlockRecord]:
         """Solve and save all items; return the records of their blocks."""
-        users, items = self.present_users(), self.load_items()
-        return self.item_step.solve(users, items, self._loss_before, self.iterations_done + 1)
+        return self.item_step.solve(
+            self.present_users(), self.load_items, self._loss_before, self.iterations_done + 1
+        )
