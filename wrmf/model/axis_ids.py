@@ -68,7 +68,7 @@ class AxisIds(Parts):
     def find_names(self, wanted: Sequence[Any] | np.ndarray, positions: np.ndarray) -> None:
         """Set the positions of names, where those of ids are −1."""
         if self.names is not None:
-            for place in np.flatnonzero(positions < 0):
+            for place in np.flatnonzero(positions < 0).tolist():
                 positions[place] = self.name_index.position(wanted[place])
 
     def locate(self, ids: Any) -> tuple[np.ndarray, np.ndarray]:
