@@ -56,7 +56,7 @@ def test_the_summary_counts_them_among_the_rows_read(tmp_path):
         "Rows read: 4",
         "Malformed lines, dropped: 1",
         "Rows with nulls, dropped: 1",
-        "Duplicated rows: 1",
+        "Rows that repeat a pair, merged: 1",
         "Rows kept: 1",
     ]
 

@@ -31,7 +31,7 @@ def test_the_format_of_the_sketchfab_likes_is_read(tmp_path):
     assert data.items.tolist() == ["5dce", "77aa"]
     assert data.names_of([1]) == ["A | B \\ model"]
     assert data.matrix.toarray().tolist() == [[1, 1], [1, 0]]
-    assert "Duplicated rows: 1" in str(data.summary())
+    assert "Rows that repeat a pair, merged: 1" in str(data.summary())
     assert "Density: 75.000%" in str(data.summary())
 
 
@@ -280,8 +280,8 @@ def test_events_have_weights(source_of):
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        ({"event": "kind"}, 'whose weights value= gives, as in value={"view": 1'),
-        ({"event": "kind", "value": "plays"}, "event='kind' is the column of events"),
+        ({"event": "kind"}, 'need weights: pass those of yours, as in value={"view": 1'),
+        ({"event": "kind", "value": "plays"}, "event='kind' is a column of events"),
         ({"time_format": "ms"}, "time_format='ms' needs the column of times: pass time="),
     ],
 )

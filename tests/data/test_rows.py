@@ -184,7 +184,7 @@ def test_the_summary_has_a_line_for_each_count_that_is_not_zero():
         "Rows of negative value, dropped: 1",
         "Rows of value 0, dropped: 1",
         "Rows of too small value, dropped: 3",
-        "Duplicated rows: 1",
+        "Rows that repeat a pair, merged: 1",
         "Rows kept: 4",
     ]
     assert data.summary().duplicate_rows == data.n_duplicates == 1

@@ -42,7 +42,7 @@ class RowCounts:
     >>> print(RowCounts(read=5, zero=1, repeated=2, kept=2))
     Rows read: 5
     Rows of value 0, dropped: 1
-    Duplicated rows: 2
+    Rows that repeat a pair, merged: 2
     Rows kept: 2
     """
 
@@ -72,7 +72,7 @@ class RowCounts:
             "Rows with unknown ids, dropped": self.unknown,
             "Rows of too small value, dropped": self.small,
             "Rows of pairs seen in training, dropped": self.seen,
-            "Duplicated rows": self.repeated,
+            "Rows that repeat a pair, merged": self.repeated,
             "Rows kept": self.kept,
         }
         return "\n".join(f"{label}: {count}" for label, count in lines.items() if count)

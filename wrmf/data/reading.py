@@ -132,8 +132,8 @@ def read_interactions(
     wanted = WantedColumns(user, item, column, weights, item_name, time)
     if weights is None and event != "event":
         raise ValueError(
-            f"event={event!r} is the column of events, whose weights value= gives, as in "
-            'value={"view": 1, "cart": 3}'
+            f"event={event!r} is a column of events, which need weights: pass those of yours, as "
+            'in value={"view": 1, "cart": 3}'
         )
     if time is None and time_format is not None:
         raise ValueError(f"time_format={time_format!r} needs the column of times: pass time=")
