@@ -10,6 +10,7 @@ import sys
 import pytest
 
 import wrmf
+from wrmf.cli.verbs import VERBS
 
 # The first parameters of each function, in order; others may follow.
 FUNCTIONS = {
@@ -289,8 +290,12 @@ def test_importing_every_model_loads_nothing_heavy():
     )
 
 
-@pytest.mark.parametrize("words", [["--help"], ["--version"]], ids=" ".join)
-def test_the_command_lists_its_verbs_without_anything_heavy(words):
+@pytest.mark.parametrize(
+    "words",
+    [["--help"], ["--version"], *([verb.name, "--help"] for verb in VERBS)],
+    ids=" ".join,
+)
+def test_the_help_of_the_command_needs_nothing_heavy(words):
     program = f"""
 import contextlib, io
 from wrmf.cli.main import main

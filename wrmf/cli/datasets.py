@@ -7,8 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from wrmf.cli.options import add_seed_option
 from wrmf.cli.streams import notices
 from wrmf.cli.tables import add_table_option, write_table
@@ -51,6 +49,8 @@ def run(options: argparse.Namespace) -> None:
 
 def write_list(options: argparse.Namespace) -> None:
     """Print one line for each data set, or write their table."""
+    import pandas as pd
+
     rows = {RAW: RAW_DESCRIPTION}
     rows.update((name, dataset.description) for name, dataset in DATASETS.items())
     if options.out is not None or options.format is not None:

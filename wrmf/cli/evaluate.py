@@ -7,8 +7,6 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-import pandas as pd
-
 from wrmf.baselines import ItemKNN, Popularity
 from wrmf.cli.data import add_data_options
 from wrmf.cli.features import add_feature_options, load_features
@@ -54,6 +52,8 @@ def add_options(command: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """Train on the training part and write a table of scores on train and on test."""
+    import pandas as pd
+
     unfitted = build_model(options)
     split = load_split(options)
     models: dict[str, Any] = {

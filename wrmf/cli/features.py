@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from wrmf.cli.recommend import parse_ids
 from wrmf.cli.streams import STREAM
 from wrmf.data.interactions import Interactions
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["add_feature_options", "load_features"]
 
@@ -51,6 +52,8 @@ def load_features(options: argparse.Namespace, data: Interactions) -> dict[str, 
 
 def _read_table(path: Path, column: str, options: argparse.Namespace) -> pd.DataFrame:
     """Return a table with the ids of a column as text, where the file has text."""
+    import pandas as pd
+
     name = Path(path.stem) if path.suffix in (".gz", ".bz2", ".xz", ".zst", ".zip") else path
     source: Any = sys.stdin.buffer if path == STREAM else path
     try:

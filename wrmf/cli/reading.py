@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from wrmf.cli.streams import read_lines
 from wrmf.data.formats.databases import is_database
@@ -64,6 +63,8 @@ def _as_like(source: str, options: argparse.Namespace) -> object:
 
 def _as_axis(path: Path, options: argparse.Namespace) -> np.ndarray:
     """Return the ids in a file that has one id in each line."""
+    import pandas as pd
+
     texts = read_lines(path, options.encoding)
     codes, ids = encode_ids(pd.Series(texts, dtype=object), str(path), typed=False)
     if not texts or (codes < 0).any():

@@ -9,9 +9,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from wrmf.cli.data import add_data_options
 from wrmf.cli.options import add_seed_option, add_thread_option
@@ -27,6 +25,9 @@ from wrmf.search.learning_curve import rank_curves
 from wrmf.search.result import SearchResult
 from wrmf.search.space import Range, describe
 from wrmf.search.tune import tune
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "PRESETS",

@@ -12,12 +12,13 @@ import zipfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import IO, Any
-
-import pandas as pd
+from typing import IO, TYPE_CHECKING, Any, TypeAlias
 
 from wrmf.cli.streams import STREAM, standard_output
 from wrmf.files import replacing
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "PRINTED",
@@ -53,7 +54,7 @@ def _write_feather(frame: pd.DataFrame, file: Any) -> None:
     frame.reset_index(drop=True).to_feather(file)
 
 
-Writer = Callable[[pd.DataFrame, Any], None]
+Writer: TypeAlias = "Callable[[pd.DataFrame, Any], None]"
 # Formats of text, which may be compressed, and other formats, by the ending of the file.
 TEXT_WRITERS: dict[str, Writer] = {
     ".csv": partial(_write_text, sep=","),

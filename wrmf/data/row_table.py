@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
-import pandas as pd
 
 from wrmf.data.formats import SourceOptions, load_source
 from wrmf.data.formats.layouts import LAYOUTS
@@ -190,6 +189,8 @@ class RowTable:
 
     def column(self, column: Column) -> Any:
         """Return a column, a pandas Series or an arrow array."""
+        import pandas as pd
+
         if isinstance(self.table, pd.DataFrame):
             # A column may be wanted twice, and then occurs twice.
             names: list[Any] = self.table.columns.tolist()

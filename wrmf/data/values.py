@@ -6,13 +6,15 @@ import datetime
 import math
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from wrmf.data.checks import as_real
 from wrmf.data.ids import NULL_NUMBERS, encode_ids, is_arrow
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["null_rows", "parse_values", "weigh_events"]
 
@@ -93,6 +95,8 @@ def _filled(column: Any) -> np.ndarray:
 
 
 def _pandas_numbers(series: pd.Series, name: str | int) -> np.ndarray:
+    import pandas as pd
+
     series = series.reset_index(drop=True)
     if series.dtype.kind in "mMc" or isinstance(series.dtype, pd.PeriodDtype):
         raise ValueError(f"column {name!r} must hold numbers, it holds {series.dtype}")

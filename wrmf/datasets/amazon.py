@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 
-import pandas as pd
-
 from wrmf.data.interactions import Interactions
 from wrmf.data.reading import read_interactions
 from wrmf.datasets.source import Source, open_member
@@ -102,6 +100,8 @@ def fetch_amazon(
     >>> import wrmf
     >>> data = wrmf.datasets.fetch_amazon("Video_Games", min_rating=4)  # doctest: +SKIP
     """
+    import pandas as pd
+
     if category not in AMAZON_CATEGORIES:
         raise ValueError(f"category must be one of {AMAZON_CATEGORIES}, got {category!r}")
     with open_member(amazon_source(category, base_url), f"{category}.csv", folder) as file:

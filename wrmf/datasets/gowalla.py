@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-import pandas as pd
-
 from wrmf.data.interactions import Interactions
 from wrmf.data.reading import read_interactions
 from wrmf.datasets.source import Source, open_member
@@ -53,6 +51,8 @@ def fetch_gowalla(url: str = URL, folder: str | os.PathLike[str] | None = None) 
     >>> import wrmf
     >>> data = wrmf.datasets.fetch_gowalla().k_core(10, 10)  # doctest: +SKIP
     """
+    import pandas as pd
+
     with open_member(replace(GOWALLA, url=url), MEMBER, folder) as file:
         visits = pd.read_csv(
             file,

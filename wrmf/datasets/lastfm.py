@@ -6,8 +6,6 @@ import csv
 import os
 from dataclasses import replace
 
-import pandas as pd
-
 from wrmf.data.interactions import Interactions
 from wrmf.data.reading import read_interactions
 from wrmf.datasets.source import Source, open_member
@@ -70,6 +68,8 @@ def fetch_lastfm(url: str = URL, folder: str | os.PathLike[str] | None = None) -
     >>> import wrmf
     >>> data = wrmf.datasets.fetch_lastfm()  # doctest: +SKIP
     """
+    import pandas as pd
+
     with open_member(_at(LASTFM_360K, url), MEMBER, folder) as file:
         plays = pd.read_csv(
             file,
@@ -116,6 +116,8 @@ def fetch_lastfm_1k(
     >>> import wrmf
     >>> data = wrmf.datasets.fetch_lastfm_1k("artist")  # doctest: +SKIP
     """
+    import pandas as pd
+
     if item not in KINDS:
         raise ValueError(f"item must be one of {tuple(KINDS)}, got {item!r}")
     with open_member(_at(LASTFM_1K, url), MEMBER_1K, folder) as file:

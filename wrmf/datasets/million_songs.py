@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-import pandas as pd
-
 from wrmf.data.interactions import Interactions
 from wrmf.data.reading import read_interactions
 from wrmf.datasets.source import Source, open_member
@@ -64,6 +62,8 @@ def fetch_msd(
     >>> import wrmf
     >>> data = wrmf.datasets.fetch_msd()  # doctest: +SKIP
     """
+    import pandas as pd
+
     source = replace(MILLION_SONGS, url=url, md5=md5)
     with open_member(source, MEMBER, folder) as file:
         plays = pd.read_csv(

@@ -5,12 +5,14 @@ from __future__ import annotations
 import io
 import os
 from dataclasses import dataclass, replace
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from wrmf.data.interactions import Interactions
 from wrmf.data.reading import read_interactions
 from wrmf.datasets.source import Source, open_member
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["MOVIELENS_FILES", "fetch_movielens"]
 
@@ -124,6 +126,8 @@ def fetch_movielens(
 
 
 def _read_ratings(file: RatingsFile, folder: str | os.PathLike[str] | None) -> pd.DataFrame:
+    import pandas as pd
+
     with open_member(file.source, file.member, folder) as content:
         text, sep = content.read(), file.sep
         if len(sep) > 1:

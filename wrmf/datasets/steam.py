@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import IO, Any
 
-import pandas as pd
-
 from wrmf.data.interactions import Interactions
 from wrmf.data.reading import read_interactions
 from wrmf.datasets.source import Source, open_member
@@ -61,6 +59,8 @@ def fetch_steam(
     >>> import wrmf
     >>> data = wrmf.datasets.fetch_steam()  # doctest: +SKIP
     """
+    import pandas as pd
+
     with open_member(replace(STEAM, url=url), MEMBER, folder) as file:
         games = pd.DataFrame(_games(file), columns=COLUMNS)
     if not owned:

@@ -7,8 +7,6 @@ import os
 from collections.abc import Iterator
 from typing import IO, Any
 
-import pandas as pd
-
 from wrmf.data.interactions import Interactions
 from wrmf.data.reading import read_interactions
 from wrmf.datasets.source import Source, open_member
@@ -54,6 +52,8 @@ def fetch_yelp(
     >>> import wrmf
     >>> data = wrmf.datasets.fetch_yelp(4, "yelp_dataset")  # doctest: +SKIP
     """
+    import pandas as pd
+
     with open_member(YELP, MEMBER, folder) as file:
         reviews = pd.DataFrame(_reviews(file), columns=COLUMNS)
     return read_interactions(reviews[reviews["stars"] >= min_rating], time="time")

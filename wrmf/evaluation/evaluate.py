@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from wrmf.data.checks import as_positive_int
 from wrmf.data.dislikes import likes_of
@@ -209,6 +208,8 @@ def _assemble(
     per_user: bool,
 ) -> Evaluation:
     """Return the means over users and the overall values, in the order of ``names``."""
+    import pandas as pd
+
     n_users = len(tested_ids)
     statistics = {name: mean_and_error(values) for name, values in by_user.items()}
     values_by_name = {**{name: mean for name, (mean, _) in statistics.items()}, **overall}

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from wrmf.html_table import Cell, format_score, html_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Evaluation", "mean_and_error"]
 
@@ -135,6 +138,8 @@ class Evaluation(Mapping[str, float]):
           metric  value  stderr  popularity  n_users
         0    mrr    0.5     0.1         0.2        2
         """
+        import pandas as pd
+
         frame: pd.DataFrame = pd.DataFrame(
             {
                 "metric": list(self),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
-import pandas as pd
 from scipy import sparse
 
 from wrmf.data.axes import lookup_table
@@ -123,6 +122,8 @@ def terms_on_axes(model: HasFactors, split: Split, part: TestPart) -> ItemTerms 
 
 def _ids(model: Any, axis: str, factors: np.ndarray) -> np.ndarray | None:
     """Return the ids of the rows of ``factors``, or None if the model has no ids."""
+    import pandas as pd
+
     if isinstance(model, FactorModel) and model.state.numbered:
         return None
     ids = getattr(model, axis, None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-import pandas as pd
 
 from wrmf.evaluation.evaluation import Evaluation, mean_and_error
 
@@ -35,6 +34,8 @@ def join_evaluations(parts: Sequence[Evaluation], per_user: bool = False) -> Eva
     >>> join_evaluations([part, other])
     Evaluation(mrr=0.75000, mse=0.30000, n_users=2, n_skipped=1)
     """
+    import pandas as pd
+
     frames = [part.per_user for part in parts if part.per_user is not None]
     frame = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
     statistics = {

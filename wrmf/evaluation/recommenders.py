@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from scipy import sparse
 
 from wrmf.data.axes import lookup_table, object_array
@@ -16,6 +15,9 @@ from wrmf.data.interactions import Interactions
 from wrmf.data.split import Split
 from wrmf.evaluation.cold import TestPart
 from wrmf.model.recommendations import Recommendations
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["ListModel"]
 
@@ -117,6 +119,8 @@ class ListModel:
 
     def _all_lists(self, answer: Any) -> list[list[Any]]:
         """Return the listed ids of each user, without padding."""
+        import pandas as pd
+
         users = self._asked_users().tolist()
         if isinstance(answer, Recommendations) and len(answer) == len(users):
             return [ids.tolist() for _, (ids, _) in answer.by_query()]
@@ -151,6 +155,8 @@ class ListModel:
 
     def _one_list(self, ids: Any, scores: Any = None) -> list[Any]:
         """Return the ids of one user's list; padding ends it."""
+        import pandas as pd
+
         if hasattr(ids, "ids"):
             # An item list of LensKit has a method.
             ids = ids.ids() if callable(ids.ids) else ids.ids

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from wrmf.evaluation.evaluate import Evaluation
 from wrmf.evaluation.metrics import lower_is_better
@@ -14,6 +12,9 @@ from wrmf.html_table import html_table
 from wrmf.model.wrmf import WRMF
 from wrmf.search.result import SearchResult
 from wrmf.search.space import describe, format_value
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Autotuned"]
 
@@ -85,6 +86,8 @@ class Autotuned:
         best_score, stderr, epochs and seconds, as in ``SearchResult.to_frame``. Scores are those on
         the validation part.
         """
+        import pandas as pd
+
         curves, base = self.search.curves, self.search.base
         varied = {name: base[name] for curve in curves for name in curve.params}
         measured = self.search.to_frame()[MEASURED].to_dict("records")

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from wrmf.data.split import Split
 from wrmf.evaluation.evaluate import Evaluation, evaluate_both, evaluate_sides
@@ -22,6 +21,7 @@ from wrmf.search.options import CurvePlan, as_seed, as_seeds
 from wrmf.search.space import check_model
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
 __all__ = ["CurveRun", "LearningCurve", "learning_curve", "mean_over_seeds", "rank_curves"]
@@ -146,6 +146,8 @@ class LearningCurve:
 
         Its columns are "epochs", and "<metric> train" and "<metric> test" for each metric.
         """
+        import pandas as pd
+
         columns: dict[str, list[int] | list[float]] = {"epochs": self.epochs}
         for metric in self.test:
             columns[f"{metric} train"] = self.train[metric]

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import pandas as pd
-
 from wrmf.data.checks import is_number
 from wrmf.evaluation.evaluate import Evaluation
 from wrmf.evaluation.metrics import lower_is_better
@@ -17,6 +15,7 @@ from wrmf.search.learning_curve import LearningCurve, rank_curves
 from wrmf.search.space import Range, Setting, format_value
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.axes import Axes
 
 __all__ = ["SearchResult"]
@@ -189,6 +188,8 @@ class SearchResult:
         Its columns are the parameters, best_epoch, best_score, stderr (of that score), epochs
         (that were trained) and seconds (of training).
         """
+        import pandas as pd
+
         rows = []
         for curve in self.curves:
             epoch, score = curve.best(self.metric)

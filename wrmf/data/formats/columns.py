@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import pandas as pd
-
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
 __all__ = [
@@ -189,6 +188,8 @@ def choose_columns(table: Table, wanted: Sequence[str | int]) -> Table:
 
     Nested fields of an arrow table are requested by dotted names, which become column names.
     """
+    import pandas as pd
+
     if isinstance(table, pd.DataFrame):
         return table.iloc[:, positions_of(list(table.columns), wanted)] if wanted else table
     import pyarrow as pa

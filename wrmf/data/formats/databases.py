@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-import pandas as pd
-
 from wrmf.data.formats.columns import Table, choose_columns, positions_of
 from wrmf.data.formats.options import SourceOptions
 from wrmf.data.formats.paths import scheme_of
@@ -147,6 +145,7 @@ def _table_of_rows(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table
 
     The readers of pandas would round large ints in a column with nulls, and convert bytes to text.
     """
+    import pandas as pd
     import pyarrow as pa
 
     columns: list[Any] = list(zip(*rows, strict=True)) if rows else [()] * len(names)

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from wrmf.data.formats.columns import Table, choose_columns, positions_of
 from wrmf.data.formats.options import SourceOptions
 from wrmf.data.unicode_texts import refusing_surrogates
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["is_frame", "read_frame"]
 
 
 def is_frame(source: object) -> bool:
     """Return whether :func:`read_frame` accepts a source."""
+    import pandas as pd
+
     return (
         isinstance(source, (pd.DataFrame, pd.Series, np.ndarray, dict))
         or hasattr(source, "__arrow_c_stream__")
@@ -43,6 +47,8 @@ def read_frame(source: Any, options: SourceOptions) -> Table:
     ValueError
         For a column that is missing or occurs twice.
     """
+    import pandas as pd
+
     if isinstance(source, pd.Series):
         source = source.to_frame(source.name if source.name is not None else "value")
     if isinstance(source, dict):
@@ -64,6 +70,8 @@ def read_frame(source: Any, options: SourceOptions) -> Table:
 
 
 def _frame_of_array(array: np.ndarray) -> pd.DataFrame:
+    import pandas as pd
+
     if array.dtype.names is None and array.ndim != 2:
         raise TypeError(
             f"source is an array of shape {array.shape}: pass a 2-d array with a row for each "
@@ -98,6 +106,7 @@ def _is_narwhals(source: object) -> bool:
 
 def _read_narwhals(source: Any, options: SourceOptions) -> Table:
     import narwhals as nw
+    import pandas as pd
 
     frame = nw.from_native(source)
     names = frame.collect_schema().names()

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from wrmf.data.formats.columns import Table, tidy_arrow
 from wrmf.data.formats.notes import sum_counts, without_counts
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
 __all__ = ["common_type", "is_text", "join_tables"]
@@ -37,6 +37,7 @@ def join_tables(tables: Sequence[Table], names: Sequence[str]) -> Table:
 
 
 def _joined(tables: Sequence[Table], names: Sequence[str]) -> Table:
+    import pandas as pd
     import pyarrow as pa
 
     if any(isinstance(table, pd.DataFrame) and _holds_objects(table) for table in tables):
@@ -68,6 +69,8 @@ def _joined(tables: Sequence[Table], names: Sequence[str]) -> Table:
 
 def _holds_objects(frame: pd.DataFrame) -> bool:
     """Return whether a frame holds Python objects that arrow cannot hold or would change."""
+    import pandas as pd
+
     exact = ("string", "integer", "bytes", "boolean", "decimal", "datetime", "date", "empty")
     return any(
         pd.api.types.infer_dtype(frame.iloc[:, position], skipna=True) not in exact

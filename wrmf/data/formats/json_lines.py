@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from wrmf.data.formats.columns import Table, choose_columns, positions_of
 from wrmf.data.formats.compression import open_unpacked, unpacking
@@ -18,6 +17,7 @@ from wrmf.data.formats.notes import MALFORMED, with_count
 from wrmf.data.formats.options import SourceOptions
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
 __all__ = ["read_json"]
@@ -202,6 +202,8 @@ def _checked(record: Any, place: str) -> dict[str, Any]:
 
 def _frame_of_records(records: list[dict[str, Any]], options: SourceOptions) -> pd.DataFrame:
     """Return the wanted fields as Python objects, which hold every number exactly."""
+    import pandas as pd
+
     names = list(dict.fromkeys(name for record in records for name in record))
     columns = options.columns or tuple(names)
     paths = [_path_of(column, names) for column in columns]

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 
 from wrmf.data.formats.columns import Table, choose_columns, positions_of
 from wrmf.data.formats.lines import LINE
@@ -48,6 +47,8 @@ def unfold(table: Table, layout: str, options: SourceOptions) -> pa.Table:
     ValueError
         For a table that does not have this layout, or holds no interaction.
     """
+    import pandas as pd
+
     if layout == "wide":
         entries = _unfold_wide(table, options)
     else:
@@ -60,6 +61,7 @@ def unfold(table: Table, layout: str, options: SourceOptions) -> pa.Table:
 
 
 def _unfold_lists(table: Table, layout: str, options: SourceOptions) -> Entries:
+    import pandas as pd
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -92,6 +94,7 @@ def _lists_and_users(
     table: Table, layout: str, options: SourceOptions, from_lines: bool
 ) -> tuple[Any, Any]:
     """Return an arrow array of lists, and one of the users of each list."""
+    import pandas as pd
     import pyarrow as pa
 
     numbers = pa.array(np.arange(1, len(table) + 1))
@@ -118,6 +121,8 @@ def _lists_and_users(
 
 
 def _unfold_wide(table: Table, options: SourceOptions) -> Entries:
+
+    import pandas as pd
 
     if isinstance(table, pd.DataFrame) and (
         table.index.name is not None or table.index.inferred_type != "integer"
@@ -157,6 +162,7 @@ def _position_of_users(names: Sequence[Any], options: SourceOptions) -> int:
 
 def _column_at(table: Table, position: int) -> Any:
     """Return a column as an arrow array."""
+    import pandas as pd
     import pyarrow as pa
 
     if isinstance(table, pd.DataFrame):

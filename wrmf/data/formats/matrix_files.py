@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import numpy as np
-import pandas as pd
 from scipy import sparse
 
 from wrmf.data.checks import as_entries
@@ -17,6 +16,7 @@ from wrmf.data.formats.reasons import reason_of
 from wrmf.data.formats.unfolded import Entries
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
 # A longer axis is an error unless there is an entry for every 100 of its positions, because the
@@ -120,6 +120,8 @@ def _size_of(file: BinaryIO, n_numbers: int) -> tuple[int, ...]:
 
 def _columns_of(file: BinaryIO, types: dict[str, type], n_rows: int) -> pd.DataFrame:
     """Return the columns of the remaining lines, of which there must be ``n_rows``."""
+    import pandas as pd
+
     if not n_rows:
         empty: pd.DataFrame = pd.DataFrame(
             {name: np.zeros(0, kind) for name, kind in types.items()}

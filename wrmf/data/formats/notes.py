@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import pandas as pd
-
 from wrmf.data.formats.columns import Table
 
 __all__ = ["COUNTS", "IDLE", "MALFORMED", "count_of", "sum_counts", "with_count", "without_counts"]
@@ -19,6 +17,8 @@ COUNTS = (IDLE, MALFORMED)
 
 def with_count(table: Table, name: str, count: int) -> Table:
     """Return a table that passes on a count, one of ``COUNTS``."""
+    import pandas as pd
+
     if isinstance(table, pd.DataFrame):
         noted = table.copy(deep=False)
         noted.attrs = {**table.attrs, name: count}
@@ -29,6 +29,8 @@ def with_count(table: Table, name: str, count: int) -> Table:
 
 def count_of(table: Table, name: str) -> int:
     """Return a count that a table passes on, by default 0."""
+    import pandas as pd
+
     if isinstance(table, pd.DataFrame):
         return int(table.attrs.get(name, 0))
     return int((table.schema.metadata or {}).get(name.encode(), 0))

@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeGuard
 
-import pandas as pd
 from scipy import sparse
 
 from wrmf.data.formats.arrow_files import read_arrow
@@ -147,6 +146,8 @@ class _Loader:
 
     def load_several(self, sources: Sequence[Any]) -> Table:
         """Return the rows of several sources, or of records."""
+        import pandas as pd
+
         if all(_is_path(source) for source in sources):
             return self.load_files([file for source in sources for file in expand_path(source)])
         if all(isinstance(source, (tuple, dict)) and not is_database(source) for source in sources):
@@ -220,6 +221,7 @@ def _is_path(source: object) -> TypeGuard[str | Path]:
 
 def _with_keys(table: Table, keys: dict[str, str | None], wanted: Sequence[str | int]) -> Table:
     """Return a table with the wanted keys of folders as columns, in the wanted order."""
+    import pandas as pd
     import pyarrow as pa
 
     places = [(place, str(name)) for place, name in enumerate(wanted) if name in keys]

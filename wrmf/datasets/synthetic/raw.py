@@ -5,15 +5,18 @@ from __future__ import annotations
 import csv
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from wrmf.data.checks import RandomStateLike, as_generator
 from wrmf.data.interactions import Interactions, entry_rows
 from wrmf.datasets.synthetic.likes import LEAST_LIKES, synthetic_likes
 from wrmf.datasets.synthetic.naming import draw_ids
 from wrmf.datasets.synthetic.pairs import PairSet
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["synthetic_raw_likes", "write_likes_file"]
 
@@ -46,6 +49,8 @@ def synthetic_raw_likes(random_state: RandomStateLike = 0) -> pd.DataFrame:
     >>> list(likes), len(likes)
     (['modelname', 'mid', 'uid'], 632000)
     """
+    import pandas as pd
+
     core = synthetic_likes(random_state=random_state)
     generator = np.random.default_rng(as_generator(random_state).integers(2**63))
     light = _draw_light_likes(core, generator)
