@@ -7,6 +7,7 @@ Spark.
 """
 
 import importlib.metadata
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from pyarrow import parquet
 from scipy import sparse
 
 from benchmarks.missing import Missing
@@ -43,18 +45,35 @@ def regularization(matrix: sparse.csr_matrix, setting: Setting) -> tuple[float, 
     return of_users, of_items
 
 
-def session(threads: int) -> Any:
+def session(setting: Setting, folder: str) -> Any:
+    """Return a session with the threads of a setting, and a folder for the logs of executors.
+
+    The threads are those of the driver, or each is an executor of its own with as many MB as the
+    option ``executor_memory`` says ("local-cluster").
+    """
+    import pyspark
     from pyspark.sql import SparkSession
 
+    threads, memory = setting.threads, setting.options.get("executor_memory")
     options = {
-        "spark.driver.memory": "4g",
+        "spark.driver.memory": setting.options.get("driver_memory", "4g"),
         "spark.ui.enabled": "false",
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.sql.shuffle.partitions": str(threads),
         "spark.log.level": "ERROR",
     }
-    builder = SparkSession.builder.master(f"local[{threads}]").appName("benchmark")
+    master = f"local[{threads}]"
+    if memory is not None:
+        # Executors find Spark there. A machine with other work is slow to start and answer.
+        os.environ.setdefault("SPARK_HOME", str(Path(pyspark.__file__).parent))
+        os.environ.setdefault("SPARK_WORKER_DIR", folder)
+        master = f"local-cluster[{threads},1,{memory}]"
+        options["spark.executor.memory"] = f"{memory}m"
+        options["spark.network.timeout"] = "3600s"
+        options["spark.executor.heartbeatInterval"] = "600s"
+        options["spark.storage.blockManagerHeartbeatTimeoutMs"] = "3600000"
+    builder = SparkSession.builder.master(master).appName("benchmark")
     for name, value in options.items():
         builder = builder.config(name, value)
     return builder.getOrCreate()
@@ -73,8 +92,8 @@ def write_entries(matrix: sparse.csr_matrix, path: Path) -> None:
 def train(matrix: sparse.csr_matrix, setting: Setting, recorder: SweepRecorder) -> None:
     from pyspark.ml.recommendation import ALS
 
-    spark = session(setting.threads)
     with tempfile.TemporaryDirectory() as folder:
+        spark = session(setting, folder)
         # Without checkpoints, the plan of a hundred sweeps overflows the stack.
         spark.sparkContext.setCheckpointDir(f"file://{folder}/checkpoints")
         path = Path(folder, "entries.parquet")
@@ -101,18 +120,24 @@ def train(matrix: sparse.csr_matrix, setting: Setting, recorder: SweepRecorder) 
             model.itemFactors.count()
             n_users, n_items = matrix.shape
             return (
-                dense(model.userFactors, n_users, setting.factors),
-                dense(model.itemFactors, n_items, setting.factors),
+                dense(model.userFactors, Path(folder, "users"), n_users),
+                dense(model.itemFactors, Path(folder, "items"), n_items),
             )
 
         fit(1)  # Let the virtual machine compile the code before it is timed.
         recorder.fits(fit)
-    spark.stop()
+        spark.stop()
 
 
-def dense(rows: Any, n: int, k: int) -> np.ndarray:
-    """Return the factors in a Spark frame as an n × k array; rows that the frame lacks are zero."""
-    factors = np.zeros((n, k), dtype=np.float32)
-    for row in rows.collect():
-        factors[row["id"]] = row["features"]
+def dense(rows: Any, folder: Path, n: int) -> np.ndarray:
+    """Return the factors in a Spark frame as an n × k array; rows that the frame lacks are zero.
+
+    They go through files: rows as objects of Python would take ten times their memory.
+    """
+    rows.write.mode("overwrite").parquet(f"file://{folder}")
+    table = parquet.read_table(folder)
+    vectors = table["features"].combine_chunks()
+    values = np.asarray(vectors.flatten(), dtype=np.float32).reshape(len(table), -1)
+    factors = np.zeros((n, values.shape[1]), dtype=np.float32)
+    factors[table["id"].to_numpy()] = values
     return factors

@@ -28,6 +28,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import psutil
+
 import wrmf.distributed
 from benchmarks import record
 from benchmarks.data import ROOT
@@ -81,21 +83,22 @@ class Clock:
     idle : float
         The CPU seconds in a second of workers that have nothing to do, which are left out.
     rows : list of dict
-    last : (float, float), or None
-        The time and the CPU seconds of the workers at the end of the last iteration.
+    last : (float, float, int), or None
+        The time, the CPU seconds of the workers and the bytes that the loopback device has sent, at
+        the end of the last iteration.
     """
 
     cluster: Cluster
     idle: float = 0.0
     rows: list[dict[str, float]] = field(default_factory=list)
-    last: tuple[float, float] | None = None
+    last: tuple[float, float, int] | None = None
 
     def __call__(self, model: Any, done: int) -> None:
         """Note the end of an iteration."""
-        now = time.perf_counter(), self.cluster.cpu_of_workers()
+        now = self._now()
         sent = self.cluster.client.run(take_transfers)
         if self.last is not None:
-            seconds, cpu = (after - before for after, before in zip(now, self.last, strict=True))
+            seconds, cpu = now[0] - self.last[0], now[1] - self.last[1]
             transfers = [transfer for answer in sent.values() for transfer in answer]
             row = {
                 "seconds": seconds,
@@ -105,8 +108,16 @@ class Clock:
                 "seconds of sending": seconds_of(transfers),
                 "steps": steps_of(model),
             }
+            if INSIDE in os.environ:
+                # With what the scheduler and the workers tell each other.
+                row["MB on the device"] = (now[2] - self.last[2]) / 1e6
             self.rows.append({name: round(value, 3) for name, value in row.items()})
-        self.last = time.perf_counter(), self.cluster.cpu_of_workers()
+        self.last = self._now()
+
+    def _now(self) -> tuple[float, float, int]:
+        device = psutil.net_io_counters(pernic=True).get("lo")
+        n_bytes = 0 if device is None else device.bytes_sent
+        return time.perf_counter(), self.cluster.cpu_of_workers(), n_bytes
 
     def medians(self, rows: Sequence[dict[str, float]] | None = None) -> dict[str, float]:
         """Return the median of each figure."""

@@ -66,6 +66,8 @@ class Cost:
     ----------
     received : float
         Bytes from other workers, of the worker that receives most.
+    sent : float
+        Bytes of the factors and steps of a block of items, which its worker sends to all others.
     total : float
         Bytes that all workers receive from each other.
     memory : float, bytes at the peak
@@ -73,6 +75,7 @@ class Cost:
     """
 
     received: float
+    sent: float
     total: float
     memory: float
     flops: float
@@ -106,17 +109,18 @@ def cost_of(size: Size, method: str, steps: float = STEPS) -> Cost:
     others = 1.0 - 1.0 / workers
     # Rows are solved by entry: 8 bytes of index and weight, and as much in the other order.
     data = 16.0 * size.n_entries / workers
+    with_blocks = min(workers, size.blocks(method))
     # Both methods bring all items to all workers, where users are solved, and the matrices that
     # the systems of a side share: three of each side in float64.
     items_and_matrices = items + 48.0 * k**2
     # The worker that computes these for users has all items once more.
-    again = (1.0 - 1.0 / min(workers, size.blocks(method))) * items
+    again = (1.0 - 1.0 / with_blocks) * items
     if method == "gather":
         item_flops = size.n_entries * float(k) ** 2
         users = size.n_users * padded
         received = others * (users + items_and_matrices) + again
         # Workers without a block of items need no users.
-        with_blocks = min(workers, size.blocks(method))
+        sent = (workers - 1) * items / with_blocks
         total = others * (with_blocks * users + workers * items_and_matrices) + again
         # All users in one array, the pieces that it is made of, and the worker's own factors.
         memory = (2.0 + 1.0 / workers) * users + 2.0 * items
@@ -130,13 +134,14 @@ def cost_of(size: Size, method: str, steps: float = STEPS) -> Cost:
         # The solutions before the first step, and the directions of each; and what becomes of them.
         vectors = (steps + 1) * (size.n_items - n_exact) * padded
         # Which items they are takes some bytes of each.
-        sent = items_and_matrices + vectors + 16.0 * size.n_items
+        to_all = items_and_matrices + vectors + 16.0 * size.n_items
         sums = packed + vectors
+        sent = (workers - 1) * (items + vectors) / with_blocks
         in_all, most = sums_sent(size.shards, size.blocks(method), workers)
-        received = others * sent + most * sums + again
-        total = workers * others * sent + in_all * sums + again
+        received = others * to_all + most * sums + again
+        total = workers * others * to_all + in_all * sums + again
         memory = 2.0 * size.n_users * vector / workers + 4.0 * items + packed
-    return Cost(received, total, data + memory, (user_flops + item_flops) / workers)
+    return Cost(received, sent, total, data + memory, (user_flops + item_flops) / workers)
 
 
 def sums_sent(n_shards: int, n_blocks: int, n_workers: int) -> tuple[float, float]:
