@@ -6,7 +6,6 @@ Spark's loss is ours with (λ·n_u, λ·n_i). The proof uses such data; the timi
 Spark.
 """
 
-import importlib.metadata
 import os
 import shutil
 import tempfile
@@ -24,12 +23,12 @@ from benchmarks.peers import FactorPair, Setting, SweepRecorder
 
 def load() -> str:
     try:
-        import pyspark  # noqa: F401
+        import pyspark
     except ImportError as error:
         raise Missing(f"pyspark cannot be imported: {error}") from None
     if shutil.which("java") is None:
         raise Missing("Spark needs Java, and there is none on the PATH")
-    return importlib.metadata.version("pyspark")
+    return str(pyspark.__version__)
 
 
 def start(setting: Setting) -> str:

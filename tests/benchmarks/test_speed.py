@@ -247,6 +247,16 @@ def test_one_machine_writes_both_sides_of_the_same_pairs(tmp_path):
     assert abs(n_pairs / 400 - one_machine.PAIRS_OF_USER) < one_machine.PAIRS_OF_USER
 
 
+def test_one_machine_finds_the_files_that_it_has_kept(tmp_path):
+    arguments = ["5000", "--folder", str(tmp_path), "--keep", "--only-write"]
+    one_machine.main(arguments)
+    files = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.*")}
+    one_machine.main(arguments)
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.*")} == files
+    with pytest.raises(SystemExit):
+        one_machine.main(["5000", "--keep"])
+
+
 def test_one_machine_measures_a_size_in_this_process(tmp_path):
     row = one_machine.measure(tmp_path, 5000, 8, 1)
     assert row["users"] == 200
