@@ -20,7 +20,7 @@ def read_only(array: np.ndarray) -> np.ndarray:
     """
     if not array.flags.writeable:
         return array
-    view = array.view()
+    view: np.ndarray = array.view()
     view.flags.writeable = False
     return view
 

@@ -24,6 +24,7 @@ __all__ = [
     "as_positive_int",
     "as_real",
     "as_share",
+    "check_indices",
     "is_integer",
     "is_number",
 ]
@@ -302,6 +303,11 @@ def _as_native(array: np.ndarray) -> np.ndarray:
 def _as_float64(values: np.ndarray) -> np.ndarray:
     with np.errstate(over="ignore"):
         return values.astype(np.float64, copy=False)
+
+
+def check_indices(matrix: sparse.csr_matrix, name: str) -> None:
+    """Raise a ValueError if an index of a CSR matrix is out of range."""
+    _check_compressed(matrix, name, *matrix.shape)
 
 
 def _check_compressed(matrix: Any, name: str, n_outer: int, n_inner: int) -> int:

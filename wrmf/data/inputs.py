@@ -12,7 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from wrmf.data.axes import as_ids, object_array
-from wrmf.data.checks import is_number
+from wrmf.data.checks import check_indices, is_number
 from wrmf.data.id_lists import as_id_list
 from wrmf.data.ids import encode_ids
 from wrmf.data.interactions import Interactions
@@ -70,6 +70,8 @@ def as_interactions(data: Any, *, allow_empty: bool = False) -> Interactions:
            [0., 3.]], dtype=float32)
     """
     if isinstance(data, Interactions):
+        # Its arrays may have been changed in place, and the kernels rely on the indices.
+        check_indices(data.matrix, "interactions")
         return data
     if is_matrix(data):
         return Interactions.from_matrix(as_matrix(data))

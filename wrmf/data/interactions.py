@@ -52,7 +52,7 @@ class Interactions(MergedRows):
     Attributes
     ----------
     matrix : scipy.sparse.csr_matrix (n_users, n_items), float32
-        Sorted, one entry for each pair, no stored zeros. Treat it as read-only; its indices are.
+        Sorted, one entry for each pair, no stored zeros. Treat it as read-only.
     users, items : ndarray (n_users,), (n_items,), int64 or object
         The external ids of rows and columns.
     item_names : ndarray (n_items,) of str, or None

@@ -15,7 +15,6 @@ from wrmf.data.dislikes import count_dislikes
 from wrmf.data.indexed import IndexedMatrix, entry_rows
 from wrmf.data.rows import Rows
 from wrmf.data.times import parse_times
-from wrmf.guarded import guarded
 from wrmf.html_table import html_table
 
 if TYPE_CHECKING:
@@ -78,7 +77,7 @@ class MergedRows(IndexedMatrix):
         counts: RowCounts | None = None,
         duplicates: str = "sum",
     ) -> None:
-        self.matrix = guarded(matrix)
+        self.matrix = matrix
         self.users = users
         self.items = items
         self.item_names = item_names
@@ -87,11 +86,6 @@ class MergedRows(IndexedMatrix):
         # Without rows, each entry of the matrix serves as a row. Its value is already merged, and
         # "sum" keeps it.
         self.duplicates = "sum" if rows is None else duplicates
-
-    def __setstate__(self, values: dict[str, Any]) -> None:
-        # An array can be written to again once it has been pickled or copied.
-        vars(self).update(values)
-        self.matrix = guarded(self.matrix)
 
     @classmethod
     def _unchecked(cls, *args: Any, **kwargs: Any) -> Self:
