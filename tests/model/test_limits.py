@@ -65,3 +65,17 @@ def test_the_default_number_of_factors_is_fine_for_small_data(likes, small):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         small(factors=256, iterations=1).fit(likes)
+
+
+@pytest.mark.parametrize(
+    "options", [{"factors": 10**7}, {"factors": 2**31 - 1}, {"factors": 4, "n_models": 2**31 - 1}]
+)
+def test_factors_that_do_not_fit_into_memory_are_an_error_with_the_figure(likes, small, options):
+    with pytest.raises(MemoryError, match=r"factors .* take \d+\.\d GB, and .* are available: use"):
+        small(**options).fit(likes)
+
+
+@pytest.mark.parametrize("name", ["factors", "n_models"])
+def test_numbers_that_c_cannot_hold_are_refused(likes, small, name):
+    with pytest.raises(ValueError, match=f"{name} must be at most 2147483647, got 10"):
+        small(**{name: 10**30}).fit(likes)

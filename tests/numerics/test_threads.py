@@ -314,3 +314,13 @@ def test_python_threads_that_solve_one_side_at_once_give_the_serial_factors(like
         worker.join()
     for place, outs in enumerate(results):
         assert all(np.array_equal(out, expected[place]) for out in outs)
+
+
+@pytest.mark.parametrize("number", [1025, 40_000, 2**31, 2**63, -1])
+def test_more_threads_than_can_start_are_an_error_and_do_not_end_the_process(number):
+    split = wrmf.leave_k_out(np.ones((4, 5)), 1, random_state=0)
+    model = wrmf.WRMF(factors=1, iterations=1, random_state=0).fit(split.train)
+    with pytest.raises(ValueError, match=r"num_threads must be at (most 1024|least 0), got"):
+        wrmf.evaluate(model, split, ["precision@1"], num_threads=number)
+    with pytest.raises(ValueError, match=r"num_threads must be at (most 1024|least 0), got"):
+        wrmf.Popularity(num_threads=number).fit(split.train).recommend()

@@ -1,4 +1,4 @@
-"""Checks that weights and λ do not overflow the dtype of the factors."""
+"""Checks that weights, λ and factors do not overflow their dtype and the memory."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from scipy import sparse
 
 from wrmf.model.parameters import Parameters
+from wrmf.numerics.memory import check_memory
 from wrmf.numerics.values import FittedValues
 
 __all__ = [
@@ -24,7 +25,8 @@ FEW_FACTORS = 256
 
 
 def check_limits(matrix: sparse.csr_matrix, params: Parameters) -> None:
-    """Raise a ValueError if a weight or a λ of training on ``matrix`` would be infinite."""
+    """Refuse training whose weights or λ would be infinite, or whose factors do not fit."""
+    _check_size(matrix.shape, params)
     values = FittedValues.of(params.values, matrix)
     largest = np.abs(values.of_training(matrix).data).max(initial=0)
     of_items = np.bincount(matrix.indices, minlength=matrix.shape[1])
@@ -52,6 +54,20 @@ def check_sizes(
     _check_unobserved_weight(max(shape), params)
     for side in (0, 1):
         check_regularization(counts[side], shape[1 - side], params, side)
+
+
+def _check_size(shape: tuple[int, int], params: Parameters) -> None:
+    """Raise a MemoryError if what a sweep needs at least does not fit the memory.
+
+    That are the factors, a copy of those of the larger side, and a matrix of sums of products.
+    """
+    rows, k = sum(shape) + max(shape), params.n_columns
+    several = f" of {params.n_models} models" if params.n_models > 1 else ""
+    check_memory(
+        rows * k * params.dtype.itemsize + 8 * params.factors**2,
+        f"{params.factors} factors{several} of {shape[0]} users and {shape[1]} items",
+        'use fewer factors, dtype="float32", or a cluster (wrmf.distributed)',
+    )
 
 
 def check_weights(matrix: sparse.csr_matrix, params: Parameters) -> None:

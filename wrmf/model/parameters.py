@@ -14,6 +14,7 @@ from wrmf.data.checks import as_positive_int, as_real
 from wrmf.numerics.item_weights import MOST_ITEMS
 from wrmf.numerics.objective import Objective
 from wrmf.numerics.plan import SOLVERS
+from wrmf.numerics.threads import MOST_THREADS
 from wrmf.numerics.values import ValueRule
 
 __all__ = [
@@ -51,7 +52,12 @@ CHOICES = {
 
 # The least and the largest value of numbers that are passed to C, also those of a model file: an
 # OpenMP library that cannot start its threads ends the process.
-LIMITS = {"num_threads": (0, 1024), "cg_steps": (1, 2**31 - 1)}
+LIMITS = {
+    "num_threads": (0, MOST_THREADS),
+    "cg_steps": (1, 2**31 - 1),
+    "factors": (1, 2**31 - 1),
+    "n_models": (1, 2**31 - 1),
+}
 
 # The most items that are all neighbours of each other.
 MAX_NEIGHBOURS = MOST_ITEMS
@@ -154,8 +160,7 @@ def validate_parameters(params: Mapping[str, Any]) -> Parameters:
         name: PLACEHOLDERS[name] if is_auto(name, value) else value
         for name, value in params.items()
     }
-    factors = as_positive_int(params["factors"], "factors")
-    num_threads, cg_steps = (_whole_number(params, name) for name in LIMITS)
+    num_threads, cg_steps, factors, n_models = (_whole_number(params, name) for name in LIMITS)
     for name, choices in CHOICES.items():
         value = dtype_name(params[name]) if name == "dtype" else params[name]
         if value not in choices:
@@ -187,7 +192,7 @@ def validate_parameters(params: Mapping[str, Any]) -> Parameters:
         ),
         init_scale=0.1 / math.sqrt(factors) if scale is None else _init_scale(scale, dtype),
         solve_users_first=scale is None,
-        n_models=as_positive_int(params["n_models"], "n_models"),
+        n_models=n_models,
         sweep=SweepOptions(
             solver="exact" if params["solver"] == "auto" else params["solver"],
             num_threads=num_threads,

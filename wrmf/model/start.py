@@ -13,7 +13,6 @@ from wrmf.model.growth import check_id_types
 from wrmf.model.members import Member, joined, joined_side
 from wrmf.model.parameters import Parameters
 from wrmf.model.state import FactorModel, Factors
-from wrmf.numerics.memory import check_memory
 from wrmf.numerics.values import FittedValues
 
 __all__ = ["as_start", "initial_factors", "random_items", "warm_factors"]
@@ -43,20 +42,8 @@ def random_factors(n_rows: int, params: Parameters, generator: np.random.Generat
 def initial_factors(
     shape: tuple[int, int], params: Parameters, generator: np.random.Generator
 ) -> Member:
-    """Return random factors of users and items, of one member after the other.
-
-    Raises
-    ------
-    MemoryError
-        If the factors, and the copy of a side's that a sweep makes, do not fit the memory.
-    """
+    """Return random factors of users and items, of one member after the other."""
     n_users, n_items = shape
-    rows = n_users + n_items + max(n_users, n_items)
-    check_memory(
-        rows * params.n_columns * params.dtype.itemsize,
-        f"{params.n_columns} factors of {n_users} users and {n_items} items",
-        'use fewer factors, dtype="float32", or a cluster (wrmf.distributed)',
-    )
     members = []
     for _ in range(params.n_models):
         x = random_factors(n_users, params, generator)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import os
 import threading
 import time
@@ -14,8 +15,10 @@ from wrmf.numerics.blas_controls import BlasControls
 from wrmf.numerics.control_groups import group_folders
 from wrmf.numerics.waiting import rest_idle_threads
 
-__all__ = ["available_threads", "kernel_threads", "single_threaded_blas"]
+__all__ = ["MOST_THREADS", "available_threads", "kernel_threads", "single_threaded_blas"]
 
+# An OpenMP library that cannot start as many threads as it is asked for ends the process.
+MOST_THREADS = 1024
 # The limits of control groups are read again after this many seconds, since they may change.
 QUOTA_SECONDS = 5.0
 # The number of threads of OpenMP as long as nothing sets another.
@@ -35,16 +38,23 @@ def available_threads(num_threads: int = 0) -> int:
 
     Raises
     ------
-    ValueError
-        If ``num_threads`` is negative.
+    TypeError, ValueError
+        If ``num_threads`` is no whole number from 0 to ``MOST_THREADS``.
 
     Examples
     --------
     >>> available_threads(3)
     3
     """
+    try:
+        num_threads = operator.index(num_threads)
+    except TypeError:
+        kind = type(num_threads).__name__
+        raise TypeError(f"num_threads must be a whole number, got a {kind}") from None
     if num_threads < 0:
         raise ValueError(f"num_threads must be at least 0, got {num_threads}")
+    if num_threads > MOST_THREADS:
+        raise ValueError(f"num_threads must be at most {MOST_THREADS}, got {num_threads}")
     if num_threads > 0:
         return num_threads
     affinity = getattr(os, "sched_getaffinity", None)
