@@ -195,5 +195,7 @@ def test_prepare_computes_what_the_requests_need(likes, small):
     model.recommend(0, fallback="popular")
     model.similar_users(0)
     assert model.prepared_bytes == size
-    with pytest.raises(ValueError, match=r"requests must be of 'ids', .* got 'recommendations'"):
+    with pytest.raises(
+        ValueError, match=r"requests must be one of .'ids', .* got 'recommendations'"
+    ):
         model.prepare(["recommendations"])

@@ -10,6 +10,7 @@ from scipy import sparse
 from wrmf.baselines.baseline import Baseline, Lists
 from wrmf.baselines.sparse_lists import best_entries
 from wrmf.data.checks import as_positive_int, as_real
+from wrmf.data.choices import shown
 
 __all__ = ["ItemKNN"]
 
@@ -66,7 +67,7 @@ class ItemKNN(Baseline):
     def _prepare(self, matrix: sparse.csr_matrix) -> None:
         k, shrink = as_positive_int(self.k, "k"), as_real(self.shrink, "shrink")
         if not isinstance(self.binary, (bool, np.bool_)):
-            raise TypeError(f"binary must be True or False, got {self.binary!r}")
+            raise TypeError(f"binary must be True or False, got {shown(self.binary)}")
         users_of = self._weights(matrix).T.tocsr()
         norms = np.sqrt(np.asarray(users_of.multiply(users_of).sum(axis=1)).ravel())
         items_of = users_of.T.tocsr()
@@ -77,7 +78,7 @@ class ItemKNN(Baseline):
             products.data /= norms[items] * norms[products.indices] + shrink
             products.data[items == products.indices] = 0
             products.eliminate_zeros()
-            tiles.append(best_entries(products, k))
+            tiles.append(best_entries(products, min(k, matrix.shape[1])))
         self.similarity = sparse.vstack(tiles, format="csr")
 
     def _weights(self, matrix: sparse.csr_matrix) -> sparse.csr_matrix:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from wrmf.data.choices import as_choice, shown
 from wrmf.data.id_index import describe_unknown, object_array
 from wrmf.data.ids import encode_ids, is_arrow
 from wrmf.data.pandas_types import is_pandas_index, is_pandas_series
@@ -62,7 +63,7 @@ def as_ids(ids: Iterable[Any] | None, n: int | None, name: str) -> np.ndarray:
     # A lazy frame would warn if its columns were asked for.
     is_table = hasattr(ids, "collect") or hasattr(ids, "columns")
     if isinstance(ids, (str, bytes)) or not (is_table or isinstance(ids, Iterable)):
-        raise TypeError(f"{name} must be a sequence of ids, got the single {ids!r}")
+        raise TypeError(f"{name} must be a sequence of ids, got the single {shown(ids)}")
     if is_table or isinstance(ids, (Mapping, Set)):
         # The keys of a dict or the elements of a set need not be in the order of the positions.
         raise TypeError(
@@ -78,11 +79,11 @@ def as_ids(ids: Iterable[Any] | None, n: int | None, name: str) -> np.ndarray:
         raise ValueError(f"{name} holds a null id at position {int((codes < 0).argmax())}")
     if len(distinct) < len(codes):
         twice = distinct[np.bincount(codes) > 1].tolist()[0]
-        raise ValueError(f"{name} holds the id {twice!r} twice")
+        raise ValueError(f"{name} holds the id {shown(twice)} twice")
     if distinct.dtype == object and not (lookup := lookup_table(distinct)).is_unique:
         # Values of different types may be equal, such as 1, True and Decimal(1).
         twice = distinct[lookup.duplicated()].tolist()[0]
-        raise ValueError(f"{name} holds {twice!r} and another id that is equal to it")
+        raise ValueError(f"{name} holds {shown(twice)} and another id that is equal to it")
     return distinct
 
 
@@ -104,8 +105,7 @@ def _as_column(ids: Iterable[Any]) -> Any:
 
 def check_unknown(unknown: str) -> None:
     """Raise a ValueError if ``unknown`` is not one of ``UNKNOWN``."""
-    if unknown not in UNKNOWN:
-        raise ValueError(f"unknown must be one of {UNKNOWN}, got {unknown!r}")
+    as_choice(unknown, "unknown", UNKNOWN)
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from typing import Any, TypeAlias, TypeGuard
 import numpy as np
 from scipy import sparse
 
+from wrmf.data.choices import as_choice, shown
+
 __all__ = [
     "MatrixLike",
     "RandomStateLike",
@@ -53,7 +55,15 @@ def is_integer(value: object) -> TypeGuard[int]:
 
 def _described(value: object) -> str:
     """Return a value and its type for an error message."""
-    return f"{value!r} ({type(value).__name__})"
+    return f"{shown(value)} ({type(value).__name__})"
+
+
+def _as_float(value: float) -> float:
+    """Return a number as a float, infinite if it is beyond the range of floats."""
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def as_positive_int(value: object, name: str, minimum: int = 1) -> int:
@@ -64,7 +74,7 @@ def as_positive_int(value: object, name: str, minimum: int = 1) -> int:
     if not is_integer(value):
         raise TypeError(f"{name} must be a whole number, got {_described(value)}")
     if value < minimum:
-        raise ValueError(f"{name} must be at least {minimum}, got {value}")
+        raise ValueError(f"{name} must be at least {minimum}, got {shown(int(value))}")
     return int(value)
 
 
@@ -72,10 +82,10 @@ def as_real(value: object, name: str, minimum: float = 0.0, strict: bool = False
     """Return ``value`` as a finite float ≥ ``minimum``, or > ``minimum`` if ``strict``."""
     if not is_number(value):
         raise TypeError(f"{name} must be a number, got {_described(value)}")
-    number = float(value)
+    number = _as_float(value)
     if not math.isfinite(number) or number < minimum or (strict and number == minimum):
         bound = f"{'above' if strict else 'at least'} {minimum:g}"
-        raise ValueError(f"{name} must be finite and {bound}, got {value!r}")
+        raise ValueError(f"{name} must be finite and {bound}, got {shown(value)}")
     return number
 
 
@@ -83,10 +93,10 @@ def as_share(value: object, name: str, *, include_one: bool = False) -> float:
     """Return ``value`` as a float in (0, 1), or in (0, 1] if ``include_one``."""
     if not is_number(value):
         raise TypeError(f"{name} must be a share between 0 and 1, got {_described(value)}")
-    share = float(value)
+    share = _as_float(value)
     if not (0 < share < 1 or (include_one and share == 1)):
         bounds = f"between 0 and 1{', or 1' if include_one else ''}"
-        raise ValueError(f"{name} must be a share {bounds}, got {value!r}")
+        raise ValueError(f"{name} must be a share {bounds}, got {shown(value)}")
     return share
 
 
@@ -116,7 +126,7 @@ def as_generator(random_state: RandomStateLike) -> np.random.Generator:
             f"got {_described(random_state)}"
         )
     if random_state < 0:
-        raise ValueError(f"random_state must be at least 0, got {random_state}")
+        raise ValueError(f"random_state must be at least 0, got {shown(int(random_state))}")
     return np.random.default_rng(int(random_state))
 
 
@@ -204,8 +214,7 @@ def as_entries(matrix: MatrixLike, name: str) -> sparse.coo_matrix:
 
 def as_negative(negative: str) -> str:
     """Return what to do with negative values, or raise a ValueError."""
-    if negative not in NEGATIVE:
-        raise ValueError(f"negative must be one of {NEGATIVE}, got {negative!r}")
+    as_choice(negative, "negative", NEGATIVE)
     return negative
 
 

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from wrmf.data.checks import as_share, is_integer, is_number
+from wrmf.data.choices import shown
 
 __all__ = ["as_count", "draw_mask"]
 
@@ -23,7 +24,7 @@ def as_count(size: object, n: int, name: str, *, include_all: bool = False) -> i
             raise ValueError(f"{name} must lie in 1 … {largest}, got {size}")
         return int(size)
     if not is_number(size):
-        raise TypeError(f"{name} must be a share or a whole number, got {size!r}")
+        raise TypeError(f"{name} must be a share or a whole number, got {shown(size)}")
     # Round down, as Rosenthal 2016 does. Adding 1e-9 corrects products such as 0.29 * 100, which
     # in floating point is slightly less than 29.
     return math.floor(as_share(size, name, include_one=include_all) * n + 1e-9)

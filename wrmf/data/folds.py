@@ -13,6 +13,7 @@ from wrmf.data.checks import (
     as_positive_int,
     as_share,
 )
+from wrmf.data.choices import as_choice
 from wrmf.data.inputs import as_interactions
 from wrmf.data.split import Split
 from wrmf.data.splitting import hold_out_users, split_at
@@ -62,8 +63,7 @@ def k_folds(
     n = as_positive_int(n, "n", 2)
     fold_in = as_share(fold_in, "fold_in")
     generator = as_generator(random_state)
-    if by not in ("interactions", "users"):
-        raise ValueError(f'by must be "interactions" or "users", got {by!r}')
+    as_choice(by, "by", ("interactions", "users"))
     if by == "interactions":
         folds = _draw_folds(data.n_interactions, n, "interactions", generator)
         return (split_at(data, folds == fold) for fold in range(n))

@@ -11,6 +11,7 @@ import numpy as np
 
 from wrmf._ids import IdTable, are_plain
 from wrmf.cached import cached_property
+from wrmf.data.choices import shown
 from wrmf.data.id_lists import as_id_list
 from wrmf.data.texts import TextIds
 
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["IdIndex", "describe_unknown", "object_array"]
-
-# The most characters of an id in a message.
-LONGEST = 100
 
 
 def object_array(values: Sequence[Any] | np.ndarray) -> np.ndarray:
@@ -167,10 +165,10 @@ class IdIndex:
         unknown = [id_ for id_, position in zip(ids, positions, strict=True) if position < 0]
         example = self.ids[:1].tolist()[0] if len(self) else None
         near = self._near(unknown[0])
-        hint = "" if near is None else f" (did you mean {_shown(near)}?)"
+        hint = "" if near is None else f" (did you mean {shown(near)}?)"
         raise ValueError(
             f"unknown {describe_unknown(unknown, self.axis)}{hint}; there are {len(self)}, such as "
-            f"{_shown(example)}"
+            f"{shown(example)}"
         )
 
     def _near(self, id_: Any) -> Any:
@@ -194,13 +192,7 @@ def describe_unknown(unknown: Sequence[Any] | np.ndarray, axis: str) -> str:
     """Return a text that names the first of some unknown ids and counts the others."""
     first = unknown[0].item() if isinstance(unknown[0], np.generic) else unknown[0]
     more = f" and {len(unknown) - 1} more" if len(unknown) > 1 else ""
-    return f"id among {axis}: {_shown(first)}{more}"
-
-
-def _shown(id_: Any) -> str:
-    """Return an id for a message, which a long one must not fill."""
-    text = repr(id_)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text):,} characters)"
+    return f"id among {axis}: {shown(first)}{more}"
 
 
 def _times_of_pandas(ids: np.ndarray) -> np.ndarray:

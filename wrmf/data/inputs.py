@@ -13,6 +13,7 @@ from scipy import sparse
 
 from wrmf.data.axes import as_ids, object_array
 from wrmf.data.checks import check_indices, is_number
+from wrmf.data.choices import shown
 from wrmf.data.id_lists import as_id_list
 from wrmf.data.ids import encode_ids
 from wrmf.data.interactions import Interactions
@@ -101,7 +102,7 @@ def as_data(data: Any) -> Any:
 
 def _described(data: object) -> str:
     """Return the type of data, and its value if that is short."""
-    text = repr(data)
+    text = shown(data)
     return type(data).__name__ + (f" {text}" if len(text) <= 60 else "")
 
 
@@ -135,8 +136,13 @@ def _column_names(table: Any) -> list[Any]:
         return list(table.columns)
     import pyarrow as pa
 
+    from wrmf.data.formats.frames import not_a_table
+
     # The schema of a stream is read without its rows.
-    return list(pa.RecordBatchReader.from_stream(table).schema.names)
+    try:
+        return list(pa.RecordBatchReader.from_stream(table).schema.names)
+    except (TypeError, ValueError) as error:
+        raise not_a_table(table) from error
 
 
 @dataclass(frozen=True)
@@ -177,10 +183,10 @@ class Histories:
                 _check_counts(values, user)
                 counts.extend(values)
             else:
-                listed = as_id_list(history, f"the history of {user!r}", axis)
+                listed = as_id_list(history, f"the history of {shown(user)}", axis)
                 counts.extend([1.0] * len(listed))
             if any(map(_is_null, listed)):
-                raise ValueError(f"the history of {user!r} holds a null id")
+                raise ValueError(f"the history of {shown(user)} holds a null id")
             items.extend(listed)
             lengths.append(len(listed))
         return cls(_as_users(list(histories)), lengths, items, counts)
@@ -230,8 +236,8 @@ def _of_histories(histories: Mapping[Any, Any]) -> Interactions:
 def _check_counts(counts: list[Any], user: Any) -> None:
     """Raise an error that names the user for a count that is not a finite number ≥ 0."""
     for count in counts:
-        expected = f"the history of {user!r} must map items to counts, finite and ≥ 0"
+        expected = f"the history of {shown(user)} must map items to counts, finite and ≥ 0"
         if not is_number(count):
-            raise TypeError(f"{expected}, got {count!r} ({type(count).__name__})")
+            raise TypeError(f"{expected}, got {shown(count)} ({type(count).__name__})")
         if not 0 <= count < math.inf:
-            raise ValueError(f"{expected}, got {count!r}")
+            raise ValueError(f"{expected}, got {shown(count)}")

@@ -11,6 +11,7 @@ from scipy import sparse
 
 from wrmf.data.axes import as_ids, map_axis, object_array, same_ids
 from wrmf.data.checks import MatrixLike, RandomStateLike, as_csr, as_generator, as_positive_int
+from wrmf.data.choices import as_choice
 from wrmf.data.counts import Summary
 from wrmf.data.draws import as_count, draw_mask
 from wrmf.data.indexed import entry_rows
@@ -289,8 +290,7 @@ class Interactions(MergedRows):
             "users": entry_rows(self.matrix),
             "items": self.matrix.indices,
         }
-        if by not in axes:
-            raise ValueError(f"by must be one of {tuple(axes)}, got {by!r}")
+        as_choice(by, "by", axes)
         present, units = np.unique(axes[by], return_inverse=True)
         n_kept = as_count(size, len(present), "size", include_all=True)
         if not n_kept:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from wrmf.data.choices import as_choice
+
 __all__ = ["DUPLICATES", "RULES", "MergeRule", "PairGroups", "Pairs", "check_duplicates"]
 
 
@@ -208,5 +210,4 @@ DUPLICATES = tuple(RULES)
 
 def check_duplicates(duplicates: str) -> None:
     """Raise a ValueError if ``duplicates`` is not one of ``DUPLICATES``."""
-    if duplicates not in RULES:
-        raise ValueError(f"duplicates must be one of {DUPLICATES}, got {duplicates!r}")
+    as_choice(duplicates, "duplicates", RULES)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wrmf.data.axes import lookup_table, object_array
+from wrmf.data.choices import as_choice, shown
 from wrmf.data.pandas_types import is_pandas_frame, is_pandas_series
 from wrmf.data.unicode_texts import check_unicode, refusing_surrogates
 
@@ -45,8 +46,7 @@ def match_names(names: Any, items: np.ndarray, missing: str) -> np.ndarray:
     missing : {"error", "id"}
         Whether items without a name raise an error, or are named by their id as text.
     """
-    if missing not in ("error", "id"):
-        raise ValueError(f'missing must be "error" or "id", got {missing!r}')
+    as_choice(missing, "missing", ("error", "id"))
     with refusing_surrogates("names"):
         table = _as_table(names).dropna()
         table["name"] = table["name"].astype(str)
@@ -54,7 +54,7 @@ def match_names(names: Any, items: np.ndarray, missing: str) -> np.ndarray:
         index = lookup_table(table["id"].to_numpy())
     if not index.is_unique:
         twice = index[index.duplicated()].tolist()[0]
-        raise ValueError(f"names holds two names of the item {twice!r}: keep one of them")
+        raise ValueError(f"names holds two names of the item {shown(twice)}: keep one of them")
     positions = index.get_indexer(lookup_table(items))
     is_named = positions >= 0
     if not is_named.all() and missing == "error":

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from wrmf.data.choices import as_choice
 from wrmf.data.formats import SourceOptions
 from wrmf.data.interactions import Interactions
 from wrmf.data.row_filters import Axes, RowFilters
@@ -125,8 +126,7 @@ def read_interactions(
     >>> read_interactions(plays, value="plays").matrix.toarray()
     array([[5.]], dtype=float32)
     """
-    if duplicates not in DUPLICATES:
-        raise ValueError(f"duplicates must be one of {DUPLICATES}, got {duplicates!r}")
+    as_choice(duplicates, "duplicates", DUPLICATES)
     weights = value if isinstance(value, Mapping) else None
     column = event if isinstance(value, Mapping) else value
     wanted = WantedColumns(user, item, column, weights, item_name, time)

@@ -11,6 +11,7 @@ import numpy as np
 
 from wrmf.data.axes import as_ids, check_unknown, map_axis, object_array
 from wrmf.data.checks import is_number
+from wrmf.data.choices import as_choice, shown
 from wrmf.data.ids import NULL_TEXTS, encode_all, is_arrow
 from wrmf.data.row_table import Column, RowTable, WantedColumns
 from wrmf.data.rows import RowCounts, Rows
@@ -45,12 +46,10 @@ class RowFilters:
     min_value: float | None = None
 
     def __post_init__(self) -> None:
-        if self.nulls not in NULLS:
-            raise ValueError(f"nulls must be one of {NULLS}, got {self.nulls!r}")
-        if self.negative not in NEGATIVE:
-            raise ValueError(f"negative must be one of {NEGATIVE}, got {self.negative!r}")
+        as_choice(self.nulls, "nulls", NULLS)
+        as_choice(self.negative, "negative", NEGATIVE)
         if self.min_value is not None and not is_number(self.min_value):
-            raise TypeError(f"min_value must be a number, got {self.min_value!r}")
+            raise TypeError(f"min_value must be a number, got {shown(self.min_value)}")
 
     def rows(self, table: RowTable, wanted: WantedColumns, time_format: str | None) -> Rows:
         """Return the rows of a table that are not dropped.

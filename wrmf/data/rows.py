@@ -11,6 +11,7 @@ from scipy import sparse
 
 from wrmf.data.axes import AxisMap, map_axis, object_array
 from wrmf.data.checks import as_csr
+from wrmf.data.choices import shown
 from wrmf.data.counts import RowCounts
 from wrmf.data.merging import DUPLICATES, RULES, MergeRule, PairGroups, Pairs, check_duplicates
 from wrmf.data.times import is_parsed, parse_times
@@ -215,7 +216,8 @@ class Rows:
         (user,) = self.users[self.user_codes[[row]]].tolist()
         (item,) = self.items[self.item_codes[[row]]].tolist()
         return (
-            f"{n_repeated} rows repeat a (user, item) pair, such as ({user!r}, {item!r}); "
+            f"{n_repeated} rows repeat a (user, item) pair, such as "
+            f"({shown(user)}, {shown(item)}); "
             f'pass duplicates="sum" or another of {DUPLICATES[:-1]}'
         )
 

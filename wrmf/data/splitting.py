@@ -22,6 +22,7 @@ from wrmf.data.checks import (
     is_integer,
     is_number,
 )
+from wrmf.data.choices import as_choice, shown
 from wrmf.data.draws import as_count, draw_mask
 from wrmf.data.inputs import as_interactions
 from wrmf.data.interactions import Interactions, entry_rows
@@ -160,10 +161,8 @@ def split_interactions(
     """
     data = as_interactions(data)
     generator = as_generator(random_state)
-    if by == "user":
+    if as_choice(by, "by", ("interactions", "user")) == "user":
         return split_at(data, _share_of_users(data.matrix, test_size, generator))
-    if by != "interactions":
-        raise ValueError(f'by must be "interactions" or "user", got {by!r}')
     n_test = as_count(test_size, data.n_interactions, "test_size")
     if n_test < 1:
         raise ValueError(
@@ -282,7 +281,7 @@ def as_validation(split: Split, validation: float | Split, random_state: int) ->
         _check_is_within(validation, split.train)
         return validation
     if not is_number(validation):
-        raise TypeError(f"validation must be a share or a Split, got {validation!r}")
+        raise TypeError(f"validation must be a share or a Split, got {shown(validation)}")
     share = as_share(validation, "validation")
     if split.fold_in is None:
         return split_interactions(split.train, share, random_state)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from wrmf.data.checks import as_positive_int, as_share, is_integer
+from wrmf.data.choices import as_choice
 from wrmf.data.draws import as_count
 from wrmf.data.inputs import as_interactions
 from wrmf.data.interactions import Interactions
@@ -156,8 +157,7 @@ def split_last(
 
 def _split_rows(data: Interactions, is_test: np.ndarray, seen: str) -> Split:
     """Split the rows by a bool mask, which is True for test rows."""
-    if seen not in ("keep", "drop"):
-        raise ValueError(f'seen must be "keep" or "drop", got {seen!r}')
+    as_choice(seen, "seen", ("keep", "drop"))
     train, test = data.keep_rows(~is_test), data.keep_rows(is_test)
     if seen == "drop":
         test = _without_pairs_of(test, train)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from wrmf.data.checks import is_number
+from wrmf.data.choices import shown
 from wrmf.data.pandas_types import is_pandas_index, is_pandas_series
 from wrmf.data.unicode_texts import refusing_surrogates
 
@@ -63,7 +64,7 @@ def parse_times(column: Any, name: str = "time", time_format: str | None = None)
     if not (time_format is None or time_format in EPOCH_UNITS or "%" in str(time_format)):
         raise ValueError(
             f"time_format must be one of {list(EPOCH_UNITS)} or a pattern such as "
-            f"'%Y-%m-%d %H:%M', got {time_format!r}"
+            f"'%Y-%m-%d %H:%M', got {shown(time_format)}"
         )
     values = _as_numpy_or_text(column, name)
     if not isinstance(values, np.ndarray):
@@ -113,15 +114,15 @@ def parse_cutoff(cutoff: Any, times: np.ndarray, name: str = "cutoff") -> Any:
             parsed = parse_times([cutoff], name)[0]
     except (TypeError, ValueError) as error:
         raise type(error)(
-            f"{name} must be a single date, datetime, ISO text or number, got {cutoff!r} "
+            f"{name} must be a single date, datetime, ISO text or number, got {shown(cutoff)} "
             f"({type(cutoff).__name__})"
         ) from error
     if of_dates != isinstance(parsed, np.datetime64):
         kinds = ("a number", "dates") if of_dates else ("a date", "plain numbers")
         advice = "pass a date" if of_dates else "pass a number, or read with time_format="
         raise TypeError(
-            f"{name} {cutoff!r} is {kinds[0]}, but the times are {kinds[1]} from {times.min()} to "
-            f"{times.max()}: {advice}"
+            f"{name} {shown(cutoff)} is {kinds[0]}, but the times are {kinds[1]} from "
+            f"{times.min()} to {times.max()}: {advice}"
         )
     return parsed
 
@@ -157,18 +158,23 @@ def parse_duration(duration: Any, times: np.ndarray, name: str) -> Any:
     if times.dtype.kind != "M":
         if not is_bare or not 0 < float(duration) < np.inf:
             raise ValueError(
-                f"{name} must be a number above 0, as the times are plain numbers, got {duration!r}"
+                f"{name} must be a number above 0, as the times are plain numbers, got "
+                f"{shown(duration)}"
             )
         return float(duration)
     if is_bare or (isinstance(duration, str) and duration.strip().isnumeric()):
-        raise TypeError(f"{name} {duration!r} has no unit, but the times are dates: pass '30 days'")
+        raise TypeError(
+            f"{name} {shown(duration)} has no unit, but the times are dates: pass '30 days'"
+        )
     try:
         parsed = pd.Timedelta(duration)
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{name} must be a duration as '30 days', got {duration!r}") from error
+        raise ValueError(
+            f"{name} must be a duration as '30 days', got {shown(duration)}"
+        ) from error
     # This form of the condition also finds a missing duration, which compares as False.
     if not parsed > pd.Timedelta(0):
-        raise ValueError(f"{name} must be a duration above 0, got {duration!r}")
+        raise ValueError(f"{name} must be a duration above 0, got {shown(duration)}")
     return np.timedelta64(parsed.to_pytimedelta(), "us")
 
 
@@ -372,7 +378,7 @@ def _parse_text(text: Any, name: str, time_format: str | None) -> np.ndarray:
     numbers = _parse_numbers(text, name)
     if numbers is None and time_format is not None:
         raise ValueError(
-            f"column {name!r} must hold numbers for time_format={time_format!r}, "
+            f"column {name!r} must hold numbers for time_format={shown(time_format)}, "
             f"row 0 holds {text[0].as_py()!r}"
         )
     if numbers is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from wrmf.data.choices import as_choice
 from wrmf.data.interactions import Interactions
 from wrmf.data.reading import read_interactions
 from wrmf.datasets.source import Source, open_member
@@ -102,8 +103,7 @@ def fetch_amazon(
     """
     import pandas as pd
 
-    if category not in AMAZON_CATEGORIES:
-        raise ValueError(f"category must be one of {AMAZON_CATEGORIES}, got {category!r}")
+    as_choice(category, "category", AMAZON_CATEGORIES)
     with open_member(amazon_source(category, base_url), f"{category}.csv", folder) as file:
         ratings = pd.read_csv(file, usecols=["user_id", "parent_asin", "rating", "timestamp"])
     kept = ratings[ratings["rating"] >= min_rating]

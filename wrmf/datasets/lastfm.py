@@ -6,6 +6,7 @@ import csv
 import os
 from dataclasses import replace
 
+from wrmf.data.choices import as_choice
 from wrmf.data.interactions import Interactions
 from wrmf.data.reading import read_interactions
 from wrmf.datasets.source import Source, open_member
@@ -118,8 +119,7 @@ def fetch_lastfm_1k(
     """
     import pandas as pd
 
-    if item not in KINDS:
-        raise ValueError(f"item must be one of {tuple(KINDS)}, got {item!r}")
+    as_choice(item, "item", KINDS)
     with open_member(_at(LASTFM_1K, url), MEMBER_1K, folder) as file:
         plays = pd.read_csv(
             file,

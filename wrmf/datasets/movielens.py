@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from wrmf.data.choices import as_choice
 from wrmf.data.interactions import Interactions
 from wrmf.data.reading import read_interactions
 from wrmf.datasets.source import Source, open_member
@@ -115,8 +116,7 @@ def fetch_movielens(
     >>> wrmf.datasets.fetch_movielens("100k", min_rating=4)  # doctest: +SKIP
     Interactions(942 users × 1447 items, 55375)
     """
-    if size not in MOVIELENS_FILES:
-        raise ValueError(f"size must be one of {tuple(MOVIELENS_FILES)}, got {size!r}")
+    as_choice(size, "size", MOVIELENS_FILES)
     file = MOVIELENS_FILES[size]
     if base_url != URL:
         url = base_url + file.source.archive

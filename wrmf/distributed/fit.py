@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from wrmf.data.checks import as_positive_int
+from wrmf.data.choices import as_callback, as_choice
 from wrmf.distributed.cost import METHODS, Size, choose_method
 from wrmf.distributed.folder import Folder
 from wrmf.distributed.manifest import Manifest
@@ -120,10 +121,10 @@ def fit(
     from wrmf.distributed.ingest import ingest
 
     model = WRMF() if model is None else model
+    as_callback(callback)
     check_supported(model)
     iterations = as_positive_int(model.iterations, "iterations")
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {METHODS}, got {method!r}")
+    as_choice(method, "method", METHODS)
     if shards != "auto":
         as_positive_int(shards, "shards")
     engine = Engine(client)

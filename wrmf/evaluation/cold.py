@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from wrmf.data.choices import as_choice
 from wrmf.data.dislikes import likes_of
 from wrmf.data.split import Split
 
@@ -53,8 +54,7 @@ class TestPart:
         ValueError
             If ``cold`` is "error" and there are such users or items, or if "drop" leaves no user.
         """
-        if cold not in COLD:
-            raise ValueError(f"cold must be one of {COLD}, got {cold!r}")
+        as_choice(cold, "cold", COLD)
         users = split.users
         known = (split.train if split.fold_in is None else split.fold_in).matrix[users]
         tested = split.test.matrix[users]

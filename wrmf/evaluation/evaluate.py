@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from wrmf.data.checks import as_positive_int
+from wrmf.data.choices import as_choice
 from wrmf.data.dislikes import likes_of
 from wrmf.data.split import Split, check_split
 from wrmf.evaluation.cold import TestPart
@@ -108,8 +109,7 @@ def evaluate(
     >>> wrmf.evaluate(model, split, ["hit_rate@2"])["hit_rate@2"]
     1.0
     """
-    if on not in ("test", "train"):
-        raise ValueError(f"on must be 'test' or 'train', got {on!r}")
+    as_choice(on, "on", ("test", "train"))
     sides = [(on, exclude_seen)]
     return evaluate_sides(
         model, split, metrics, sides, per_user, num_threads, cold, popularity=on == "test"

@@ -11,6 +11,7 @@ import numpy as np
 from scipy import sparse
 
 from wrmf.data.checks import as_positive_int, is_number
+from wrmf.data.choices import shown
 from wrmf.numerics.ranked import Floats, Ints
 
 __all__ = ["ListMetric", "Listed", "Metric", "coverage", "gini", "novelty"]
@@ -131,7 +132,7 @@ class Metric:
         if not callable(self.function):
             raise TypeError(
                 "a metric must be a function of recommended and held-out ids, got "
-                f"{self.function!r}"
+                f"{shown(self.function)}"
             )
         as_positive_int(self.k, "k")
         if self.name is None:
@@ -158,7 +159,7 @@ class Metric:
             value = self.function(ids[best[best >= 0]], ids[held_out.indices[start:end]])
             if not is_number(value) and not isinstance(value, (bool, np.bool_)):
                 raise TypeError(
-                    f"the metric {self.name} must return a number, got {value!r} "
+                    f"the metric {self.name} must return a number, got {shown(value)} "
                     f"({type(value).__name__})"
                 )
             values[user] = float(value)

@@ -15,6 +15,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 
+from wrmf.data.choices import shown
 from wrmf.evaluation.list_metrics import ListMetric, Metric, coverage, gini, novelty
 from wrmf.numerics.ranked import Floats, Ranked, ndcg
 from wrmf.numerics.ranking import NEVER
@@ -164,14 +165,14 @@ def requested_metrics(
     if isinstance(metrics, (str, Metric)) or callable(metrics):
         metrics = (metrics,)
     if not isinstance(metrics, Iterable):
-        raise TypeError(f"metrics must be names such as ndcg@20, got {metrics!r}")
+        raise TypeError(f"metrics must be names such as ndcg@20, got {shown(metrics)}")
     requested: dict[str, Requested] = {}
     for entry in metrics:
         if isinstance(entry, Metric) or callable(entry):
             own = entry if isinstance(entry, Metric) else Metric(entry)
             name = str(own.name)
             if name in requested:
-                raise ValueError(f"two metrics are called {name!r}: give one of them a name=")
+                raise ValueError(f"two metrics are called {shown(name)}: give one of them a name=")
             _check_cutoff(name, own.k, n_items)
             requested[name] = Requested(own, own.k)
             continue
@@ -205,7 +206,7 @@ def check_metrics(metrics: Sequence[str], n_items: int) -> dict[str, NamedMetric
     if isinstance(metrics, str):
         metrics = (metrics,)
     if not isinstance(metrics, Iterable):
-        raise TypeError(f"metrics must be names such as ndcg@20, got {metrics!r}")
+        raise TypeError(f"metrics must be names such as ndcg@20, got {shown(metrics)}")
     parsed = {name: _parse(name) for name in metrics}
     if not parsed:
         raise ValueError("no metric was named: pass names such as ndcg@20")
@@ -228,7 +229,8 @@ def _parse(name: Any) -> NamedMetric:
     unsuitable = "required" if cutoff is None else "refused"
     if metric is None or metric.cutoff == unsuitable:
         raise ValueError(
-            f"unknown metric {name!r}: there are {_known_names()}, with k a number as in ndcg@20"
+            f"unknown metric {shown(name)}: there are {_known_names()}, with k a number as in "
+            "ndcg@20"
         )
     return NamedMetric(key, None if cutoff is None else int(cutoff))
 

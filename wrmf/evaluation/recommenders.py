@@ -10,6 +10,7 @@ import numpy as np
 from scipy import sparse
 
 from wrmf.data.axes import lookup_table, object_array
+from wrmf.data.choices import shown
 from wrmf.data.id_lists import as_id_list
 from wrmf.data.interactions import Interactions
 from wrmf.data.split import Split
@@ -187,8 +188,8 @@ class ListModel:
             wrong = places < 0
         if wrong.any():
             raise ValueError(
-                f"{self.name} recommends {flat[wrong][0]!r}, which is no item of the split; its "
-                f"items are such as {self.items[:1].tolist()[0]!r}: fit it on split.train"
+                f"{self.name} recommends {shown(flat[wrong][0])}, which is no item of the split; "
+                f"its items are such as {self.items[:1].tolist()[0]!r}: fit it on split.train"
             )
         positions = np.full((len(lists), int(counts.max(initial=0))), -1, dtype=np.int64)
         positions[np.arange(positions.shape[1]) < counts[:, None]] = places
@@ -198,7 +199,7 @@ class ListModel:
             row = int(twice.any(axis=1).argmax())
             item = self.items.tolist()[ordered[row, 1:][twice[row]][0]]
             user = self.users.tolist()[row]
-            raise ValueError(f"{self.name} lists {item!r} twice for the user {user!r}")
+            raise ValueError(f"{self.name} lists {shown(item)} twice for the user {shown(user)}")
         return positions
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from wrmf.data.choices import shown
 from wrmf.export.libraries import LIBRARIES, Library
 from wrmf.files import replacing, replacing_path, write_atomically
 
@@ -161,4 +162,4 @@ def _check_options(name: str, library: Library, options: dict[str, Any]) -> None
     known = [entry.name for entry in parameters if entry.kind is entry.KEYWORD_ONLY]
     for option in options:
         if option not in known:
-            raise TypeError(f"unknown option {option!r} of {name}; it has {', '.join(known)}")
+            raise TypeError(f"unknown option {shown(option)} of {name}; it has {', '.join(known)}")

@@ -15,6 +15,7 @@ from scipy import sparse
 from wrmf._fold_in import is_canonical
 from wrmf.data.axes import map_axis
 from wrmf.data.checks import as_csr, is_number
+from wrmf.data.choices import as_choice, shown
 from wrmf.data.id_index import IdIndex, object_array
 from wrmf.data.inputs import Histories, as_data, is_matrix
 from wrmf.data.interactions import Interactions, align, entry_rows, same_ids
@@ -85,8 +86,7 @@ def rows_on_item_axis(
     users are 0, 1, 2, …. ``unknown`` is "raise" or "skip": what to do with interactions with items
     that the model does not have. A warning counts those that are skipped.
     """
-    if unknown not in UNKNOWN:
-        raise ValueError(f"unknown must be one of {UNKNOWN}, got {unknown!r}")
+    as_choice(unknown, "unknown", UNKNOWN)
     # A matrix in a dictionary of keys is a mapping, too.
     if isinstance(data, Mapping) and not is_matrix(data):
         item_ids = state.prepared.item_ids
@@ -129,16 +129,15 @@ def _by_user(data: Mapping[Any, Any], index: IdIndex) -> Mapping[Any, Any]:
     if are_items.all():
         key, value = next(iter(data.items()))
         raise ValueError(
-            f"a mapping with {key!r}: {value!r} may have counts of items, or one item of each "
-            "user: pass {user: {item: count}} or {user: [item]}"
+            f"a mapping with {shown(key)}: {shown(value)} may have counts of items, or one item of "
+            "each user: pass {user: {item: count}} or {user: [item]}"
         )
     return {0: data}
 
 
 def on_user_axis(data: Any, state: Factors, unknown: str = "raise") -> sparse.csr_matrix:
     """Return ``data`` as a matrix whose rows are the model's users; see ``rows_on_item_axis``."""
-    if unknown not in UNKNOWN:
-        raise ValueError(f"unknown must be one of {UNKNOWN}, got {unknown!r}")
+    as_choice(unknown, "unknown", UNKNOWN)
     data = as_data(data)
     if isinstance(data, Interactions):
         return _on_axis(data, state, "users", unknown)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from wrmf.data.checks import as_positive_int, is_integer
+from wrmf.data.choices import shown
 from wrmf.data.id_index import object_array
 from wrmf.files import replacing
 from wrmf.model.estimator import Estimator
@@ -129,7 +130,7 @@ def _as_options(filters: dict[str, Any]) -> ListOptions:
     others = [name for name in filters if name not in names]
     if others:
         raise TypeError(
-            f"recommend_to has no argument {others[0]!r}; beside its own, it takes "
+            f"recommend_to has no argument {shown(others[0])}; beside its own, it takes "
             f"{', '.join(names)}"
         )
     return ListOptions(**filters)

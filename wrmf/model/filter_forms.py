@@ -13,6 +13,7 @@ from scipy import sparse
 
 from wrmf._ids import are_plain
 from wrmf.data.checks import as_csr
+from wrmf.data.choices import as_choice
 from wrmf.data.id_index import describe_unknown
 from wrmf.data.pandas_types import labels_of
 from wrmf.model.axis_ids import AxisIds
@@ -55,8 +56,7 @@ class Lookup:
     skipped: list[Any] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        if self.unknown not in UNKNOWN:
-            raise ValueError(f"unknown_items must be one of {UNKNOWN}, got {self.unknown!r}")
+        as_choice(self.unknown, "unknown_items", UNKNOWN)
 
     def positions(self, ids: Any) -> np.ndarray:
         """Return the position of each id; −1 for an unknown one, if that is skipped."""

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from wrmf.data.choices import shown
 from wrmf.model.filter_forms import Lookup, OwnLists, is_plain, select, split_filters
 from wrmf.model.item_table import ItemTable
 from wrmf.numerics.item_lists import ItemLists
@@ -127,8 +128,8 @@ class ItemFilter:
                 more = f" and {len(others) - 1} more" if len(others) > 1 else ""
                 example = f", such as {users.tolist()[0]!r}" if len(users) else ""
                 raise ValueError(
-                    f"{name} names {others[0]!r}{more}, but this call is for {len(users)} other "
-                    f"users{example}: name only users of the call"
+                    f"{name} names {shown(others[0])}{more}, but this call is for {len(users)} "
+                    f"other users{example}: name only users of the call"
                 )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wrmf.data.checks import as_generator, as_positive_int
+from wrmf.data.choices import as_callback
 from wrmf.data.inputs import as_interactions, is_matrix
 from wrmf.model.axes import names_on_item_axis, on_own_axes
 from wrmf.model.features import features_of_training
@@ -105,6 +106,7 @@ class Fitting(Updatable):
         """
         if callable(y):
             raise TypeError("y is ignored, got a function: pass it by name, as callback=")
+        as_callback(callback)
         iterations = as_positive_int(self.iterations, "iterations")
         self._start(data, start, (user_features, item_features))
         Trainer(self, random_users=start is None).run(iterations, callback, progress)
@@ -158,6 +160,7 @@ class Fitting(Updatable):
         15
         """
         iterations = self.iterations if iterations is None else iterations
+        as_callback(callback)
         iterations = as_positive_int(iterations, "iterations")
         self.trainer(data, (user_features, item_features)).run(iterations, callback, progress)
         return self

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import numpy as np
 from scipy import sparse
 
+from wrmf.data.choices import as_choice
 from wrmf.data.dislikes import likes_of
 from wrmf.data.inputs import as_data
 from wrmf.data.interactions import Interactions
@@ -142,16 +143,15 @@ class FoldIn(Parametrized, Recommender):
         True
         """
         state, params = self.state, self.fitted_params()
+        chosen: list[Any]
         if requests is None:
             has_train = state.train_matrix is not None
             chosen = [name for name in DEFAULT_REQUESTS if has_train or name != "fallback"]
         else:
-            chosen = [requests] if isinstance(requests, str) else list(requests)
+            is_one = isinstance(requests, str) or not isinstance(requests, Iterable)
+            chosen = [requests] if is_one else list(requests)
         for request in chosen:
-            if request not in REQUESTS:
-                raise ValueError(
-                    f"requests must be of {', '.join(map(repr, REQUESTS))}, got {request!r}"
-                )
+            as_choice(request, "requests", REQUESTS)
         if "fallback" in chosen:
             state.train_pairs("no item is known to be popular, so do not prepare for a fallback")
         for request in chosen:

@@ -11,6 +11,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from wrmf.data.choices import shown
 from wrmf.data.unicode_texts import refusing_surrogates
 
 if TYPE_CHECKING:
@@ -46,8 +47,8 @@ def writer_for(path: str | os.PathLike[str], format: str | None = None) -> Write
         For a format that is not in ``FORMATS``.
     """
     name = Path(path).suffix[1:].lower() if format is None else format
-    if name not in FORMATS:
-        source = f"the ending of {os.fspath(path)!r}" if format is None else repr(format)
+    if not isinstance(name, str) or name not in FORMATS:
+        source = f"the ending of {os.fspath(path)!r}" if format is None else shown(format)
         raise ValueError(
             f"{source} is none of {', '.join(FORMATS)}: name the file so, or pass format="
         )

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from wrmf.data.choices import shown
+
 __all__ = ["NameIndex"]
 
 
@@ -42,7 +44,7 @@ class NameIndex:
         if name in self._others:
             first, other = self._ids[[place, self._others[name]]].tolist()
             raise ValueError(
-                f"{name!r} is the name of several items, such as {first!r} and {other!r}: "
+                f"{shown(name)} is the name of several items, such as {first!r} and {other!r}: "
                 "pass the id"
             )
         return place

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from wrmf.data.checks import as_positive_int, as_real
+from wrmf.data.choices import as_choice, shown
 from wrmf.numerics.item_weights import MOST_ITEMS
 from wrmf.numerics.objective import Objective
 from wrmf.numerics.plan import SOLVERS
@@ -163,8 +164,7 @@ def validate_parameters(params: Mapping[str, Any]) -> Parameters:
     num_threads, cg_steps, factors, n_models = (_whole_number(params, name) for name in LIMITS)
     for name, choices in CHOICES.items():
         value = dtype_name(params[name]) if name == "dtype" else params[name]
-        if value not in choices:
-            raise ValueError(f"{name} must be one of {choices}, got {value!r}")
+        as_choice(value, name, choices)
     regularization = _both_sides(params["regularization"], "regularization")
     scale, dtype = params["init_scale"], np.dtype(params["dtype"])
     values = _value_rule(params)
@@ -237,8 +237,9 @@ def dtype_name(dtype: Any) -> str:
     """Return NumPy's name of a dtype; of a value that is not a dtype, its text."""
     try:
         return str(np.dtype(dtype).name)
-    except TypeError:
-        return str(dtype)
+    except Exception:
+        # NumPy asks the object for its attributes and for its text, which may do anything.
+        return dtype if isinstance(dtype, str) else shown(dtype)
 
 
 def _whole_number(params: Mapping[str, Any], name: str) -> int:
@@ -246,7 +247,7 @@ def _whole_number(params: Mapping[str, Any], name: str) -> int:
     minimum, maximum = LIMITS[name]
     number = as_positive_int(params[name], name, minimum)
     if number > maximum:
-        raise ValueError(f"{name} must be at most {maximum}, got {number}")
+        raise ValueError(f"{name} must be at most {maximum}, got {shown(number)}")
     return number
 
 
@@ -255,14 +256,14 @@ def _init_scale(scale: Any, dtype: np.dtype[Any]) -> float:
     # Sums of squared factors must not overflow, and a random factor may be ten times the scale.
     limit = math.sqrt(float(np.finfo(dtype).max)) / 1e3
     if number > limit:
-        raise ValueError(f"init_scale must be at most {limit:.1g} in {dtype}, got {scale!r}")
+        raise ValueError(f"init_scale must be at most {limit:.1g} in {dtype}, got {shown(scale)}")
     return number
 
 
 def _value_rule(params: Mapping[str, Any]) -> ValueRule:
     damping = _both_sides(params["value_damping"], "value_damping")
     if max(damping) > MOST_DAMPING:
-        raise ValueError(f"value_damping must be at most {MOST_DAMPING:g}, got {damping!r}")
+        raise ValueError(f"value_damping must be at most {MOST_DAMPING:g}, got {shown(damping)}")
     b = as_real(params["bm25_b"], "bm25_b")
     if b > 1:
         raise ValueError(f"bm25_b must be at most 1, got {b:g}")
@@ -281,7 +282,7 @@ def _both_sides(value: Any, name: str, *, strict: bool = False) -> tuple[float, 
     if not isinstance(value, (tuple, list)):
         value = (value, value)
     elif len(value) != 2:
-        raise ValueError(f"{name} must be a number or (user, item), got {value!r}")
+        raise ValueError(f"{name} must be a number or (user, item), got {shown(value)}")
     of_users, of_items = value
     return as_real(of_users, name, strict=strict), as_real(of_items, name, strict=strict)
 
@@ -318,7 +319,7 @@ class Parametrized:
     def __repr__(self) -> str:
         defaults = inspect.signature(type(self)).parameters
         changed = (
-            f"{name}={value!r}"
+            f"{name}={shown(value)}"
             for name, value in self.get_params().items()
             if value is not defaults[name].default and value != defaults[name].default
         )

@@ -19,6 +19,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from wrmf.data.choices import shown
 from wrmf.files import replacing
 from wrmf.model.saved_codes import LAYOUT, codes_from_arrays, codes_to_arrays
 from wrmf.model.saved_features import (
@@ -85,13 +86,16 @@ class SaveOptions:
 
     def __post_init__(self) -> None:
         if not isinstance(self.train, (bool, str)) or self.train not in TRAIN:
-            raise ValueError(f"train must be one of {TRAIN}, got {self.train!r}")
-        if self.dtype is not None and self.dtype not in (HALF, np.float16):
-            raise ValueError(f"dtype must be None or {HALF!r}, got {self.dtype!r}")
+            raise ValueError(f"train must be one of {TRAIN}, got {shown(self.train)}")
+        is_half = self.dtype is np.float16 or (
+            isinstance(self.dtype, (str, np.dtype)) and self.dtype in (HALF, np.float16)
+        )
+        if not (self.dtype is None or is_half):
+            raise ValueError(f"dtype must be None or {HALF!r}, got {shown(self.dtype)}")
         if not isinstance(self.codes, bool):
-            raise TypeError(f"codes must be True or False, got {self.codes!r}")
+            raise TypeError(f"codes must be True or False, got {shown(self.codes)}")
         if not isinstance(self.note, str):
-            raise TypeError(f"note must be a text, got {self.note!r}")
+            raise TypeError(f"note must be a text, got {shown(self.note)}")
 
     def stored(self, factors: np.ndarray, side: str) -> np.ndarray:
         """Return factors in the precision of the file."""

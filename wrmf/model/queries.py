@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
+from wrmf.data.choices import as_choice
 from wrmf.data.dislikes import has_dislikes, likes_of
 from wrmf.data.id_index import object_array
 from wrmf.model.axis_factors import AxisFactors
@@ -77,8 +78,7 @@ class Fallback:
             ("unknown", self.unknown, ("raise", "skip", "popular")),
             ("fallback", self.fallback, (None, "popular")),
         ):
-            if value not in choices:
-                raise ValueError(f"{name} must be one of {choices}, got {value!r}")
+            as_choice(value, name, choices)
 
     @classmethod
     def of(cls, unknown: str, fallback: str | None) -> Fallback:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, overload
 import numpy as np
 
 from wrmf.data.checks import is_integer
+from wrmf.data.choices import as_choice, shown
 from wrmf.data.unicode_texts import refusing_surrogates
 from wrmf.html_table import Cell, html_table
 
@@ -145,8 +146,8 @@ class Recommendations:
                 chosen = chosen.astype(np.int64)
             if chosen.ndim != 1 or chosen.dtype.kind not in "biu":
                 raise TypeError(
-                    f"lists are indexed by a row, a slice, a mask or row numbers, got {row!r}: the "
-                    "row of an id is its position in lists.users"
+                    "lists are indexed by a row, a slice, a mask or row numbers, got "
+                    f"{shown(row)}: the row of an id is its position in lists.users"
                 )
         return replace(
             self,
@@ -224,8 +225,7 @@ class Recommendations:
         ['item', 'similar_item', 'score', 'rank']
         """
         backend = self.backend if backend is None else backend
-        if backend not in BACKENDS:
-            raise ValueError(f"backend must be one of {BACKENDS}, got {backend!r}")
+        as_choice(backend, "backend", BACKENDS)
         filled = self.rows >= 0
         query, position = np.nonzero(filled)
         of_query, of_listed = self.columns

@@ -6,6 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from wrmf.data.checks import is_number
+from wrmf.data.choices import shown
 from wrmf.model.filter_forms import Lookup
 from wrmf.model.filters import ItemFilter
 from wrmf.model.item_table import ItemTable
@@ -341,10 +343,13 @@ class Recommender(FactorModel):
         """
         factors = self.state.item_factors
         size = len(factors) ** 2 * factors.dtype.itemsize
-        if size > max_bytes:
+        if not is_number(max_bytes):
+            raise TypeError(f"max_bytes must be a number, got {shown(max_bytes)}")
+        if not size <= max_bytes:
+            limit = float(max_bytes) / 2**30
             raise ValueError(
                 f"the similarities of {len(factors)} items would take {size / 2**30:.1f} GiB, "
-                f"the limit is {max_bytes / 2**30:.1f} GiB: use similar_items, or raise max_bytes"
+                f"the limit is {limit:.1f} GiB: use similar_items, or raise max_bytes"
             )
         unit, _ = unit_rows(factors)
         similarity: np.ndarray = unit @ unit.T

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from wrmf.data.checks import as_generator, as_positive_int
+from wrmf.data.choices import as_choice
 from wrmf.export.export import KINDS, Export, Sample, Vectors, write_arrays, write_index
 from wrmf.model.defaults import resolve
 from wrmf.model.fold_in import FoldIn
@@ -200,8 +201,7 @@ class Saving(FoldIn):
         npz: 3 items × 2 factors in ...model.npz
         """
         state, n_users = self.state, as_positive_int(n_users, "n_users")
-        if kind not in KINDS:
-            raise ValueError(f"kind must be one of {KINDS}, got {kind!r}")
+        as_choice(kind, "kind", KINDS)
         state.check_finite()
         if state.item_scale > 0:
             warnings.warn(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from wrmf.data.checks import is_number
+from wrmf.data.choices import shown
 from wrmf.data.pandas_types import labels_of
 from wrmf.model.filter_forms import Lookup
 
@@ -42,7 +43,7 @@ class Scoring:
         if least is not None and math.isnan(least):
             raise ValueError("min_score must be a number, got NaN")
         if weight is None or not 0 <= weight < 1:
-            raise ValueError(f"diversify must be at least 0 and below 1, got {weight!r}")
+            raise ValueError(f"diversify must be at least 0 and below 1, got {shown(weight)}")
 
     @classmethod
     def of(cls, min_score: float | None, offset: np.ndarray | None, diversify: float) -> Scoring:

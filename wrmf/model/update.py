@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from wrmf.data.checks import as_generator, as_positive_int
+from wrmf.data.choices import as_choice
 from wrmf.data.inputs import as_data
 from wrmf.data.interactions import Interactions
 from wrmf.model.exact_rows import solve_exactly
@@ -168,8 +169,7 @@ class Updatable(FoldIn):
         began = time.perf_counter()
         state, params = self.state, self.fitted_params()
         iterations = as_positive_int(iterations, "iterations", 0)
-        if how not in HOW:
-            raise ValueError(f"how must be one of {HOW}, got {how!r}")
+        as_choice(how, "how", HOW)
         if data is not None:
             data = as_data(data)
         grown, features = _grown(data, state, (user_features, item_features))

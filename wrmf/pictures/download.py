@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from http.client import HTTPException, HTTPResponse
 from typing import Any
 
+from wrmf.data.choices import shown
 from wrmf.pictures.picture import UNKNOWN_TYPE, image_type
 from wrmf.pictures.source import NoPicture
 
@@ -63,7 +64,9 @@ class Limits:
 
     def __post_init__(self) -> None:
         if not self.timeout > 0:
-            raise ValueError(f"timeout must be a number of seconds above 0, got {self.timeout!r}")
+            raise ValueError(
+                f"timeout must be a number of seconds above 0, got {shown(self.timeout)}"
+            )
 
 
 def download(url: str, limits: Limits, accept: str) -> tuple[bytes, str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from wrmf.data.choices import shown
 from wrmf.data.split import Split
 from wrmf.evaluation.evaluate import Evaluation, evaluate_both, evaluate_sides
 from wrmf.evaluation.metrics import lower_is_better
@@ -100,7 +101,7 @@ class LearningCurve:
             An index into ``epochs`` and the scores; None if no score is a number.
         """
         if metric not in self.test:
-            raise ValueError(f"{metric!r} was not measured; measured: {', '.join(self.test)}")
+            raise ValueError(f"{shown(metric)} was not measured; measured: {', '.join(self.test)}")
         scores = np.array(self.test[metric], dtype=float)
         if until is not None:
             scores = scores[: np.searchsorted(self.epochs, until, side="right")]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from wrmf.data.checks import as_generator, as_positive_int
+from wrmf.data.choices import shown
 from wrmf.data.split import Split, check_split
 from wrmf.data.splitting import as_validation
 from wrmf.evaluation.metrics import check_metrics
@@ -124,7 +125,9 @@ class SearchOptions:
         """
         unknown = [name for name in options if name not in DEFAULTS]
         if unknown:
-            raise TypeError(f"unknown option {unknown[0]!r}: a search takes {', '.join(DEFAULTS)}")
+            raise TypeError(
+                f"unknown option {shown(unknown[0])}: a search takes {', '.join(DEFAULTS)}"
+            )
         values = {**DEFAULTS, **options}
         metrics = values.pop("metrics")
         if isinstance(metrics, str):
@@ -156,7 +159,7 @@ def as_epochs(epochs: Any) -> tuple[int, ...]:
     if isinstance(epochs, (int, np.integer)):
         epochs = [epochs]
     if not isinstance(epochs, Iterable):
-        raise TypeError(f"epochs must be increasing, such as range(2, 40, 2), got {epochs!r}")
+        raise TypeError(f"epochs must be increasing, such as range(2, 40, 2), got {shown(epochs)}")
     checked = tuple(as_positive_int(epoch, "epochs") for epoch in epochs)
     if not checked or any(a >= b for a, b in itertools.pairwise(checked)):
         raise ValueError(f"epochs must be increasing, such as range(2, 40, 2), got {epochs}")

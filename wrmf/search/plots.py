@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from wrmf.data.choices import shown
 from wrmf.search.space import describe
 
 if TYPE_CHECKING:
@@ -214,9 +215,9 @@ def plot_mse(curve: Curve | Result, ax: Axes | None = None) -> Axes:
 def _check_metric(curve: Curve, metric: str) -> None:
     if metric not in curve.test:
         raise ValueError(
-            f"the curve has no metric {metric!r}; it has "
+            f"the curve has no metric {shown(metric)}; it has "
             f"{', '.join(map(repr, curve.test)) or 'none'}. "
-            f"Ask for one of these, or measure again with metrics=({metric!r}, ...)"
+            f"Ask for one of these, or measure again with metrics=({shown(metric)}, ...)"
         )
 
 

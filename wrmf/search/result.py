@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from wrmf.data.checks import is_number
+from wrmf.data.choices import as_choice
 from wrmf.evaluation.evaluate import Evaluation
 from wrmf.evaluation.metrics import lower_is_better
 from wrmf.html_table import Cell, format_score, html_table
@@ -225,15 +226,13 @@ class SearchResult:
         # Imported here because matplotlib is an optional dependency.
         from wrmf.search import plots
 
-        if kind == "best":
+        if as_choice(kind, "kind", ("best", "traces", "mse")) == "best":
             ax = plots.plot_learning_curve(self.best_curve, self.metric, ax=ax)
             ax.set_ylabel(f"{self.scored_on.capitalize()} {self.metric}")
             return ax
         if kind == "traces":
             return plots.plot_traces(self, self.metric, ax=ax)
-        if kind == "mse":
-            return plots.plot_mse(self.best_curve, ax=ax)
-        raise ValueError(f"kind must be 'best', 'traces' or 'mse', got {kind!r}")
+        return plots.plot_mse(self.best_curve, ax=ax)
 
 
 def _stderr(curve: LearningCurve, metric: str) -> float:

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from wrmf.data.checks import as_real
+from wrmf.data.choices import shown
 from wrmf.model.wrmf import WRMF
 
 __all__ = [
@@ -136,7 +137,7 @@ def as_space(model: WRMF, space: Mapping[str, Any], name: str = "grid") -> Space
     check_model(model)
     if not isinstance(space, Mapping) or not space:
         raise ValueError(
-            f'{name} must map names to values, such as {{"factors": [32, 64]}}, got {space!r}'
+            f'{name} must map names to values, such as {{"factors": [32, 64]}}, got {shown(space)}'
         )
     checked: Space = {}
     for parameter, values in space.items():
@@ -146,7 +147,9 @@ def as_space(model: WRMF, space: Mapping[str, Any], name: str = "grid") -> Space
             checked[parameter] = values
             to_validate: list[Any] = [values.value(values.low), values.value(values.high)]
         elif isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
-            raise ValueError(f"{name}[{parameter!r}] must be a sequence of values, got {values!r}")
+            raise ValueError(
+                f"{name}[{parameter!r}] must be a sequence of values, got {shown(values)}"
+            )
         else:
             checked[parameter] = to_validate = list(values)
             if not to_validate:

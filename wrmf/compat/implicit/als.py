@@ -16,6 +16,7 @@ from wrmf.compat.implicit.confidences import ParameterWarning, as_confidences, w
 from wrmf.compat.implicit.files import read_npz, write_npz
 from wrmf.compat.implicit.lists import FactorLists
 from wrmf.data.checks import as_generator, as_positive_int
+from wrmf.data.choices import shown
 from wrmf.model.limits import check_limits, check_weights
 from wrmf.model.parameters import Parameters, validate_parameters
 from wrmf.model.state import NotFittedError
@@ -386,7 +387,7 @@ def _with_rows(factors: np.ndarray | None, ids: Any, rows: np.ndarray, name: str
     if factors is None:
         raise NotFittedError("this model is not fitted yet: call fit(user_items) first")
     if places.ndim != 1 or places.dtype.kind not in "iu":
-        raise TypeError(f"{name} must be a sequence of whole numbers, got {ids!r}")
+        raise TypeError(f"{name} must be a sequence of whole numbers, got {shown(ids)}")
     if len(places) and places.min() < 0:
         raise IndexError(f"{name} must be at least 0, got {places.min()}")
     n = max(len(factors), int(places.max(initial=-1)) + 1)

@@ -12,6 +12,7 @@ import numpy as np
 from scipy import sparse
 
 from wrmf.data.checks import RandomStateLike, as_generator, as_positive_int, as_real
+from wrmf.data.choices import shown
 from wrmf.progress import load_tqdm
 
 __all__ = [
@@ -61,7 +62,7 @@ def train_test_split(
     """
     share = as_real(train_percentage, "train_percentage")
     if share > 1:
-        raise ValueError(f"train_percentage must be from 0 to 1, got {train_percentage!r}")
+        raise ValueError(f"train_percentage must be from 0 to 1, got {shown(train_percentage)}")
     entries = ratings.tocoo()
     in_train = as_generator(random_state).random(len(entries.data)) < share
     return _part(entries, in_train), _part(entries, ~in_train & (entries.data > 0))
@@ -98,7 +99,7 @@ def leave_k_out_split(
     """
     K = as_positive_int(K, "K")
     if not 0.0 <= as_real(train_only_size, "train_only_size") < 1.0:
-        raise ValueError(f"train_only_size must be from 0 to below 1, got {train_only_size!r}")
+        raise ValueError(f"train_only_size must be from 0 to below 1, got {shown(train_only_size)}")
     entries = ratings.tocoo()
     generator = as_generator(random_state)
     counts = np.bincount(entries.row, minlength=entries.shape[0])

@@ -13,7 +13,7 @@ from wrmf.data.unicode_texts import refusing_surrogates
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["is_frame", "read_frame"]
+__all__ = ["is_frame", "not_a_table", "read_frame"]
 
 
 def is_frame(source: object) -> bool:
@@ -64,9 +64,20 @@ def read_frame(source: Any, options: SourceOptions) -> Table:
     if not isinstance(source, pa.Table) and _is_narwhals(source):
         return _read_narwhals(source, options)
     if hasattr(source, "__arrow_c_stream__"):
-        table = source if isinstance(source, pa.Table) else pa.table(source)
+        try:
+            table = source if isinstance(source, pa.Table) else pa.table(source)
+        except (TypeError, ValueError) as error:
+            raise not_a_table(source) from error
         return choose_columns(table, options.columns)
     return read_frame(source.to_pandas(), options)
+
+
+def not_a_table(source: object) -> TypeError:
+    """Return the error about an object of arrow or polars that holds no columns by name."""
+    return TypeError(
+        f"a {type(source).__name__} is no table: pass a table with a row for each interaction and "
+        "columns such as user and item"
+    )
 
 
 def _frame_of_array(array: np.ndarray) -> pd.DataFrame:

@@ -6,6 +6,8 @@ import codecs
 import io
 from dataclasses import dataclass
 
+from wrmf.data.choices import as_choice, shown
+
 __all__ = ["SourceOptions", "check_encoding"]
 
 BAD_LINES = ("error", "drop")
@@ -51,8 +53,7 @@ class SourceOptions:
     bad_lines: str = "error"
 
     def __post_init__(self) -> None:
-        if self.bad_lines not in BAD_LINES:
-            raise ValueError(f"bad_lines must be one of {BAD_LINES}, got {self.bad_lines!r}")
+        as_choice(self.bad_lines, "bad_lines", BAD_LINES)
         if self.encoding:
             check_encoding(self.encoding)
 
@@ -66,5 +67,5 @@ def check_encoding(encoding: str) -> None:
     except (LookupError, ValueError):
         # A name with a null character is a ValueError.
         raise ValueError(
-            f'unknown encoding {encoding!r}; pass encoding="latin-1", "cp1252" or "utf-16"'
+            f'unknown encoding {shown(encoding)}; pass encoding="latin-1", "cp1252" or "utf-16"'
         ) from None

@@ -14,6 +14,7 @@ from typing import Any, TypeGuard
 
 from scipy import sparse
 
+from wrmf.data.choices import as_choice
 from wrmf.data.formats.arrow_files import read_arrow
 from wrmf.data.formats.columns import Table
 from wrmf.data.formats.compression import is_packed, open_unpacked, unpacking
@@ -96,8 +97,7 @@ def load_source(source: Any, options: SourceOptions, layout: str = "pairs") -> T
     TypeError, ValueError
         For a source that cannot be read, and a column that is missing or occurs twice.
     """
-    if layout not in LAYOUTS:
-        raise ValueError(f"layout must be one of {LAYOUTS}, got {layout!r}")
+    as_choice(layout, "layout", LAYOUTS)
     if layout == "pairs":
         return _Loader(options).load(source)
     wide = replace(options, columns=()) if layout == "wide" else options

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from wrmf.data.choices import shown
 from wrmf.data.formats.bad_lines import FittingLines, closest_dialect
 from wrmf.data.formats.compression import format_ending
 from wrmf.data.formats.memory import reading_pool
@@ -323,7 +324,7 @@ def _plain_separator(sep: str | None) -> str | None:
         return None
     sep = sep.replace(r"\t", "\t")
     if not sep or "\n" in sep or "\r" in sep:
-        raise ValueError(f"sep must be the text between two fields, got {sep!r}")
+        raise ValueError(f"sep must be the text between two fields, got {shown(sep)}")
     return sep
 
 
@@ -337,7 +338,7 @@ def _no_dialect(stream: TextStream, sep: str, misfit: LineError) -> ValueError:
             "characters like others"
         )
     return ValueError(
-        f"{stream.name} cannot be read as text separated by {sep!r}: line {misfit.line} "
+        f"{stream.name} cannot be read as text separated by {shown(sep)}: line {misfit.line} "
         f"{misfit.reason[:200]}; {hint}"
     )
 

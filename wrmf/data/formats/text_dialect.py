@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from wrmf.data.choices import shown
 from wrmf.data.formats.reasons import reason_of
 from wrmf.data.formats.text_stream import SPACES, UNIT, TextStream
 
@@ -209,7 +210,7 @@ def explicit_dialect(sep: str, quote: str) -> Dialect:
     if quote == NO_QUOTE:
         return Dialect(sep)
     if len(quote) != 1 or quote.isspace():
-        raise ValueError(f'quote must be a single character or "{NO_QUOTE}", got {quote!r}')
+        raise ValueError(f'quote must be a single character or "{NO_QUOTE}", got {shown(quote)}')
     return Dialect(sep, quote, line_breaks=True)
 
 
