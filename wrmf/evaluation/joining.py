@@ -28,6 +28,7 @@ def join_evaluations(parts: Sequence[Evaluation], per_user: bool = False) -> Eva
 
     Examples
     --------
+    >>> import pandas as pd
     >>> frame = pd.DataFrame({"user": ["ann"], "mrr": [0.5]})
     >>> part = Evaluation({"mrr": 0.5, "mse": 0.1}, 1, 0, per_user=frame)
     >>> other = Evaluation({"mrr": 1.0, "mse": 0.4}, 1, 1, per_user=frame.assign(mrr=1.0))
