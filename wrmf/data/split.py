@@ -14,6 +14,7 @@ from wrmf.data.checks import as_csr
 from wrmf.data.dislikes import likes_of
 from wrmf.data.inputs import as_interactions, as_matrix, is_matrix
 from wrmf.data.interactions import Interactions, align
+from wrmf.distinct import sorted_distinct
 
 __all__ = ["Split", "check_split"]
 
@@ -143,7 +144,7 @@ def _as_distinct_rows(users: ArrayLike, n_users: int) -> np.ndarray:
     if len(rows) and (rows.min() < 0 or rows.max() >= n_users):
         wrong = rows.min() if rows.min() < 0 else rows.max()
         raise ValueError(f"users must be rows 0 … {n_users - 1}, got {wrong}")
-    if len(np.unique(rows)) != len(rows):
+    if len(sorted_distinct(rows)) != len(rows):
         raise ValueError("users holds a row twice")
     return rows.astype(np.int64)
 

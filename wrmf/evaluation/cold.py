@@ -10,6 +10,7 @@ from scipy import sparse
 from wrmf.data.choices import as_choice
 from wrmf.data.dislikes import likes_of
 from wrmf.data.split import Split
+from wrmf.distinct import sorted_distinct
 
 __all__ = ["COLD", "TestPart"]
 
@@ -62,7 +63,7 @@ class TestPart:
         n_likes = held_out.nnz
         is_cold = np.zeros(split.train.n_items, dtype=bool)
         is_cold[split.cold_items] = True
-        cold_items = np.unique(held_out.indices[is_cold[held_out.indices]])
+        cold_items = sorted_distinct(held_out.indices[is_cold[held_out.indices]])
         counts = len(split.cold_users), len(cold_items)
         if cold == "error" and any(counts):
             ids = split.train.users[split.cold_users], split.train.items[cold_items]

@@ -16,8 +16,9 @@ from wrmf.data.checks import as_csr
 from wrmf.data.choices import as_choice
 from wrmf.data.id_index import describe_unknown
 from wrmf.data.pandas_types import labels_of
+from wrmf.distinct import sorted_distinct
 from wrmf.model.axis_ids import AxisIds
-from wrmf.numerics.item_lists import ItemLists, sorted_distinct
+from wrmf.numerics.item_lists import ItemLists
 
 __all__ = ["Lookup", "OwnLists", "as_bool_column", "is_plain", "select", "split_filters"]
 

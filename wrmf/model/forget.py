@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import sparse
 
+from wrmf.distinct import sorted_distinct
 from wrmf.model.exact_rows import solve_exactly
 from wrmf.model.growth import are_positions
 from wrmf.model.item_term import with_item_weights
@@ -156,7 +157,7 @@ class Removal:
         if not after.nnz:
             raise ValueError(
                 f"no interaction would be left of {before.nnz}: fit a new model without these "
-                f"{len(np.unique(positions))} {SIDES[side]}"
+                f"{len(sorted_distinct(positions))} {SIDES[side]}"
             )
         return cls(side, kept, before, after)
 
@@ -192,8 +193,7 @@ class Removal:
         """Return the rows of the other side that lose a pair; None without counts to solve them."""
         if self.before is None or self.before.dtype == bool:
             return None
-        changed: np.ndarray = np.unique(self.before[~self.kept].indices)
-        return changed
+        return sorted_distinct(self.before[~self.kept].indices)
 
     def solve_others(self, state: Factors, changed: np.ndarray, params: Parameters) -> Factors:
         """Return the state with the changed rows of the other side solved by one half-step."""

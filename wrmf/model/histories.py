@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import sparse
 
+from wrmf.distinct import sorted_distinct
+
 __all__ = ["HOW", "HistoryChange", "change_histories", "resized"]
 
 # The values of the parameter ``how`` of ``WRMF.update``.
@@ -69,7 +71,7 @@ def change_histories(before: sparse.csr_matrix, data: sparse.csr_matrix, how: st
     return HistoryChange(
         matrix=_with_rows(before, rows, _canonical(sparse.csr_matrix(new))),
         users=rows[np.flatnonzero(np.diff(differing.indptr))],
-        items=np.unique(differing.indices).astype(np.int64),
+        items=sorted_distinct(differing.indices).astype(np.int64),
         n_added=n_added,
         n_changed=differing.nnz - n_added - n_removed,
         n_removed=n_removed,

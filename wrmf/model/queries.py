@@ -12,6 +12,7 @@ from scipy import sparse
 from wrmf.data.choices import as_choice
 from wrmf.data.dislikes import has_dislikes, likes_of
 from wrmf.data.id_index import object_array
+from wrmf.distinct import sorted_distinct
 from wrmf.model.axis_factors import AxisFactors
 from wrmf.model.axis_ids import AxisIds
 from wrmf.model.item_term import known_histories
@@ -196,7 +197,7 @@ def baskets_query(axis: AxisIds, factors: AxisFactors, baskets: Any) -> Query:
         names = [tuple(axis.ids[rows[0]].tolist())]
     sums = np.zeros((len(rows), factors.factors.shape[1]))
     for place, members in enumerate(rows):
-        members = np.unique(members[factors.lengths[members] > 0])
+        members = sorted_distinct(members[factors.lengths[members] > 0])
         unit = factors.factors[members].astype(np.float64)
         sums[place] = (unit / factors.lengths[members][:, None]).sum(axis=0)
     lengths = np.linalg.norm(sums, axis=1)

@@ -24,6 +24,7 @@ import numpy as np
 
 from wrmf.data.axes import object_array
 from wrmf.data.texts import TextArray, TextIds
+from wrmf.distinct import sorted_distinct
 
 __all__ = [
     "check_ids",
@@ -261,7 +262,7 @@ def _from_json_bytes(content: np.ndarray) -> Any:
 def _check_distinct(ids: np.ndarray) -> None:
     """Raise a ValueError for an id that is repeated or equal to another."""
     if ids.dtype == np.int64:
-        is_unique = len(np.unique(ids)) == len(ids)
+        is_unique = len(sorted_distinct(ids)) == len(ids)
     else:
         import pandas as pd
 

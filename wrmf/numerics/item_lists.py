@@ -7,7 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy import sparse
 
-__all__ = ["ItemLists", "sorted_distinct"]
+from wrmf.distinct import sorted_distinct
+
+__all__ = ["ItemLists"]
 
 
 class ItemLists(NamedTuple):
@@ -155,14 +157,3 @@ class ItemLists(NamedTuple):
 
 # Most requests are of one user without a filter.
 NO_LIST = ItemLists._none(1)
-
-
-def sorted_distinct(values: np.ndarray) -> np.ndarray:
-    """Return the distinct values of an array of numbers in increasing order.
-
-    ``numpy.unique`` takes several times as long for a short array.
-    """
-    values = np.sort(values)
-    is_new = np.ones(len(values), dtype=bool)
-    np.not_equal(values[1:], values[:-1], out=is_new[1:])
-    return values if is_new.all() else values[is_new]

@@ -13,7 +13,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from wrmf.numerics.item_lists import ItemLists, sorted_distinct
+from wrmf.distinct import sorted_distinct
+from wrmf.numerics.item_lists import ItemLists
 from wrmf.numerics.item_terms import Touched, WeightRows
 
 __all__ = ["UserTerms"]
