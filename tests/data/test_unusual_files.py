@@ -8,6 +8,7 @@ import os
 import tarfile
 import threading
 import zipfile
+from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
@@ -236,3 +237,19 @@ def test_a_file_that_is_misspelt_is_named_with_one_that_is_alike(tmp_path):
             read_interactions(tmp_path / name)
     with pytest.raises(FileNotFoundError, match=r"no such file: .*plays\.parquet$"):
         read_interactions(tmp_path / "plays.parquet")
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no /dev/zero")
+@pytest.mark.parametrize("name", ["/dev/zero", "/dev/null"])
+def test_devices_are_refused(name):
+    with pytest.raises(ValueError, match=f"{name} is a device, not a file"):
+        read_interactions(name)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+@pytest.mark.parametrize("target", ["loop.csv", "missing.csv"])
+def test_links_that_lead_nowhere_are_named(tmp_path, target):
+    link = tmp_path / "loop.csv"
+    link.symlink_to(tmp_path / target)
+    with pytest.raises(FileNotFoundError, match=r"loop\.csv is a link that leads to none"):
+        read_interactions(link)

@@ -64,7 +64,7 @@ def expand_path(source: str | Path) -> list[Path]:
     FileNotFoundError
         If there is no such file, or none in the folder.
     ValueError
-        For the folder of a Delta, Hudi or Iceberg table.
+        For a device, and the folder of a Delta, Hudi or Iceberg table.
     """
     text = str(source)
     if scheme_of(text) == "file":
@@ -77,9 +77,14 @@ def expand_path(source: str | Path) -> list[Path]:
         raise FileNotFoundError(f"{text} names no home folder: {error}") from None
     if path.is_dir():
         return _files_below(path)
+    if path.is_char_device() or path.is_block_device():
+        # Some, such as /dev/zero, have no end.
+        raise ValueError(f"{path} is a device, not a file: name a file, or - for standard input")
     # exists() and not is_file(), which is False for pipes.
     if path.exists():
         return [path]
+    if path.is_symlink():
+        raise FileNotFoundError(f"no such file: {path} is a link that leads to none")
     if not PATTERN & set(text):
         # A text with line breaks is probably the content of a file.
         shown = str(path) if text.isprintable() else ascii(text[:80])
