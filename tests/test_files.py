@@ -160,3 +160,35 @@ def test_downloads_go_to_the_users_cache_by_default(data, tmp_path, monkeypatch)
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert cache_folder() == tmp_path / ".cache" / "wrmf"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_link_stays_and_its_file_is_replaced(tmp_path, exists):
+    (tmp_path / "folder").mkdir()
+    target, link = tmp_path / "folder" / "file", tmp_path / "link"
+    if exists:
+        target.write_bytes(b"before")
+    link.symlink_to(target)
+    write_atomically(link, b"now")
+    assert link.is_symlink()
+    assert target.read_bytes() == b"now"
+    assert [path.name for path in (tmp_path / "folder").iterdir()] == ["file"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="named pipes")
+def test_a_pipe_is_written_to_and_not_replaced(tmp_path):
+    pipe, contents = tmp_path / "pipe", []
+    os.mkfifo(pipe)
+    reader = threading.Thread(target=lambda: contents.append(pipe.read_bytes()))
+    reader.start()
+    write_atomically(pipe, b"now")
+    reader.join()
+    assert contents == [b"now"]
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+@pytest.mark.skipif(not Path("/dev/null").is_char_device(), reason="there is no /dev/null")
+def test_a_device_is_written_to_and_not_replaced():
+    write_atomically("/dev/null", b"now")
+    assert Path("/dev/null").is_char_device()

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-__all__ = ["cache_folder", "replacing", "replacing_path", "write_atomically"]
+__all__ = ["cache_folder", "is_special", "replacing", "replacing_path", "write_atomically"]
 
 # The flag that opens files as binary on Windows, which would otherwise translate line ends.
 BINARY = getattr(os, "O_BINARY", 0)
@@ -23,7 +23,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     The content is written to a temporary file in the same folder, flushed to disk and renamed, so
     a reader sees either the old or the new content. If the block raises, the target stays as it
     was and the temporary file is removed. The file gets the permissions that the process gives to
-    new files.
+    new files. A link stays, and the file that it leads to is replaced. A device or a pipe is not
+    replaced but written to.
 
     Raises
     ------
@@ -36,13 +37,21 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
         yield file
 
 
+def is_special(path: str | os.PathLike[str]) -> bool:
+    """Return whether something is there that is neither a file nor a folder, such as a device."""
+    return Path(path).exists() and not (Path(path).is_file() or Path(path).is_dir())
+
+
 @contextmanager
 def replacing_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Return the path of an empty file that takes the place of ``path`` when the block ends.
 
     For libraries that write to a path; otherwise as :func:`replacing`.
     """
-    target = Path(path).absolute()
+    if is_special(path):
+        yield Path(path)
+        return
+    target = Path(os.path.realpath(path))
     if not target.parent.is_dir():
         raise FileNotFoundError(f"no such folder: {target.parent}")
     if target.is_dir():

@@ -239,11 +239,10 @@ def test_a_file_that_is_misspelt_is_named_with_one_that_is_alike(tmp_path):
         read_interactions(tmp_path / "plays.parquet")
 
 
-@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no /dev/zero")
-@pytest.mark.parametrize("name", ["/dev/zero", "/dev/null"])
-def test_devices_are_refused(name):
-    with pytest.raises(ValueError, match=f"{name} is a device, not a file"):
-        read_interactions(name)
+@pytest.mark.skipif(not Path("/dev/zero").is_char_device(), reason="there is no /dev/zero")
+def test_a_device_is_refused():
+    with pytest.raises(ValueError, match="/dev/zero is a device, not a file"):
+        read_interactions("/dev/zero")
 
 
 @pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")

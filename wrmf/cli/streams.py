@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, TextIO
 
+from wrmf.files import is_special
+
 if TYPE_CHECKING:
     from wrmf.model.wrmf import WRMF
 
@@ -159,12 +161,15 @@ def check_outputs(options: argparse.Namespace) -> None:
         path = getattr(options, dest, None)
         if path is None or path == STREAM:
             continue
-        if not path.absolute().parent.is_dir():
-            raise FileNotFoundError(f"no such folder: {path.absolute().parent}")
+        if is_special(path):
+            continue
+        folder = Path(os.path.realpath(path)).parent
+        if not folder.is_dir():
+            raise FileNotFoundError(f"no such folder: {folder}")
         if path.is_dir():
             raise IsADirectoryError(f"{path} is a folder: name a file in it")
-        if not os.access(path.absolute().parent, os.W_OK):
-            raise PermissionError(f"no permission to write in {path.absolute().parent}")
+        if not os.access(folder, os.W_OK):
+            raise PermissionError(f"no permission to write in {folder}")
         if dest != "journal" and path.exists() and any(map(path.samefile, read)):
             raise ValueError(f"{path} is read by this command, and would be replaced: name another")
 
