@@ -45,6 +45,9 @@ def case(seed=0):
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="counts page faults of Linux")
+@pytest.mark.skipif(
+    "asan" in os.environ.get("LD_PRELOAD", ""), reason="sanitizers have a malloc of their own"
+)
 def test_a_half_sweep_needs_no_new_memory_from_the_system():
     environment = {
         **os.environ,
