@@ -2,6 +2,7 @@
 
 import os
 import stat
+import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -162,20 +163,6 @@ def test_downloads_go_to_the_users_cache_by_default(data, tmp_path, monkeypatch)
     assert cache_folder() == tmp_path / ".cache" / "wrmf"
 
 
-@pytest.mark.skipif(os.name == "nt", reason="links need rights on Windows")
-@pytest.mark.parametrize("exists", [True, False])
-def test_a_link_stays_and_its_file_is_replaced(tmp_path, exists):
-    (tmp_path / "folder").mkdir()
-    target, link = tmp_path / "folder" / "file", tmp_path / "link"
-    if exists:
-        target.write_bytes(b"before")
-    link.symlink_to(target)
-    write_atomically(link, b"now")
-    assert link.is_symlink()
-    assert target.read_bytes() == b"now"
-    assert [path.name for path in (tmp_path / "folder").iterdir()] == ["file"]
-
-
 @pytest.mark.skipif(os.name == "nt", reason="named pipes")
 def test_a_pipe_is_written_to_and_not_replaced(tmp_path):
     pipe, contents = tmp_path / "pipe", []
@@ -192,3 +179,12 @@ def test_a_pipe_is_written_to_and_not_replaced(tmp_path):
 def test_a_device_is_written_to_and_not_replaced():
     write_atomically("/dev/null", b"now")
     assert Path("/dev/null").is_char_device()
+
+
+@pytest.mark.skipif(not Path("/dev/stdout").is_symlink(), reason="there is no /dev/stdout")
+def test_standard_output_by_name_is_written_to_where_it_leads_to(tmp_path):
+    program = "from wrmf.files import write_atomically; write_atomically('/dev/stdout', b'now')"
+    with (tmp_path / "out").open("wb") as out:
+        subprocess.run([sys.executable, "-c", program], stdout=out, check=True)
+    assert (tmp_path / "out").read_bytes() == b"now"
+    assert Path("/dev/stdout").is_symlink()

@@ -12,6 +12,8 @@ from typing import IO
 
 __all__ = ["cache_folder", "is_special", "replacing", "replacing_path", "write_atomically"]
 
+# The folders whose links are the system's.
+SYSTEM = (("/", "dev"), ("/", "proc"))
 # The flag that opens files as binary on Windows, which would otherwise translate line ends.
 BINARY = getattr(os, "O_BINARY", 0)
 
@@ -23,7 +25,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     The content is written to a temporary file in the same folder, flushed to disk and renamed, so
     a reader sees either the old or the new content. If the block raises, the target stays as it
     was and the temporary file is removed. The file gets the permissions that the process gives to
-    new files. A link stays, and the file that it leads to is replaced. A device or a pipe is not
+    new files. A link is replaced, and the file that it led to stays. A device or a pipe is not
     replaced but written to.
 
     Raises
@@ -38,8 +40,11 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
 
 
 def is_special(path: str | os.PathLike[str]) -> bool:
-    """Return whether something is there that is neither a file nor a folder, such as a device."""
-    return Path(path).exists() and not (Path(path).is_file() or Path(path).is_dir())
+    """Return whether a device or a pipe is there, or a link of the system such as /dev/stdout."""
+    target = Path(path).absolute()
+    if target.is_symlink() and target.parts[:2] in SYSTEM:
+        return True
+    return target.exists() and not (target.is_file() or target.is_dir())
 
 
 @contextmanager
@@ -51,7 +56,7 @@ def replacing_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     if is_special(path):
         yield Path(path)
         return
-    target = Path(os.path.realpath(path))
+    target = Path(path).absolute()
     if not target.parent.is_dir():
         raise FileNotFoundError(f"no such folder: {target.parent}")
     if target.is_dir():

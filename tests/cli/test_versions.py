@@ -51,7 +51,7 @@ def test_the_changelog_has_a_section_for_the_version(source_file):
 def test_pyproject_takes_the_version_from_the_package(source_file):
     text = source_file("pyproject.toml")
     assert 'version = { attr = "wrmf.versions.__version__" }' in text
-    assert 'dynamic = ["version"]' in text
+    assert 'dynamic = ["readme", "version"]' in text
     literal = f'\n__version__ = "{wrmf.__version__}"\n'
     assert literal in source_file("wrmf/versions.py"), "setuptools can only read a literal"
 

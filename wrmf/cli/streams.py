@@ -163,7 +163,7 @@ def check_outputs(options: argparse.Namespace) -> None:
             continue
         if is_special(path):
             continue
-        folder = Path(os.path.realpath(path)).parent
+        folder = path.absolute().parent
         if not folder.is_dir():
             raise FileNotFoundError(f"no such folder: {folder}")
         if path.is_dir():

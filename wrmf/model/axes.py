@@ -191,8 +191,11 @@ def _placed(
     if named is not None:
         named.find_names(wanted, positions)
     if unknown == "skip":
-        unknown_ids = [wanted[place] for place in np.flatnonzero(positions < 0)]
-        check_id_types(unknown_ids, index)
+        is_unknown = positions < 0
+        if isinstance(wanted, np.ndarray):
+            check_id_types(wanted[is_unknown], index)
+        else:
+            check_id_types([wanted[place] for place in np.flatnonzero(is_unknown)], index)
     else:
         try:
             index.refuse_unknown(wanted, positions)
