@@ -232,8 +232,11 @@ REPORTED = ("factors", "regularization", "alpha", "unobserved_weight", "iteratio
 
 
 def summary(sets: Mapping[str, Mapping[str, Any]]) -> dict[str, float]:
-    """Return the geometric mean and the least of the shares of the best known score."""
-    shares = [content["share"] for content in sets.values()]
+    """Return the geometric mean and the least of the shares of the best known score.
+
+    A score above the best known counts as this.
+    """
+    shares = [min(content["share"], 1.0) for content in sets.values()]
     return {
         "geometric_mean": round(math.exp(sum(map(math.log, shares)) / len(shares)), 4),
         "least": min(shares),
