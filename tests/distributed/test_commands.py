@@ -164,6 +164,10 @@ def package_of_another_version(folder):
             (package / path.name).symlink_to(path)
     text = (Path(wrmf.__file__).parent / "versions.py").read_text(encoding="utf-8")
     (package / "versions.py").write_text(text.replace('__version__ = "', '__version__ = "9.'))
+    # A wheel has the libraries that it bundles beside the package.
+    bundled = Path(wrmf.__file__).parent.with_name("wrmf.libs")
+    if bundled.exists():
+        (folder / bundled.name).symlink_to(bundled)
     return folder
 
 
