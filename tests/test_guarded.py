@@ -78,3 +78,18 @@ def test_a_matrix_that_a_model_is_made_of_stays_writable():
     matrix = state.train_matrix.copy()
     WRMF.from_factors(dataclasses.replace(state, train_matrix=matrix))
     matrix.indices[0] = 0
+
+
+@pytest.mark.parametrize("part", ["indices", "indptr"])
+@pytest.mark.parametrize("value", [10**8, -5])
+@pytest.mark.parametrize("weight", [0, 0.3])
+def test_lists_of_a_model_whose_data_was_changed_in_place_do_not_crash(part, value, weight):
+    for call in (
+        lambda model: model.recommend(n=2),
+        lambda model: model.recommend_users(model.items[:2], n=2),
+    ):
+        data = Interactions.from_matrix(COUNTS)
+        model = WRMF(factors=2, iterations=1, random_state=0, item_weight=weight).fit(data)
+        getattr(data.matrix, part)[3:] = value
+        with pytest.raises(ValueError, match="train_matrix is broken: ind"):
+            call(model)

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from wrmf.cached import cached_property
+from wrmf.data.checks import check_indices
 from wrmf.data.dislikes import has_dislikes, likes_of
 from wrmf.model.axis_factors import AxisFactors
 from wrmf.model.axis_ids import AxisIds
@@ -86,8 +87,7 @@ class Train(Parts):
     @cached_property
     def users_of(self) -> ItemLists:
         """The users of each item."""
-        assert self.matrix is not None
-        return ItemLists.of(self.matrix.T.tocsr())
+        return ItemLists.of(self._checked().T.tocsr())
 
     @property
     def likers_of(self) -> ItemLists:
@@ -96,8 +96,13 @@ class Train(Parts):
 
     @cached_property
     def _likers_of(self) -> ItemLists:
+        return ItemLists.of(likes_of(self._checked()).T.tocsr())
+
+    def _checked(self) -> sparse.csr_matrix:
+        """Return the matrix after a check of its indices, as data may be changed in place."""
         assert self.matrix is not None
-        return ItemLists.of(likes_of(self.matrix).T.tocsr())
+        check_indices(self.matrix, "train_matrix")
+        return self.matrix
 
     @cached_property
     def most_popular(self) -> np.ndarray:

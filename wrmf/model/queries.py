@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy import sparse
 
+from wrmf.data.checks import check_indices
 from wrmf.data.choices import as_choice
 from wrmf.data.dislikes import has_dislikes, likes_of
 from wrmf.data.id_index import object_array
@@ -128,6 +129,8 @@ def users_query(state: Factors, users: Any, exclude_seen: bool, fallback: Fallba
     if users is None:
         ids, factors = np.asarray(state.users), state.user_factors
         if matrix is not None:
+            # Its arrays may be those of data that was changed in place.
+            check_indices(matrix, "train_matrix")
             seen = ItemLists.of(matrix)
         history = known_histories(state, None)
     else:
