@@ -1,6 +1,7 @@
 """The journal: its format, resuming from it, and files that are not the search's journal."""
 
 import json
+import os
 
 import pytest
 
@@ -133,3 +134,10 @@ def test_counts_of_cold_users_and_items_are_kept(split, model, journal):
     result = grid_search(model, Split(train, test), GRID, EPOCHS, journal=journal, validation=0.2)
     assert result.test.n_cold_users == 1
     assert read_journal(journal).test == result.test
+
+
+@pytest.mark.skipif(os.name == "nt", reason="named pipes")
+def test_a_pipe_is_no_journal(split, model, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ValueError, match="pipe is a device or a pipe: a journal must be a file"):
+        grid_search(model, split, GRID, EPOCHS, journal=tmp_path / "pipe")

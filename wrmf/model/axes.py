@@ -19,6 +19,7 @@ from wrmf.data.choices import as_choice, shown
 from wrmf.data.id_index import IdIndex, object_array
 from wrmf.data.inputs import Histories, as_data, is_matrix
 from wrmf.data.interactions import Interactions, align, entry_rows, same_ids
+from wrmf.distinct import sorted_distinct
 from wrmf.model.axis_ids import AxisIds
 from wrmf.model.growth import check_id_types
 from wrmf.model.state import Factors
@@ -206,7 +207,7 @@ def _placed(
     columns = positions[places]
     known = columns >= 0
     if not known.all():
-        left_out = [wanted[place] for place in np.unique(places[~known])]
+        left_out = [wanted[place] for place in sorted_distinct(places[~known])]
         warnings.warn(
             f"{np.count_nonzero(~known)} of {len(known)} interactions are left out: they are with "
             f"{len(set(left_out))} {index.axis} that the model does not have, such as "

@@ -25,6 +25,7 @@ import numpy as np
 
 from wrmf.data.split import Split
 from wrmf.evaluation.evaluate import Evaluation
+from wrmf.files import is_special
 from wrmf.model.wrmf import WRMF
 from wrmf.search.journal_lines import (
     CURVE_FIELDS,
@@ -79,6 +80,9 @@ class Journal:
             self._load_or_create(self.path)
 
     def _load_or_create(self, path: Path) -> None:
+        if is_special(path):
+            # A device may have no end, and what a pipe has is gone once it is read.
+            raise ValueError(f"{path} is a device or a pipe: a journal must be a file")
         content = path.read_bytes() if path.exists() else b""
         header_cut_off = b"\n" not in content and content.startswith(b'{"journal"')
         if not content or header_cut_off:
