@@ -20,6 +20,7 @@ cdef extern from "als.h" nogil:
         int steps
         void *out
         uint8_t *failed
+        double *gains
         size_t scratch_bytes
 
     ctypedef struct als_batch:

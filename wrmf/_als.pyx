@@ -545,6 +545,7 @@ def solve_rows(
     system,
     floating[:, ::1] out,
     uint8_t[::1] failed,
+    double[::1] gains,
     int n_threads,
 ):
     """Set ``out[r]`` to the solution t of (I + SᵀS) t = Σ b v for each row r of a batch.
@@ -563,6 +564,9 @@ def solve_rows(
     side, system : described at the top of this module, of the dtype of ``out``
     out : (n_rows, ld); only the given rows are written; "cg" starts from the present values
     failed : uint8 (n_rows,), set to 1 if the system was singular to working precision
+    gains : float64 (n_rows,), or None
+        Set to t · Σ b v of each row, where the kernels solve it exactly and its targets are not too
+        large to say so; otherwise to NaN, or left as it is.
     n_threads : int ≥ 1; the result does not depend on it
     """
     cdef int isa = batch.isa, method = batch.method
@@ -588,6 +592,7 @@ def solve_rows(
     problem.spectrum = &spectrum[0] if spectrum.shape[0] else NULL
     problem.steps = system.cg_steps
     problem.out, problem.failed = &out[0, 0], &failed[0]
+    problem.gains = NULL if gains is None else &gains[0]
     if kernels == NULL:
         solve_by_blas[floating](&problem, method, rows, out, n_threads)
         return

@@ -24,6 +24,7 @@ typedef struct {
     int steps;                  /* number of conjugate-gradient steps */
     void *out;                  /* (n_rows, ld) solutions; "cg" starts from the present ones */
     uint8_t *failed;            /* (n_rows) set to 1 if the system was singular to rounding */
+    double *gains;              /* (n_rows) set to t'S'c by "dual" and "primal", or NULL */
     size_t scratch_bytes;       /* size of each thread's scratch */
 } als_problem;
 
@@ -127,6 +128,8 @@ typedef struct {
 /* The largest ``ld`` for which the dual solver gathers and transposes the factors of a batch. With
  * more factors, it sums products row by row. */
 #define ALS_MOST_GATHERED 80
+/* The largest target b, as a multiple of its weight, for which the dual solver computes gains. */
+#define ALS_MOST_TARGET 64
 /* The largest order of a system that is solved in a lane. For larger systems LAPACK is as fast. */
 #define ALS_MOST_ORDER 256
 

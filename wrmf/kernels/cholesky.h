@@ -98,8 +98,9 @@ static ALS_VEC ALS_NAME(cholesky)(int n, ALS_VEC *c, ALS_VEC *inverse) {
     return smallest;
 }
 
-/* Solve L L' z = x and overwrite x with z. */
-static void ALS_NAME(substitute)(int n, const ALS_VEC *c, const ALS_VEC *inverse, ALS_VEC *x) {
+/* Solve L L' z = x and overwrite x with z. Return x'z, the sum of squares of the solution of L. */
+static ALS_VEC ALS_NAME(substitute)(int n, const ALS_VEC *c, const ALS_VEC *inverse, ALS_VEC *x) {
+    ALS_VEC squares = {0};
     for (int i = 0; i < n; i += 4) {
         ptrdiff_t length = i + 4;
         const ALS_VEC *ci = c + ALS_NAME(row_start)(i);
@@ -109,6 +110,7 @@ static void ALS_NAME(substitute)(int n, const ALS_VEC *c, const ALS_VEC *inverse
         for (int a = 0; a < 4; a++) {
             for (int m = 0; m < a; m++) sums[a] -= ci[a * length + i + m] * x[i + m];
             x[i + a] = sums[a] * inverse[i + a];
+            squares += x[i + a] * x[i + a];
         }
     }
     for (int i = n - 4; i >= 0; i -= 4) {
@@ -124,13 +126,14 @@ static void ALS_NAME(substitute)(int n, const ALS_VEC *c, const ALS_VEC *inverse
             x[l] = value;
         }
     }
+    return squares;
 }
 
-/* Factorise the systems C z = x and overwrite x with the solutions. Each lane has its own
- * ``order``; from there up to n its system is the identity. Mark a row as failed if its smallest
+/* Factorise the systems C z = x and overwrite x with the solutions; return x'z. Each lane has its
+ * own ``order``; from there up to n its system is the identity. Mark a row as failed if its smallest
  * pivot is within rounding error of zero. */
-static void ALS_NAME(solve_systems)(const als_problem *problem, const als_batch *batch, int n,
-                                    ALS_VEC order, ALS_VEC *c, ALS_VEC *inverse, ALS_VEC *x) {
+static ALS_VEC ALS_NAME(solve_systems)(const als_problem *problem, const als_batch *batch, int n,
+                                       ALS_VEC order, ALS_VEC *c, ALS_VEC *inverse, ALS_VEC *x) {
     ALS_VEC largest = {0};
     for (int i = 0; i < n; i++) largest = ALS_NAME(max)(c[ALS_NAME(row_start)(i) + i], largest);
     /* The pivots of the identity shall not be the smallest: whether a row fails would depend on how
@@ -142,7 +145,8 @@ static void ALS_NAME(solve_systems)(const als_problem *problem, const als_batch 
     }
     ALS_VEC limit = largest * (order * (ALS_REAL)ALS_EPSILON);
     ALS_VEC smallest = ALS_NAME(cholesky)(n, c, inverse);
-    ALS_NAME(substitute)(n, c, inverse, x);
+    ALS_VEC squares = ALS_NAME(substitute)(n, c, inverse, x);
     for (int lane = 0; lane < batch->count; lane++)
         if (!(smallest[lane] > limit[lane])) problem->failed[batch->rows[lane]] = 1;
+    return squares;
 }

@@ -184,6 +184,19 @@ static void ALS_NAME(load_targets)(const als_problem *problem, const ALS_ROWS *r
     }
 }
 
+/* Return c'c, from which a row's gain t'S'c = c'S S'h = c'(c - h) is the difference to c'h. Where a
+ * target is so much larger than its weight that the difference would be mostly rounding errors,
+ * return NaN. */
+static ALS_VEC ALS_NAME(gains_of_targets)(int n, const ALS_VEC *c, const ALS_VEC *root) {
+    ALS_VEC squares = {0}, excess = {0};
+    for (int e = 0; e < n; e++) {
+        squares += c[e] * c[e];
+        ALS_VEC size = ALS_NAME(max)(c[e], -c[e]);
+        excess = ALS_NAME(max)(size - ALS_MOST_TARGET * root[e], excess);
+    }
+    return ALS_NAME(select)(excess > (ALS_VEC){0}, ALS_NAME(fill)((ALS_REAL)NAN), squares);
+}
+
 /* The scratch of the dual solver. ``gathered`` holds either the gathered factors, or 4 rows of
  * factors and the products of pairs. */
 #define ALS_DUAL_SCRATCH ALS_NAME(dual_scratch)
@@ -249,8 +262,11 @@ static void ALS_NAME(dual)(const als_problem *problem, const als_batch *batch, v
     } else {
         ALS_NAME(sum_dual)(problem, &rows, n, &s);
     }
-    ALS_NAME(solve_systems)(problem, batch, n, ALS_NAME(lengths)(&rows), s.system, s.inverse,
-                            s.solution);
+    ALS_VEC all = {0};
+    if (problem->gains) all = ALS_NAME(gains_of_targets)(n, s.solution, s.root);
+    ALS_VEC left = ALS_NAME(solve_systems)(problem, batch, n, ALS_NAME(lengths)(&rows), s.system,
+                                           s.inverse, s.solution);
+    ALS_NAME(store_gains)(problem, batch, all - left);
     for (int e = 0; e < n; e++) s.solution[e] *= s.root[e];
     if (gathers) ALS_NAME(combine_gathered)(rows.longest, ld, s.gathered, s.solution, s.combined);
     for (int lane = 0; lane < rows.count; lane++) {

@@ -219,8 +219,9 @@ static void ALS_NAME(primal)(const als_problem *problem, const als_batch *batch,
         for (int l = 0; l < vectors && scales; l++) sums.target[l] *= scales[l];
     }
     ALS_NAME(assemble_primal)(n, vectors, s.sums, size, s.system, s.solution);
-    ALS_NAME(solve_systems)(problem, batch, n, ALS_NAME(fill)((ALS_REAL)problem->k), s.system,
-                            s.inverse, s.solution);
+    ALS_VEC gains = ALS_NAME(solve_systems)(problem, batch, n, ALS_NAME(fill)((ALS_REAL)problem->k),
+                                            s.system, s.inverse, s.solution);
+    ALS_NAME(store_gains)(problem, batch, gains);
     for (int l = n; l < problem->ld; l++) s.solution[l] = (ALS_VEC){0};
     /* Transpose the solutions, so that the factors of a row are contiguous again. */
     ALS_VEC *t = s.sums;

@@ -74,6 +74,13 @@ ALS_INLINE const ALS_VEC *ALS_NAME(fixed_row)(const als_problem *problem, int32_
                              (size_t)(uint32_t)column * (uint32_t)problem->ld);
 }
 
+/* Store t'S'c of the rows of a batch. */
+static void ALS_NAME(store_gains)(const als_problem *problem, const als_batch *batch,
+                                  ALS_VEC gains) {
+    for (int lane = 0; lane < batch->count && problem->gains; lane++)
+        problem->gains[batch->rows[lane]] = gains[lane];
+}
+
 /* Scale and store the solution t of a row; mark the row as failed if t is not finite. */
 static void ALS_NAME(store_row)(const als_problem *problem, int row, const ALS_VEC *scales,
                                 ALS_VEC *t) {

@@ -35,6 +35,7 @@ def loss_at_minimum(
     fixed: np.ndarray,
     num_threads: int = 0,
     isa: str | None = None,
+    gains: np.ndarray | None = None,
 ) -> float:
     """Return the loss of rows, without the λ of the fixed factors.
 
@@ -43,8 +44,19 @@ def loss_at_minimum(
     side : Side
     target_sum : float, Σ b over all entries
     rows, fixed, num_threads, isa : as in ``gains_at_minimum``
+    gains : float64 (n_rows,), optional
+        Those that the half-sweep has returned, which are computed where they are NaN.
     """
-    loss = target_sum - float(gains_at_minimum(side, rows, fixed, num_threads, isa).sum())
+    if gains is None:
+        gains = np.full(len(rows), np.nan)
+    unknown = np.flatnonzero(np.isnan(gains))
+    if len(unknown) == len(rows):
+        gains = gains_at_minimum(side, rows, fixed, num_threads, isa)
+    elif len(unknown):
+        gains = gains.copy()
+        part = side.at(unknown)
+        gains[unknown] = gains_at_minimum(part, rows[unknown], fixed, num_threads, isa)
+    loss = target_sum - float(gains.sum())
     if loss < LEAST_SHARE * target_sum:
         return loss_of_rows(side, rows, fixed, num_threads)
     return loss

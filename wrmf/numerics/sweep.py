@@ -23,7 +23,7 @@ from wrmf.numerics.side import Side
 from wrmf.numerics.threads import kernel_threads, single_threaded_blas
 from wrmf.numerics.whitening import Frame
 
-__all__ = ["FactorsNeeded", "Shared", "System", "half_sweep"]
+__all__ = ["FactorsNeeded", "Shared", "System", "half_sweep", "half_sweep_with_gains"]
 
 # A half-sweep with at most LEAST_WORK operations uses one thread. It takes about 100 microseconds,
 # and starting more threads would cost more time than they save.
@@ -140,11 +140,57 @@ def half_sweep(
     copy of the factors of each side, with columns padded to a multiple of 16, and about 5 MB for
     each thread.
     """
+    _solve(side, fixed, out, _Method(solver, num_threads, cg_steps), shared, isa)
+
+
+def half_sweep_with_gains(
+    side: Side,
+    fixed: np.ndarray | None,
+    out: np.ndarray,
+    num_threads: int = 0,
+    shared: Shared | None = None,
+    isa: str | None = None,
+) -> np.ndarray:
+    """Set each row of ``out`` as an exact ``half_sweep`` does, and return what the rows gain.
+
+    Parameters
+    ----------
+    side, fixed, out, num_threads, shared, isa : as in ``half_sweep``
+
+    Returns
+    -------
+    float64 (n_rows,)
+        How much each row x lowers the loss, x · Σ b y, as :func:`.gains_at_minimum` computes it;
+        NaN for rows that are solved in another way than by the kernels in the factors' dtype, or
+        that have a target many times its weight. Those of a side with a ``prior`` mean nothing.
+    """
+    gains = np.full(len(out), np.nan)
+    _solve(side, fixed, out, _Method("exact", num_threads, 0), shared, isa, gains)
+    return gains
+
+
+class _Method(NamedTuple):
+    """The arguments of ``half_sweep`` with these names."""
+
+    solver: str
+    num_threads: int
+    cg_steps: int
+
+
+def _solve(
+    side: Side,
+    fixed: np.ndarray | None,
+    out: np.ndarray,
+    method: _Method,
+    shared: Shared | None,
+    isa: str | None,
+    gains: np.ndarray | None = None,
+) -> None:
     k, dtype = out.shape[1], out.dtype
     fixed = None if fixed is None else as_aligned(fixed, dtype)
     known = _needed(fixed) if shared is None or shared.whitened is None else shared.whitened
     work = k * (len(side.indices) + k * (len(out) + len(known)))
-    threads = kernel_threads(num_threads if work > LEAST_WORK else 1)
+    threads = kernel_threads(method.num_threads if work > LEAST_WORK else 1)
     number = isa_number(isa)
     with _limited_blas(k, number), side.workspaces.borrow() as workspace:
         if shared is None:
@@ -166,7 +212,7 @@ def half_sweep(
                 whitened = aligned_array(shared.whitened.shape, dtype)
                 np.copyto(whitened, shared.whitened)
         failed = np.zeros(len(out), dtype=np.uint8)
-        plan = side.plan(k, solver, number, out.dtype)
+        plan = side.plan(k, method.solver, number, out.dtype)
         if len(plan.started):
             multiply(number, out, padded(frame.inverse, out.dtype), solved, threads, plan.started)
         own = side
@@ -175,12 +221,14 @@ def half_sweep(
             side.prior.expected_in(side.regularization, frame, number, threads, expected)
             own = side.around(expected, whitened, number, threads)
             solved[plan.started] -= expected[plan.started]
-        system = System(whitened, k, frame.spectrum, cg_steps)
+        system = System(whitened, k, frame.spectrum, method.cg_steps)
         for batch in plan.batches:
-            solve_rows(batch, own, system, solved, failed, threads)
-        unresolved = np.flatnonzero(failed).astype(np.int32)
-        solved[side.order[plan.n_filled :]] = 0
+            solve_rows(batch, own, system, solved, failed, gains, threads)
+        unresolved, empty = np.flatnonzero(failed).astype(np.int32), side.order[plan.n_filled :]
+        solved[empty] = 0
         solved[unresolved] = 0
+        if gains is not None:
+            gains[empty], gains[unresolved] = 0, np.nan
         if side.prior is not None:
             solved += expected
         resolved = None
