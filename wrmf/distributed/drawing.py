@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from wrmf.distributed.state import block_name, generator_from, generator_state
-from wrmf.distributed.steps import BlockRecord, Plan, save_factors
+from wrmf.distributed.steps import BlockRecord, Plan, SolvedUsers, save_factors
 from wrmf.model.start import BLOCK, random_items
 
 __all__ = ["draw_items", "draw_users", "skip_users"]
@@ -25,9 +25,10 @@ def skip_users(plan: Plan, state: Mapping[str, Any], n_users: int) -> dict[str, 
     return generator_state(generator)
 
 
-def draw_users(plan: Plan, state: Mapping[str, Any], n_users: int) -> np.ndarray:
+def draw_users(plan: Plan, state: Mapping[str, Any], n_users: int) -> SolvedUsers:
     """Return the factors of some users."""
-    return random_items(n_users, plan.params, generator_from(state))
+    factors = random_items(n_users, plan.params, generator_from(state))
+    return SolvedUsers(factors, np.full(n_users, np.nan))
 
 
 def draw_items(plan: Plan, state: Mapping[str, Any], blocks: Sequence[slice]) -> list[BlockRecord]:

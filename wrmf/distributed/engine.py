@@ -17,7 +17,7 @@ from typing import Any
 from wrmf.distributed.folder import Folder
 from wrmf.distributed.placing import groups_of, levels_of_tree, place
 from wrmf.distributed.split import BlockRows, Pass, Started
-from wrmf.distributed.steps import Gathered, UserShard
+from wrmf.distributed.steps import Gathered, SolvedUsers, UserShard
 from wrmf.distributed.tasks import ClusterError, Stranded
 from wrmf.distributed.workers import check_worker, facts_of_process, slowest_isa
 from wrmf.numerics.shard_sums import Basis
@@ -57,7 +57,19 @@ def _size_of_record(record: Any) -> int:
 
 # Without its size, Dask would take a record of arrays for some bytes, which it never spills, and
 # would rather send than compute where it is.
-for _record in (Side, UserShard, Gathered, Frame, Shared, Basis, BlockRows, Started, Steps, Pass):
+for _record in (
+    Side,
+    UserShard,
+    SolvedUsers,
+    Gathered,
+    Frame,
+    Shared,
+    Basis,
+    BlockRows,
+    Started,
+    Steps,
+    Pass,
+):
     sizeof.register(_record, _size_of_record)
 
 

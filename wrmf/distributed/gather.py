@@ -18,9 +18,10 @@ from wrmf.distributed.steps import (
     BlockRecord,
     Gathered,
     Plan,
+    SolvedUsers,
     save_factors,
     shared_of,
-    solve,
+    solve_items,
 )
 from wrmf.numerics.objective import gram_isa
 from wrmf.numerics.side import Side
@@ -38,12 +39,12 @@ __all__ = [
 
 
 def gram_of_shard(
-    plan: Plan, users: np.ndarray, parts: Sequence[PartOfShard], threads: int
+    plan: Plan, users: SolvedUsers, parts: Sequence[PartOfShard], threads: int
 ) -> dict[int, PartialGram]:
     """Return the Gram matrices of the parts that begin in a shard, by their number."""
     isa = gram_isa(plan.bounds[ITEMS], plan.isa)
     return {
-        part.part: continue_gram(None, users[part.rows], part.ends, threads, isa)
+        part.part: continue_gram(None, users.factors[part.rows], part.ends, threads, isa)
         for part in parts
         if part.begins
     }
@@ -51,14 +52,14 @@ def gram_of_shard(
 
 def finish_part(
     plan: Plan,
-    users: np.ndarray,
+    users: SolvedUsers,
     part: PartOfShard,
     before: Mapping[int, PartialGram],
     threads: int,
 ) -> dict[int, PartialGram]:
     """Return the Gram matrix of a part after the users that a shard has of it."""
     isa = gram_isa(plan.bounds[ITEMS], plan.isa)
-    following = users[part.rows]
+    following = users.factors[part.rows]
     return {part.part: continue_gram(before[part.part], following, part.ends, threads, isa)}
 
 
@@ -67,11 +68,11 @@ def shared_of_items(plan: Plan, parts: Sequence[Mapping[int, PartialGram]]) -> S
     return shared_of(plan, ITEMS, total_gram(parts))
 
 
-def whiten_users(plan: Plan, users: np.ndarray, shared: Shared, threads: int) -> np.ndarray:
+def whiten_users(plan: Plan, users: SolvedUsers, shared: Shared, threads: int) -> np.ndarray:
     """Return the users of a shard as items are solved for them, in the basis or as they are."""
     if shared.frame.in_double:
-        return users
-    return plan.whitened(users, shared, threads)
+        return users.factors
+    return plan.whitened(users.factors, shared, threads)
 
 
 def gather_users(plan: Plan, shared: Shared, pieces: Sequence[np.ndarray]) -> Gathered:
@@ -82,9 +83,9 @@ def gather_users(plan: Plan, shared: Shared, pieces: Sequence[np.ndarray]) -> Ga
     return Gathered(None, replace(shared, whitened=rows))
 
 
-def add_factors(plan: Plan, gathered: Gathered, pieces: Sequence[np.ndarray]) -> Gathered:
+def add_factors(plan: Plan, gathered: Gathered, users: Sequence[SolvedUsers]) -> Gathered:
     """Return all users with their factors, from those of each shard."""
-    return replace(gathered, factors=plan.joined(pieces))
+    return replace(gathered, factors=plan.joined([part.factors for part in users]))
 
 
 def solve_block(
@@ -92,7 +93,7 @@ def solve_block(
 ) -> BlockRecord | None:
     """Solve and save a block of items; return its record, or None if users' factors are missing."""
     try:
-        factors = solve(plan, side, users, threads)
+        factors = solve_items(plan, side, users, threads)
     except FactorsNeeded:
         return None
     return save_factors(plan, name, factors, np.diff(side.indptr))

@@ -142,7 +142,7 @@ class ShardedModel:
         folder = self._training.plan.folder
         users = np.concatenate([read_users(folder, shard) for shard in self._shards])
         with self._training.engine.recovering(f"{self.iterations_done} iterations are saved"):
-            factors = self._training.attempt(
+            parts = self._training.attempt(
                 lambda: self._training.engine.results(self._training.present_users())
             )
         n_items = self.shape[1]
@@ -154,7 +154,7 @@ class ShardedModel:
             self._fitted,
             users,
             matrix,
-            np.concatenate(factors),
+            np.concatenate([part.factors for part in parts]),
             self.item_factors,
             self._params["num_threads"],
         )
@@ -312,13 +312,13 @@ class ShardedModel:
                     function,
                     fitted,
                     shard,
-                    factors,
+                    own,
                     blocks,
                     *others,
                     home=f"shard-{number}",
                     computes=True,
                 )
-                for number, (shard, factors, others) in enumerate(
+                for number, (shard, own, others) in enumerate(
                     zip(self._shards, users, arguments, strict=True)
                 )
             ]

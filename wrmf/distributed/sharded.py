@@ -18,6 +18,7 @@ from wrmf.data.split import Split
 from wrmf.distributed.folder import FileRecord, Folder, read_arrays
 from wrmf.distributed.items import read_items
 from wrmf.distributed.shards import ShardRecord, read_shard, read_users
+from wrmf.distributed.steps import SolvedUsers
 from wrmf.evaluation.evaluate import evaluate_sides
 from wrmf.evaluation.evaluation import Evaluation
 from wrmf.model.bulk import Written
@@ -77,33 +78,35 @@ def local_model(
 def _of_shard(
     fitted: Fitted,
     record: ShardRecord,
-    factors: np.ndarray,
+    solved: SolvedUsers,
     blocks: Sequence[np.ndarray],
     threads: int,
 ) -> WRMF:
     y = np.concatenate(blocks)
     matrix = read_shard(fitted.folder, record, len(y))
-    return local_model(fitted, read_users(fitted.folder, record), matrix, factors, y, threads)
+    return local_model(
+        fitted, read_users(fitted.folder, record), matrix, solved.factors, y, threads
+    )
 
 
 def recommend_shard(
     fitted: Fitted,
     record: ShardRecord,
-    factors: np.ndarray,
+    solved: SolvedUsers,
     blocks: Sequence[np.ndarray],
     path: str,
     options: Mapping[str, Any],
     threads: int,
 ) -> Written:
     """Write the lists of all users of a shard to a file."""
-    model = _of_shard(fitted, record, factors, blocks, threads)
+    model = _of_shard(fitted, record, solved, blocks, threads)
     return model.recommend_to(path, progress=False, **options)
 
 
 def evaluate_shard(
     fitted: Fitted,
     record: ShardRecord,
-    factors: np.ndarray,
+    solved: SolvedUsers,
     blocks: Sequence[np.ndarray],
     held_out: FileRecord,
     options: Mapping[str, Any],
@@ -113,7 +116,7 @@ def evaluate_shard(
 
     Parameters
     ----------
-    fitted, record, factors, blocks, threads
+    fitted, record, solved, blocks, threads
     held_out : FileRecord
         The ids of test users, and what they have, CSR on the axis of items.
     options : mapping, the arguments of ``evaluate`` by name
@@ -127,7 +130,7 @@ def evaluate_shard(
     rows = np.flatnonzero(at >= 0)
     if not len(rows):
         return 0, None
-    model = _of_shard(fitted, record, factors, blocks, threads)
+    model = _of_shard(fitted, record, solved, blocks, threads)
     matrix = sparse.csr_matrix(
         (arrays["values"], arrays["indices"], arrays["indptr"]),
         shape=(len(tested), len(model.items)),

@@ -13,7 +13,14 @@ import numpy as np
 from scipy import sparse
 
 from wrmf.distributed.shards import ShardRecord
-from wrmf.distributed.steps import ITEMS, BlockRecord, Plan, part_of_items, save_factors
+from wrmf.distributed.steps import (
+    ITEMS,
+    BlockRecord,
+    Plan,
+    SolvedUsers,
+    part_of_items,
+    save_factors,
+)
 from wrmf.numerics.layout import ALIGNMENT, aligned_array
 from wrmf.numerics.objective import Objective, gram, gram_isa
 from wrmf.numerics.shard_sums import Basis, Shard, double_sums, normal_sums, products
@@ -145,9 +152,9 @@ def load_part(plan: Plan, record: ShardRecord, items: slice) -> Side:
     )
 
 
-def gram_of_shard(plan: Plan, users: np.ndarray, threads: int) -> tuple[np.ndarray]:
+def gram_of_shard(plan: Plan, users: SolvedUsers, threads: int) -> tuple[np.ndarray]:
     """Return the Gram matrix of the users of a shard."""
-    return (gram(users, threads, gram_isa(plan.bounds[ITEMS], plan.isa)),)
+    return (gram(users.factors, threads, gram_isa(plan.bounds[ITEMS], plan.isa)),)
 
 
 def basis_of(plan: Plan, total: tuple[np.ndarray]) -> Basis:
@@ -156,9 +163,9 @@ def basis_of(plan: Plan, total: tuple[np.ndarray]) -> Basis:
     return Basis.of(base, plan.bounds[ITEMS], plan.params.dtype, plan.isa)
 
 
-def whiten_users(users: np.ndarray, basis: Basis, threads: int) -> np.ndarray:
+def whiten_users(users: SolvedUsers, basis: Basis, threads: int) -> np.ndarray:
     """Return the factors of a shard's users in the basis."""
-    return basis.whitened(users, threads)
+    return basis.whitened(users.factors, threads)
 
 
 def start_block(rows: BlockRows, factors: np.ndarray, basis: Basis, threads: int) -> Started:
@@ -169,7 +176,7 @@ def start_block(rows: BlockRows, factors: np.ndarray, basis: Basis, threads: int
 
 def first_sums(
     side: Side,
-    users: np.ndarray,
+    users: SolvedUsers,
     whitened: np.ndarray,
     rows: BlockRows,
     solutions: np.ndarray,
@@ -177,7 +184,7 @@ def first_sums(
     threads: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return a shard's sums for the exact items, and the residuals of the others."""
-    shard = Shard(side, _on_cache_lines(whitened), users)
+    shard = Shard(side, _on_cache_lines(whitened), users.factors)
     return (
         normal_sums(shard, rows.exact, basis, threads),
         products(shard, rows.improved, solutions, True, basis, threads),
@@ -213,14 +220,14 @@ def directions_of(state: Pass) -> tuple[np.ndarray, np.ndarray]:
 
 def next_sums(
     side: Side,
-    users: np.ndarray,
+    users: SolvedUsers,
     whitened: np.ndarray,
     directions: tuple[np.ndarray, np.ndarray],
     basis: Basis,
     threads: int,
 ) -> tuple[np.ndarray]:
     """Return a shard's part of the product of a step; ``directions`` is of ``directions_of``."""
-    shard = Shard(side, _on_cache_lines(whitened), users)
+    shard = Shard(side, _on_cache_lines(whitened), users.factors)
     return (products(shard, *directions, False, basis, threads),)
 
 
@@ -254,14 +261,14 @@ def unresolved_of(state: Pass) -> np.ndarray:
 
 def sums_in_double(
     side: Side,
-    users: np.ndarray,
+    users: SolvedUsers,
     whitened: np.ndarray,
     unresolved: np.ndarray,
     basis: Basis,
     threads: int,
 ) -> tuple[np.ndarray]:
     """Return a shard's sums for the items of ``unresolved_of``."""
-    shard = Shard(side, whitened, users)
+    shard = Shard(side, whitened, users.factors)
     return (double_sums(shard, unresolved, basis, threads),)
 
 

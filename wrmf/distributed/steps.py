@@ -7,7 +7,7 @@ rows that are solved beside it, and Gram matrices are summed in the same parts.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,11 +18,11 @@ from wrmf.distributed.shards import ShardRecord, read_block, read_shard
 from wrmf.distributed.statistics import ValuePlan
 from wrmf.model.parameters import Parameters
 from wrmf.numerics.isa import isa_number
-from wrmf.numerics.layout import Recycler, Workspaces, padded_width
+from wrmf.numerics.layout import FromBuffers, Recycler, Workspaces, padded_width
 from wrmf.numerics.minimum import loss_at_minimum
 from wrmf.numerics.objective import gram, gram_isa
 from wrmf.numerics.side import Side
-from wrmf.numerics.sweep import Shared, half_sweep
+from wrmf.numerics.sweep import Shared, half_sweep, half_sweep_with_gains
 from wrmf.numerics.whitening import Frame
 
 __all__ = [
@@ -31,6 +31,7 @@ __all__ = [
     "BlockRecord",
     "Gathered",
     "Plan",
+    "SolvedUsers",
     "UserShard",
     "bounds_of_side",
     "gather_items",
@@ -42,7 +43,7 @@ __all__ = [
     "save_factors",
     "shared_of",
     "shared_of_users",
-    "solve",
+    "solve_items",
     "solve_shard",
     "target_sum",
 ]
@@ -99,6 +100,21 @@ class UserShard:
 
     side: Side
     target_sum: float
+
+
+@dataclass(frozen=True, eq=False)
+class SolvedUsers(FromBuffers):
+    """The factors of a shard's users.
+
+    Attributes
+    ----------
+    factors : (n, k)
+    gains : float64 (n,)
+        How much each user lowers the loss, as ``half_sweep_with_gains`` returns it.
+    """
+
+    factors: np.ndarray
+    gains: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -257,28 +273,34 @@ def gather_items(
     return Gathered(factors, shared)
 
 
-def solve(plan: Plan, side: Side, fixed: Gathered, threads: int) -> np.ndarray:
-    """Return the factors of a part of a side, for the factors of the other side.
+def solve_items(plan: Plan, side: Side, users: Gathered, threads: int) -> np.ndarray:
+    """Return the factors of a block of items, for those of all users.
 
     Raises
     ------
     FactorsNeeded
-        If the factors of the other side themselves are needed, and not there.
+        If the factors of users themselves are needed, and not there.
     """
-    out = plan.new_rows(len(side.order), plan.params.factors)
-    sweep = asdict(replace(plan.params.sweep, num_threads=threads))
-    side = replace(side, workspaces=WORKSPACES)
-    half_sweep(side, fixed.factors, out, **sweep, shared=fixed.shared, isa=plan.isa)
+    out, side = _begun(plan, side)
+    half_sweep(side, users.factors, out, num_threads=threads, shared=users.shared, isa=plan.isa)
     return out
 
 
-def solve_shard(plan: Plan, shard: UserShard, items: Gathered, threads: int) -> np.ndarray:
+def solve_shard(plan: Plan, shard: UserShard, items: Gathered, threads: int) -> SolvedUsers:
     """Return the factors of a shard's users."""
-    return solve(plan, shard.side, items, threads)
+    out, side = _begun(plan, shard.side)
+    gains = half_sweep_with_gains(side, items.factors, out, threads, items.shared, plan.isa)
+    return SolvedUsers(out, gains)
+
+
+def _begun(plan: Plan, side: Side) -> tuple[np.ndarray, Side]:
+    """Return memory for the factors of a side, and the side with the scratch of this process."""
+    out = plan.new_rows(len(side.order), plan.params.factors)
+    return out, replace(side, workspaces=WORKSPACES)
 
 
 def loss_of_users(
-    plan: Plan, shard: UserShard, factors: np.ndarray, items: Gathered, after: Any, threads: int
+    plan: Plan, shard: UserShard, users: SolvedUsers, items: Gathered, after: Any, threads: int
 ) -> float:
     """Return the part of the loss that the users of a shard have, if they are at their minimum.
 
@@ -287,7 +309,8 @@ def loss_of_users(
     del after
     assert items.factors is not None
     side = replace(shard.side, workspaces=WORKSPACES)
-    return loss_at_minimum(side, shard.target_sum, factors, items.factors, threads, plan.isa)
+    own, fixed = users.factors, items.factors
+    return loss_at_minimum(side, shard.target_sum, own, fixed, threads, plan.isa, users.gains)
 
 
 def target_sum(shard: UserShard) -> float:
