@@ -10,6 +10,9 @@ the cluster are those of its workers and of this process, which has the schedule
 take some percent of a CPU even if they have nothing to do. That much, measured at the start, is
 left out of "busy CPU seconds": on a machine that others slow down, an iteration takes longer, and
 more of it. At the end the factors of both are compared bit by bit.
+
+Workers are started as docs/distributed.md recommends it, so that they keep the memory into which
+they receive; with ``--dask-memory`` as Dask starts them, so that it goes back to the system.
 """
 
 from __future__ import annotations
@@ -27,6 +30,7 @@ from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import psutil
@@ -38,6 +42,8 @@ from benchmarks.data import data_folder
 from benchmarks.machine import load_average
 from benchmarks.missing import Missing
 
+# What glibc reads when a process starts.
+KEEP_MEMORY = {"MALLOC_TRIM_THRESHOLD_": str(2**30), "MALLOC_MMAP_THRESHOLD_": str(2**30)}
 SECONDS, CPU, OF_WORKERS = "seconds", "CPU seconds", "CPU seconds of workers"
 
 
@@ -159,6 +165,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     of_local: list[dict[str, float]] = []
     with (
         ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as local,
+        patch.dict(os.environ, {} if options.dask_memory else KEEP_MEMORY),
         LocalCluster(
             n_workers=options.workers,
             threads_per_worker=options.threads,
@@ -200,6 +207,7 @@ def measure(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "method": options.method,
         "workers": options.workers,
         "threads of a worker": options.threads,
+        "workers keep memory": not options.dask_memory,
         "an iteration": summary(of_local, of_cluster.rows, idle),
         "CPU seconds in a second of idle processes": idle,
         "MB received": round(median(done.bytes for done in sharded.history) / 1e6, 1),
@@ -221,6 +229,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--threads", type=int, default=1, help="of each worker")
     parser.add_argument("--memory-limit", default="6GiB", help="of each worker")
+    parser.add_argument("--dask-memory", action="store_true", help="as Dask starts workers")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--iterations", type=int, default=4, help="of a round, at least 3")
     parser.add_argument("--folder", type=Path, help="where the files are; they are removed")
