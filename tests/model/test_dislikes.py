@@ -86,12 +86,31 @@ def test_one_row_with_dislikes_is_folded_in_as_in_many(data, params):
     model = WRMF(**params).fit(data, progress=False)
     many = model.fold_in_users(data)
     for row in range(8):
-        alone = (
-            Interactions(data.matrix, negative="dislike").filter(users=[row]) if row != 5 else None
-        )
-        if alone is not None:
-            on_axis = model.fold_in_users(wrmf.data.interactions.align(alone, items=data.items))
-            np.testing.assert_array_equal(on_axis[0], many[row])
+        if row == 5:  # without interactions
+            continue
+        alone = data.filter(users=[row])
+        assert len(alone.items) < len(data.items)
+        np.testing.assert_array_equal(model.fold_in_users(alone)[0], many[row])
+        history = dict(zip(alone.items.tolist(), alone.matrix.data.tolist(), strict=True))
+        np.testing.assert_array_equal(model.fold_in_users({"new": history})[0], many[row])
+
+
+def test_a_new_item_may_be_disliked(data, params):
+    model = WRMF(**params).fit(data, progress=False)
+    column = data.filter(items=[3])
+    assert len(column.users) < len(data.users)
+    np.testing.assert_array_equal(model.fold_in_items(column)[0], model.fold_in_items(data)[3])
+
+
+def test_histories_of_dislikes_are_refused_unless_the_model_knows_dislikes(counts, data):
+    model = WRMF(factors=4, random_state=0).fit(abs(counts), progress=False)
+    with pytest.raises(ValueError, match=r"must map items to counts, .* ≥ 0"):
+        model.fold_in_users({"new": {3: -1}})
+    model.fit(data, progress=False)
+    lists = model.recommend_new({"new": {3: -1, 4: 2}}, n=30)
+    assert 3 not in lists[0].ids
+    with pytest.raises(ValueError, match="counts, finite, got -inf"):
+        model.fold_in_users({"new": {3: -np.inf}})
 
 
 def test_a_dislike_lowers_the_score_of_the_item_and_of_its_neighbours():

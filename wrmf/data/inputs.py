@@ -164,10 +164,13 @@ class Histories:
     counts: list[float]
 
     @classmethod
-    def of(cls, histories: Mapping[Any, Any], axis: Any = None) -> Histories:
+    def of(
+        cls, histories: Mapping[Any, Any], axis: Any = None, negative: str = "error"
+    ) -> Histories:
         """Return the histories of a mapping from user id to items, or to their counts.
 
-        ``axis``, a container of ids, tells a tuple that is an id from a tuple of ids.
+        ``axis``, a container of ids, tells a tuple that is an id from a tuple of ids. Counts may be
+        negative if ``negative`` is "dislike".
         """
         if "user" in histories and "item" in histories:
             raise ValueError(
@@ -180,7 +183,7 @@ class Histories:
         for user, history in histories.items():
             if isinstance(history, Mapping):
                 listed, values = list(history), list(history.values())
-                _check_counts(values, user)
+                _check_counts(values, user, negative)
                 counts.extend(values)
             else:
                 listed = as_id_list(history, f"the history of {shown(user)}", axis)
@@ -233,11 +236,12 @@ def _of_histories(histories: Mapping[Any, Any]) -> Interactions:
     return Interactions.of_merged(rows, "sum")
 
 
-def _check_counts(counts: list[Any], user: Any) -> None:
-    """Raise an error that names the user for a count that is not a finite number ≥ 0."""
+def _check_counts(counts: list[Any], user: Any, negative: str) -> None:
+    """Raise an error that names the user for a count that is not finite, or below 0 by mistake."""
+    least, allowed = (-math.inf, "finite") if negative == "dislike" else (0, "finite and ≥ 0")
     for count in counts:
-        expected = f"the history of {shown(user)} must map items to counts, finite and ≥ 0"
+        expected = f"the history of {shown(user)} must map items to counts, {allowed}"
         if not is_number(count):
             raise TypeError(f"{expected}, got {shown(count)} ({type(count).__name__})")
-        if not 0 <= count < math.inf:
+        if not (-math.inf < count < math.inf and count >= least):
             raise ValueError(f"{expected}, got {shown(count)}")

@@ -92,7 +92,7 @@ def rows_on_item_axis(
     if isinstance(data, Mapping) and not is_matrix(data):
         item_ids = state.prepared.item_ids
         index = item_ids.index
-        histories = Histories.of(_by_user(data, index), index)
+        histories = Histories.of(_by_user(data, index), index, state.negative)
         places = np.arange(len(histories.items))
         entries = np.array(histories.counts), histories.entry_users, places
         shape = len(histories.users), len(state.items)
@@ -215,7 +215,8 @@ def _placed(
             stacklevel=5,
         )
     kept = values[known], (rows[known], columns[known])
-    return as_csr(sparse.csr_matrix(kept, shape=shape), allow_empty=True)
+    # Whoever made the entries has checked their signs.
+    return as_csr(sparse.csr_matrix(kept, shape=shape), allow_empty=True, negative="dislike")
 
 
 def _index(state: Factors, axis: Axis) -> IdIndex:
