@@ -22,6 +22,10 @@ REVIEW = '{"user_id": "u", "business_id": "b", "stars": 4, "date": "2020-01-02"}
 # In a pipe, the command is that of this environment; a part that fails is a failure of the whole.
 FUNCTION = f'set -o pipefail; wrmf() {{ "{sys.executable}" -m wrmf "$@"; }}'
 
+posix_shell = pytest.mark.skipif(
+    sys.platform == "win32", reason="the commands are those of a POSIX shell"
+)
+
 
 def blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", TEXT, re.S)
@@ -30,21 +34,9 @@ def blocks(language):
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
     """The working folder, with the files that the page names."""
-    likes = wrmf.datasets.synthetic_likes(60, 40, 700).to_frame()
-    users = {user: f"user {n}" for n, user in enumerate(likes["user"].unique())}
-    names = dict(zip(users, ["ann", "bob"], strict=False))
-    items = {item: n for n, item in enumerate(likes["item"].unique())}
-    frame = pd.DataFrame({"user": likes["user"].map({**users, **names})})
-    frame["item"] = [f"item-{items[item]}" for item in likes["item"]]
-    frame["title"] = [f"Title {items[item]}" for item in likes["item"]]
-    frame.to_csv(tmp_path / "likes.csv", index=False)
-    frame[["item", "title"]].drop_duplicates().to_csv(tmp_path / "titles.csv", index=False)
-    genres = frame[["item"]].drop_duplicates().assign(jazz=1.0)
-    genres.to_csv(tmp_path / "genres.csv", index=False)
+    (script,) = blocks("bash")
+    subprocess.run(["bash", "-ec", script], cwd=tmp_path, check=True)
     files = {
-        "users.txt": "ann\nbob\n",
-        "sold_out.txt": "item-1\nitem-2\n",
-        "in_stock.txt": "".join(f"item-{n}\n" for n in range(20)),
         "run.toml": blocks("toml")[0],
         "yelp_dataset/yelp_academic_dataset_review.json": REVIEW,
     }
@@ -64,19 +56,35 @@ def run(command):
     return subprocess.run(words, env={**os.environ, "PYTHONPATH": path}, check=False).returncode
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="the commands are those of a POSIX shell")
+@posix_shell
 def test_every_command_of_the_page_runs(folder, capfd):
     for block in blocks("sh"):
-        for command in block.splitlines():
+        for command in block.replace("\\\n", "").splitlines():
             assert run(command) == 0, f"{command}: {capfd.readouterr().err}"
     assert len(pd.read_parquet("lists.parquet")) > 100
     assert len(pd.read_csv("yelp.csv")) == 1
     assert wrmf.load("named.wrmf").item_names is not None
 
 
+@posix_shell
+def test_the_printed_lists_are_those_of_the_page(folder, capsys):
+    lists, _ = blocks("text")
+    assert main(["fit", "likes.csv", "--out", "model.wrmf"]) == 0
+    capsys.readouterr()
+    assert main(["recommend", "model.wrmf", "ann", "bob", "-n", "3"]) == 0
+    printed = capsys.readouterr().out.split()
+    assert len(printed) == len(lists.split())
+    for word, shown in zip(printed, lists.split(), strict=True):
+        if "." in shown:
+            assert float(word) == pytest.approx(float(shown), abs=2e-4)
+        else:
+            assert word == shown
+
+
+@posix_shell
 def test_the_printed_command_is_that_of_the_page(folder, capsys):
     assert main(["fit", "--config", "run.toml", "--print-command"]) == 0
-    assert capsys.readouterr().out == blocks("text")[0]
+    assert capsys.readouterr().out == blocks("text")[1]
 
 
 def test_the_page_names_every_verb_format_and_data_set():
