@@ -33,6 +33,7 @@ def from_spark(
     must be given if users are to be folded in, scores explained or training continued. Then
     ``fold_in_users`` solves what Spark solves in training: its penalty is λ·n_u ‖x_u‖² for a user
     with n_u interactions, ``WRMF(regularization_exponent=1, regularization_counts="observed")``.
+    Spark does not count negative ratings in n_u, so users with dislikes differ by their penalty.
 
     Parameters
     ----------
