@@ -80,7 +80,7 @@ class WRMF(Fitting, Forgetting, Reweighing, Saving, BulkRecommender):
     solver : {"auto", "exact", "cg"}, default "auto"
         "exact" computes the exact minimum of each row. "cg" takes ``cg_steps`` conjugate-gradient
         steps from the previous factors; rows with so few entries that the exact minimum costs
-        less are solved exactly. "auto" means "exact". Take "cg" for 512 factors or more.
+        less are solved exactly. "auto" means "exact". Try "cg" with 512 factors or more.
     dtype : {"float32", "float64"}, default "float32"
         The precision of the factors. "float64" takes twice the memory and time, and is for
         comparisons.
