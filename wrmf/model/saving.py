@@ -110,8 +110,8 @@ class Saving(FoldIn):
         path : str or path
         train : {True, False, "seen"}, default True
             Whether to save the training data. With "seen", only its pairs are saved, which is all
-            that ``recommend`` needs; ``explain`` needs the counts, too. Without training data,
-            ``recommend`` needs ``exclude_seen=False``.
+            that ``recommend`` needs; ``explain`` and ``update`` need the counts, too. Without
+            training data, ``recommend`` needs ``exclude_seen=False``.
         dtype : {None, "float16"}, default None
             "float16" halves the file of float32 factors. They are rounded to about three decimal
             digits, and are converted back when the file is loaded.
