@@ -136,6 +136,21 @@ def test_the_score_is_ndcg_of_the_part_held_out(likes, small):
     assert model.score(rows) == small().fit(likes[:200]).score(rows)
 
 
+def test_the_score_is_that_of_the_lists_of_a_model_with_an_item_term(likes, small):
+    model = small(item_weight=0.7).fit(likes[:200])
+    known, held_out = hold_out_part(likes[200:])
+    tested = np.flatnonzero(held_out.getnnz(axis=1))
+    lists = model.recommend_new(known[tested], n=likes.shape[1], exclude_seen=False)
+    values = []
+    for row, ids, scores in zip(tested, lists.ids, lists.scores, strict=True):
+        of_items = np.zeros(likes.shape[1])
+        of_items[ids] = scores
+        parts = held_out[[row]].indices, known[[row]].indices
+        values.append(reference_ranking.metric("ndcg@10", of_items, *parts))
+    assert model.score(likes[200:]) == pytest.approx(np.mean(values))
+    assert model.score(likes[200:]) != small().fit(likes[:200]).score(likes[200:])
+
+
 def test_the_score_matches_items_by_id(likes, small):
     items = [f"i{column}" for column in range(likes.shape[1])]
     model = small().fit(Interactions(likes, items=items))

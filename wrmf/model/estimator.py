@@ -14,9 +14,12 @@ from wrmf.data.dislikes import likes_of
 from wrmf.model.axes import rows_on_item_axis
 from wrmf.model.display import model_html
 from wrmf.model.fold_in import FoldIn
+from wrmf.model.item_term import item_terms
+from wrmf.numerics.item_lists import ItemLists
 from wrmf.numerics.objective import observed_scores
 from wrmf.numerics.ranked import Ranked, ndcg
 from wrmf.numerics.ranking import rank_held_out
+from wrmf.numerics.term_ranks import rank_held_out_with_terms
 
 if TYPE_CHECKING:
     from sklearn.utils import Tags
@@ -108,9 +111,16 @@ class Estimator(FoldIn):
         known, held_out = known[tested], held_out[tested]
         x, y_factors = self.fold_in_users(known), self.state.item_factors
         threads = self.num_threads
-        side = held_out, observed_scores(held_out, x, y_factors, threads), True
         cutoff = min(SCORE_CUTOFF, len(y_factors))
-        (ranks,) = rank_held_out(x, y_factors, [side], known, cutoff, threads)
+        terms = item_terms(self.state, ItemLists.of(likes_of(known)))
+        if terms is None:
+            side = held_out, observed_scores(held_out, x, y_factors, threads), True
+            (ranks,) = rank_held_out(x, y_factors, [side], known, cutoff, threads)
+        else:
+            pair = held_out, True
+            (ranks,) = rank_held_out_with_terms(
+                (x, y_factors), terms, [pair], known, cutoff, threads
+            )
         ranked = Ranked.of(ranks.ranks, np.diff(held_out.indptr), None)
         return float(ndcg(ranked, cutoff).mean())
 
