@@ -156,6 +156,20 @@ def test_the_final_model_is_the_best_of_the_looks():
         assert_shown(shown, max(look[metric] for look in looks))
 
 
+def test_the_times_of_the_grid_are_those_of_the_record():
+    grid = read("article-grid.json")
+    ours = grid["several settings at a time"]["minutes"]
+    theirs = grid["by implicit, without MSE"]["minutes"]
+    by_cg = grid["several settings at a time, by conjugate gradients"]["minutes"]
+    patterns = {
+        r"whole of it takes ([\d.]+)\s+minutes": ours,
+        r"it would take ([\d.]+) × as long": theirs / ours,
+        r"what implicit's solver uses, ([\d.]+) ×": theirs / by_cg,
+    }
+    for pattern, value in patterns.items():
+        assert_shown(*re.findall(pattern, PAGE), value)
+
+
 def test_the_standings_are_those_of_the_records():
     folder = record.RESULTS / "leaderboard"
     for line in standings(folder, ["weak", "strong"], SETS, (1, 2, 3)).splitlines():

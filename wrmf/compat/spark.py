@@ -43,7 +43,8 @@ def from_spark(
         What the model was fitted to, so that ``recommend`` can leave out what users have seen.
         Its users and items that the model does not know are refused.
     alpha : float ≥ 0, default 1.0
-        ``alpha`` of Spark's ALS with ``implicitPrefs``; the confidence is 1 + α·|value| in both.
+        ``alpha`` of Spark's ALS with ``implicitPrefs``; the confidence is ``1 + α·|value|`` in
+        both.
     regularization : float ≥ 0, default 0.1
         ``regParam``.
 
