@@ -275,7 +275,8 @@ class FoldIn(Parametrized, Recommender):
         interactions : Interactions, a sparse or dense matrix (n_new_users, n_items), or histories
             Folded in as by ``fold_in_users``. Users are named by their ids, or 0, 1, 2, … for a
             matrix. Histories are ``{user: [items]}`` or ``{user: {item: count}}``, with ids or
-            unique names of items; a single one may be passed as ``{item: count}``.
+            unique names of items; a single one may be passed as ``{item: count}``. A count
+            may be negative, a dislike, if the model was fitted to dislikes.
         n, exclude_seen, exclude, items, fallback : as in ``recommend``
             The items that a user has seen are those in ``interactions``.
         unknown : as in ``fold_in_users``
