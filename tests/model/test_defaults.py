@@ -309,6 +309,15 @@ def test_weights_of_zero_leave_finite_parameters(likes):
     ).all()
 
 
+def test_factors_that_come_near_zero_are_warned_of(likes):
+    with pytest.warns(UserWarning, match=r"regularization=3.0 outweighs this data"):
+        model = quick(regularization=3.0, iterations=10).fit(likes)
+    assert 0 < np.abs(model.item_factors).max() < 1e-3
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        quick(iterations=10).fit(likes)
+
+
 @pytest.mark.filterwarnings("ignore:every factor is zero")
 def test_dislikes_alone_leave_finite_parameters(likes):
     data = Interactions.from_matrix(-abs(likes), negative="dislike")

@@ -18,7 +18,7 @@ from wrmf.model.limits import check_limits, warn_of_idle_factors
 from wrmf.model.saved_ids import check_ids
 from wrmf.model.start import as_start, initial_factors, warm_factors
 from wrmf.model.state import FactorModel, Factors
-from wrmf.model.trainer import Trainer
+from wrmf.model.trainer import Trainer, warn_if_vanished
 from wrmf.model.update import Updatable
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Fitting(Updatable):
         -----
         UserWarning
             For more than 256 factors that are more than the users or the items, and if every
-            factor has become zero.
+            factor has become zero or nearly so, as with a ``regularization`` that is too large.
 
         Notes
         -----
@@ -110,6 +110,7 @@ class Fitting(Updatable):
         iterations = as_positive_int(self.iterations, "iterations")
         self._start(data, start, (user_features, item_features))
         Trainer(self, random_users=start is None).run(iterations, callback, progress)
+        warn_if_vanished(self)
         return self
 
     def partial_fit(
@@ -163,6 +164,7 @@ class Fitting(Updatable):
         as_callback(callback)
         iterations = as_positive_int(iterations, "iterations")
         self.trainer(data, (user_features, item_features)).run(iterations, callback, progress)
+        warn_if_vanished(self)
         return self
 
     def trainer(

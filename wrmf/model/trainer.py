@@ -20,14 +20,15 @@ from wrmf.numerics.side import Side
 from wrmf.numerics.sweep import half_sweep
 from wrmf.progress import load_tqdm
 
-__all__ = ["Callback", "Trainable", "Trainer"]
+__all__ = ["Callback", "Trainable", "Trainer", "warn_if_vanished"]
 
 # Called with the model and the number of iterations done; True stops training.
 Callback = Callable[[Any, int], Any]
 
 # If no item factor is larger than VANISHED in absolute value, all factors are converging to zero,
-# and a warning is given.
-VANISHED = 1e-12
+# and a warning is given; so it is if no score can be larger than LOWEST_SCORE, as after the first
+# iterations of such a fit.
+VANISHED, LOWEST_SCORE = 1e-12, 1e-3
 
 
 class Trainable(Protocol):
@@ -106,11 +107,6 @@ class Trainer:
         ------
         ValueError
             If the model was fitted to data of another shape since this trainer was made.
-
-        Warns
-        -----
-        UserWarning
-            If every factor has become zero.
         """
         model = self.model
         params = model.check_params()
@@ -142,13 +138,6 @@ class Trainer:
             # An interrupted iteration may have changed the factors of one side.
             model.state = model.state.after_training(model.iterations_done)
             raise
-        state = model.state
-        if state.train_counts().nnz and not _largest(state.item_factors) > VANISHED:
-            warnings.warn(
-                f"every factor is zero: regularization={model.resolved_params['regularization']} "
-                "outweighs this data; lower it, or raise alpha",
-                stacklevel=3,
-            )
 
     def _state(self) -> Factors:
         """Return the model's state after checking its shape and dtype, which the kernels do not."""
@@ -200,6 +189,28 @@ def _shown(iterations: range, progress: bool | None) -> Iterable[int]:
         return iterations
     bar: Iterable[int] = load_tqdm()(iterations, desc="WRMF", unit="sweep")
     return bar
+
+
+def warn_if_vanished(model: Trainable) -> None:
+    """Warn if all factors have become zero, or so small that no score can reach 0.001.
+
+    Searches, which try such settings on purpose, do without.
+
+    Warns
+    -----
+    UserWarning
+    """
+    state = model.state
+    if not state.train_counts().nnz:
+        return
+    of_users, of_items = _largest(state.user_factors), _largest(state.item_factors)
+    if not (of_items > VANISHED and state.k * of_users * of_items > LOWEST_SCORE):
+        warnings.warn(
+            "every factor is zero or nearly so: "
+            f"regularization={model.resolved_params['regularization']} outweighs this data; "
+            "lower it, or raise alpha",
+            stacklevel=3,
+        )
 
 
 def _largest(factors: np.ndarray) -> float:

@@ -24,7 +24,7 @@ from wrmf.model.limits import check_limits
 from wrmf.model.parameters import Parameters
 from wrmf.model.start import random_items
 from wrmf.model.state import Factors
-from wrmf.model.trainer import Trainer
+from wrmf.model.trainer import Trainer, warn_if_vanished
 from wrmf.numerics.values import FittedValues
 
 if TYPE_CHECKING:
@@ -254,6 +254,7 @@ class Updatable(FoldIn):
         num_threads = self.num_threads
         model.set_params(**{**(state.params or {}), "num_threads": num_threads})
         Trainer(model).run(iterations, progress=progress)
+        warn_if_vanished(model)
         return model.state
 
     def knows_users(self, ids: Any) -> np.ndarray:
