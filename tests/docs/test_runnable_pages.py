@@ -1,12 +1,10 @@
-"""The code of pages runs, block after block."""
+"""The code of pages runs, block after block, and prints what the pages show."""
 
-import re
 from pathlib import Path
 
 import pytest
+from printing import run_page
 
-# Blocks of Python, and cells of pages that are run when the site is built.
-PYTHON_BLOCK = re.compile(r"```(?:python|\{code-cell\} ipython3)\n(.*?)```", re.S)
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = {
     "index.md": [],
@@ -27,11 +25,8 @@ PAGES = {
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_the_code_of_a_page_runs(name, tmp_path, monkeypatch):
+def test_the_code_of_a_page_runs_and_prints_what_is_shown(name, tmp_path, monkeypatch):
     for library in PAGES[name]:
         pytest.importorskip(library)
     monkeypatch.chdir(tmp_path)
-    page = DOCS / name
-    namespace = {}
-    for block in PYTHON_BLOCK.findall(page.read_text(encoding="utf-8")):
-        exec(compile(block, str(page), "exec"), namespace)
+    run_page(DOCS / name)
