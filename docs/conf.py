@@ -64,6 +64,9 @@ OUTSIDE = re.compile(
     r"\]\((?:\.\./)*((?:benchmarks|examples|tests|wrmf)/[^)#\s]*|[A-Z]+\.(?:md|cff))"
 )
 
+# A page of this folder, as docstrings name it.
+PAGE = re.compile(r"(?<![`/\w])docs/([\w-]+)\.md")
+
 # What a browser would load from elsewhere to show a page.
 LOADED = re.compile(r'<(?:script|img|iframe|link rel="stylesheet")\b[^>]*"(?:https?:)?//[^"]*')
 
@@ -76,6 +79,11 @@ def link_to_repository(text):
         return f"]({REPOSITORY}/{kind}/main/{match[1]}"
 
     return OUTSIDE.sub(replaced, text)
+
+
+def link_to_pages(app, what, name, obj, options, lines):
+    """Make links of the names of pages in a docstring."""
+    lines[:] = [PAGE.sub(r":doc:`/\1`", line) for line in lines]
 
 
 def write_formula(translator, node):
@@ -110,3 +118,4 @@ def setup(app):
 
     app.connect("source-read", read)
     app.connect("include-read", include)
+    app.connect("autodoc-process-docstring", link_to_pages)

@@ -1,4 +1,4 @@
-"""Draw the plots of docs/tuning.md from the records.
+"""Draw the plots of docs/tuning.md and docs/quality.md from the records.
 
 python -m benchmarks.quality.plots [benchmarks/results] --out docs
 """

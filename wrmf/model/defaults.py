@@ -1,7 +1,7 @@
 """What the parameters that are set to "auto" become, for the data that a model is trained on.
 
 The rule was chosen on validation parts of nine data sets by
-``python -m benchmarks.quality.defaults``; docs/tuning.md has what it reaches.
+``python -m benchmarks.quality.defaults``; docs/quality.md has what it reaches.
 """
 
 from __future__ import annotations

@@ -40,8 +40,8 @@ class WRMF(Fitting, Forgetting, Reweighing, Saving, BulkRecommender):
     Where users differ little beyond what is popular, the penalty is up to four times as large.
     ``resolved_params`` has what became of each parameter that is "auto"; it is saved with the
     model, and used for new users and items, too. ``alpha``, ``unobserved_weight`` and
-    ``regularization`` may be multiples, such as "2*auto". docs/tuning.md has the rule and what it
-    reaches.
+    ``regularization`` may be multiples, such as "2*auto". docs/tuning.md has the rule, and
+    docs/quality.md what it reaches.
 
     Parameters
     ----------
@@ -107,7 +107,8 @@ class WRMF(Fitting, Forgetting, Reweighing, Saving, BulkRecommender):
         one. When to touch it: with 4, where the best model comes after few iterations and k is
         already large; below 512 factors, a larger k is often better (docs/tuning.md).
     item_weight : float ≥ 0, default 0.0
-        β: x_u·y_j + β σ Σ_i b_ij, over the items i that user u has, is then the score of item j.
+        β, by which a user's items add to the scores of items that go together with them. The
+        score of item j is then x_u·y_j + β σ Σ_i b_ij, over the items i that user u has, where
         b_j are the weights of a ridge regression of item j on its nearest items, and σ is the
         ratio of the standard deviations of both sums. 0 means no such term, and costs nothing. Try
         0.3 to 1 on a validation split (docs/tuning.md); baskets and decks gain most.
@@ -119,12 +120,13 @@ class WRMF(Fitting, Forgetting, Reweighing, Saving, BulkRecommender):
     item_regularization : float > 0, default 20.0
         λ of these regressions, in users. Rarely worth a search.
     value_damping : float from 0 to 4, or (user, item), default 0
-        a and b: f(d) becomes s · f(d) · n_u^−a · n_i^−b, where n_u and n_i are the numbers of
-        entries of the user and of the item, and s keeps the mean over the training data. With 1/4,
-        pairs of active users and of popular items count less. See docs/weights.md.
+        Exponents a and b by which pairs of active users and of popular items count less: f(d)
+        becomes s · f(d) · n_u^−a · n_i^−b, where n_u and n_i are the numbers of entries of the
+        user and of the item, and s keeps the mean over the training data. Try 1/4, with another
+        ``unobserved_weight``. See docs/weights.md.
     weighting : {"none", "bm25", "tfidf"}, default "none"
-        What d becomes before f, as in implicit's examples: the weight of the user, as a term, in
-        the item, as a document. See docs/weights.md.
+        How counts d are weighted before f, as in implicit's examples: by the weight of the user,
+        as a term, in the item, as a document. See docs/weights.md.
     bm25_k1 : float ≥ 0, default 100.0
         From which counts on the weights of BM25 saturate.
     bm25_b : float from 0 to 1, default 0.8
