@@ -486,3 +486,11 @@ def test_aligning_with_the_own_axes_changes_nothing():
     data = Interactions(np.eye(2))
     assert align(data, data.users, data.items) is data
     assert align(data, [0, 1]) is data
+
+
+def test_a_frame_has_the_names_of_items_and_is_read_with_them():
+    data = Interactions(np.eye(2), items=["x", "y"], item_names=["Chair", "Lamp"])
+    frame = data.to_frame()
+    assert frame["name"].tolist() == ["Chair", "Lamp"]
+    again = read_interactions(frame, value="value", item_name="name")
+    assert again.item_names.tolist() == ["Chair", "Lamp"]

@@ -96,8 +96,6 @@ def write_dataset(options: argparse.Namespace) -> None:
         out = Path(f"{name}.csv")
     data = DATASETS[name].load(random_state=options.seed, folder=options.folder)
     frame = data.to_frame()
-    if data.item_names is not None:
-        frame["name"] = data.item_names[data.matrix.indices]
     write_table(frame, out, options.format)
     log_file = notices(options)
     print(f"{out or 'standard output'}: columns {', '.join(frame.columns)}", file=log_file)

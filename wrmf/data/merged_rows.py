@@ -250,7 +250,8 @@ class MergedRows(IndexedMatrix):
     def to_frame(self) -> pd.DataFrame:
         """Return a frame with a row for each interaction, in the order of ``matrix``.
 
-        The columns are user, item, value and, where there are times, time.
+        The columns are user, item, value and, where there are times or names of items, time and
+        name.
         """
         import pandas as pd
 
@@ -264,6 +265,8 @@ class MergedRows(IndexedMatrix):
         times = self.times
         if times is not None:
             frame["time"] = times
+        if self.item_names is not None:
+            frame["name"] = self.item_names[self.matrix.indices]
         return frame
 
 
