@@ -137,7 +137,7 @@ def test_notebooks_show_names_and_escape_them(named):
     assert "&lt;b&gt;" in html
     assert "&amp; co" in html
     assert "<b>" not in html
-    assert "2 lists, at most 12 ids" in html
+    assert "2 lists of at most 12 items" in html
     assert "2 lists and 10 places are shown" in html
     assert html.count("<tr>") == 3
     many = named.recommend(n=2)._repr_html_()
@@ -145,6 +145,8 @@ def test_notebooks_show_names_and_escape_them(named):
     assert repr(named.recommend([4, 17], n=3)) == (
         "Recommendations(2 lists of at most 3 by user, 1 of them empty)"
     )
+    assert repr(named.recommend(4, n=3)) == "Recommendations(1 list of at most 3 by user)"
+    assert "1 list of at most 2 similar items" in named.similar_items("i3", n=2)._repr_html_()
 
 
 def test_scores_that_are_unknown_are_not_shown(named):

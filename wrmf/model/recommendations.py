@@ -187,12 +187,16 @@ class Recommendations:
     def __eq__(self, other: object) -> bool:
         return self.equals(other) if isinstance(other, Recommendations) else NotImplemented
 
+    @property
+    def _counted(self) -> str:
+        return f"{len(self)} {'list' if len(self) == 1 else 'lists'}"
+
     def __repr__(self) -> str:
         query, _ = self.columns
         most = self.ids.shape[1]
         empty = int((self.counts == 0).sum())
         return (
-            f"Recommendations({len(self)} lists of at most {most} by {query}"
+            f"Recommendations({self._counted} of at most {most} by {query}"
             f"{f', {empty} of them empty' if empty else ''})"
         )
 
@@ -244,7 +248,7 @@ class Recommendations:
         query, listed = self.columns
         n_places = self.ids.shape[1]
         most, n_shown = min(n_places, SHOWN_PLACES), min(len(self), SHOWN_LISTS)
-        caption = f"{len(self)} lists, at most {n_places} ids of column {listed}"
+        caption = f"{self._counted} of at most {n_places} {listed.replace('_', ' ')}s"
         if len(self) > n_shown or n_places > most:
             caption += f"; {n_shown} lists and {most} places are shown"
         heads = [query, *map(str, range(1, most + 1))]
