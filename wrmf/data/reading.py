@@ -41,17 +41,19 @@ def read_interactions(
     layout: str = "pairs",
     event: Column = "event",
 ) -> Interactions:
-    r"""Read interactions from a table with one row for each.
+    r"""Read interactions from a table with a row for each of them.
 
     What is read is exact: ids are never rounded, merged or lost, and no row is dropped without
-    being counted in ``summary()``.
+    being counted in ``summary()``. docs/reading.md has the call for each kind of file.
 
     Parameters
     ----------
     source : path, data frame, connection, or a sequence of them
-        A text file (csv, tsv, psv or any other; also compressed by gzip, bzip2, xz, zstd or zip),
-        a parquet file or another format of ``wrmf.data.formats``; or a frame of pandas, polars or
-        arrow.
+        A file: text (csv, tsv, psv or any other), JSON, parquet, feather, npz or Matrix Market,
+        also compressed by gzip, bzip2, xz, zstd or zip; a folder, a pattern such as
+        ``"day-*.csv"``, or "-" for standard input. Or a frame of pandas, polars, arrow or another
+        library; or a database, as an address such as ``"sqlite:///shop.db#likes"``, or as
+        (connection, table or query).
     user, item : str or int, default "user", "item"
         Columns of the ids. In text, ids become ints if each is the text of its int ("7", not "07"),
         else all stay text. In frames, floats must be whole and below 2**53. The axes of the result
