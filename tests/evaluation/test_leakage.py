@@ -99,3 +99,14 @@ def test_a_matrix_of_another_shape_without_ids_is_not_compared():
     assert count_trained_on(fitted, split, TestPart.of(split)) == 0
     fitted.train_matrix = sparse.csr_matrix((3, 3))
     assert count_trained_on(fitted, split, TestPart.of(split)) == 0
+
+
+def test_test_pairs_that_train_has_are_warned_of_where_nothing_is_found():
+    likes = np.indices((6, 6)).sum(axis=0) % 2
+    model = wrmf.WRMF(factors=2, random_state=0).fit(likes)
+    twice = Split(likes, likes)
+    with pytest.warns(UserWarning, match="18 of 18 test pairs are in the training data, too"):
+        assert evaluate(model, twice, ["recall@3"])["recall@3"] == 0
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert evaluate(model, twice, ["recall@3"], exclude_seen=False)["recall@3"] == 1

@@ -91,7 +91,8 @@ def evaluate(
     Warns
     -----
     UserWarning
-        If the model keeps its training data, and that has test pairs which are not in the split's.
+        If the model keeps its training data, and that has test pairs which are not in the split's;
+        and if no held-out item is found, and some of them are in the training data.
 
     Notes
     -----
@@ -160,6 +161,7 @@ def evaluate_sides(
     matrices = {"train": likes_of(part.known), "test": part.held_out}
     requests = [Side(on, matrices[on], on == "test" and masked) for on, masked in sides]
     by_user = measure_ranks(requested, ranker, requests)
+    _warn_if_seen(by_user, requests, part)
     overall = measure_errors(requested, ranker, requests)
     measure_lists(requested, ranker, requests, split, (by_user, overall))
     beside: list[dict[str, float]] = [{} for _ in requests]
@@ -197,6 +199,23 @@ def _warn_if_trained_on(n_trained_on: int, n_test: int) -> None:
             "so that its values are too good: fit it on split.train",
             stacklevel=4,
         )
+
+
+def _warn_if_seen(
+    by_user: Sequence[Mapping[str, np.ndarray]], sides: Sequence[Side], part: TestPart
+) -> None:
+    """Warn where nothing is found, and test pairs are training pairs, which are not looked for."""
+    for values, side in zip(by_user, sides, strict=True):
+        # Counting these pairs takes a pass over the data, which is spared where items are found.
+        if side.masked and values and not any(value.any() for value in values.values()):
+            n_seen = (part.held_out != 0).multiply(part.known != 0).nnz
+            if n_seen:
+                warnings.warn(
+                    f"nothing is found, and {n_seen} of {part.held_out.nnz} test pairs are in the "
+                    "training data, too, which is left out of the lists: take test data that "
+                    "train does not have, or pass exclude_seen=False",
+                    stacklevel=4,
+                )
 
 
 def _assemble(
