@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 import wrmf
 from wrmf.cli.main import main
 from wrmf.cli.verbs import VERBS
+from wrmf.files import replacing
 
 PATH = os.pathsep.join([str(Path(wrmf.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
 ENVIRONMENT = {**os.environ, "PYTHONPATH": PATH}
@@ -23,24 +25,72 @@ def files():
 
 
 @posix
-def test_an_interrupted_fit_leaves_no_file_and_has_status_130(workplace):
+@pytest.mark.parametrize(
+    ("name", "status", "word"),
+    [
+        ("SIGINT", 130, b"interrupted"),
+        ("SIGTERM", 143, b"terminated"),
+        ("SIGHUP", 129, b"the terminal was closed"),
+    ],
+)
+def test_a_fit_that_a_signal_ends_leaves_no_file(name, status, word, workplace):
     before = files()
-    words = ["fit", "likes.csv", "--iterations", "1000000", "--factors", "64", "--out", "new.wrmf"]
+    (workplace / "temporary").mkdir()
+    words = ["fit", "-", "--iterations", "1000000", "--factors", "64", "--out", "new.wrmf"]
     command = [sys.executable, "-m", "wrmf", *words]
-    with subprocess.Popen(command, env=ENVIRONMENT, stderr=subprocess.PIPE) as process:
+    environment = {**ENVIRONMENT, "TMPDIR": str(workplace / "temporary")}
+    likes = (workplace / "likes.csv").open("rb")
+    with (
+        likes,
+        subprocess.Popen(command, env=environment, stdin=likes, stderr=subprocess.PIPE) as process,
+    ):
         try:
             # The summary of the data is written right before the fit.
             while b"Number of interactions" not in process.stderr.readline():
                 assert process.poll() is None
             time.sleep(0.5)
-            process.send_signal(signal.SIGINT)
+            process.send_signal(getattr(signal, name))
             error = process.communicate(timeout=60)[1]
         finally:
             process.kill()
-    assert process.returncode == 130
-    assert error.rstrip().endswith(b"wrmf: interrupted")
+    assert process.returncode == status
+    assert error.rstrip().endswith(b"wrmf: " + word)
     assert b"Traceback" not in error
+    # The copy of standard input is gone, too.
+    assert not list((workplace / "temporary").iterdir())
+    assert files() == sorted([*before, "temporary"])
+
+
+@posix
+def test_a_command_that_is_terminated_removes_its_temporary_file(workplace, monkeypatch, capsys):
+    def end_while_saving(self, path, **options):
+        with replacing(path) as file:
+            file.write(b"half")
+            os.kill(os.getpid(), signal.SIGTERM)
+            pytest.fail("the signal ends the command")
+
+    before = files()
+    monkeypatch.setattr("wrmf.WRMF.save", end_while_saving)
+    assert main(["fit", "likes.csv", "--factors", "2", "--out", "new.wrmf"]) == 143
+    assert capsys.readouterr().err.endswith("wrmf: terminated\n")
     assert files() == before
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+@posix
+def test_a_signal_that_is_ignored_ends_no_command(workplace, monkeypatch):
+    monkeypatch.setattr("wrmf.WRMF.save", lambda *arguments, **options: os.kill(os.getpid(), 1))
+    old = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+    try:
+        assert main(["fit", "likes.csv", "--factors", "2", "--out", "new.wrmf"]) == 0
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, old)
+
+
+def test_a_command_in_another_thread_sets_no_signal_handlers(workplace):
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(main, ["datasets"]).result() == 0
 
 
 @posix

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 
 from wrmf.cli.config import expand_config, without_config
 from wrmf.cli.parser import build_parser, describe_unknown, parsers_of_verbs, verb_problem
+from wrmf.cli.signals import Ended, ended_by_signals
 from wrmf.cli.streams import check_outputs, stream_problem
 
 __all__ = ["REPORTED_ERRORS", "build_parser", "main"]
@@ -39,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit status: 0 on success, 1 after a reported error, 130 after Ctrl-C.
+        The exit status: 0 on success, 1 after a reported error, 130 after Ctrl-C, 143 after
+        SIGTERM, 129 after SIGHUP.
 
     Raises
     ------
@@ -64,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(command)
         else:
             check_outputs(options)
-            with _warnings_in_one_line(options):
+            with ended_by_signals(), _warnings_in_one_line(options):
                 options.run(options)
         sys.stdout.flush()
     except SystemExit:
@@ -74,6 +76,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("wrmf: interrupted", file=sys.stderr)
         return 130
+    except Ended as end:
+        print(f"wrmf: {end}", file=sys.stderr)
+        return end.status
     except BrokenPipeError:
         # The reader of standard output, such as head, has closed it.
         _discard_output()
