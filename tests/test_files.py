@@ -1,6 +1,8 @@
 """Atomic writing, and the folder of downloads."""
 
+import errno
 import os
+import re
 import stat
 import subprocess
 import sys
@@ -188,3 +190,26 @@ def test_standard_output_by_name_is_written_to_where_it_leads_to(tmp_path):
         subprocess.run([sys.executable, "-c", program], stdout=out, check=True)
     assert (tmp_path / "out").read_bytes() == b"now"
     assert Path("/dev/stdout").is_symlink()
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EIO])
+def test_an_error_of_the_system_names_the_file_that_was_to_be_written(tmp_path, number):
+    path = tmp_path / "model.npz"
+    with pytest.raises(OSError, match=re.escape(f": {str(path)!r}")), replacing(path):
+        raise OSError(number, os.strerror(number))
+
+
+def test_a_temporary_file_that_cannot_be_made_is_named_by_its_target(tmp_path, monkeypatch):
+    def fail(path, *arguments):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+
+    monkeypatch.setattr(os, "open", fail)
+    with pytest.raises(OSError) as info:
+        write_atomically(tmp_path / "model.npz", b"")
+    assert info.value.filename == str(tmp_path / "model.npz")
+
+
+def test_an_error_that_names_another_file_is_left_alone(tmp_path):
+    with pytest.raises(OSError) as info, replacing(tmp_path / "model.npz"):
+        raise OSError(errno.EACCES, os.strerror(errno.EACCES), "likes.csv")
+    assert info.value.filename == "likes.csv"

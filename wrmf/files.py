@@ -62,16 +62,25 @@ def replacing_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     if target.is_dir():
         raise IsADirectoryError(f"{path} is a folder: name a file in it")
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY, 0o666)
-    os.close(handle)
     try:
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY, 0o666)
+        os.close(handle)
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
         temporary.replace(target)
-    except BaseException:
+    except BaseException as error:
         temporary.unlink(missing_ok=True)
+        _name_target(error, temporary, path)
         raise
+
+
+def _name_target(error: BaseException, temporary: Path, path: str | os.PathLike[str]) -> None:
+    """Name the target in the error of a full disk, which names no file or the temporary one."""
+    if not isinstance(error, OSError) or error.errno is None:
+        return
+    if error.filename in (None, str(temporary)):
+        error.filename, error.filename2 = os.fspath(path), None
 
 
 def write_atomically(path: str | os.PathLike[str], content: bytes) -> None:

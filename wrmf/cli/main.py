@@ -83,12 +83,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # The reader of standard output, such as head, has closed it.
         _discard_output()
     except REPORTED_ERRORS as error:
-        message = " ".join(str(error).split())
+        message = " ".join(_message_of(error).split())
         text = message if options is None else _in_words_of(options, message)
         print(f"wrmf: error: {text or type(error).__name__}", file=sys.stderr)
         _discard_unwritable()
         return 1
     return 0
+
+
+def _message_of(error: BaseException) -> str:
+    """Return the text of an error; of one of the system the file and the reason, no number."""
+    if not isinstance(error, OSError) or not error.strerror:
+        return str(error)
+    return error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
 
 
 @contextmanager
