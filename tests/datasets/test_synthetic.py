@@ -4,6 +4,7 @@ Ethan Rosenthal: Intro to Implicit Matrix Factorization: Classic ALS with Sketch
 """
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -129,3 +130,15 @@ def test_raw_likes_are_thinned_to_the_core(tmp_path):
         for frame in (data.k_core(5, 5).to_frame(), datasets.synthetic_likes().to_frame())
     )
     assert thinned == core
+
+
+def test_a_file_of_likes_is_written_completely_or_not_at_all(tmp_path):
+    class Failing(pd.DataFrame):
+        def to_csv(self, file, **options):
+            file.write(b"half")
+            raise OSError(28, "No space left on device")
+
+    path = tmp_path / "likes.psv"
+    with pytest.raises(OSError, match=r"likes\.psv"):
+        datasets.write_likes_file(Failing(), path)
+    assert not list(tmp_path.iterdir())

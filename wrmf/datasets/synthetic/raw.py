@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +13,7 @@ from wrmf.data.interactions import Interactions, entry_rows
 from wrmf.datasets.synthetic.likes import LEAST_LIKES, synthetic_likes
 from wrmf.datasets.synthetic.naming import draw_ids
 from wrmf.datasets.synthetic.pairs import PairSet
+from wrmf.files import replacing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,4 +107,13 @@ def write_likes_file(likes: pd.DataFrame, path: str | os.PathLike[str]) -> None:
     Fields are separated by pipes. Those that contain a pipe or a backslash are quoted by
     backslashes.
     """
-    likes.to_csv(Path(path), sep="|", index=False, quoting=csv.QUOTE_MINIMAL, quotechar="\\")
+    with replacing(path) as file:
+        likes.to_csv(
+            file,
+            sep="|",
+            index=False,
+            quoting=csv.QUOTE_MINIMAL,
+            quotechar="\\",
+            mode="wb",
+            lineterminator="\n",
+        )
