@@ -1,7 +1,9 @@
 """Indexes of other libraries and arrays: inner products are those of the model, ids are kept."""
 
+import dataclasses
 import json
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ import wrmf
 from wrmf import WRMF, Interactions
 from wrmf.export.libraries import LIBRARIES
 
+MODULE = "wrmf.export.export"
 every_library = pytest.mark.parametrize("kind", LIBRARIES)
 
 
@@ -144,3 +147,24 @@ def test_an_export_that_fails_leaves_the_old_files(model, tmp_path, kind, monkey
     with pytest.raises(OSError, match="disk full"):
         model.export(kind, tmp_path / "m", n_users=5)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("kind", LIBRARIES)
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+def test_a_full_disk_is_an_error_that_names_the_file(model, tmp_path, kind, monkeypatch):
+    pytest.importorskip(LIBRARIES[kind].module)
+    library, full = LIBRARIES[kind], Path("/dev/full")
+
+    def write(module, vectors, path, **options):
+        # faiss and usearch notice it, and hnswlib does not.
+        if kind == "hnswlib":
+            path.write_bytes(b"")
+        else:
+            library.write(module, vectors, full, **options)
+
+    changed = dataclasses.replace(library, write=write)
+    monkeypatch.setattr(f"{MODULE}.LIBRARIES", {kind: changed})
+    path = tmp_path / "items.index"
+    with pytest.raises(OSError, match=f"{kind} cannot write .*items.index: .*is the disk full"):
+        model.export(kind, path)
+    assert not list(tmp_path.iterdir())

@@ -116,20 +116,30 @@ def write_index(
         If the library is not installed.
     TypeError
         For an unknown option.
+    OSError
+        If the library cannot write the file, or not read it again.
     """
     library = LIBRARIES[name]
     _check_options(name, library, options)
     module = library.load(name)
     vectors = np.ascontiguousarray(items.factors, dtype=np.float32)
     ids_path = Path(f"{os.fspath(path)}.ids")
+    queries = np.ascontiguousarray(sample.queries, dtype=np.float32)
+    m, n = sample.rows.shape
     with replacing_path(path) as temporary:
-        library.write(module, vectors, temporary, **options)
-        # Measured by the file that was written, as whoever reads it will search it.
-        queries = np.ascontiguousarray(sample.queries, dtype=np.float32)
-        m, n = sample.rows.shape
+        try:
+            library.write(module, vectors, temporary, **options)
+            # Measured by the file that was written, as whoever reads it will search it: hnswlib
+            # notices a full disk only then.
+            if m and n:
+                labels = library.search(module, temporary, queries, n, **options)
+        except RuntimeError as error:
+            reason = " ".join(str(error).replace(str(temporary), os.fspath(path)).split())
+            raise OSError(
+                f"{name} cannot write {os.fspath(path)}: {reason}; is the disk full?"
+            ) from error
         recall = None
         if m and n:
-            labels = library.search(module, temporary, queries, n, **options)
             pairs = zip(labels, sample.rows, strict=True)
             recall = float(np.mean([len(np.intersect1d(a, b)) / n for a, b in pairs]))
         write_atomically(ids_path, json.dumps(items.ids).encode())
