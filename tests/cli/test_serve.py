@@ -1,6 +1,7 @@
 """The command serves what the example serves, and says what is missing."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -96,7 +97,8 @@ def test_there_is_a_worker_for_each_cpu_and_one_on_windows(monkeypatch):
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="gunicorn needs a POSIX system")
-def test_the_command_answers_requests_until_it_is_interrupted(workplace):
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGQUIT"])
+def test_the_command_answers_requests_until_a_signal_ends_it(name, workplace):
     pytest.importorskip("uvicorn_worker", reason='needs pip install "wrmf[serve]"')
     command = [sys.executable, "-m", "wrmf", "serve", "model.wrmf", "--port", "0", "--workers", "2"]
     environment = {**os.environ, "PYTHONPATH": PATH}
@@ -113,5 +115,7 @@ def test_the_command_answers_requests_until_it_is_interrupted(workplace):
             with urllib.request.urlopen(f"{address}/health", timeout=60) as reply:
                 assert b'"factors":4' in reply.read()
         finally:
-            process.send_signal(2)
+            process.send_signal(getattr(signal, name))
             assert process.wait(timeout=60) == 0
+    # Workers that do not end are killed after half a minute, and this is said.
+    assert "SIGKILL" not in Path("log").read_text(encoding="utf-8")

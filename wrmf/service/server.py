@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import sys
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 
 from wrmf.model.loading import load
 
-__all__ = ["ServerOptions", "serve"]
+__all__ = ["ServerOptions", "end_by_sigterm", "serve"]
 
 MISSING = 'serving needs {}, which are not all installed: pip install "wrmf[serve]"'
 # A worker that ends after some requests gives back memory that Python keeps.
@@ -113,6 +114,16 @@ def _check_address(options: ServerOptions) -> None:
             ) from None
 
 
+def end_by_sigterm(server: Any) -> None:
+    """Let SIGINT and SIGQUIT end the service as SIGTERM does.
+
+    gunicorn would send SIGQUIT to its workers, which those of uvicorn do not obey, and kill them
+    after half a minute.
+    """
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, lambda number, frame: os.kill(os.getpid(), signal.SIGTERM))
+
+
 def _run_gunicorn(app: Any, options: ServerOptions) -> None:
     try:
         import uvicorn_worker  # noqa: F401 - gunicorn imports it by its name
@@ -131,8 +142,13 @@ def _run_gunicorn(app: Any, options: ServerOptions) -> None:
                 "preload_app": True,
                 "max_requests": MOST_REQUESTS,
                 "max_requests_jitter": JITTER,
+                "when_ready": end_by_sigterm,
+                # Services of one user would share the socket in their home.
+                "control_socket_disable": True,
             }.items():
-                self.cfg.set(name, value)
+                # Earlier versions of gunicorn have no such socket.
+                if name in self.cfg.settings:
+                    self.cfg.set(name, value)
 
         def load(self) -> Any:
             return app
