@@ -10,6 +10,7 @@ import wrmf
 from wrmf.cli.main import build_parser, main
 from wrmf.cli.messages import translate
 from wrmf.cli.reading import READING
+from wrmf.data.formats.databases import HOW
 
 
 @pytest.mark.parametrize("row", READING, ids=lambda row: row.parameter)
@@ -48,6 +49,11 @@ def test_a_message_about_a_parameter_names_its_option(row):
         ("unobserved_weight must be positive", "--unobserved-weight must be positive"),
         ("lower k, fraction or min_interactions", "lower k, fraction or min_interactions"),
         ("with shards=4; pass resume=False", "with --shards 4; pass --no-resume"),
+        (
+            f"the database has 2 tables: {HOW}",
+            "the database has 2 tables: write the table or a query after the address, as in "
+            "sqlite:///shop.db#likes",
+        ),
         ("so call fit again with the same arguments", "so run the same command again"),
     ],
 )

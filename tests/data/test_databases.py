@@ -96,7 +96,7 @@ def test_a_query_without_rows_has_its_columns(connection):
 @pytest.mark.parametrize(
     ("what", "error"),
     [
-        ("nolikes", "the database cannot read 'nolikes': no such table: nolikes; pass"),
+        ("nolikes", "the database cannot read 'nolikes': no such table: nolikes, the tables are "),
         ("select x from likes", "cannot read 'select x from likes': no such column: x"),
         ("likes; drop table likes", "no such table"),
         ('likes" where 0 --', "no such table"),
@@ -145,3 +145,19 @@ def test_paths_are_no_addresses_of_databases(path):
 def test_files_on_other_machines_are_to_be_downloaded(address):
     with pytest.raises(ValueError, match="is on another machine: download it"):
         load(address)
+
+
+def test_a_table_that_is_missing_is_an_error_that_names_those_that_there_are(path):
+    with pytest.raises(ValueError, match=r"no such table: nothing, the tables are \['"):
+        load(f"sqlite:///{path}#nothing")
+
+
+@pytest.mark.parametrize("table", ["order", "Group", "order lines", "main.select"])
+def test_a_table_may_be_called_as_a_word_of_sql(tmp_path, table):
+    connection = sqlite3.connect(tmp_path / "shop.db")
+    name = table.rpartition(".")[2]
+    connection.execute(f'CREATE TABLE "{name}" (user, item)')
+    connection.execute(f"INSERT INTO \"{name}\" VALUES ('ann', 7)")
+    connection.commit()
+    assert rows((connection, table), "user", "item") == [("ann", 7)]
+    connection.close()

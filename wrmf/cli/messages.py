@@ -52,7 +52,12 @@ OPTIONS: dict[str, tuple[str, ...]] = {
 # Options that stand for a value of a parameter, and that value.
 FLAGS = {"header": "False", "exclude_seen": "False", "resume": "False"}
 # What is said of a function, and of a command in its place.
-PHRASES = {"call fit again with the same arguments": "run the same command again"}
+PHRASES = {
+    "call fit again with the same arguments": "run the same command again",
+    'pass (connection, "likes") or (connection, "select … from likes"), or write the table': (
+        "write the table or a query"
+    ),
+}
 # Parameters whose names are ordinary words are translated only where they are clearly parameters:
 # before an equals sign, as the subject of "must", and after an advice to change them.
 ORDINARY_WORDS = {name for name in OPTIONS if "_" not in name} - {"fraction", "cutoff"}

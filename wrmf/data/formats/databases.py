@@ -119,6 +119,8 @@ def _read_connection(connection: Any, wanted: str | None, options: SourceOptions
             raise
         # Each driver raises exceptions of its own types.
         reason = reason_of(error)
+        if isinstance(connection, sqlite3.Connection) and "no such table" in reason:
+            reason += f", the tables are {_sqlite_tables(connection)}"
         raise ValueError(
             f"the database cannot read {wanted or 'its tables'!r}: {reason}; {HOW}"
         ) from None
@@ -161,8 +163,12 @@ def _table_of_rows(names: Sequence[str], rows: Sequence[Sequence[Any]]) -> Table
 
 def _read_table(connection: Any, table: str, wanted: Sequence[str | int]) -> Table:
     """Return the wanted columns of a table; in SQLite only these are read."""
-    name = ".".join(_quoted(part) for part in table.split("."))
-    if not isinstance(connection, sqlite3.Connection) or not wanted:
+    is_sqlite = isinstance(connection, sqlite3.Connection)
+    # A table may be called as a word of SQL, such as order. Elsewhere quotes would make capitals
+    # count.
+    quote = _quoted_always if is_sqlite else _quoted
+    name = ".".join(map(quote, table.split(".")))
+    if not is_sqlite or not wanted:
         # All columns are selected, as databases differ in how names of columns are quoted, and an
         # unquoted ``user`` is a function in PostgreSQL.
         return choose_columns(_run(connection, f"SELECT * FROM {name}"), wanted)
@@ -221,13 +227,17 @@ def _only_table(connection: Any) -> str:
 
         names = sqlalchemy.inspect(connection).get_table_names()
     elif isinstance(connection, sqlite3.Connection):
-        query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
-        names = [name for (name,) in connection.execute(query)]
+        names = _sqlite_tables(connection)
     else:
         raise ValueError(f"which table is to be read? {HOW}")
     if len(names) != 1:
         raise ValueError(f"the database has {len(names)} tables {names}: {HOW}")
     return str(names[0])
+
+
+def _sqlite_tables(connection: sqlite3.Connection) -> list[str]:
+    query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
+    return [name for (name,) in connection.execute(query)]
 
 
 def _without_password(address: str) -> str:
