@@ -235,3 +235,27 @@ def test_an_error_without_words_is_named(workplace, monkeypatch, capsys):
 def test_iterations_are_checked_before_any_data_are_read(workplace, capsys):
     assert main(["fit", "likes.csv", "--iterations", "0"]) == 1
     assert capsys.readouterr().err == "wrmf: error: --iterations must be at least 1, got 0\n"
+
+
+@pytest.mark.parametrize("words", ["similar model.wrmf -b17", "recommend model.wrmf --u3_"])
+def test_an_id_that_looks_like_an_option_says_where_it_stands(words, workplace, capsys):
+    with pytest.raises(SystemExit):
+        main(words.split())
+    verb = words.split()[0]
+    assert f"stand after --, as in: wrmf {verb} model.wrmf -- -id" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", ["similar model.wrmf", "fit likes.csv --nothing"])
+def test_nothing_is_said_of_such_ids_where_there_are_none(words, workplace, capsys):
+    with pytest.raises(SystemExit):
+        main(words.split())
+    assert "stand after --" not in capsys.readouterr().err
+
+
+def test_an_error_of_the_system_is_told_without_its_number(workplace, monkeypatch, capsys):
+    def fail(path):
+        raise OSError(28, "No space left on device", "model.wrmf")
+
+    monkeypatch.setattr("wrmf.model.loading.load", fail)
+    assert main(["recommend", "model.wrmf"]) == 1
+    assert capsys.readouterr().err == "wrmf: error: model.wrmf: No space left on device\n"

@@ -7,7 +7,7 @@ import difflib
 from collections.abc import Sequence
 
 from wrmf.cli.completion import CompletionAction
-from wrmf.cli.verb import HelpFormatter, VerbParser
+from wrmf.cli.verb import HelpFormatter, VerbParser, advise_dashes
 from wrmf.cli.verbs import VERBS
 from wrmf.versions import __version__
 
@@ -81,5 +81,8 @@ def describe_unknown(words: Sequence[str], command: argparse.ArgumentParser) -> 
     """Return an error about words that a verb does not have, with options that are spelt alike."""
     known = [option for action in command._actions for option in action.option_strings]
     near = difflib.get_close_matches(words[0].partition("=")[0], known, n=1, cutoff=0.75)
-    hint = f"; did you mean {near[0]}?" if near else ""
+    if near:
+        hint = f"; did you mean {near[0]}?"
+    else:
+        hint = advise_dashes(command) if words[0].startswith("-") else ""
     return f"unrecognized arguments: {' '.join(words)}{hint}"

@@ -7,9 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import Any, NoReturn
 
-__all__ = ["HelpFormatter", "Verb", "VerbParser"]
+__all__ = ["HelpFormatter", "Verb", "VerbParser", "advise_dashes"]
+
+# Arguments that are ids of the data.
+IDS = ("user_ids", "item_ids")
 
 
 class HelpFormatter(argparse.ArgumentDefaultsHelpFormatter, argparse.RawDescriptionHelpFormatter):
@@ -57,6 +60,7 @@ class VerbParser(argparse.ArgumentParser):
     """The parser of a verb, whose module is imported when the options are first needed."""
 
     verb: Verb | None = None
+    words: Sequence[str] = ()
 
     def complete(self) -> VerbParser:
         """Add the options of the verb, unless they are there, and return the parser."""
@@ -72,7 +76,15 @@ class VerbParser(argparse.ArgumentParser):
     def parse_known_args(self, args: Sequence[str] | None = None, namespace: Any = None) -> Any:  # type: ignore[override]
         """Parse words as every parser, with the options of the verb."""
         self.complete()
+        self.words = args or ()
         return super().parse_known_args(args, namespace)
+
+    def error(self, message: str) -> NoReturn:
+        """Print the error and end; ids that are missing may be words that look like options."""
+        is_missing = "arguments are required" in message
+        if is_missing and any(word.startswith("-") for word in self.words):
+            message += advise_dashes(self)
+        super().error(message)
 
     def _add_general_options(self) -> None:
         """Add the options that every verb has."""
@@ -97,3 +109,10 @@ class VerbParser(argparse.ArgumentParser):
             if not action.option_strings
         ]
         return " ".join([self.prog, "[options]", *words]) + f"; {self.prog} --help has the options"
+
+
+def advise_dashes(command: argparse.ArgumentParser) -> str:
+    """Return what to type for ids that look like options; nothing for verbs without ids."""
+    if not any(action.dest in IDS for action in command._actions):
+        return ""
+    return f"; ids that begin with - stand after --, as in: {command.prog} model.wrmf -- -id"
