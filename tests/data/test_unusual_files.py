@@ -111,9 +111,22 @@ DEEP = '{"user": ' + "[" * 100_000 + "]" * 100_000 + ', "item": 1}\n'
         (b"\x80\x03}q\0.", {}, "is a pickle, which may run code"),
         (b"7z\xbc\xaf\x27\x1c", {}, "is a 7z archive"),
         (b"%PDF-1.4", {}, "is a PDF document"),
+        ("BEGIN TRANSACTION;\nCREATE TABLE likes(user, item);\n", {}, "is a dump of SQL"),
+        ("-- MySQL dump 10.13\n--\n", {}, r"sqlite3 shop\.db < file, and name its table"),
         (DEEP, {}, "line 1 is nested too deeply"),
         ('{"user": "\\ud800", "item": 1}', {}, r"holds '\\ud800', which is no text of Unicode"),
         ('{"user": ["a"], "item": 1}', {}, r'cannot be hashed: .*layout="user-items"'),
+        (
+            '{"user": {"id": 7, "tags": ["x"]}, "item": 1}',
+            {},
+            r"an object with the fields \['id', 'tags'\] in row 0, .*: name one of them, such as "
+            "'user.id'",
+        ),
+        (
+            '"user","item"\n"a","x\ny"\n"b","y\nz"\n',
+            {},
+            r"""the columns are \['"user"', '"item"'\].*pass quote='"' if fields in quotes hold""",
+        ),
         (
             parquet(user=pa.nulls(2), item=[1, 2]),
             {"nulls": "drop"},

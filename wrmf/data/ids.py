@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+import reprlib
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from decimal import Decimal
@@ -319,11 +320,10 @@ def _encode_objects(series: pd.Series, name: str) -> _Encoded:
         plain = _plain(value, name)
         try:
             codes[row] = ids.setdefault((isinstance(plain, bool), plain), len(ids))
-        except TypeError as error:
+        except TypeError:
             raise TypeError(
-                f"column {name!r} holds {value!r} in row {row}, which cannot be hashed: {error}; "
-                'name a field of an object, such as "user.id"; lists of items are '
-                'layout="user-items"'
+                f"column {name!r} holds {_described(value)} in row {row}, which cannot be "
+                f"hashed{_advice(value, name)}"
             ) from None
     values = [value for _, value in ids]
     _check_texts_of_numbers(values, name)
@@ -331,6 +331,19 @@ def _encode_objects(series: pd.Series, name: str) -> _Encoded:
     array = np.empty(len(values), dtype=object)
     array[:] = values
     return _Encoded(codes, array)
+
+
+def _described(value: Any) -> str:
+    """Return what an object is that cannot be hashed, in a few words."""
+    if isinstance(value, Mapping):
+        return f"an object with the fields {reprlib.repr(list(value))}"
+    return reprlib.repr(value.tolist() if isinstance(value, np.ndarray) else value)
+
+
+def _advice(value: Any, name: str) -> str:
+    if not isinstance(value, Mapping):
+        return ': lists of items are layout="user-items"'
+    return f": name one of them, such as {f'{name}.{next(iter(value))}'!r}" if value else ""
 
 
 def _ints_or_objects(ids: np.ndarray) -> np.ndarray:

@@ -66,6 +66,11 @@ def describe_missing(column: str | int, names: Sequence[Any]) -> str:
     A name that is alike, in other capitals, with spaces at its ends or misspelt, is named.
     """
     kind = f"column {column!r}"
+    if f'"{column}"' in names:
+        return (
+            f"no {kind}; the columns are {shorten_names(names)}, as the quotes do not enclose "
+            "fields in every line: pass quote='\"' if fields in quotes hold line breaks"
+        )
     if isinstance(column, int):
         kind += f" (columns are counted from 0, there are {len(names)})"
     elif (near := _near(column, names)) is not None:

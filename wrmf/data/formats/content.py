@@ -39,6 +39,18 @@ REFUSED = {
 DUCKDB = 8, b"DUCK"
 # The beginnings of pages, which servers send in place of a file, in lower case.
 PAGES = (b"<!doctype html", b"<html", b"<?xml", b"<error")
+# The beginnings of dumps of databases, in lower case.
+DUMPS = (
+    b"-- mysql dump",
+    b"-- mariadb dump",
+    b"/*m!999999",
+    b"--\n-- postgresql database dump",
+    b"pragma foreign_keys",
+    b"begin transaction;",
+    b"create table ",
+    b"drop table ",
+    b"insert into ",
+)
 # The number of bytes at the beginning of a file by which its format is recognised.
 LONGEST = 4096
 JSON_ENDINGS = (".json", ".jsonl", ".ndjson")
@@ -80,7 +92,13 @@ def _by_magic(path: Path, start: bytes) -> str | None:
             f'{path} is a database of DuckDB: pass (duckdb.connect("{path.name}"), "likes") with '
             "the name of a table, or write the table to a file by COPY likes TO 'likes.parquet'"
         )
-    if start.removeprefix(b"\xef\xbb\xbf").lstrip()[:20].lower().startswith(PAGES):
+    words = start.removeprefix(b"\xef\xbb\xbf").lstrip()[:40].lower()
+    if words.startswith(DUMPS):
+        raise ValueError(
+            f"{path} is a dump of SQL, not a table: load it into a database, as by "
+            f"sqlite3 shop.db < {path.name}, and name its table, as in sqlite:///shop.db#likes"
+        )
+    if words.startswith(PAGES):
         raise ValueError(
             f"{path} is a page of HTML or XML, such as a server's message about an error: open it "
             "in a browser, and get the file again"
