@@ -213,3 +213,14 @@ def test_an_error_that_names_another_file_is_left_alone(tmp_path):
     with pytest.raises(OSError) as info, replacing(tmp_path / "model.npz"):
         raise OSError(errno.EACCES, os.strerror(errno.EACCES), "likes.csv")
     assert info.value.filename == "likes.csv"
+
+
+def test_a_file_without_permission_is_not_replaced(tmp_path, monkeypatch):
+    path = tmp_path / "model.npz"
+    path.write_bytes(b"old")
+    # As for a file that is read-only, which root may write to all the same.
+    monkeypatch.setattr(os, "access", lambda place, mode: False)
+    with pytest.raises(PermissionError, match="no permission to write to"):
+        write_atomically(path, b"new")
+    assert path.read_bytes() == b"old"
+    assert names(tmp_path) == ["model.npz"]

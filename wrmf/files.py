@@ -32,6 +32,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     ------
     FileNotFoundError, IsADirectoryError
         If the folder of ``path`` does not exist, or ``path`` is a folder.
+    PermissionError
+        If there is a file that the process must not write to, such as a read-only one.
     OSError
         If the file cannot be written.
     """
@@ -61,6 +63,9 @@ def replacing_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         raise FileNotFoundError(f"no such folder: {target.parent}")
     if target.is_dir():
         raise IsADirectoryError(f"{path} is a folder: name a file in it")
+    if target.exists() and not os.access(target, os.W_OK):
+        # A rename would replace it all the same.
+        raise PermissionError(f"no permission to write to {path}: name another file")
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(4)}.tmp")
     try:
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | BINARY, 0o666)
