@@ -427,6 +427,8 @@ def test_an_unknown_column_or_id_is_named(likes, tmp_path, capsys):
         ["fly"],
         ["search", "x.csv", "--grid", "factors"],
         ["search", "x.csv", "--grid", "factors=9:2"],
+        ["search", "x.csv", "--grid", "factor=1,2"],
+        ["search", "x.csv", "--epochs", "2:1:1"],
         ["search", "x.csv", "--jobs", "many"],
     ],
     ids=" ".join,

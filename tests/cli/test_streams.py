@@ -60,7 +60,7 @@ def test_arrays_and_pages_go_to_standard_output(workplace, capsysbinary):
     assert main(["report", "likes.csv", "--journal", "s.jsonl", "--out", "-"]) == 0
     output = capsysbinary.readouterr()
     assert output.out.lower().startswith(b"<!doctype html>")
-    assert b"report: -" in output.err
+    assert b"report: standard output" in output.err
 
 
 def test_an_index_of_two_files_needs_a_name(workplace, capsys):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from wrmf.cli.options import add_seed_option
-from wrmf.cli.streams import notices
+from wrmf.cli.streams import describe_place, notices
 from wrmf.cli.tables import add_table_option, write_table
 from wrmf.datasets import DATASETS, synthetic_raw_likes, write_likes_file
 
@@ -98,5 +98,5 @@ def write_dataset(options: argparse.Namespace) -> None:
     frame = data.to_frame()
     write_table(frame, out, options.format)
     log_file = notices(options)
-    print(f"{out or 'standard output'}: columns {', '.join(frame.columns)}", file=log_file)
+    print(f"{describe_place(out)}: columns {', '.join(frame.columns)}", file=log_file)
     print(data.summary(), file=log_file)

@@ -10,7 +10,7 @@ from wrmf.cli.data import add_data_options, load_data
 from wrmf.cli.features import add_feature_options, load_features
 from wrmf.cli.options import add_seed_option, add_thread_option
 from wrmf.cli.parameters import add_model_options, build_model, describe_automatic
-from wrmf.cli.streams import check_outputs, notices, save_model
+from wrmf.cli.streams import check_outputs, describe_place, notices, save_model
 
 __all__ = ["add_options", "run"]
 
@@ -52,5 +52,5 @@ def run(options: argparse.Namespace) -> None:
     log_file = notices(options)
     if chosen := describe_automatic(model):
         print(f"chosen by the data: {chosen}", file=log_file)
-    text = f"{data!r}: fitted, loss {model.loss(data):.6g}, saved to {options.out}"
-    print(text, file=log_file)
+    saved = describe_place(options.out)
+    print(f"{data!r}: fitted, loss {model.loss(data):.6g}, saved to {saved}", file=log_file)

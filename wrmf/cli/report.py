@@ -9,7 +9,7 @@ from pathlib import Path
 from wrmf.cli.data import add_data_options, load_data
 from wrmf.cli.options import add_seed_option
 from wrmf.cli.splits import SPLIT_PARAMETERS, add_split_options, load_data_and_split
-from wrmf.cli.streams import input_path, notices, output_path
+from wrmf.cli.streams import describe_place, input_path, notices, output_path
 from wrmf.model.loading import load
 from wrmf.model.persistence import read_note
 from wrmf.pictures import ApiPictures, FolderPictures, Picture, UrlPictures
@@ -103,7 +103,7 @@ def run(options: argparse.Namespace) -> None:
             item_knn=options.item_knn or None,
             commands=filter(None, commands),
         )
-    print(f"report: {options.out}", file=notices(options))
+    print(f"report: {describe_place(options.out)}", file=notices(options))
 
 
 def check_comparison(options: argparse.Namespace) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import ast
 import contextlib
+import difflib
+import inspect
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -15,7 +17,7 @@ from wrmf.cli.data import add_data_options
 from wrmf.cli.options import add_seed_option, add_thread_option
 from wrmf.cli.parameters import add_model_options, build_model
 from wrmf.cli.splits import add_split_options, load_data_and_split
-from wrmf.cli.streams import notices, save_model
+from wrmf.cli.streams import describe_place, notices, save_model
 from wrmf.cli.tables import add_table_option, write_table
 from wrmf.data.split import Split
 from wrmf.model.wrmf import WRMF
@@ -140,9 +142,9 @@ def add_measuring_options(command: argparse.ArgumentParser) -> None:
     add(
         "--jobs",
         type=parse_jobs,
-        default="auto",
         metavar="N",
-        help="number of settings trained at the same time; auto: one on each thread (not for tune)",
+        help="number of settings trained at the same time; auto, the default: one on each thread "
+        "(not for tune)",
     )
 
 
@@ -169,11 +171,14 @@ def run(options: argparse.Namespace) -> None:
     # The log is printed, too, and must not be mixed with a table that programs read.
     with contextlib.redirect_stdout(log_file):
         result = search(model, split, options)
+    if options.save is not None:
+        # Before anything is printed, which the reader of a pipe may not wait for.
+        save_model(result.best_model().fit(data), options.save, options)
     write_table(ranked_table(result), options.out, options.format)
     print(summarise(result), file=log_file)
     if options.save is not None:
-        save_model(result.best_model().fit(data), options.save, options)
-        print(f"the best setting, fitted to {data!r}: saved to {options.save}", file=log_file)
+        saved = describe_place(options.save)
+        print(f"the best setting, fitted to {data!r}: saved to {saved}", file=log_file)
 
 
 def search(model: WRMF, split: Split, options: argparse.Namespace) -> SearchResult:
@@ -194,7 +199,11 @@ def search(model: WRMF, split: Split, options: argparse.Namespace) -> SearchResu
         "validation": options.validation,
     }
     if options.method != "tune":
-        arguments["n_jobs"] = options.jobs
+        arguments["n_jobs"] = options.jobs or "auto"
+    elif options.jobs is not None:
+        raise ValueError(
+            "--jobs has no meaning for --method tune, which proposes one setting after the other"
+        )
     if options.trials is not None:
         if options.method == "grid":
             raise ValueError(
@@ -233,6 +242,7 @@ def parse_grid(text: str) -> GridPart:
         raise argparse.ArgumentTypeError(
             f"expected name=value,value,… or name=low:high or {', '.join(PRESETS)}, got {text!r}"
         )
+    name = check_parameter(name.replace("-", "_"))
     low, colon, rest = values.partition(":")
     if not colon:
         return GridPart({name: [parse_value(value) for value in values.split(",")]})
@@ -243,6 +253,16 @@ def parse_grid(text: str) -> GridPart:
         return GridPart({name: Range(parse_value(low), parse_value(high), log=scale == "log")})
     except (TypeError, ValueError) as error:
         raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def check_parameter(name: str) -> str:
+    """Return the name of a parameter of the model, as ``--grid`` takes it."""
+    names = list(inspect.signature(WRMF).parameters)
+    if name in names:
+        return name
+    near = difflib.get_close_matches(name, names, n=1)
+    known = f"did you mean {near[0]}?" if near else f"expected one of {', '.join(names)}"
+    raise argparse.ArgumentTypeError(f"unknown parameter {name!r}; {known}")
 
 
 def parse_value(text: str) -> Any:
@@ -257,11 +277,14 @@ def parse_epochs(text: str) -> Sequence[int]:
     """Return the epochs of ``start:stop:step`` (as Python's ``range``) or ``a,b,c``."""
     try:
         numbers = [int(part) for part in text.replace(":", ",").split(",")]
-        return range(*numbers) if ":" in text else numbers
+        epochs = range(*numbers) if ":" in text else numbers
     except (ValueError, TypeError):
         raise argparse.ArgumentTypeError(
             f"expected start:stop:step or a,b,c, got {text!r}"
         ) from None
+    if not epochs:
+        raise argparse.ArgumentTypeError(f"expected at least one epoch, as in 2:40:2, got {text!r}")
+    return epochs
 
 
 def journal_file(text: str) -> Path:

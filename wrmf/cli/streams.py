@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "STREAM",
     "check_outputs",
+    "describe_place",
     "input_path",
     "load_model",
     "notices",
@@ -130,6 +131,11 @@ def notices(options: argparse.Namespace) -> TextIO:
     return sys.stderr if prints_data or _streams(options, written=True) else sys.stdout
 
 
+def describe_place(path: Path | None) -> str:
+    """Return the name of a file that was written; None and ``-`` are standard output."""
+    return "standard output" if path in (None, STREAM) else str(path)
+
+
 def stream_problem(options: argparse.Namespace) -> str | None:
     """Return what is wrong with the files that options name, before any work is done."""
     given = vars(options)
@@ -170,6 +176,8 @@ def check_outputs(options: argparse.Namespace) -> None:
             raise IsADirectoryError(f"{path} is a folder: name a file in it")
         if not os.access(folder, os.W_OK):
             raise PermissionError(f"no permission to write in {folder}")
+        if path.exists() and not os.access(path, os.W_OK):
+            raise PermissionError(f"no permission to write to {path}: name another file")
         if dest != "journal" and path.exists() and any(map(path.samefile, read)):
             raise ValueError(f"{path} is read by this command, and would be replaced: name another")
 

@@ -10,7 +10,7 @@ from wrmf.cli.data import add_data_options, load_data
 from wrmf.cli.parameters import build_model
 from wrmf.cli.search import add_result_options, journal_file
 from wrmf.cli.splits import SPLIT_PARAMETERS, add_split_options, load_data_and_split
-from wrmf.cli.streams import notices, save_model
+from wrmf.cli.streams import describe_place, notices, save_model
 from wrmf.cli.tables import write_table
 from wrmf.data.interactions import Interactions
 from wrmf.data.split import Split
@@ -65,16 +65,18 @@ def run(options: argparse.Namespace) -> None:
     log_file = notices(options)
     with contextlib.redirect_stdout(log_file):
         tuned = autotune(data if split is None else split, **arguments)
-    if not options.quiet or options.out is not None or options.format is not None:
-        write_table(tuned.to_frame(), options.out, options.format)
-    print(tuned.summary, file=log_file)
     if options.save is not None:
         best = tuned.model
         if split is not None:
             # It has not seen the test part yet, on which it was measured.
             best = WRMF(**best.get_params()).fit(data)
+        # Before anything is printed, which the reader of a pipe may not wait for.
         save_model(best, options.save, options)
-        print(f"fitted to {data!r}: saved to {options.save}", file=log_file)
+    if not options.quiet or options.out is not None or options.format is not None:
+        write_table(tuned.to_frame(), options.out, options.format)
+    print(tuned.summary, file=log_file)
+    if options.save is not None:
+        print(f"fitted to {data!r}: saved to {describe_place(options.save)}", file=log_file)
 
 
 def load_source(options: argparse.Namespace) -> tuple[Interactions, Split | None]:

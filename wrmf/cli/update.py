@@ -7,7 +7,7 @@ from pathlib import Path
 
 from wrmf.cli.data import add_data_options, load_data
 from wrmf.cli.options import add_seed_option, add_thread_option
-from wrmf.cli.streams import load_model, notices, save_model
+from wrmf.cli.streams import describe_place, load_model, notices, save_model
 from wrmf.model.histories import HOW
 
 __all__ = ["add_options", "run"]
@@ -47,4 +47,4 @@ def run(options: argparse.Namespace) -> None:
     model.set_params(num_threads=options.threads)
     model.update(data, options.iterations, how=options.how)
     save_model(model.set_params(num_threads=saved_threads), options.out, options)
-    print(f"{model.last_update}\nSaved to {options.out}", file=notices(options))
+    print(f"{model.last_update}\nSaved to {describe_place(options.out)}", file=notices(options))
