@@ -259,3 +259,45 @@ def test_an_error_of_the_system_is_told_without_its_number(workplace, monkeypatc
     monkeypatch.setattr("wrmf.model.loading.load", fail)
     assert main(["recommend", "model.wrmf"]) == 1
     assert capsys.readouterr().err == "wrmf: error: model.wrmf: No space left on device\n"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "search likes.csv --leave-out 2 --epochs 1 --grid factors=2 --save new.wrmf",
+        "tune likes.csv --trials 1 --factors 2 --save new.wrmf",
+    ],
+)
+def test_a_model_is_saved_though_the_table_goes_to_a_closed_pipe(words, workplace, monkeypatch):
+    def closed(*arguments):
+        raise BrokenPipeError
+
+    for verb in ("search", "tune"):
+        monkeypatch.setattr(f"wrmf.cli.{verb}.write_table", closed)
+    monkeypatch.setattr("wrmf.cli.main._discard_output", lambda: None)
+    assert main(words.split()) == 0
+    assert wrmf.load("new.wrmf").factors == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write")
+def test_a_file_that_is_read_only_is_not_replaced(workplace, capsys):
+    Path("kept.csv").write_text("kept")
+    Path("kept.csv").chmod(0o444)
+    assert main(["recommend", "model.wrmf", "--out", "kept.csv"]) == 1
+    assert "no permission to write to kept.csv" in capsys.readouterr().err
+    assert Path("kept.csv").read_text() == "kept"
+
+
+def test_a_demo_in_place_of_a_file_asks_for_a_folder(workplace, capsys):
+    assert main(["demo", "--out", "model.wrmf"]) == 1
+    assert "model.wrmf is a file, and the demo writes several" in capsys.readouterr().err
+
+
+def test_a_method_without_jobs_refuses_them(workplace, capsys):
+    assert main(["search", "likes.csv", "--method", "tune", "--jobs", "2"]) == 1
+    assert "--jobs has no meaning for --method tune" in capsys.readouterr().err
+
+
+def test_a_core_that_is_no_number_of_interactions_names_its_option(workplace, capsys):
+    assert main(["fit", "likes.csv", "--core", "-1"]) == 1
+    assert capsys.readouterr().err.endswith("--core must be at least 0, got -1\n")

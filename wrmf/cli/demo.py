@@ -86,6 +86,8 @@ def run_demo(
     Path
         ``folder / "report.html"``.
     """
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"{folder} is a file, and the demo writes several: name a folder")
     folder.mkdir(parents=True, exist_ok=True)
     journal = folder / "search.jsonl"
     raw = _load_likes(folder / "likes.psv", journal, random_state)

@@ -41,6 +41,8 @@ OPTIONS: dict[str, tuple[str, ...]] = {
     "resume": ("--no-resume",),
     "space": ("--grid",),
     "n": ("-n",),
+    "user_min": ("--core",),
+    "item_min": ("--core",),
     "exclude": ("--exclude-file",),
     "among": ("--items-file",),
     "items": ("--items", "--items-file"),
