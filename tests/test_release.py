@@ -88,3 +88,22 @@ def test_the_checks_of_a_commit_take_the_versions_of_the_lint():
     (lint,) = re.findall(r"^lint = \[(.*)\]$", (ROOT / "pyproject.toml").read_text("utf-8"), re.M)
     for requirement in set(required):
         assert f'"{requirement}"' in lint or requirement.startswith("pre-commit-hooks"), requirement
+
+
+def test_every_action_of_the_workflows_is_named_by_its_commit():
+    workflows = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+    if not workflows:
+        pytest.skip("they are in no source distribution")
+    lines = [line for path in workflows for line in path.read_text("utf-8").splitlines()]
+    actions = [line.split("uses: ")[1] for line in lines if "uses: " in line]
+    assert len(actions) > 20
+    for action in actions:
+        # PyPA keeps a branch of what publishes to PyPI, which has to follow PyPI.
+        is_of_pypa = action.startswith("pypa/gh-action-pypi-publish@release/v1 ")
+        assert is_of_pypa or re.fullmatch(r"[\w./-]+@[0-9a-f]{40} # v\d+\.\d+\.\d+", action), action
+
+
+def test_no_job_of_the_workflows_may_run_for_ever():
+    for path in sorted((ROOT / ".github" / "workflows").glob("*.yml")):
+        text = path.read_text("utf-8")
+        assert text.count("runs-on:") == text.count("timeout-minutes:"), path.name
