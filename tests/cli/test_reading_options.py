@@ -1,6 +1,7 @@
 import inspect
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import wrmf
@@ -277,3 +278,19 @@ def test_what_was_read_is_reported_on_standard_error(fit, capsys):
     error = capsys.readouterr().err
     assert "Number of interactions: 3" in error
     assert "With at least 1 of each: Interactions(3 users × 3 items, 3)" in error
+
+
+@pytest.mark.parametrize("name", ["user", "item"])
+def test_a_column_of_times_in_place_of_ids_is_a_warning(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    other = {"user": "item", "item": "user"}[name]
+    rows = [{"time": 1_600_000_000 + row, "id": row % 20} for row in range(120)]
+    pd.DataFrame(rows).rename(columns={"time": name, "id": other}).to_csv("x.csv", index=False)
+    message = rf"120 of 120 {name}s have a single interaction, .*\({name}=\)\?"
+    with pytest.warns(UserWarning, match=message):
+        assert main(["fit", "x.csv", "--factors", "2", "--iterations", "1"]) == 0
+
+
+@pytest.mark.filterwarnings("error")
+def test_usual_data_are_no_warning(workplace):
+    assert main(["fit", "likes.csv", "--factors", "2", "--iterations", "1"]) == 0

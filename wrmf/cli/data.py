@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from wrmf.cli.reading import (
     EVENT_WEIGHT,
@@ -24,6 +27,10 @@ __all__ = ["add_data_options", "load_data", "load_like"]
 
 # Parameters of ``read_interactions`` that also apply to the table of names.
 SHARED_WITH_NAMES = ("sep", "header", "encoding", "comment", "quote", "bad_lines", "nulls")
+
+# The share of users or items with a single interaction from which on a column is likely to be a
+# wrong one, such as that of times, and the number of them from which on this is no chance.
+SINGLE, FEWEST = 0.95, 100
 
 
 def add_data_options(command: argparse.ArgumentParser) -> None:
@@ -73,12 +80,29 @@ def load_data(options: argparse.Namespace, like: WRMF | None = None) -> Interact
             arguments = {"like": like, "unknown": "extend", **arguments}
         data = read_interactions(source, **arguments)
     print(data.summary(), file=sys.stderr)
+    if like is None:
+        _warn_of_single_interactions(data)
     if options.names is not None:
         data = data.with_names(_read_names(data, options))
     if options.core:
         data = data.k_core(options.core, options.core)
         print(f"With at least {options.core} of each: {data!r}", file=sys.stderr)
     return data
+
+
+def _warn_of_single_interactions(data: Interactions) -> None:
+    """Warn where nearly all users or items have one interaction, as if a column were mistaken."""
+    for name, counts in (
+        ("user", np.diff(data.matrix.indptr)),
+        ("item", np.bincount(data.matrix.indices, minlength=data.n_items)),
+    ):
+        n_single, n = int(np.count_nonzero(counts == 1)), len(counts)
+        if n >= FEWEST and n_single >= SINGLE * n:
+            warnings.warn(
+                f"{n_single} of {n} {name}s have a single interaction, and little can be learned "
+                f"from them: is the column of {name}s right ({name}=)?",
+                stacklevel=2,
+            )
 
 
 def _check_no_reading_options(name: str, options: argparse.Namespace) -> None:
