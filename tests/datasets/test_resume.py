@@ -118,7 +118,7 @@ def test_size_and_terms_are_printed_before_a_download_only(server, source, capsy
 def test_without_a_network_the_error_says_so(server, source):
     offline = Source(**{**vars(source), "url": "http://127.0.0.1:9/x.zip"})
     with pytest.raises(
-        OSError, match=r"no connection to the server .*; is this machine offline"
+        OSError, match=r"no connection to the server .*, as on a machine that is offline"
     ) as error:
         download(offline)
     assert f"fetch it by hand and save it as {server.cache / 'x.zip'}" in str(error.value)

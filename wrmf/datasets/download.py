@@ -248,7 +248,7 @@ def _reason(error: Exception) -> str:
     if isinstance(error, urllib.error.HTTPError):
         return f"the server answers {error.code} {error.reason}"
     if isinstance(error, urllib.error.URLError):
-        return f"there is no connection to the server ({error.reason}); is this machine offline?"
+        return f"no connection to the server ({error.reason}), as on a machine that is offline"
     return str(error) or type(error).__name__
 
 

@@ -120,8 +120,9 @@ def end_by_sigterm(server: Any) -> None:
     gunicorn would send SIGQUIT to its workers, which those of uvicorn do not obey, and kill them
     after half a minute.
     """
-    for number in (signal.SIGINT, signal.SIGQUIT):
-        signal.signal(number, lambda number, frame: os.kill(os.getpid(), signal.SIGTERM))
+    if sys.platform != "win32":
+        for number in (signal.SIGINT, signal.SIGQUIT):
+            signal.signal(number, lambda number, frame: os.kill(os.getpid(), signal.SIGTERM))
 
 
 def _run_gunicorn(app: Any, options: ServerOptions) -> None:
