@@ -301,3 +301,29 @@ def test_a_method_without_jobs_refuses_them(workplace, capsys):
 def test_a_core_that_is_no_number_of_interactions_names_its_option(workplace, capsys):
     assert main(["fit", "likes.csv", "--core", "-1"]) == 1
     assert capsys.readouterr().err.endswith("--core must be at least 0, got -1\n")
+
+
+@posix
+@pytest.mark.parametrize(
+    ("words", "status", "error"),
+    [
+        ("datasets >&-", 0, ""),
+        ("--help >&-", 0, ""),
+        ("recommend model.wrmf --format csv >&-", 0, ""),
+        ("recommend model.wrmf >&- 2>&-", 0, ""),
+        ("fit likes.csv --factors 2 --out new.wrmf >&- 2>&-", 0, ""),
+        ("fit --bogus >&- 2>&-", 2, ""),
+        ("fit - <&-", 1, "wrmf: error: standard input is empty\n"),
+        ("similar - x <&- >&-", 1, "wrmf: error: standard input is not a readable wrmf model file"),
+    ],
+)
+def test_a_closed_standard_stream_is_no_bug(words, status, error, workplace):
+    command = f'"{sys.executable}" -m wrmf {words}'
+    ended = subprocess.run(
+        ["sh", "-c", command], env=ENVIRONMENT, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == status
+    assert ended.stderr.startswith(error)
+    assert "Traceback" not in ended.stderr
+    if "new.wrmf" in words:
+        assert wrmf.load("new.wrmf").factors == 2

@@ -11,6 +11,7 @@ import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 from wrmf.cli.config import expand_config, without_config
 from wrmf.cli.parser import build_parser, describe_unknown, parsers_of_verbs, verb_problem
@@ -48,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     SystemExit
         With status 2 for wrong usage, with 0 after ``--help`` and ``--version``.
     """
+    _open_closed_streams()
     _replace_unprintable()
     typed = list(sys.argv[1:] if arguments is None else arguments)
     options = None
@@ -127,6 +129,15 @@ def _in_words_of(options: argparse.Namespace, message: str) -> str:
     from wrmf.cli.messages import translate
 
     return translate(message, options)
+
+
+def _open_closed_streams() -> None:
+    """Read from and write to nowhere in place of standard streams that the caller has closed."""
+    # In the order of their numbers, so that no other file gets the number of one of them.
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            stream = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 - until the end
+            setattr(sys, name, stream)
 
 
 def _replace_unprintable() -> None:
