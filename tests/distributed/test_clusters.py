@@ -28,6 +28,53 @@ def test_without_a_client_the_error_says_how_to_start_one(files, tmp_path):
         wrmf.distributed.fit(files, plain_model(), folder=tmp_path)
 
 
+def test_a_client_that_cannot_be_used_is_named(client):
+    from wrmf.distributed.clients import as_client
+
+    other = distributed.Client(client.scheduler.address)
+    other.close()
+    with pytest.raises(wrmf.distributed.ClusterError, match=r"client is closed: start one"):
+        as_client(other)
+    with pytest.raises(TypeError, match=r"got 'tcp://x': start one"):
+        as_client("tcp://x")
+    with pytest.raises(TypeError, match=r"client=cluster\.get_client\(\)"):
+        as_client(SimpleNamespace(get_client=None))
+
+
+def test_errors_of_data_are_no_loss_of_the_cluster(client):
+    from wrmf.distributed.engine import Engine
+
+    engine = Engine(client)
+    for error in (FileNotFoundError("no such file: x"), ValueError("null"), OSError(28, "full")):
+        with pytest.raises(type(error), match=r"no such file|null|full"), engine.recovering("Done"):
+            raise error
+    for error, reason in (
+        (OSError("Timed out trying to connect"), "connection to the Dask scheduler was lost"),
+        (distributed.comm.CommClosedError("closed"), "connection to the Dask scheduler was lost"),
+        (distributed.CancelledError("reason: scheduler-restart"), "cluster was restarted"),
+    ):
+        with (
+            pytest.raises(wrmf.distributed.ClusterError, match=rf"{reason}.*Done: connect to a"),
+            engine.recovering("Done"),
+        ):
+            raise error
+
+
+def test_a_task_that_fits_gives_its_thread_to_the_tasks_of_the_fit(files, tmp_path):
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+        ) as cluster,
+        cluster.get_client() as client,
+    ):
+        done = client.submit(iterations_of_a_fit, str(files), str(tmp_path), pure=False)
+        assert done.result(timeout=300) == 3
+
+
+def iterations_of_a_fit(files, folder):
+    return fit(files, None, folder).iterations_done
+
+
 def test_a_cluster_without_workers_is_an_error(files, tmp_path):
     with (
         distributed.LocalCluster(n_workers=0, dashboard_address=None) as cluster,

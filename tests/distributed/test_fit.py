@@ -103,6 +103,23 @@ def test_a_dask_frame_is_fitted_as_its_rows(client, rows, tmp_path):
     assert sharded.counts == wrmf.read_interactions(rows).counts
 
 
+def test_an_index_is_a_column_and_objects_are_not_guessed(rows):
+    dataframe, dask = pytest.importorskip("dask.dataframe"), pytest.importorskip("dask")
+    from wrmf.distributed.frames import columns_of_frame, kinds_of_frame
+
+    indexed = dataframe.from_pandas(rows.set_index("user"), npartitions=2)
+    frame = columns_of_frame(indexed, ["user", "item"])
+    assert sorted(frame.compute()["user"]) == sorted(rows["user"])
+    kinds = kinds_of_frame(frame)
+    assert ("string" in str(kinds["user"]), str(kinds["item"])) == (True, "int64")
+    with pytest.raises(ValueError, match=r"no column 'uzer' \(did you mean 'user'\?\)"):
+        columns_of_frame(frame, ["uzer", "item"])
+    with dask.config.set({"dataframe.convert-string": False}):
+        objects = dataframe.from_pandas(rows.astype({"user": object}), npartitions=2)
+    with pytest.raises(ValueError, match=r"frame\.astype\({'user': \"string\"}\)"):
+        kinds_of_frame(objects)
+
+
 def test_each_shard_stays_on_one_worker_for_ten_iterations(client, files, tmp_path):
     sharded = wrmf.distributed.fit(
         files, model_of(iterations=10), client=client, folder=tmp_path, shards=6

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from wrmf.distributed.source import Columns, Part, parquet_source, read_part
+import wrmf
+from wrmf.distributed.source import Columns, Part, ids_as_column, parquet_source, read_part
 
 COLUMNS = Columns("user", "item")
 
@@ -86,6 +87,74 @@ def test_ids_are_whole_numbers_or_texts(ids, tmp_path):
         parquet_source(tmp_path, COLUMNS)
 
 
-def test_an_address_says_how_it_can_be_read():
-    with pytest.raises(ValueError, match=r"dask\.dataframe\.read_parquet\('s3://x/y'\)"):
-        parquet_source("s3://x/y", COLUMNS)
+@pytest.mark.parametrize("address", ["s3://x/y", "memory://x", "abfss://x", "HDFS://x"])
+def test_an_address_says_how_it_can_be_read(address):
+    with pytest.raises(ValueError, match=rf"dask\.dataframe\.read_parquet\('{address}'\)"):
+        parquet_source(address, COLUMNS)
+
+
+def test_a_missing_file_is_no_loss_of_the_cluster(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"no such file: .*absent"):
+        parquet_source(tmp_path / "absent", COLUMNS)
+    with pytest.raises(ValueError, match="workers cannot read standard input"):
+        parquet_source("-", COLUMNS)
+
+
+@pytest.mark.parametrize(
+    "source",
+    [None, b"likes", pd.DataFrame({"user": [1]}), [pd.DataFrame({"user": [1]})], {"likes"}, []],
+)
+def test_data_in_memory_is_no_source(source):
+    with pytest.raises(TypeError, match=r"got (NoneType|bytes|DataFrame|set|list)\b"):
+        parquet_source(source, COLUMNS)
+
+
+def test_other_formats_say_how_they_can_be_read(tmp_path):
+    (tmp_path / "a.csv").write_text("user,item\n1,2\n")
+    with pytest.raises(ValueError, match=r"a\.csv is text, .*dask\.dataframe\.read_csv"):
+        parquet_source(tmp_path, COLUMNS)
+    (tmp_path / "a.csv").rename(tmp_path / "a.jsonl").write_text('{"user": 1, "item": 2}\n')
+    with pytest.raises(ValueError, match=r"a\.jsonl is json, .*dask\.dataframe\.read_json"):
+        parquet_source(tmp_path, COLUMNS)
+
+
+def test_keys_of_folders_are_columns_as_read_interactions_has_them(tmp_path):
+    for user, item in (("a%20b", [3, 4]), ("c", [4])):
+        (tmp_path / f"user={user}").mkdir()
+        write(tmp_path / f"user={user}", "part-0.parquet", item=item)
+    source = parquet_source(tmp_path, COLUMNS)
+    assert (source.user_kind, source.item_kind) == ("text", "int")
+    parts = [read_part(part, COLUMNS) for part in source.parts]
+    assert [part.users.tolist() for part in parts] == [["a b"], ["c"]]
+    assert wrmf.read_interactions(tmp_path).users.tolist() == ["a b", "c"]
+    # All of them may be keys.
+    only = tmp_path / "only" / "user=7" / "item=8"
+    only.mkdir(parents=True)
+    write(only, "part-0.parquet", value=[1.0, 2.0])
+    (part,) = parquet_source(tmp_path / "only", COLUMNS).parts
+    rows = read_part(part, COLUMNS)
+    assert (rows.users.tolist(), rows.items.tolist(), len(rows)) == (["7"], ["8"], 2)
+    (tmp_path / "only" / "user=7").rename(tmp_path / "only" / "user=__HIVE_DEFAULT_PARTITION__")
+    (part,) = parquet_source(tmp_path / "only", COLUMNS).parts
+    with pytest.raises(ValueError, match=r"part-0\.parquet.*null id in row 0"):
+        read_part(part, COLUMNS)
+
+
+def test_columns_are_named():
+    with pytest.raises(TypeError, match="user must be the name of a column, got None"):
+        Columns(None, "item")
+    with pytest.raises(ValueError, match="weights of events, which are not distributed"):
+        Columns("user", "item", {"view": 1})
+    with pytest.raises(TypeError, match="column 0 is a position"):
+        parquet_source("likes", Columns(0, 1))
+    assert Columns("user", "item", "item").names == ("user", "item")
+
+
+def test_ids_of_another_kind_than_their_column_says_are_no_texts():
+    texts = np.array(["a", 7], dtype=object)
+    with pytest.raises(ValueError, match=r"partition 1: column 'user' holds 7, which is no text"):
+        ids_as_column(texts, "text", "partition 1: column 'user'")
+    with pytest.raises(ValueError, match="holds 7, which is no text"):
+        ids_as_column(np.array([7]), "text", "column 'user'")
+    with pytest.raises(ValueError, match="holds 'a', which is no whole number below"):
+        ids_as_column(texts[:1], "int", "column 'user'")

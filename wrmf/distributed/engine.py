@@ -1,4 +1,4 @@
-"""All that knows Dask: tasks, where they run, retries, trees, the shuffle, and the workers.
+"""All that knows Dask's clusters: tasks, where they run, retries, trees, the shuffle, the workers.
 
 Nothing is scattered, since scattered data cannot be recovered: what tasks need is in files, or the
 result of other tasks. Each shard and each block has a worker of its own, on which all its tasks
@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from wrmf.data.formats.reasons import reason_of
+from wrmf.distributed.clients import as_client
 from wrmf.distributed.folder import Folder
 from wrmf.distributed.placing import groups_of, levels_of_tree, place
 from wrmf.distributed.split import BlockRows, Pass, Started
@@ -27,9 +29,7 @@ from wrmf.numerics.sweep import Shared
 from wrmf.numerics.whitening import Frame
 
 try:
-    import dask
     import distributed
-    from dask import dataframe
     from dask.sizeof import sizeof
     from distributed import Client, Future, KilledWorker, get_worker
 except ImportError as error:
@@ -37,7 +37,7 @@ except ImportError as error:
         f'wrmf.distributed needs Dask ({error}): pip install "wrmf[distributed]"'
     ) from None
 
-__all__ = ["Engine", "frame_of_parts", "is_dask_frame", "kinds_of_frame", "token_of"]
+__all__ = ["Engine"]
 
 logger = logging.getLogger("wrmf.distributed")
 
@@ -47,7 +47,9 @@ RETRIES = 3
 CHECK_SECONDS = 5.0
 # Kernels use all threads of a worker, so that only one of them computes at a time.
 KERNEL = threading.Lock()
-# The scheduler is gone, or has forgotten the tasks.
+# What Dask gives as the reason why tasks are cancelled when workers are restarted.
+RESTARTED = "scheduler-restart"
+# The errors of a call to a worker, or to the scheduler, that is gone.
 LOST = (distributed.CancelledError, distributed.comm.CommClosedError, OSError)
 
 
@@ -77,6 +79,30 @@ def _with_threads(function: Callable[..., Any], *args: Any) -> Any:
     """Call a function that computes, alone in this process, with the threads of the worker."""
     with KERNEL:
         return function(*args, threads=get_worker().state.nthreads)
+
+
+def _is_of_connection(error: Exception) -> bool:
+    """Return whether an error is that of a connection, and not of a file or of data."""
+    if isinstance(error, distributed.comm.CommClosedError):
+        return True
+    # Dask raises the plain class where it cannot connect. An error of a file has a number.
+    return type(error) in (OSError, TimeoutError) and getattr(error, "errno", None) is None
+
+
+@contextmanager
+def _waiting() -> Iterator[None]:
+    """Give the thread of a task that waits for other tasks to these."""
+    try:
+        distributed.get_worker()
+        distributed.secede()
+    except (AttributeError, KeyError, ValueError):
+        # In no task, or in one that has given its thread away.
+        yield
+        return
+    try:
+        yield
+    finally:
+        distributed.rejoin()
 
 
 def _bytes_sent(dask_worker: Any) -> int:
@@ -120,25 +146,12 @@ class Engine:
 
     Raises
     ------
-    ClusterError
-        If there is no client or no worker.
+    ClusterError, TypeError
+        If there is no client or no worker, and for a client that cannot be used.
     """
 
     def __init__(self, client: Client | None = None) -> None:
-        if client is None:
-            try:
-                client = distributed.default_client()
-            except ValueError:
-                raise ClusterError(
-                    "there is no Dask client: start one with\n"
-                    "    from dask.distributed import Client\n"
-                    '    client = Client("tcp://scheduler:8786")   # or Client(), on this machine\n'
-                    "and pass it as client="
-                ) from None
-        if client.asynchronous:
-            raise ClusterError(
-                "the Dask client is asynchronous: pass one without asynchronous=True"
-            )
+        client = as_client(client)
         self.client = client
         # Tasks of an earlier run may still be known to the scheduler.
         self.token = secrets.token_hex(4)
@@ -152,7 +165,8 @@ class Engine:
         if not self.workers():
             raise ClusterError(
                 f"the Dask cluster at {client.scheduler.address} has no workers yet: start some, "
-                "or wait for them with client.wait_for_workers(n)"
+                "or wait for them with client.wait_for_workers(n); a cluster that adapts must keep "
+                "one, as by cluster.adapt(minimum=1)"
             )
 
     def workers(self) -> dict[str, dict[str, Any]]:
@@ -315,7 +329,8 @@ class Engine:
         """
         for attempt in range(RETRIES + 1):
             try:
-                self._wait(futures)
+                with _waiting():
+                    self._wait(futures)
                 return list(self.client.gather(list(futures)))
             except KilledWorker as error:
                 if attempt == RETRIES or not self._retry(futures):
@@ -363,14 +378,26 @@ class Engine:
         try:
             yield
         except Exception as error:
-            is_lost = self.client.status != "running" or isinstance(error, LOST)
-            # An error of a file has a number.
-            if not is_lost or (isinstance(error, OSError) and error.errno is not None):
+            if isinstance(error, ClusterError) and self.client.status == "running":
+                raise
+            reason = self._loss(error)
+            if reason is None:
                 raise
             raise ClusterError(
-                f"the connection to the Dask scheduler was lost ({type(error).__name__}: {error}). "
-                f"{done}: connect to a cluster, and call fit again with the same arguments"
+                f"{reason} ({type(error).__name__}: {reason_of(error)}). {done}: connect to a "
+                "cluster, and call fit again with the same arguments"
             ) from error
+
+    def _loss(self, error: Exception) -> str | None:
+        """Return how the cluster was lost, or None if an error says something else."""
+        if self.client.status == "closed":
+            return "the Dask client was closed"
+        if isinstance(error, distributed.CancelledError) and RESTARTED in str(error):
+            return "the Dask cluster was restarted"
+        is_cancelled = isinstance(error, distributed.CancelledError)
+        if self.client.status != "running" or is_cancelled or _is_of_connection(error):
+            return "the connection to the Dask scheduler was lost"
+        return None
 
     def bytes_received(self) -> int:
         """Return the bytes that the workers have received from each other so far."""
@@ -395,40 +422,3 @@ class Engine:
     def partitions(self, frame: Any) -> list[Future]:
         """Return the partitions of a Dask frame."""
         return list(self.client.compute(frame.to_delayed(), retries=RETRIES))
-
-
-def is_dask_frame(source: Any) -> bool:
-    """Return whether a source is a frame of Dask."""
-    return isinstance(source, dataframe.DataFrame)
-
-
-def kinds_of_frame(frame: Any, columns: Sequence[str]) -> list[Any]:
-    """Return the arrow types of columns of a Dask frame.
-
-    Raises
-    ------
-    ValueError
-        For a column that it lacks.
-    """
-    import pyarrow as pa
-
-    missing = [column for column in columns if column not in frame.columns]
-    if missing:
-        raise ValueError(
-            f"no column {missing[0]!r}; the columns are {list(frame.columns)}: name them by user=, "
-            "item=, value="
-        )
-    schema = pa.Schema.from_pandas(frame[list(columns)]._meta, preserve_index=False)
-    return [schema.field(column).type for column in columns]
-
-
-def frame_of_parts(
-    function: Callable[..., Any], parts: Sequence[Any], meta: Any, **kwargs: Any
-) -> Any:
-    """Return a Dask frame with a partition for the result of each part."""
-    return dataframe.from_map(function, parts, meta=meta, enforce_metadata=False, **kwargs)
-
-
-def token_of(frame: Any) -> str:
-    """Return what tells the data of a Dask frame from other data."""
-    return str(dask.base.tokenize(frame))

@@ -118,7 +118,7 @@ def fit(
     """
     # Dask is imported here, so that the package can be imported without it.
     from wrmf.distributed.engine import Engine
-    from wrmf.distributed.ingest import ingest
+    from wrmf.distributed.ingest import ingest, source_of
 
     model = WRMF() if model is None else model
     as_callback(callback)
@@ -126,15 +126,17 @@ def fit(
     iterations = as_positive_int(model.iterations, "iterations")
     as_choice(method, "method", METHODS)
     if shards != "auto":
-        as_positive_int(shards, "shards")
+        shards = as_positive_int(shards, "shards")
+    columns = Columns(user, item, value)
     engine = Engine(client)
+    known = source_of(source, columns)
     isa = engine.check_workers()
     kept = Folder.prepare(folder)
     engine.check_folder(kept)
     if not resume:
         kept.clear()
     with engine.recovering("Nothing is lost"):
-        manifest = ingest(engine, source, Columns(user, item, value), kept, shards)
+        manifest = ingest(engine, known, columns, kept, shards)
         if method == "auto":
             method = known_method(kept) or _chosen_method(engine, manifest, model)
         training, automatic = start_training(engine, kept, manifest, model, isa, method)

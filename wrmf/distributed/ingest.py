@@ -13,14 +13,15 @@ import numpy as np
 import pandas as pd
 
 from wrmf.data.rows import Rows
-from wrmf.distributed.engine import (
-    Engine,
+from wrmf.distributed.engine import Engine
+from wrmf.distributed.folder import FileRecord, Folder, write_arrays
+from wrmf.distributed.frames import (
+    columns_of_frame,
     frame_of_parts,
     is_dask_frame,
     kinds_of_frame,
     token_of,
 )
-from wrmf.distributed.folder import FileRecord, Folder, write_arrays
 from wrmf.distributed.items import (
     count_items,
     item_codes,
@@ -70,27 +71,28 @@ class Reader:
     user_kind: str
     item_kind: str
 
-    def rows(self, part: Part | pd.DataFrame, number: int) -> Rows:
-        """Return the rows of a part: of a file, or of a Dask frame."""
+    def rows(self, part: Part | pd.DataFrame, number: int) -> tuple[Rows, str]:
+        """Return the rows of a part, of a file or of a Dask frame, and what messages call it."""
         if isinstance(part, Part):
-            return read_part(part, self.columns)
-        return rows_of(part, self.columns, f"partition {number}")
+            return read_part(part, self.columns), str(part)
+        name = f"partition {number}"
+        return rows_of(part, self.columns, name), name
 
     def item_counts(self, part: Any, partition_info: Any = None) -> pd.DataFrame:
         """Return the number of rows of each item; all rows of the part are checked."""
         number, part = _numbered(part, partition_info)
-        rows = self.rows(part, number)
+        rows, name = self.rows(part, number)
         # Ids of the other kind than those of the other parts are found here, before any is written.
-        ids_as_column(rows.users, self.user_kind, self.columns.user)
-        return count_items(rows, self.item_kind, self.columns.item)
+        self._users(rows, name)
+        return count_items(rows, self.item_kind, _called(self.columns.item, name))
 
     def coded(
         self, part: Any, folder: Folder, items: FileRecord, partition_info: Any = None
     ) -> pd.DataFrame:
         """Return a row for each row of a part, with the place of its item, as shards need them."""
         number, part = _numbered(part, partition_info)
-        rows = self.rows(part, number)
-        users = ids_as_column(rows.users, self.user_kind, self.columns.user)
+        rows, name = self.rows(part, number)
+        users = self._users(rows, name)
         places = item_codes(folder, items, rows.items)
         frame: pd.DataFrame = pd.DataFrame(
             {"user": users[rows.user_codes], "item": places[rows.item_codes].astype(np.int32)}
@@ -99,6 +101,9 @@ class Reader:
             frame["value"] = rows.values
             frame["row"] = np.arange(len(rows), dtype=np.int64) + (number << ROW_BITS)
         return frame
+
+    def _users(self, rows: Rows, name: str) -> Any:
+        return ids_as_column(rows.users, self.user_kind, _called(self.columns.user, name))
 
     def meta(self) -> pd.DataFrame:
         """Return what ``coded`` returns, without rows."""
@@ -110,6 +115,11 @@ class Reader:
     def counts_meta(self) -> pd.DataFrame:
         """Return what ``item_counts`` returns, without rows."""
         return _empty({"item": _dtype(self.item_kind), "rows": np.int64})
+
+
+def _called(column: Any, name: str) -> str:
+    """Return what messages call a column of a part."""
+    return f"{name}: column {column!r}"
 
 
 def _empty(kinds: Mapping[str, Any]) -> pd.DataFrame:
@@ -135,36 +145,36 @@ def source_of(source: Any, columns: Columns) -> Source:
     Raises
     ------
     FileNotFoundError, TypeError, ValueError
-        For a source that is neither parquet files nor a Dask frame, and as ``parquet_source``.
+        As ``parquet_source``, and for a column that a Dask frame lacks or that holds no ids.
     """
     if not is_dask_frame(source):
-        if isinstance(source, (str, bytes)) or hasattr(source, "__fspath__"):
-            return parquet_source(source, columns)
-        if isinstance(source, (list, tuple)) and source:
-            return parquet_source(source, columns)
-        raise TypeError(
-            "source must be a folder, a pattern or a list of parquet files, or a Dask frame, got "
-            f"{type(source).__name__}: data in memory is fitted by WRMF.fit"
-        )
-    kinds = kinds_of_frame(source, columns.names)
+        return parquet_source(source, columns)
+    frame = columns_of_frame(source, columns.names)
+    kinds = kinds_of_frame(frame)
     of_user, of_item = (
-        id_kind(kind, column, "the Dask frame")
-        for kind, column in zip(kinds, columns.names[:2], strict=False)
+        id_kind(kinds[column], column, "the Dask frame") for column in (columns.user, columns.item)
     )
-    return Source((), of_user, of_item, None, token_of(source[list(columns.names)]))
+    return Source((), of_user, of_item, None, token_of(frame), frame)
 
 
 def ingest(
-    engine: Engine, source: Any, columns: Columns, folder: Folder, shards: int | str
+    engine: Engine, known: Source, columns: Columns, folder: Folder, shards: int | str
 ) -> Manifest:
     """Return the manifest of a folder, whose files are made if they are not there yet.
+
+    Parameters
+    ----------
+    engine : Engine
+    known : Source, as :func:`source_of` returns it
+    columns : Columns
+    folder : Folder
+    shards : int, or "auto"
 
     Raises
     ------
     ValueError
         If the folder has the files of other data, and for rows that cannot be read.
     """
-    known = source_of(source, columns)
     asked = {
         "data": known.fingerprint,
         "user": columns.user,
@@ -182,9 +192,8 @@ def ingest(
 
     def mapped(method: Any, meta: pd.DataFrame, **kwargs: Any) -> Any:
         function = partial(method, **kwargs)
-        if is_dask_frame(source):
-            frame = source[list(columns.names)]
-            return frame.map_partitions(function, meta=meta, enforce_metadata=False)
+        if known.frame is not None:
+            return known.frame.map_partitions(function, meta=meta, enforce_metadata=False)
         return frame_of_parts(function, list(enumerate(known.parts)), meta)
 
     counted = engine.partitions(mapped(reader.item_counts, reader.counts_meta()))

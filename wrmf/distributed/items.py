@@ -19,11 +19,14 @@ __all__ = ["ITEMS", "count_items", "item_codes", "item_order", "merge_counts", "
 ITEMS = "data/items.tensors"
 
 
-def count_items(rows: Rows, kind: str, column: str) -> pd.DataFrame:
-    """Return the number of rows of each item, in the columns item and rows."""
+def count_items(rows: Rows, kind: str, called: str) -> pd.DataFrame:
+    """Return the number of rows of each item, in the columns item and rows.
+
+    Parameters are those of :func:`ids_as_column`.
+    """
     numbers = np.bincount(rows.item_codes, minlength=len(rows.items))
     frame: pd.DataFrame = pd.DataFrame(
-        {"item": ids_as_column(rows.items, kind, column), "rows": numbers}
+        {"item": ids_as_column(rows.items, kind, called), "rows": numbers}
     )
     return frame
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,10 +17,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from wrmf.data.choices import shown
 from wrmf.data.formats import SourceOptions
 from wrmf.data.formats.columns import column_paths
+from wrmf.data.formats.content import sniff_format
 from wrmf.data.formats.joining import common_type
-from wrmf.data.formats.paths import expand_path, is_remote
+from wrmf.data.formats.parquet import partition_keys
+from wrmf.data.formats.paths import expand_path, scheme_of
+from wrmf.data.formats.reasons import reason_of
+from wrmf.data.formats.sources import STANDARD_INPUT
 from wrmf.data.row_filters import RowFilters
 from wrmf.data.row_table import RowTable, WantedColumns
 from wrmf.data.rows import Rows
@@ -49,16 +55,34 @@ LENGTH_AND_MAGIC = 8
 
 @dataclass(frozen=True)
 class Columns:
-    """The names of the columns of users, items and, if there are any, values."""
+    """The names of the columns of users, items and, if there are any, values.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what is no name, and weights of events.
+    """
 
     user: str
     item: str
     value: str | None = None
 
+    def __post_init__(self) -> None:
+        if isinstance(self.value, Mapping):
+            raise ValueError(
+                "value= holds weights of events, which are not distributed yet: pass the name of a "
+                "column of weights"
+            )
+        for role, name in asdict(self).items():
+            # Dask frames may have whole numbers as names.
+            is_name = isinstance(name, (str, int)) and not isinstance(name, bool)
+            if not is_name and (role, name) != ("value", None):
+                raise TypeError(f"{role} must be the name of a column, got {shown(name)}")
+
     @property
     def names(self) -> tuple[str, ...]:
-        """All of them, without the value if there is none."""
-        return tuple(asdict(self).values())[: 2 if self.value is None else 3]
+        """All of them, each once, without the value if there is none."""
+        return tuple(dict.fromkeys(name for name in asdict(self).values() if name is not None))
 
 
 @dataclass(frozen=True)
@@ -91,6 +115,7 @@ class Source:
     n_rows : int, or None if it is not known
     fingerprint : str
         What tells it from other data.
+    frame : frame of Dask, or None for parquet files
     """
 
     parts: Sequence[Part]
@@ -98,6 +123,7 @@ class Source:
     item_kind: str
     n_rows: int | None
     fingerprint: str
+    frame: Any = None
 
 
 def parquet_source(source: Any, columns: Columns) -> Source:
@@ -112,37 +138,66 @@ def parquet_source(source: Any, columns: Columns) -> Source:
     ------
     FileNotFoundError
         If there is no such file.
+    TypeError
+        For a source that is no path, and columns given by position.
     ValueError
         For a file that is no parquet file or damaged, that lacks a column, or has it of another
         type than another file; for ids that are neither whole numbers nor texts; and if there are
         no rows. The message names the file.
     """
-    listed = source if isinstance(source, (list, tuple)) else [source]
-    for path in listed:
-        if isinstance(path, str) and is_remote(path):
-            raise ValueError(
-                f"{path} is on another machine: pass dask.dataframe.read_parquet({path!r}), or a "
-                "folder that all workers have mounted"
+    for name in columns.names:
+        if not isinstance(name, str):
+            raise TypeError(
+                f"column {name!r} is a position, and files may have their columns in different "
+                "orders: pass its name"
             )
-    files = [file.absolute() for path in listed for file in expand_path(path)]
+    files = [file.absolute() for path in _paths(source) for file in expand_path(path)]
     with ThreadPoolExecutor(READERS) as readers:
         footers = list(readers.map(_Footer.read, files))
-    kinds = []
+    kinds = {}
     for column in columns.names:
         types = [(str(footer.path), footer.type_of(column)) for footer in footers]
-        kinds.append((common_type(column, types), types[0][0]))
+        kinds[column] = common_type(column, types)
     n_rows = sum(footer.n_rows for footer in footers)
     if not n_rows:
-        raise ValueError(f"there are no rows in {files[0]} or the {len(files) - 1} other files")
+        others = f", nor in {len(files) - 1} others" if len(files) > 1 else ""
+        raise ValueError(f"there are no rows in {files[0]}{others}")
     user_kind, item_kind = (
-        id_kind(kind, column, where)
-        for (kind, where), column in zip(kinds, columns.names[:2], strict=False)
+        id_kind(kinds[column], column, str(files[0])) for column in (columns.user, columns.item)
     )
     digest = hashlib.sha256(json.dumps([columns.names, len(files)]).encode())
     for footer in footers:
         digest.update(footer.digest)
     parts = [part for footer in footers for part in footer.parts()]
     return Source(parts, user_kind, item_kind, n_rows, digest.hexdigest())
+
+
+def _paths(source: Any) -> list[str | Path]:
+    """Return the paths of a source, of which there may be one or several.
+
+    Raises
+    ------
+    TypeError
+        For what is no path.
+    ValueError
+        For what workers cannot open: standard input, and files on other machines.
+    """
+    listed = list(source) if isinstance(source, (list, tuple)) and source else [source]
+    for path in listed:
+        if not isinstance(path, (str, os.PathLike)):
+            within = "" if path is source else f" in a {type(source).__name__}"
+            raise TypeError(
+                "source must be a folder, a pattern or a list of parquet files, or a Dask frame, "
+                f"got {type(path).__name__}{within}: data in memory is fitted by WRMF.fit"
+            )
+        if path == STANDARD_INPUT:
+            raise ValueError("workers cannot read standard input: write it to a parquet file")
+        if isinstance(path, str) and scheme_of(path) not in (None, "file"):
+            raise ValueError(
+                f"{path} is on another machine: pass dask.dataframe.read_parquet({path!r}), or a "
+                "folder that all workers have mounted"
+            )
+    return [path if isinstance(path, str) else Path(path) for path in listed]
 
 
 def id_kind(kind: pa.DataType, column: str, where: str) -> str:
@@ -185,15 +240,18 @@ class _Footer:
                 )
             return cls(path, schema, rows, _footer_digest(path, metadata))
         except (pa.ArrowException, OSError, UnicodeDecodeError, SystemError) as error:
-            reason = str(error).strip().partition("\n")[0]
-            raise ValueError(f"{path} is no parquet file, or damaged: {reason}") from None
+            raise _no_parquet(path, error) from None
 
     @property
     def n_rows(self) -> int:
         return sum(self.group_rows)
 
     def type_of(self, column: str) -> pa.DataType:
-        """Return the type of a column, which may be a nested field."""
+        """Return the type of a column, which may be a nested field or a key of a folder."""
+        import pyarrow as pa
+
+        if column in _keys_of(self.path, self.schema, [column]):
+            return pa.string()
         try:
             (place,) = column_paths(self.schema, [column])
         except ValueError as error:
@@ -214,6 +272,27 @@ class _Footer:
         if n_rows:
             parts.append(Part(str(self.path), first, len(self.group_rows)))
         return parts
+
+
+def _keys_of(path: str | Path, schema: pa.Schema, columns: Sequence[str]) -> dict[str, str | None]:
+    """Return the columns that a file lacks and the names of its folders have, as ``day=1``."""
+    keys = partition_keys(Path(path))
+    return {name: keys[name] for name in columns if name in keys and name not in schema.names}
+
+
+def _no_parquet(path: Path, error: Exception) -> ValueError:
+    """Return the error about a file that cannot be read as parquet, which says what to do."""
+    try:
+        kind = sniff_format(path)
+    except (OSError, ValueError):
+        kind = "parquet"
+    if kind in ("text", "json") and path.stat().st_size:
+        reader = "read_csv" if kind == "text" else "read_json"
+        return ValueError(
+            f"{path} is {kind}, no parquet file: pass dask.dataframe.{reader}(…) of such files, or "
+            "write them as parquet"
+        )
+    return ValueError(f"{path} is no parquet file, or damaged: {reason_of(error)}")
 
 
 def _footer_digest(path: Path, metadata: parquet.FileMetaData) -> bytes:
@@ -238,11 +317,15 @@ def read_part(part: Part, columns: Columns) -> Rows:
 
     try:
         with parquet.ParquetFile(part.path) as file:
-            groups = range(part.first, part.last)
-            table = file.read_row_groups(list(groups), columns=list(columns.names))
+            groups = list(range(part.first, part.last))
+            keys = _keys_of(part.path, file.schema_arrow, columns.names)
+            n_rows = sum(file.metadata.row_group(group).num_rows for group in groups)
+            own = [name for name in columns.names if name not in keys]
+            read = file.read_row_groups(groups, columns=own) if own else pa.table({})
     except (pa.ArrowException, OSError) as error:
-        reason = str(error).strip().partition("\n")[0]
-        raise ValueError(f"{part} cannot be read: {reason}") from None
+        raise ValueError(f"{part} cannot be read: {reason_of(error)}") from None
+    arrays = {name: pa.repeat(pa.scalar(key, pa.string()), n_rows) for name, key in keys.items()}
+    table = pa.table([*read.columns, *arrays.values()], names=[*read.column_names, *arrays])
     return rows_of(table, columns, str(part))
 
 
@@ -272,12 +355,24 @@ def rows_of(table: Any, columns: Columns, name: str) -> Rows:
         raise type(error)(f"{name}: {error}") from None
 
 
-def ids_as_column(ids: np.ndarray, kind: str, column: str) -> Any:
-    """Return ids as a column of the kind that all parts have; a ValueError for other ids."""
+def ids_as_column(ids: np.ndarray, kind: str, called: str) -> Any:
+    """Return ids as a column of the kind that all parts have; a ValueError for other ids.
+
+    Parameters
+    ----------
+    ids : ndarray of int64 or object
+    kind : {"int", "text"}
+    called : str, what messages call the column
+    """
     if kind == "int":
         if ids.dtype != np.int64:
-            raise ValueError(
-                f"column {column!r} holds {ids[0]!r}, which is no whole number below 2**63"
-            )
+            raise ValueError(f"{called} holds {ids[0]!r}, which is no whole number below 2**63")
         return ids
+    # Dask frames may hold other values than the types of their columns say.
+    if len(ids) and pd.api.types.infer_dtype(ids, skipna=False) != "string":
+        other = next(value for value in ids.tolist() if not isinstance(value, str))
+        raise ValueError(
+            f"{called} holds {other!r}, which is no text, as ids of other parts are: convert the "
+            "column"
+        )
     return pd.array(ids, dtype=pd.StringDtype("pyarrow"))
