@@ -96,7 +96,7 @@ def fit_on_cluster(options: argparse.Namespace, model: WRMF) -> Any:
                 client=client,
                 folder=options.folder,
                 resume=options.resume is not False,
-                shards=options.shards or "auto",
+                shards="auto" if options.shards is None else options.shards,
                 method=options.method or "auto",
                 progress=False,
                 **arguments,
