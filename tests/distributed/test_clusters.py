@@ -170,6 +170,28 @@ def test_changed_files_are_not_fitted_with_old_shards(client, rows, tmp_path):
         fit(tmp_path / "a.parquet", client, tmp_path / "fit")
 
 
+def test_workers_that_join_and_leave_share_the_shards(files, tmp_path):
+    with (
+        distributed.LocalCluster(
+            n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None
+        ) as cluster,
+        cluster.get_client() as client,
+    ):
+        homes = []
+
+        def scale(model, done):
+            homes.append(set(model._training.engine.homes.values()))
+            cluster.scale({1: 3, 3: 1}.get(done, len(cluster.workers)))
+            if done == 1:
+                client.wait_for_workers(3)
+
+        model = plain_model(iterations=5)
+        sharded = fit(files, client, tmp_path, shards=6, model=model, callback=scale)
+        local = sharded.to_local()
+    assert max(map(len, homes[1:3])) == 3
+    assert_same_factors(fitted_locally(model, local), local)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
 def test_a_killed_worker_changes_no_bit(files, tmp_path):

@@ -352,11 +352,23 @@ def test_things_are_placed_in_order_and_evenly(n_workers):
 def test_things_stay_where_they_are():
     sizes = {f"shard-{number}": 10 + number for number in range(8)}
     before = place(sizes, ["a", "b"], {})
-    assert place(sizes, ["a", "b", "c"], before) == before
+    assert place(sizes, ["b", "a"], before) == before
     after = place(sizes, ["a", "c"], before)
     assert {name for name in sizes if after[name] != before[name]} == {
         name for name in sizes if before[name] == "b"
     }
+
+
+@pytest.mark.parametrize("n_before", [1, 2, 5])
+@pytest.mark.parametrize("n_things", [1, 2, 9, 60])
+def test_workers_that_join_get_their_share_once(n_things, n_before):
+    sizes = {f"shard-{number}": 20 + number % 5 for number in range(n_things)}
+    workers = [f"w{number}" for number in range(6)]
+    before = place(sizes, workers[:n_before], {})
+    after = place(sizes, workers, before)
+    loads = [sum(size for name, size in sizes.items() if after[name] == w) for w in workers]
+    assert max(loads) <= sum(sizes.values()) / 6 + max(sizes.values())
+    assert place(sizes, workers, after) == after
 
 
 def test_the_number_of_shards_depends_on_the_rows_alone():

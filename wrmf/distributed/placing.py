@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TypeVar
 
@@ -20,7 +21,8 @@ def place(
 
     At first each worker gets consecutive things of about the same size in all, so that most sums of
     neighbours, in which trees begin, move nothing. Where the worker of a thing is still there, the
-    thing stays. Others go to the workers with the least so far, the largest first.
+    thing stays, unless another worker has joined and has nothing: then workers keep their share.
+    Others go to the workers with the least so far, the largest first.
 
     Parameters
     ----------
@@ -34,6 +36,8 @@ def place(
     {'a': 'w1', 'b': 'w2', 'c': 'w2'}
     >>> place({"a": 3, "b": 2, "c": 2}, ["w1", "w3"], {"a": "w1", "b": "w2", "c": "w2"})
     {'a': 'w1', 'b': 'w3', 'c': 'w3'}
+    >>> place({"a": 3, "b": 2, "c": 2}, ["w1", "w3"], {"a": "w1", "b": "w1", "c": "w1"})
+    {'a': 'w1', 'b': 'w3', 'c': 'w3'}
     """
     present = sorted(workers)
     load = dict.fromkeys(present, 0)
@@ -42,11 +46,31 @@ def place(
         load[home] += sizes[name]
     if not homes:
         homes = _in_order(sizes, present)
+    elif len(set(homes.values())) < len(present):
+        homes, load = _without_surplus(sizes, homes, load)
     for name in sorted(sizes, key=lambda name: (-sizes[name], name)):
         if name not in homes:
             homes[name] = min(present, key=lambda worker: (load[worker], worker))
             load[homes[name]] += sizes[name]
     return {name: homes[name] for name in sizes}
+
+
+def _without_surplus(
+    sizes: Mapping[str, int], homes: Mapping[str, str], load: Mapping[str, int]
+) -> tuple[dict[str, str], dict[str, int]]:
+    """Return what workers keep, and its sizes, so that they have no more than their share.
+
+    The last thing of a worker stays: if it moved, its worker would be the one with nothing.
+    """
+    share = sum(sizes.values()) / len(load)
+    kept, left = dict(homes), dict(load)
+    counts = Counter(kept.values())
+    for name, home in reversed(list(homes.items())):
+        if counts[home] > 1 and left[home] - sizes[name] / 2 >= share:
+            del kept[name]
+            left[home] -= sizes[name]
+            counts[home] -= 1
+    return kept, left
 
 
 def _in_order(sizes: Mapping[str, int], workers: Sequence[str]) -> dict[str, str]:
