@@ -156,6 +156,8 @@ def test_a_rerun_goes_on_and_reads_nothing_again(client, files, tmp_path):
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "data").iterdir()} == written
     local = again.to_local()
     assert_same_factors(fitted_locally(plain_model(), local), local)
+    with pytest.warns(UserWarning, match="3 iterations, iterations=2 are asked for"):
+        assert fit(files, client, tmp_path, model=model).iterations_done == 3
     with pytest.raises(ValueError, match="shards=4, now shards=5"):
         fit(files, client, tmp_path, shards=5)
     afresh = fit(files, client, tmp_path, model=plain_model(alpha=1.0), resume=False)

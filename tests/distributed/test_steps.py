@@ -26,7 +26,7 @@ from wrmf.distributed.placing import place
 from wrmf.distributed.shards import build_shard, shard_count
 from wrmf.distributed.source import Columns, rows_of
 from wrmf.distributed.starting import check_supported, start_training
-from wrmf.distributed.state import Latest, generator_from, generator_state
+from wrmf.distributed.state import Latest, generator_from, generator_state, known_method
 from wrmf.distributed.tasks import Stranded
 from wrmf.numerics.isa import ISAS, active_isa, isa_number
 from wrmf.numerics.objective import gram
@@ -233,10 +233,32 @@ def test_remains_of_dead_processes_are_swept(tmp_path):
     remains = folder.path("items/.00001-00000.tensors.ab12.tmp")
     remains.write_bytes(b"half")
     (tmp_path / "mine.txt").write_text("kept")
-    Folder.prepare(tmp_path)
-    assert not remains.exists()
+    with folder.claimed():
+        assert not remains.exists()
     Folder.prepare(tmp_path).clear()
     assert (tmp_path / "mine.txt").exists()
+
+
+def test_one_fit_at_a_time_uses_a_folder(tmp_path):
+    folder = Folder.prepare(tmp_path)
+    with folder.claimed():
+        with pytest.raises(ValueError, match="another fit uses folder="), folder.claimed():
+            pass
+        with Folder.prepare(tmp_path / "other").claimed():
+            pass
+    with folder.claimed():
+        pass
+    assert not [path for path in tmp_path.iterdir() if path.is_file()]
+
+
+def test_a_folder_without_name_or_within_the_source_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="folder is an empty text"):
+        Folder.prepare("")
+    for within in (tmp_path, tmp_path / "a" / "b"):
+        with pytest.raises(ValueError, match="of which every file is data"):
+            Folder.prepare(within, apart_from=[tmp_path])
+    assert not (tmp_path / "a").exists()
+    Folder.prepare(tmp_path / "fit", apart_from=[tmp_path / "data", tmp_path / "*.parquet"])
 
 
 def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
@@ -260,6 +282,11 @@ def test_broken_pointers_are_named(rows, tmp_path):
     folder.write_json("data/manifest.json", {"format": 99})
     with pytest.raises(ValueError, match="format 99"):
         Manifest.read(folder)
+    for content in ({}, [], {"iteration": 1, "blocks": [{}], "history": []}):
+        for name, read in (("latest.json", Latest.read), ("run.json", known_method)):
+            folder.write_json(name, content)
+            with pytest.raises(ValueError, match=rf"{name} is damaged .*resume=False"):
+                read(folder)
 
 
 def test_lists_of_all_users_are_those_of_a_local_model(rows, tmp_path):

@@ -6,6 +6,7 @@ import logging
 import os
 import warnings
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from wrmf.data.checks import as_positive_int
@@ -64,10 +65,12 @@ def fit(
         Column of counts or weights, finite and ≥ 0. By default each row counts 1.
     folder : path
         Where the data in shards, the parameters and the item factors are saved. All workers must
-        see it by the same path. One fit at a time may use it.
+        see it by the same path. One fit at a time uses it, and others on the same machine are
+        refused; it must not be within a folder of the source.
     resume : bool, default True
         Whether to go on from what the folder has. If not, what an earlier fit left there is removed
-        first.
+        first. If the folder has more iterations than the model asks for, the result is that of all
+        of them, and a warning says so.
     shards : int ≥ 1, or "auto"
         The number of shards of users. "auto" takes it from the number of rows.
     method : {"auto", "gather", "split"}, default "auto"
@@ -131,18 +134,30 @@ def fit(
     engine = Engine(client)
     known = source_of(source, columns)
     isa = engine.check_workers()
-    kept = Folder.prepare(folder)
-    engine.check_folder(kept)
-    if not resume:
-        kept.clear()
-    with engine.recovering("Nothing is lost"):
-        manifest = ingest(engine, known, columns, kept, shards)
-        if method == "auto":
-            method = known_method(kept) or _chosen_method(engine, manifest, model)
-        training, automatic = start_training(engine, kept, manifest, model, isa, method)
-    result = ShardedModel(training, model.frozen_params(), automatic)
-    if training.iterations_done:
-        logger.info("%d iterations are in %s already", training.iterations_done, kept.root)
+    kept = Folder.prepare(folder, apart_from=known.paths)
+    with kept.claimed():
+        engine.check_folder(kept)
+        if not resume:
+            kept.clear()
+        with engine.recovering("Nothing is lost"):
+            manifest = ingest(engine, known, columns, kept, shards)
+            if method == "auto":
+                method = known_method(kept) or _chosen_method(engine, manifest, model)
+            training, automatic = start_training(engine, kept, manifest, model, isa, method)
+        result = ShardedModel(training, model.frozen_params(), automatic)
+        _explain_resumed(training, iterations, kept)
+        _run(training, iterations, progress, callback and partial(callback, result))
+    _warn_if_vanished(training, training.plan.params)
+    return result
+
+
+def _run(
+    training: Training,
+    iterations: int,
+    progress: bool | None,
+    callback: Callable[[int], Any] | None,
+) -> None:
+    """Train up to a number of iterations in all, with a bar and a line of the log for each."""
     with load_tqdm()(
         total=iterations,
         initial=min(training.iterations_done, iterations),
@@ -161,11 +176,22 @@ def fit(
             )
             # The loss of an iteration that an earlier fit has done is no further one.
             bar.update(reached.iteration - bar.n)
-            return callback is not None and callback(result, reached.iteration)
+            return callback is not None and callback(reached.iteration)
 
         training.run(iterations, after)
-    _warn_if_vanished(training, training.plan.params)
-    return result
+
+
+def _explain_resumed(training: Training, iterations: int, folder: Folder) -> None:
+    """Say what a folder has already, and warn if it has more than is asked for."""
+    done = training.iterations_done
+    if done:
+        logger.info("%d iterations are in %s already", done, folder.root)
+    if done > iterations:
+        warnings.warn(
+            f"{folder.root} has {done} iterations, iterations={iterations} are asked for: the "
+            f"model is that of {done}; for fewer, name another folder or pass resume=False",
+            stacklevel=3,
+        )
 
 
 def _chosen_method(engine: Any, manifest: Manifest, model: WRMF) -> str:

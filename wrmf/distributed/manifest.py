@@ -106,22 +106,24 @@ class Manifest:
         ValueError
             If it is damaged or of another version.
         """
-        content = folder.read_json(MANIFEST)
-        if content is None:
-            return None
-        if content.get("format") != FORMAT:
-            raise ValueError(
-                f"{folder.path(MANIFEST)} has the format {content.get('format')}, this version of "
-                f"wrmf has {FORMAT}: pass resume=False to begin again"
+
+        def build(content: Any) -> Manifest:
+            if content.get("format") != FORMAT:
+                raise ValueError(
+                    f"{folder.path(MANIFEST)} has the format {content.get('format')}, this version "
+                    f"of wrmf has {FORMAT}: pass resume=False to begin again"
+                )
+            return cls(
+                content["asked"],
+                FileRecord(**content["items"]),
+                FileRecord(**content["totals"]),
+                content["n_items"],
+                tuple(content["item_count_bounds"]),
+                [ShardRecord.from_json(shard) for shard in content["shards"]],
             )
-        return cls(
-            content["asked"],
-            FileRecord(**content["items"]),
-            FileRecord(**content["totals"]),
-            content["n_items"],
-            tuple(content["item_count_bounds"]),
-            [ShardRecord.from_json(shard) for shard in content["shards"]],
-        )
+
+        manifest: Manifest | None = folder.read_json(MANIFEST, build)
+        return manifest
 
     def read_totals(self, folder: Folder) -> dict[str, np.ndarray]:
         """Return the number of entries of each item, and the sum of their values."""

@@ -116,6 +116,8 @@ class Source:
     fingerprint : str
         What tells it from other data.
     frame : frame of Dask, or None for parquet files
+    paths : sequence of Path
+        Where parquet files are: files, folders and patterns, as they were given.
     """
 
     parts: Sequence[Part]
@@ -124,6 +126,7 @@ class Source:
     n_rows: int | None
     fingerprint: str
     frame: Any = None
+    paths: Sequence[Path] = ()
 
 
 def parquet_source(source: Any, columns: Columns) -> Source:
@@ -151,7 +154,8 @@ def parquet_source(source: Any, columns: Columns) -> Source:
                 f"column {name!r} is a position, and files may have their columns in different "
                 "orders: pass its name"
             )
-    files = [file.absolute() for path in _paths(source) for file in expand_path(path)]
+    paths = _paths(source)
+    files = [file.absolute() for path in paths for file in expand_path(path)]
     with ThreadPoolExecutor(READERS) as readers:
         footers = list(readers.map(_Footer.read, files))
     kinds = {}
@@ -169,7 +173,8 @@ def parquet_source(source: Any, columns: Columns) -> Source:
     for footer in footers:
         digest.update(footer.digest)
     parts = [part for footer in footers for part in footer.parts()]
-    return Source(parts, user_kind, item_kind, n_rows, digest.hexdigest())
+    folders = [Path(path) for path in paths]
+    return Source(parts, user_kind, item_kind, n_rows, digest.hexdigest(), paths=folders)
 
 
 def _paths(source: Any) -> list[str | Path]:

@@ -80,9 +80,11 @@ class Latest:
     @classmethod
     def read(cls, folder: Folder) -> Latest | None:
         """Return the state of a folder, or None if no iteration is complete."""
-        content = folder.read_json(LATEST)
-        if content is None:
-            return None
+        latest: Latest | None = folder.read_json(LATEST, cls._of_json)
+        return latest
+
+    @classmethod
+    def _of_json(cls, content: Any) -> Latest:
         blocks = [
             BlockRecord(**{**block, "file": FileRecord(**block["file"])})
             for block in content["blocks"]
@@ -154,7 +156,7 @@ def resume_run(
         If the folder has a run with other parameters, or another seed.
     """
     now: dict[str, Any] = {"params": saved_params(params), "method": method}
-    run = folder.read_json(RUN)
+    run = _read_run(folder)
     if run is None:
         run = {**now, "random": generator_state(random_state), "isa": isa}
         folder.write_json(RUN, run)
@@ -191,8 +193,17 @@ def isa_of_run(run: Mapping[str, Any], isa: str) -> str:
 
 def known_method(folder: Folder) -> str | None:
     """Return the method of the fit in a folder, or None if it has none."""
-    run = folder.read_json(RUN)
+    run = _read_run(folder)
     return None if run is None else str(run["method"])
+
+
+def _read_run(folder: Folder) -> dict[str, Any] | None:
+    """Return the content of ``run.json``, or None if it does not exist."""
+    names = ("params", "method", "random")
+    run: dict[str, Any] | None = folder.read_json(
+        RUN, lambda content: {**content, **{name: content[name] for name in names}}
+    )
+    return run
 
 
 def _other(folder: Folder, name: str, was: Any, now: Any) -> ValueError:
