@@ -51,10 +51,18 @@ class RowFilters:
         if self.min_value is not None and not is_number(self.min_value):
             raise TypeError(f"min_value must be a number, got {shown(self.min_value)}")
 
-    def rows(self, table: RowTable, wanted: WantedColumns, time_format: str | None) -> Rows:
+    def rows(
+        self,
+        table: RowTable,
+        wanted: WantedColumns,
+        time_format: str | None,
+        *,
+        allow_empty: bool = False,
+    ) -> Rows:
         """Return the rows of a table that are not dropped.
 
-        Their times are parsed, and each item has the first of its names.
+        Their times are parsed, and each item has the first of its names. With ``allow_empty`` all
+        may be dropped, as those of a part of a table.
 
         Raises
         ------
@@ -63,11 +71,13 @@ class RowFilters:
             "error".
         """
         try:
-            return self._rows(table, wanted, time_format)
+            return self._rows(table, wanted, time_format, allow_empty)
         except ValueError as error:
             raise table.placed(error) from None
 
-    def _rows(self, table: RowTable, wanted: WantedColumns, time_format: str | None) -> Rows:
+    def _rows(
+        self, table: RowTable, wanted: WantedColumns, time_format: str | None, allow_empty: bool
+    ) -> Rows:
         pairs = RowIds.of(table, wanted, ("",) if self.nulls == "keep" else NULL_TEXTS)
         kept = np.ones(len(table), dtype=bool)
         is_header = pairs.repeated_headers(wanted) if table.has_header else None
@@ -92,7 +102,7 @@ class RowFilters:
         if values is not None:
             counts = self._drop_values(kept, values, counts, wanted.value, n_rows)
         n_left = int(np.count_nonzero(kept[:n_rows]))
-        if not n_left:
+        if not n_left and not allow_empty:
             reasons = str(counts).replace("\n", "; ")
             raise ValueError(f"no entries are left of {n_rows} rows: {reasons}")
         chosen = None if kept.all() else np.flatnonzero(kept)
