@@ -7,12 +7,15 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 from sharding import assert_same_factors, fitted_locally, plain_model
 
 import wrmf
 import wrmf.distributed
 from wrmf.cli.main import main
+from wrmf.data.interactions import align
 
 distributed = pytest.importorskip("distributed", reason="needs pip install 'wrmf[distributed]'")
 
@@ -93,6 +96,28 @@ def test_null_ids_are_an_error_before_any_shard_is_written(client, rows, tmp_pat
     with pytest.raises(ValueError, match=r"b\.parquet.*null id in row 1000"):
         fit(tmp_path / "data", client, tmp_path / "fit")
     assert not list((tmp_path / "fit" / "data").iterdir())
+
+
+def test_rows_that_are_dropped_are_those_of_read_interactions(client, rows, tmp_path):
+    rows = rows[:4000].astype({"item": "Int64"})
+    rows.loc[::50, "value"] = -1.0
+    rows.loc[::70, "item"] = None
+    rows.loc[3000:, "value"] = None
+    filters = {"nulls": "drop", "negative": "drop", "min_value": 1.0}
+    for number in range(4):
+        rows[1000 * number :][:1000].to_parquet(tmp_path / f"{number}.parquet")
+    source = sorted(tmp_path.glob("*.parquet"))
+    sharded = fit(source, client, tmp_path / "fit", **filters)
+    whole = wrmf.read_interactions(source, value="value", **filters)
+    assert sharded.counts == whole.counts
+    assert sharded.counts.null > 1000
+    local = sharded.to_local()
+    assert (align(whole, local.users, local.items).matrix != local.train_matrix).nnz == 0
+    assert len(whole.users) == len(local.users)
+    with pytest.raises(ValueError, match=r"min_value=1.0, now min_value=2.0"):
+        fit(source, client, tmp_path / "fit", **{**filters, "min_value": 2.0})
+    with pytest.raises(ValueError, match='negative="dislike" is not distributed'):
+        fit(source, client, tmp_path / "fit", negative="dislike")
 
 
 def test_a_model_in_place_of_data_is_an_error(client, tmp_path):
@@ -194,6 +219,35 @@ def test_workers_that_join_and_leave_share_the_shards(files, tmp_path):
     assert_same_factors(fitted_locally(model, local), local)
 
 
+def test_rows_that_changed_without_a_trace_are_not_fitted_with_old_shards(client, tmp_path):
+    path, before = tmp_path / "a.parquet", [[1, 2, 5, 9], [1, 5, 2, 9]]
+    options = {"compression": "none", "use_dictionary": False}
+    frame = pd.DataFrame({"user": [0, 0, 1, 1]})
+    for number, items in enumerate([*before, before[0]]):
+        table = pa.Table.from_pandas(frame.assign(item=items), preserve_index=False)
+        parquet.write_table(table, path, **options)
+        os.utime(path, ns=(10**18 + number, 10**18 + number))
+        if number == 1:
+            with pytest.raises(ValueError, match="from other data"):
+                fit(path, client, tmp_path / "fit", value=None)
+        else:
+            fit(path, client, tmp_path / "fit", value=None)
+
+
+def test_a_frame_of_delayed_objects_goes_on(client, rows, tmp_path):
+    dask, dataframe = pytest.importorskip("dask"), pytest.importorskip("dask.dataframe")
+
+    def frame_of(n_rows):
+        parts = [dask.delayed(rows[first : first + n_rows]) for first in (0, 1000)]
+        return dataframe.from_delayed(parts, meta=rows[:0], verify_meta=False)
+
+    model = plain_model(iterations=2)
+    fit(frame_of(1000), client, tmp_path / "fit", model=model)
+    assert fit(frame_of(1000), client, tmp_path / "fit").iterations_done == 3
+    with pytest.raises(ValueError, match="from other data"):
+        fit(frame_of(999), client, tmp_path / "fit")
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
 def test_a_killed_worker_changes_no_bit(files, tmp_path):
@@ -258,8 +312,10 @@ def test_the_command_fits_on_a_cluster(client, files, tmp_path, capsys):
 
     assert run() != 0
     assert "--scheduler needs --folder" in capsys.readouterr().err
-    assert run("--folder", str(tmp_path / "fit"), "--min-value", "1") != 0
-    assert "--min-value does not apply with --scheduler" in capsys.readouterr().err
+    assert run("--folder", str(tmp_path / "fit"), "--duplicates", "max") != 0
+    assert "--duplicates does not apply with --scheduler" in capsys.readouterr().err
+    assert run("--folder", str(tmp_path / "fit"), "--shards", "0") != 0
+    assert "--shards must be at least 1, got 0" in capsys.readouterr().err
     assert not run("--folder", str(tmp_path / "fit"))
     assert "iteration 2: loss" in capsys.readouterr().err
     out = tmp_path / "model.wrmf"

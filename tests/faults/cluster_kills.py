@@ -28,7 +28,7 @@ import wrmf.distributed
 # What the names of tasks begin with, by phase and method.
 PHASES = {
     "gather": (
-        "item_counts",
+        "summary",
         "shuffle-transfer",
         "write",
         "wrmf-load-shard",

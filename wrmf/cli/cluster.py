@@ -14,7 +14,7 @@ from wrmf.model.wrmf import WRMF
 __all__ = ["add_cluster_options", "check_local", "fit_on_cluster"]
 
 # What can be said of the data of a cluster.
-COLUMNS = ("user", "item", "value")
+OFFERED = ("user", "item", "value", "nulls", "negative", "min_value")
 
 
 def add_cluster_options(command: argparse.ArgumentParser) -> None:
@@ -63,7 +63,7 @@ def fit_on_cluster(options: argparse.Namespace, model: WRMF) -> Any:
         if getattr(options, f"{side}_features") is not None:
             raise ValueError(f"--{side}-features does not apply with --scheduler")
     arguments = reading_arguments(options)
-    others = [name for name in arguments if name not in COLUMNS]
+    others = [name for name in arguments if name not in OFFERED]
     if others or options.names is not None or options.core:
         option = f"--{others[0].replace('_', '-')}" if others else "--names or --core"
         raise ValueError(

@@ -11,6 +11,7 @@ from typing import Any
 
 from wrmf.data.checks import as_positive_int
 from wrmf.data.choices import as_callback, as_choice
+from wrmf.data.row_filters import RowFilters
 from wrmf.distributed.cost import METHODS, Size, choose_method
 from wrmf.distributed.folder import Folder
 from wrmf.distributed.manifest import Manifest
@@ -41,6 +42,9 @@ def fit(
     resume: bool = True,
     shards: int | str = "auto",
     method: str = "auto",
+    nulls: str = "error",
+    negative: str = "error",
+    min_value: float | None = None,
     callback: Callable[[ShardedModel, int], Any] | None = None,
     progress: bool | None = None,
 ) -> ShardedModel:
@@ -54,7 +58,8 @@ def fit(
     ----------
     source : path, pattern or folder of parquet files, a sequence of them, or a Dask frame
         With a row for each interaction. Ids are whole numbers or texts. Rows are read by the rules
-        of :func:`wrmf.read_interactions`; those that repeat a pair are added up.
+        of :func:`wrmf.read_interactions`; those that repeat a pair are added up. A column may be a
+        key of folders, as in ``day=2026-11-26/part-0.parquet``, or the index of a Dask frame.
     model : WRMF, optional
         Its parameters are used; it is not changed. By default ``WRMF()``.
     client : distributed.Client, optional
@@ -79,6 +84,11 @@ def fit(
         are solved exactly, the others by conjugate gradients, so that the loss stays within about
         a thousandth. "auto" takes "gather" where it fits into the memory of the smallest worker,
         and logs why; a fit that goes on keeps its method.
+    nulls : {"error", "drop", "keep"}, default "error"
+    negative : {"error", "drop"}, default "error"
+    min_value : float, optional
+        Which rows are dropped, as in :func:`wrmf.read_interactions`; ``counts`` of the model has
+        their numbers.
     callback : callable(model, iterations_done), optional
         Called with the :class:`ShardedModel` after each iteration; training stops if it returns
         True.
@@ -130,7 +140,7 @@ def fit(
     as_choice(method, "method", METHODS)
     if shards != "auto":
         shards = as_positive_int(shards, "shards")
-    columns = Columns(user, item, value)
+    columns = Columns(user, item, value, RowFilters(nulls, negative, min_value))
     engine = Engine(client)
     known = source_of(source, columns)
     isa = engine.check_workers()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -23,10 +23,10 @@ from wrmf.distributed.frames import (
     token_of,
 )
 from wrmf.distributed.items import (
-    count_items,
+    PartSummary,
     item_codes,
     item_order,
-    merge_counts,
+    merge_summaries,
     write_items,
 )
 from wrmf.distributed.manifest import TOTALS, Manifest, check_same_data
@@ -78,13 +78,14 @@ class Reader:
         name = f"partition {number}"
         return rows_of(part, self.columns, name), name
 
-    def item_counts(self, part: Any, partition_info: Any = None) -> pd.DataFrame:
-        """Return the number of rows of each item; all rows of the part are checked."""
+    def summary(self, part: Any, partition_info: Any = None) -> pd.DataFrame:
+        """Return the summary of a part as a record; all rows of the part are checked."""
         number, part = _numbered(part, partition_info)
         rows, name = self.rows(part, number)
         # Ids of the other kind than those of the other parts are found here, before any is written.
         self._users(rows, name)
-        return count_items(rows, self.item_kind, _called(self.columns.item, name))
+        called = _called(self.columns.item, name)
+        return as_record(PartSummary.of(rows, number, self.item_kind, called))
 
     def coded(
         self, part: Any, folder: Folder, items: FileRecord, partition_info: Any = None
@@ -112,10 +113,6 @@ class Reader:
             kinds |= {"value": np.float64, "row": np.int64}
         return _empty(kinds)
 
-    def counts_meta(self) -> pd.DataFrame:
-        """Return what ``item_counts`` returns, without rows."""
-        return _empty({"item": _dtype(self.item_kind), "rows": np.int64})
-
 
 def _called(column: Any, name: str) -> str:
     """Return what messages call a column of a part."""
@@ -139,6 +136,10 @@ def _numbered(part: Any, partition_info: Any) -> tuple[int, Any]:
     return part if isinstance(part, tuple) else (partition_info["number"], part)
 
 
+# What partitions of records look like.
+RECORD = _empty({"record": object})
+
+
 def source_of(source: Any, columns: Columns) -> Source:
     """Return what is known of a source before its rows are read.
 
@@ -154,7 +155,7 @@ def source_of(source: Any, columns: Columns) -> Source:
     of_user, of_item = (
         id_kind(kinds[column], column, "the Dask frame") for column in (columns.user, columns.item)
     )
-    return Source((), of_user, of_item, None, token_of(frame), frame)
+    return Source((), of_user, of_item, None, token_of(frame), frame=frame)
 
 
 def ingest(
@@ -175,55 +176,125 @@ def ingest(
     ValueError
         If the folder has the files of other data, and for rows that cannot be read.
     """
+    reading = _Reading(engine, known, Reader(columns, known.user_kind, known.item_kind))
     asked = {
         "data": known.fingerprint,
-        "user": columns.user,
-        "item": columns.item,
-        "value": columns.value,
+        "stamp": known.stamp,
         "shards": shards,
+        **columns.as_json(),
     }
     manifest = Manifest.read(folder)
     if manifest is not None:
-        check_same_data(manifest, asked, folder)
+        manifest = _known_data(manifest, asked, reading, folder)
         logger.info("the data is in %s already: %s", folder.root, _described(manifest))
         return manifest
     start = time.perf_counter()
-    reader = Reader(columns, known.user_kind, known.item_kind)
-
-    def mapped(method: Any, meta: pd.DataFrame, **kwargs: Any) -> Any:
-        function = partial(method, **kwargs)
-        if known.frame is not None:
-            return known.frame.map_partitions(function, meta=meta, enforce_metadata=False)
-        return frame_of_parts(function, list(enumerate(known.parts)), meta)
-
-    counted = engine.partitions(mapped(reader.item_counts, reader.counts_meta()))
-    (total,) = engine.results([engine.tree("merge-counts", merge_counts, counted)])
+    summary = reading.summary()
+    total = summary.items
     n_rows = int(total["rows"].sum())
     if not n_rows:
-        raise ValueError("there are no rows in any partition of the source")
+        dropped = str(summary.dropped).replace("\n", "; ")
+        raise ValueError(f"no rows are left of the source: {dropped or 'it has none'}")
     ids = item_order(total)
     if len(ids) > MAX_LENGTH:
         raise ValueError(f"there are {len(ids)} items, at most {MAX_LENGTH} are supported")
     items = write_items(folder, ids)
     n_shards = shard_count(n_rows) if shards == "auto" else int(shards)
-    coded = mapped(reader.coded, reader.meta(), folder=folder, items=items)
+    coded = reading.coded(folder, items)
     write = partial(_write, folder=folder, n_items=len(ids))
-    written = engine.results(engine.shuffled(coded, n_shards, write, _empty({"record": object})))
-    records = [part["record"].iloc[0] for part in written]
-    manifest = _finish(engine, folder, [shard for shard in records if shard.n_users], items, asked)
+    written = engine.results(engine.shuffled(coded, n_shards, write, RECORD))
+    records = [record_in(part) for part in written]
+    filled = [shard for shard in records if shard.n_users]
+    manifest = _finish(engine, folder, filled, items, asked, summary)
     manifest.write(folder)
     seconds = time.perf_counter() - start
     logger.info("ingested %s in %.1f s", _described(manifest), seconds)
     return manifest
 
 
+@dataclass(frozen=True, eq=False)
+class _Reading:
+    """Reads a source on the cluster: once to check and count its rows, and once to shuffle them."""
+
+    engine: Engine
+    source: Source
+    reader: Reader
+
+    def summary(self) -> PartSummary:
+        """Return the summary of all parts.
+
+        Raises
+        ------
+        ValueError
+            For rows that cannot be read.
+        """
+        engine, summary, frame = self.engine, self.reader.summary, self.source.frame
+        if frame is None:
+            numbered = enumerate(self.source.parts)
+            parts = [engine.submit("summary", summary, part) for part in numbered]
+        else:
+            parts = engine.partitions(
+                frame.map_partitions(summary, meta=RECORD, enforce_metadata=False)
+            )
+        (total,) = engine.results([engine.tree("merge-summaries", _merged, parts)])
+        merged: PartSummary = record_in(total)
+        return merged
+
+    def coded(self, folder: Folder, items: FileRecord) -> Any:
+        """Return a Dask frame of all rows, as shards need them."""
+        coded, meta = partial(self.reader.coded, folder=folder, items=items), self.reader.meta()
+        if self.source.frame is not None:
+            return self.source.frame.map_partitions(coded, meta=meta, enforce_metadata=False)
+        return frame_of_parts(coded, list(enumerate(self.source.parts)), meta)
+
+
+def _known_data(
+    manifest: Manifest, asked: dict[str, Any], reading: _Reading, folder: Folder
+) -> Manifest:
+    """Return the manifest of a folder, if its data is that of the source.
+
+    Rows are read only where files are as they were but for their times, or a Dask frame has other
+    tasks, as those of delayed objects always are.
+
+    Raises
+    ------
+    ValueError
+        If the folder has the files of other data.
+    """
+    is_frame = reading.source.frame is not None
+    unsure = ("data", "stamp") if is_frame else ("stamp",)
+    check_same_data(manifest, {k: v for k, v in asked.items() if k not in unsure}, folder)
+    if all(manifest.asked.get(name) == asked[name] for name in unsure):
+        return manifest
+    logger.info("the rows are read, to compare them with those in %s", folder.root)
+    summary = reading.summary()
+    if f"{summary.digest:032x}" != manifest.digest:
+        check_same_data(replace(manifest, asked={**asked, "data": None}), asked, folder)
+    manifest = replace(manifest, asked=asked)
+    manifest.write(folder)
+    return manifest
+
+
+def as_record(record: Any) -> pd.DataFrame:
+    """Return anything as a frame, which is what partitions must be."""
+    frame: pd.DataFrame = pd.DataFrame({"record": pd.Series([record], dtype=object)})
+    return frame
+
+
+def record_in(part: pd.DataFrame) -> Any:
+    """Return what :func:`as_record` has made a frame of."""
+    return part["record"].iloc[0]
+
+
+def _merged(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    return as_record(merge_summaries([record_in(part) for part in parts]))
+
+
 def _write(
     frame: pd.DataFrame, folder: Folder, n_items: int, partition_info: Any = None
 ) -> pd.DataFrame:
     """Write a shard, and return its record in a frame, which is what partitions must be."""
-    record = write_shard(folder, partition_info["number"], frame, n_items)
-    written: pd.DataFrame = pd.DataFrame({"record": pd.Series([record], dtype=object)})
-    return written
+    return as_record(write_shard(folder, partition_info["number"], frame, n_items))
 
 
 def _finish(
@@ -232,13 +303,23 @@ def _finish(
     shards: Sequence[ShardRecord],
     items: FileRecord,
     asked: dict[str, Any],
+    summary: PartSummary,
 ) -> Manifest:
     """Return the manifest, after the numbers of entries of items are added up and written."""
     parts = [engine.submit("item-totals", item_totals, folder, shard) for shard in shards]
     total = engine.tree("sum-totals", sum_totals, parts)
     written = engine.submit("write-totals", _write_totals, folder, total)
     ((record, n_items, bounds),) = engine.results([written])
-    manifest = Manifest(asked, items, record, n_items, bounds, list(shards))
+    manifest = Manifest(
+        asked,
+        items,
+        record,
+        n_items,
+        bounds,
+        list(shards),
+        summary.dropped,
+        f"{summary.digest:032x}",
+    )
     if manifest.shape[0] > MAX_LENGTH:
         raise ValueError(f"there are {manifest.shape[0]} users, at most {MAX_LENGTH} are supported")
     if not manifest.n_entries:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,7 @@ __all__ = ["MANIFEST", "TOTALS", "Manifest", "block_count", "check_same_data", "
 
 MANIFEST, TOTALS = "data/manifest.json", "data/totals.tensors"
 # Changes whenever files of one version would mislead another.
-FORMAT = 2
+FORMAT = 3
 # The least number of entries of a block of items, and the largest number of blocks. Each block is a
 # task of "gather", and the work is shared evenly if there are several on each worker. Of "split" it
 # is a task with each shard, in each step, and the scheduler handles tasks one by one.
@@ -43,6 +43,10 @@ class Manifest:
     n_items : int
     item_count_bounds : (int, int), the smallest and the largest number of entries of an item
     shards : sequence of ShardRecord
+    dropped : RowCounts
+        The rows that were dropped when the source was read, all of which are in ``read``.
+    digest : str
+        What tells the rows of the source from others.
     """
 
     asked: dict[str, Any]
@@ -51,6 +55,8 @@ class Manifest:
     n_items: int
     item_count_bounds: tuple[int, int]
     shards: Sequence[ShardRecord]
+    dropped: RowCounts = field(default_factory=RowCounts)
+    digest: str = ""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -65,7 +71,7 @@ class Manifest:
     @property
     def counts(self) -> RowCounts:
         """How many rows of the source were kept, dropped or merged."""
-        return sum((shard.counts for shard in self.shards), RowCounts())
+        return sum((shard.counts for shard in self.shards), self.dropped)
 
     @property
     def largest(self) -> float:
@@ -94,6 +100,8 @@ class Manifest:
             "n_items": self.n_items,
             "item_count_bounds": list(self.item_count_bounds),
             "shards": [shard.as_json() for shard in self.shards],
+            "dropped": asdict(self.dropped),
+            "digest": self.digest,
         }
         folder.write_json(MANIFEST, content)
 
@@ -120,6 +128,8 @@ class Manifest:
                 content["n_items"],
                 tuple(content["item_count_bounds"]),
                 [ShardRecord.from_json(shard) for shard in content["shards"]],
+                RowCounts(**content["dropped"]),
+                content["digest"],
             )
 
         manifest: Manifest | None = folder.read_json(MANIFEST, build)
@@ -136,7 +146,7 @@ def check_same_data(manifest: Manifest, asked: dict[str, Any], folder: Folder) -
     if not different:
         return
     if different == ["data"]:
-        reason = "from other data: the files or their content have changed"
+        reason = "from other data: the source has other files, or their content has changed"
     else:
         names = [name for name in different if name != "data"]
         was = ", ".join(f"{name}={manifest.asked.get(name)!r}" for name in names)

@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -57,6 +57,13 @@ LENGTH_AND_MAGIC = 8
 class Columns:
     """The names of the columns of users, items and, if there are any, values.
 
+    Attributes
+    ----------
+    user, item : str
+    value : str, optional
+    filters : RowFilters
+        Which rows are dropped.
+
     Raises
     ------
     TypeError, ValueError
@@ -66,14 +73,22 @@ class Columns:
     user: str
     item: str
     value: str | None = None
+    filters: RowFilters = field(default_factory=RowFilters)
 
     def __post_init__(self) -> None:
+        if self.filters.negative == "dislike":
+            raise ValueError(
+                'negative="dislike" is not distributed yet: pass negative="drop", or use WRMF.fit'
+            )
+        if self.filters.min_value is not None and self.value is None:
+            raise ValueError("min_value needs the column of values: pass value=")
         if isinstance(self.value, Mapping):
             raise ValueError(
                 "value= holds weights of events, which are not distributed yet: pass the name of a "
                 "column of weights"
             )
-        for role, name in asdict(self).items():
+        for role in ("user", "item", "value"):
+            name = getattr(self, role)
             # Dask frames may have whole numbers as names.
             is_name = isinstance(name, (str, int)) and not isinstance(name, bool)
             if not is_name and (role, name) != ("value", None):
@@ -82,7 +97,13 @@ class Columns:
     @property
     def names(self) -> tuple[str, ...]:
         """All of them, each once, without the value if there is none."""
-        return tuple(dict.fromkeys(name for name in asdict(self).values() if name is not None))
+        names = (self.user, self.item, self.value)
+        return tuple(dict.fromkeys(name for name in names if name is not None))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what a manifest says of the columns, and of the rows that are dropped."""
+        columns = {"user": self.user, "item": self.item, "value": self.value}
+        return {**columns, **asdict(self.filters)}
 
 
 @dataclass(frozen=True)
@@ -114,7 +135,9 @@ class Source:
     user_kind, item_kind : {"int", "text"}
     n_rows : int, or None if it is not known
     fingerprint : str
-        What tells it from other data.
+        What tells it from other data: of files, what their footers say; of a frame, its tasks.
+    stamp : str
+        The times of files, without which their rows might have changed and their footers not.
     frame : frame of Dask, or None for parquet files
     paths : sequence of Path
         Where parquet files are: files, folders and patterns, as they were given.
@@ -125,6 +148,7 @@ class Source:
     item_kind: str
     n_rows: int | None
     fingerprint: str
+    stamp: str = ""
     frame: Any = None
     paths: Sequence[Path] = ()
 
@@ -173,8 +197,16 @@ def parquet_source(source: Any, columns: Columns) -> Source:
     for footer in footers:
         digest.update(footer.digest)
     parts = [part for footer in footers for part in footer.parts()]
-    folders = [Path(path) for path in paths]
-    return Source(parts, user_kind, item_kind, n_rows, digest.hexdigest(), paths=folders)
+    times = json.dumps([footer.time for footer in footers]).encode()
+    return Source(
+        parts,
+        user_kind,
+        item_kind,
+        n_rows,
+        digest.hexdigest(),
+        hashlib.sha256(times).hexdigest(),
+        paths=[Path(path) for path in paths],
+    )
 
 
 def _paths(source: Any) -> list[str | Path]:
@@ -231,6 +263,7 @@ class _Footer:
     schema: pa.Schema
     group_rows: tuple[int, ...]
     digest: bytes
+    time: int
 
     @classmethod
     def read(cls, path: Path) -> _Footer:
@@ -243,7 +276,8 @@ class _Footer:
                 rows = tuple(
                     metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)
                 )
-            return cls(path, schema, rows, _footer_digest(path, metadata))
+            time = path.stat().st_mtime_ns
+            return cls(path, schema, rows, _footer_digest(path, metadata), time)
         except (pa.ArrowException, OSError, UnicodeDecodeError, SystemError) as error:
             raise _no_parquet(path, error) from None
 
@@ -355,7 +389,7 @@ def rows_of(table: Any, columns: Columns, name: str) -> Rows:
         return Rows(nothing, nothing, nothing, nothing, values)
     try:
         loaded = RowTable.load(table, SourceOptions(wanted.columns()), "pairs")
-        return RowFilters().rows(loaded, wanted, None)
+        return columns.filters.rows(loaded, wanted, None, allow_empty=True)
     except (ValueError, TypeError) as error:
         raise type(error)(f"{name}: {error}") from None
 
