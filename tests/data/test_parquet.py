@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 from loading import load, rows
 
+import wrmf
 from wrmf.data.formats.options import SourceOptions
 from wrmf.data.formats.sources import load_source
 from wrmf.data.ids import encode_ids
@@ -188,3 +189,23 @@ def test_packed_files_are_read_and_errors_name_the_file_itself(tmp_path):
     (tmp_path / "y.parquet.gz").write_bytes(gzip.compress(buffer.getvalue()[:-4] + b"PARX"))
     with pytest.raises(ValueError, match=r"y\.parquet\.gz is no parquet file, or damaged"):
         load(tmp_path / "y.parquet.gz")
+
+
+TEXTS = {
+    "string": pa.string(),
+    "large_string": pa.large_string(),
+    "string_view": pa.string_view(),
+    "dictionary": pa.dictionary(pa.int32(), pa.string()),
+}
+
+
+@pytest.mark.parametrize("second", TEXTS)
+@pytest.mark.parametrize("first", TEXTS)
+def test_files_may_hold_texts_of_different_types(first, second, tmp_path):
+    users = ["ann", "ann", "bob"]
+    for name, kind in (("a", first), ("b", second)):
+        column = pa.array(users).cast(TEXTS[kind])
+        pq.write_table(pa.table({"user": column, "item": [1, 2, 3]}), tmp_path / name)
+    data = wrmf.read_interactions(tmp_path)
+    assert data.users.tolist() == ["ann", "bob"]
+    np.testing.assert_array_equal(data.matrix.toarray(), [[2, 2, 0], [0, 0, 2]])

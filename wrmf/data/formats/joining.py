@@ -138,10 +138,13 @@ def _widened(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
     if a == b:
         return a
 
+    def is_any_text(kind: pa.DataType) -> bool:
+        return is_text(kind) or bool(pa.types.is_string_view(kind))
+
     same_kind: list[tuple[Callable[[pa.DataType], bool], pa.DataType]] = [
         (pa.types.is_signed_integer, pa.int64()),
         (pa.types.is_unsigned_integer, pa.uint64()),
-        (is_text, pa.large_string()),
+        (is_any_text, pa.large_string()),
         (pa.types.is_floating, pa.float64()),
     ]
     for is_kind, widest in same_kind:

@@ -193,11 +193,15 @@ def _is_much_smaller(column: parquet.ColumnChunkMetaData, head: pa.Array) -> boo
 
     The lengths of its first texts stand for the lengths of all.
     """
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     if not column.has_dictionary_page:
         return False
-    plain_bytes = (LENGTH_BYTES + (pc.mean(pc.binary_length(head)).as_py() or 0)) / 2
+    if pa.types.is_dictionary(head.type):
+        head = head.dictionary_decode()
+    lengths = pc.binary_length(head.cast(pa.large_string()))
+    plain_bytes = (LENGTH_BYTES + (pc.mean(lengths).as_py() or 0)) / 2
     limit = int(column.num_values) * max(LENGTH_BYTES, plain_bytes)
     return int(column.total_uncompressed_size) < limit
 
