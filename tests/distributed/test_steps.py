@@ -1,6 +1,7 @@
 """The steps of a fit, without a cluster: files, state, resuming, and what shards answer."""
 
 import json
+import pickle
 from dataclasses import replace
 
 import numpy as np
@@ -303,6 +304,40 @@ def test_lists_of_all_users_are_those_of_a_local_model(rows, tmp_path):
     (tmp_path / "lists" / "part-00099.parquet").write_bytes(b"")
     with pytest.raises(ValueError, match="other files"):
         sharded.recommend_partitioned(tmp_path / "lists")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"path": "x"}, "no argument 'path'; beside out and n, it takes exclude_seen, exclude,"),
+        ({"users": ["u0001"]}, "no argument 'users'"),
+        ({"fallback": "popular"}, "all users are known"),
+        ({"exclude": {"u0001": [3]}}, "exclude= differs between users"),
+        ({"exclude": [10**9]}, "unknown id among items: 1000000000"),
+        ({"min_score": "x"}, "min_score must be a number"),
+        ({"out": ""}, "out is an empty text"),
+        ({"out": __file__}, "is a file: name a folder"),
+    ],
+)
+def test_arguments_of_lists_are_checked_before_work_begins(arguments, message, rows, tmp_path):
+    sharded = trained(tmp_path / "fit", rows, plain_model(iterations=1))
+    with pytest.raises((TypeError, ValueError, OSError), match=message):
+        sharded.recommend_partitioned(**{"out": tmp_path / "lists", **arguments})
+    assert not (tmp_path / "lists").exists()
+
+
+def test_remains_of_dead_workers_are_swept_from_lists(rows, tmp_path):
+    sharded = trained(tmp_path / "fit", rows, plain_model(iterations=1))
+    (tmp_path / "lists").mkdir()
+    (tmp_path / "lists" / ".part-00000.parquet.ab12.tmp").write_bytes(b"half")
+    sharded.recommend_partitioned(tmp_path / "lists")
+    names = sorted(path.name for path in (tmp_path / "lists").iterdir())
+    assert names == ["_SUCCESS", *(f"part-0000{number}.parquet" for number in range(4))]
+
+
+def test_a_sharded_model_is_no_pickle(rows, tmp_path):
+    with pytest.raises(TypeError, match=r"save to_local\(\), or call fit with the same folder"):
+        pickle.dumps(trained(tmp_path, rows, plain_model(iterations=1)))
 
 
 def test_metrics_of_shards_join_to_those_of_the_whole(rows, tmp_path):

@@ -6,7 +6,7 @@ import os
 import secrets
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from scipy import sparse
@@ -16,7 +16,7 @@ from wrmf.data.axes import map_axis
 from wrmf.data.checks import as_positive_int
 from wrmf.data.counts import RowCounts
 from wrmf.data.inputs import as_interactions
-from wrmf.distributed.folder import write_arrays
+from wrmf.distributed.folder import Folder, write_arrays
 from wrmf.distributed.items import read_items
 from wrmf.distributed.sharded import (
     Fitted,
@@ -36,6 +36,7 @@ from wrmf.evaluation.metrics import MetricLike, requested_metrics
 from wrmf.files import write_atomically
 from wrmf.model.bulk import Written
 from wrmf.model.fold_in import FoldIn
+from wrmf.model.list_options import ListOptions
 from wrmf.model.saved_ids import ids_to_arrays
 from wrmf.model.state import Factors
 from wrmf.model.wrmf import WRMF
@@ -80,6 +81,12 @@ class ShardedModel:
         return (
             f"ShardedModel({n_users} users × {n_items} items in {len(self._shards)} shards, "
             f"iterations_done={self.iterations_done})"
+        )
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a ShardedModel belongs to the client of its cluster and cannot be pickled or copied: "
+            "save to_local(), or call fit with the same folder, which returns it again"
         )
 
     @property
@@ -186,16 +193,18 @@ class ShardedModel:
 
         Raises
         ------
-        ValueError
+        ClusterError
+            If a worker does not see the folder.
+        TypeError, ValueError
             If the folder has other files, and for invalid arguments.
         """
         options = {"n": as_positive_int(n, "n"), "exclude_seen": exclude_seen, **filters}
-        for name in ("fallback", "unknown"):
-            if name in filters:
-                raise ValueError(f"recommend_partitioned has no {name}=: all users are known")
-        folder = Path(out).expanduser().absolute()
-        folder.mkdir(parents=True, exist_ok=True)
+        self._check_filters(filters)
+        folder = _made(out)
+        self._training.engine.check_folder(Folder(str(folder)))
         (folder / DONE).unlink(missing_ok=True)
+        for remains in folder.glob(".part-*.tmp"):
+            remains.unlink(missing_ok=True)
         paths = [part_path(folder, number) for number in range(len(self._shards))]
         others = {str(path) for path in folder.iterdir() if not path.name.startswith(".")}
         others -= set(paths)
@@ -207,6 +216,28 @@ class ShardedModel:
         written = self._each(recommend_shard, [(path, options) for path in paths])
         write_atomically(folder / DONE, b"")
         return Written(*(sum(counts) for counts in zip(*written, strict=True)))
+
+    def _check_filters(self, filters: Mapping[str, Any]) -> None:
+        """Raise a TypeError or ValueError for arguments that do not hold for all users."""
+        for name in ("fallback", "unknown"):
+            if name in filters:
+                raise ValueError(f"recommend_partitioned has no {name}=: all users are known")
+        others = [name for name in filters if name not in ListOptions.__annotations__]
+        if others:
+            names = [name for name in ListOptions.__annotations__ if name not in ("fallback", "unknown")]
+            raise TypeError(
+                f"recommend_partitioned has no argument {others[0]!r}; beside out and n, it takes "
+                f"{', '.join(names)}"
+            )
+        for name in ("exclude", "items"):
+            if isinstance(filters.get(name), Mapping):
+                raise ValueError(
+                    f"{name}= differs between users, and holds for all users here: pass ids of "
+                    "items, or use to_local()"
+                )
+        # Ids that are not known are named here, and not by each of the shards.
+        state = self._without_users.state
+        ListOptions(**filters).resolve(state, None, state.users, few=False)
 
     def evaluate(
         self,
@@ -233,7 +264,7 @@ class ShardedModel:
         Returns
         -------
         Evaluation
-            The same values as for ``to_local()``.
+            The same values as for ``to_local()``, without those of the most popular items.
 
         Raises
         ------
@@ -326,3 +357,15 @@ class ShardedModel:
 
         with training.engine.recovering(f"{self.iterations_done} iterations are saved"):
             return training.attempt(compute)
+
+
+def _made(out: str | os.PathLike[str]) -> Path:
+    """Return the folder of a path, which is made if it does not exist."""
+    if not str(out):
+        raise ValueError("out is an empty text: name a folder that all workers share")
+    folder = Path(out).expanduser().absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise NotADirectoryError(f"out={folder} is a file: name a folder") from None
+    return folder

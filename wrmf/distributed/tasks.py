@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
+from wrmf.distributed.folder import Folder
+
 __all__ = ["ClusterError", "Stranded", "Tasks"]
 
 
@@ -90,6 +92,10 @@ class Tasks(Protocol):
 
     def home(self, name: str) -> str | None:
         """Return the worker of a thing."""
+        ...
+
+    def check_folder(self, folder: Folder) -> None:
+        """Raise a ClusterError if a worker does not see a folder, or cannot write to it."""
         ...
 
     def require_isa(self, isa: str) -> None:
