@@ -316,6 +316,10 @@ def test_the_command_fits_on_a_cluster(client, files, tmp_path, capsys):
     assert "--duplicates does not apply with --scheduler" in capsys.readouterr().err
     assert run("--folder", str(tmp_path / "fit"), "--shards", "0") != 0
     assert "--shards must be at least 1, got 0" in capsys.readouterr().err
+    assert main(["fit", "absent", "--folder", "x", "--scheduler", client.scheduler.address]) != 0
+    assert "wrmf: error: no such file: absent" in capsys.readouterr().err
+    assert main(["fit", str(files), "--folder", "x", "--scheduler", "nowhere"]) != 0
+    assert "no Dask scheduler answers at --scheduler nowhere (miss" in capsys.readouterr().err
     assert not run("--folder", str(tmp_path / "fit"))
     assert "iteration 2: loss" in capsys.readouterr().err
     out = tmp_path / "model.wrmf"

@@ -88,7 +88,7 @@ def fit_on_cluster(options: argparse.Namespace, model: WRMF) -> Any:
     usual = of_dask.level
     of_dask.setLevel(logging.CRITICAL)
     try:
-        with Client(options.scheduler) as client:
+        with _connected(Client, options.scheduler) as client:
             source = options.data[0] if len(options.data) == 1 else options.data
             sharded = wrmf.distributed.fit(
                 source,
@@ -105,12 +105,18 @@ def fit_on_cluster(options: argparse.Namespace, model: WRMF) -> Any:
     except wrmf.distributed.ClusterError as error:
         # Of the errors that are reported in one line, it is none: others of its kind are bugs.
         raise OSError(str(error)) from error
-    except OSError as error:
-        if error.errno is None:
-            raise OSError(
-                f"no Dask scheduler answers at {options.scheduler}: start one with dask scheduler"
-            ) from error
-        raise
     finally:
         logger.removeHandler(handler)
         of_dask.setLevel(usual)
+
+
+def _connected(connect: Any, address: str) -> Any:
+    """Return a client of the scheduler at an address."""
+    try:
+        return connect(address)
+    except (OSError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise OSError(
+            f"no Dask scheduler answers at --scheduler {address} ({reason}): start one by dask "
+            "scheduler, and pass its address, as in tcp://10.0.0.1:8786"
+        ) from error
