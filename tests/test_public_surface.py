@@ -31,7 +31,7 @@ FUNCTIONS = {
     "compat.implicit.AlternatingLeastSquares": "factors regularization alpha dtype use_native "
     "use_cg use_gpu iterations calculate_training_loss num_threads random_state",
     "distributed.fit": "source model client user item value folder resume shards method callback "
-    "progress",
+    "progress nulls negative min_value",
     "distributed.ShardedModel.to_local": "self",
     "distributed.ShardedModel.recommend_partitioned": "self out n exclude_seen",
     "distributed.ShardedModel.evaluate": "self test metrics exclude_seen per_user",

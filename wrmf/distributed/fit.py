@@ -42,11 +42,11 @@ def fit(
     resume: bool = True,
     shards: int | str = "auto",
     method: str = "auto",
+    callback: Callable[[ShardedModel, int], Any] | None = None,
+    progress: bool | None = None,
     nulls: str = "error",
     negative: str = "error",
     min_value: float | None = None,
-    callback: Callable[[ShardedModel, int], Any] | None = None,
-    progress: bool | None = None,
 ) -> ShardedModel:
     """Fit a model on a Dask cluster, and save each iteration.
 
@@ -84,16 +84,16 @@ def fit(
         are solved exactly, the others by conjugate gradients, so that the loss stays within about
         a thousandth. "auto" takes "gather" where it fits into the memory of the smallest worker,
         and logs why; a fit that goes on keeps its method.
-    nulls : {"error", "drop", "keep"}, default "error"
-    negative : {"error", "drop"}, default "error"
-    min_value : float, optional
-        Which rows are dropped, as in :func:`wrmf.read_interactions`; ``counts`` of the model has
-        their numbers.
     callback : callable(model, iterations_done), optional
         Called with the :class:`ShardedModel` after each iteration; training stops if it returns
         True.
     progress : bool, optional
         Whether to show a progress bar; by default if standard error is a terminal.
+    nulls : {"error", "drop", "keep"}, default "error"
+    negative : {"error", "drop"}, default "error"
+    min_value : float, optional
+        Which rows are dropped, as in :func:`wrmf.read_interactions`; ``counts`` of the model has
+        their numbers.
 
     Returns
     -------
