@@ -1,6 +1,7 @@
 """Errors of clusters, data and folders come early, and a rerun of the same call goes on."""
 
 import os
+import secrets
 import signal
 import time
 from types import SimpleNamespace
@@ -232,6 +233,30 @@ def test_rows_that_changed_without_a_trace_are_not_fitted_with_old_shards(client
                 fit(path, client, tmp_path / "fit", value=None)
         else:
             fit(path, client, tmp_path / "fit", value=None)
+
+
+class Growing:
+    """Yields a partition that has another row each time it is computed."""
+
+    def __init__(self, folder, row):
+        self.folder, self.row = folder, row
+
+    def __call__(self, number):
+        (self.folder / secrets.token_hex(4)).touch()
+        n_rows = len(list(self.folder.iterdir()))
+        rows = pd.DataFrame({"user": np.arange(n_rows), "item": 5})
+        return rows.assign(**{self.row: np.arange(n_rows)})
+
+
+@pytest.mark.parametrize("row", ["user", "item"])
+def test_a_frame_whose_rows_change_is_refused(row, client, tmp_path):
+    dataframe = pytest.importorskip("dask.dataframe")
+    (tmp_path / "rows").mkdir()
+    meta = pd.DataFrame({"user": [0], "item": [0]})
+    frame = dataframe.from_map(Growing(tmp_path / "rows", row), [0], meta=meta)
+    with pytest.raises(ValueError, match="others when they were read again"):
+        fit(frame, client, tmp_path / "fit", value=None)
+    assert not (tmp_path / "fit" / "data" / "manifest.json").exists()
 
 
 def test_a_frame_of_delayed_objects_goes_on(client, rows, tmp_path):

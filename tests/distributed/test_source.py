@@ -158,3 +158,11 @@ def test_ids_of_another_kind_than_their_column_says_are_no_texts():
         ids_as_column(np.array([7]), "text", "column 'user'")
     with pytest.raises(ValueError, match="holds 'a', which is no whole number below"):
         ids_as_column(texts[:1], "int", "column 'user'")
+
+
+def test_a_file_that_workers_do_not_see_is_named(tmp_path):
+    with pytest.raises(ValueError, match=r"absent is not on this worker: all workers must see"):
+        read_part(Part(str(tmp_path / "absent"), 0, 1), COLUMNS)
+    path = write(tmp_path, "a.parquet", user=[1], item=[2])
+    with pytest.raises(ValueError, match=r"a\.parquet, row groups 3 to 3 cannot be read"):
+        read_part(Part(str(path), 3, 4), COLUMNS)

@@ -55,6 +55,10 @@ logger = logging.getLogger("wrmf.distributed")
 # The number of a row is that of its part, shifted by ROW_BITS, and its place there.
 ROW_BITS = 40
 MAX_LENGTH = 2**31 - 1
+CHANGED = (
+    "the rows of the source were others when they were read again: call fit again once nobody "
+    "writes them; a Dask frame must have the same rows each time it is computed"
+)
 
 
 @dataclass(frozen=True)
@@ -95,6 +99,8 @@ class Reader:
         rows, name = self.rows(part, number)
         users = self._users(rows, name)
         places = item_codes(folder, items, rows.items)
+        if places.min(initial=0) < 0:
+            raise ValueError(f"{name}: {CHANGED}")
         frame: pd.DataFrame = pd.DataFrame(
             {"user": users[rows.user_codes], "item": places[rows.item_codes].astype(np.int32)}
         )
@@ -204,6 +210,8 @@ def ingest(
     write = partial(_write, folder=folder, n_items=len(ids))
     written = engine.results(engine.shuffled(coded, n_shards, write, RECORD))
     records = [record_in(part) for part in written]
+    if sum(shard.counts.read for shard in records) != n_rows:
+        raise ValueError(CHANGED)
     filled = [shard for shard in records if shard.n_users]
     manifest = _finish(engine, folder, filled, items, asked, summary)
     manifest.write(folder)

@@ -224,7 +224,9 @@ class ShardedModel:
                 raise ValueError(f"recommend_partitioned has no {name}=: all users are known")
         others = [name for name in filters if name not in ListOptions.__annotations__]
         if others:
-            names = [name for name in ListOptions.__annotations__ if name not in ("fallback", "unknown")]
+            names = [
+                name for name in ListOptions.__annotations__ if name not in ("fallback", "unknown")
+            ]
             raise TypeError(
                 f"recommend_partitioned has no argument {others[0]!r}; beside out and n, it takes "
                 f"{', '.join(names)}"

@@ -361,7 +361,11 @@ def read_part(part: Part, columns: Columns) -> Rows:
             n_rows = sum(file.metadata.row_group(group).num_rows for group in groups)
             own = [name for name in columns.names if name not in keys]
             read = file.read_row_groups(groups, columns=own) if own else pa.table({})
-    except (pa.ArrowException, OSError) as error:
+    except FileNotFoundError:
+        raise ValueError(
+            f"{part.path} is not on this worker: all workers must see the source by the same path"
+        ) from None
+    except (pa.ArrowException, OSError, IndexError) as error:
         raise ValueError(f"{part} cannot be read: {reason_of(error)}") from None
     arrays = {name: pa.repeat(pa.scalar(key, pa.string()), n_rows) for name, key in keys.items()}
     table = pa.table([*read.columns, *arrays.values()], names=[*read.column_names, *arrays])
