@@ -64,6 +64,19 @@ def test_errors_of_data_are_no_loss_of_the_cluster(client):
             raise error
 
 
+def test_a_probe_of_a_folder_leaves_nothing(client, tmp_path):
+    from wrmf.distributed.engine import Engine
+    from wrmf.distributed.folder import Folder
+
+    engine = Engine(client)
+    folder = Folder(str(tmp_path))
+    # What a worker leaves that dies while it writes.
+    for name in (f".probe-{engine.token}-ab.json.cd.tmp", f"probe-{engine.token}-ab.json"):
+        (tmp_path / name).touch()
+    engine.check_folder(folder)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_task_that_fits_gives_its_thread_to_the_tasks_of_the_fit(files, tmp_path):
     with (
         distributed.LocalCluster(

@@ -12,6 +12,7 @@ import secrets
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from wrmf.data.formats.reasons import reason_of
@@ -214,7 +215,9 @@ class Engine:
         try:
             answers = self._ask(_probe, folder, name)
         finally:
-            folder.path(f"{name}.json").unlink(missing_ok=True)
+            # Also what workers leave that die meanwhile.
+            for remains in Path(folder.root).glob(f"*{name}*"):
+                remains.unlink(missing_ok=True)
         for address, answer in answers.items():
             if answer is not None:
                 raise ClusterError(
