@@ -22,12 +22,12 @@ from wrmf.distributed.cost import Size, tasks_of
 from wrmf.distributed.folder import Folder, read_arrays, write_arrays
 from wrmf.distributed.grams import continue_gram, parts_of_shards, total_gram
 from wrmf.distributed.items import count_items, item_order, merge_counts
-from wrmf.distributed.manifest import Manifest, check_same_data, item_blocks
+from wrmf.distributed.manifest import check_same_data, item_blocks
 from wrmf.distributed.placing import place
 from wrmf.distributed.shards import build_shard, shard_count
 from wrmf.distributed.source import Columns, rows_of
 from wrmf.distributed.starting import check_supported, start_training
-from wrmf.distributed.state import Latest, generator_from, generator_state, known_method
+from wrmf.distributed.state import Latest, generator_from, generator_state
 from wrmf.distributed.tasks import Stranded
 from wrmf.numerics.isa import ISAS, active_isa, isa_number
 from wrmf.numerics.objective import gram
@@ -200,16 +200,6 @@ def test_weights_beyond_the_dtype_are_refused_before_training(rows, tmp_path):
         trained(tmp_path, rows, plain_model(alpha=1e38))
 
 
-def test_a_damaged_shard_is_named(rows, tmp_path):
-    folder, manifest = shards_in(tmp_path, rows)
-    path = folder.path(manifest.shards[1].file.name)
-    content = bytearray(path.read_bytes())
-    content[-9] ^= 1
-    path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"shard-00001.tensors cannot be used"):
-        trained_in(folder, manifest)
-
-
 def trained_in(folder, manifest):
     training, _ = start_training(
         InlineTasks(), folder, manifest, plain_model(), active_isa(), "gather"
@@ -229,43 +219,14 @@ def test_a_file_that_was_written_again_is_not_trusted(tmp_path):
         read_arrays(folder, record)
 
 
-def test_remains_of_dead_processes_are_swept(tmp_path):
-    folder = Folder.prepare(tmp_path)
-    remains = folder.path("items/.00001-00000.tensors.ab12.tmp")
-    remains.write_bytes(b"half")
-    (tmp_path / "mine.txt").write_text("kept")
-    with folder.claimed():
-        assert not remains.exists()
-    Folder.prepare(tmp_path).clear()
-    assert (tmp_path / "mine.txt").exists()
-
-
-def test_one_fit_at_a_time_uses_a_folder(tmp_path):
-    folder = Folder.prepare(tmp_path)
-    with folder.claimed():
-        with pytest.raises(ValueError, match="another fit uses folder="), folder.claimed():
-            pass
-        with Folder.prepare(tmp_path / "other").claimed():
-            pass
-    with folder.claimed():
-        pass
-    assert not [path for path in tmp_path.iterdir() if path.is_file()]
-
-
-def test_a_folder_without_name_or_within_the_source_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="folder is an empty text"):
-        Folder.prepare("")
-    for within in (tmp_path, tmp_path / "a" / "b"):
-        with pytest.raises(ValueError, match="of which every file is data"):
-            Folder.prepare(within, apart_from=[tmp_path])
-    assert not (tmp_path / "a").exists()
-    Folder.prepare(tmp_path / "fit", apart_from=[tmp_path / "data", tmp_path / "*.parquet"])
-
-
-def test_a_file_in_place_of_the_folder_is_refused(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(OSError, match="folder="):
-        Folder.prepare(tmp_path / "file")
+def test_a_damaged_shard_is_named(rows, tmp_path):
+    folder, manifest = shards_in(tmp_path, rows)
+    path = folder.path(manifest.shards[1].file.name)
+    content = bytearray(path.read_bytes())
+    content[-9] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"shard-00001.tensors cannot be used"):
+        trained_in(folder, manifest)
 
 
 def test_only_two_iterations_stay_in_the_folder(rows, tmp_path):
@@ -273,21 +234,6 @@ def test_only_two_iterations_stay_in_the_folder(rows, tmp_path):
     numbers = {path.name[:5] for path in (tmp_path / "items").glob("*.tensors")}
     assert numbers == {"00004", "00005"}
     assert Latest.read(Folder(str(tmp_path))).history == sharded.history
-
-
-def test_broken_pointers_are_named(rows, tmp_path):
-    folder, _ = shards_in(tmp_path, rows)
-    folder.path("data/manifest.json").write_text("{")
-    with pytest.raises(ValueError, match=r"manifest.json is damaged"):
-        Manifest.read(folder)
-    folder.write_json("data/manifest.json", {"format": 99})
-    with pytest.raises(ValueError, match="format 99"):
-        Manifest.read(folder)
-    for content in ({}, [], {"iteration": 1, "blocks": [{}], "history": []}):
-        for name, read in (("latest.json", Latest.read), ("run.json", known_method)):
-            folder.write_json(name, content)
-            with pytest.raises(ValueError, match=rf"{name} is damaged .*resume=False"):
-                read(folder)
 
 
 def test_lists_of_all_users_are_those_of_a_local_model(rows, tmp_path):
