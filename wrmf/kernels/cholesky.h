@@ -130,8 +130,8 @@ static ALS_VEC ALS_NAME(substitute)(int n, const ALS_VEC *c, const ALS_VEC *inve
 }
 
 /* Factorise the systems C z = x and overwrite x with the solutions; return x'z. Each lane has its
- * own ``order``; from there up to n its system is the identity. Mark a row as failed if its smallest
- * pivot is within rounding error of zero. */
+ * own ``order``; from there up to n its system is the identity. Mark a row as failed if its
+ * smallest pivot is within rounding error of zero. */
 static ALS_VEC ALS_NAME(solve_systems)(const als_problem *problem, const als_batch *batch, int n,
                                        ALS_VEC order, ALS_VEC *c, ALS_VEC *inverse, ALS_VEC *x) {
     ALS_VEC largest = {0};
