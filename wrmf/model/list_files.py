@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeAlias
 import numpy as np
 
 from wrmf.data.choices import shown
-from wrmf.data.unicode_texts import refusing_surrogates
+from wrmf.data.unicode_texts import check_unicode, refusing_surrogates
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -56,13 +56,30 @@ def writer_for(path: str | os.PathLike[str], format: str | None = None) -> Write
 
 
 @contextmanager
+def _naming_surrogates(frame: pd.DataFrame) -> Iterator[None]:
+    """Raise a clear ValueError for a text of a frame that UTF-8 cannot hold.
+
+    pandas 3 refuses it in frames, pandas 2 where it is written.
+    """
+    try:
+        yield
+    except UnicodeEncodeError:
+        for column in frame.columns:
+            check_unicode(frame[column].tolist(), "the table of lists")
+        raise
+
+
+@contextmanager
 def _text_table(file: IO[bytes], separator: str) -> Iterator[Write]:
     text = io.TextIOWrapper(file, encoding="utf-8", newline="")
     n_written = 0
 
     def write(frame: pd.DataFrame) -> None:
         nonlocal n_written
-        frame.to_csv(text, index=False, sep=separator, header=not n_written, lineterminator="\n")
+        with _naming_surrogates(frame):
+            frame.to_csv(
+                text, index=False, sep=separator, header=not n_written, lineterminator="\n"
+            )
         n_written += 1
 
     yield write
@@ -83,14 +100,15 @@ def _tsv(file: IO[bytes], axes: Axes) -> AbstractContextManager[Write]:
 def _json_lines(file: IO[bytes], axes: Axes) -> Iterator[Write]:
     def write(frame: pd.DataFrame) -> None:
         if len(frame):
-            lines = frame.to_json(
-                orient="records",
-                lines=True,
-                force_ascii=False,
-                date_format="iso",
-                default_handler=str,
-            )
-            file.write(lines.encode())
+            with _naming_surrogates(frame):
+                lines = frame.to_json(
+                    orient="records",
+                    lines=True,
+                    force_ascii=False,
+                    date_format="iso",
+                    default_handler=str,
+                ).encode()
+            file.write(lines)
 
     yield write
 
