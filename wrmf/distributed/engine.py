@@ -7,6 +7,7 @@ run; if that worker dies, the tasks go elsewhere.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import secrets
 import threading
@@ -50,8 +51,10 @@ CHECK_SECONDS = 5.0
 KERNEL = threading.Lock()
 # What Dask gives as the reason why tasks are cancelled when workers are restarted.
 RESTARTED = "scheduler-restart"
+# Before Python 3.11, asyncio had an error of its own.
+TIMEOUTS = (TimeoutError, asyncio.TimeoutError)
 # The errors of a call to a worker, or to the scheduler, that is gone.
-LOST = (distributed.CancelledError, distributed.comm.CommClosedError, OSError)
+LOST = (distributed.CancelledError, distributed.comm.CommClosedError, OSError, *TIMEOUTS)
 
 
 def _size_of_record(record: Any) -> int:
@@ -87,7 +90,7 @@ def _is_of_connection(error: Exception) -> bool:
     if isinstance(error, distributed.comm.CommClosedError):
         return True
     # Dask raises the plain class where it cannot connect. An error of a file has a number.
-    return type(error) in (OSError, TimeoutError) and getattr(error, "errno", None) is None
+    return type(error) in (OSError, *TIMEOUTS) and getattr(error, "errno", None) is None
 
 
 @contextmanager
@@ -369,7 +372,7 @@ class Engine:
             try:
                 distributed.wait(list(futures), timeout=CHECK_SECONDS)
                 return
-            except TimeoutError:
+            except TIMEOUTS:
                 is_stranded = bool(self.client.run_on_scheduler(_are_stranded))
                 if is_stranded and was_stranded:
                     raise Stranded("the workers of some tasks have died") from None
