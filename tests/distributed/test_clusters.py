@@ -248,25 +248,20 @@ def test_rows_that_changed_without_a_trace_are_not_fitted_with_old_shards(client
             fit(path, client, tmp_path / "fit", value=None)
 
 
-class Growing:
-    """Yields a partition that has another row each time it is computed."""
-
-    def __init__(self, folder, row):
-        self.folder, self.row = folder, row
-
-    def __call__(self, number):
-        (self.folder / secrets.token_hex(4)).touch()
-        n_rows = len(list(self.folder.iterdir()))
-        rows = pd.DataFrame({"user": np.arange(n_rows), "item": 5})
-        return rows.assign(**{self.row: np.arange(n_rows)})
-
-
 @pytest.mark.parametrize("row", ["user", "item"])
 def test_a_frame_whose_rows_change_is_refused(row, client, tmp_path):
     dataframe = pytest.importorskip("dask.dataframe")
     (tmp_path / "rows").mkdir()
+
+    # A function of this module could be imported on no worker where tests run from another folder.
+    def with_another_row_each_time(_):
+        (tmp_path / "rows" / secrets.token_hex(4)).touch()
+        n_rows = len(list((tmp_path / "rows").iterdir()))
+        rows = pd.DataFrame({"user": np.arange(n_rows), "item": 5})
+        return rows.assign(**{row: np.arange(n_rows)})
+
     meta = pd.DataFrame({"user": [0], "item": [0]})
-    frame = dataframe.from_map(Growing(tmp_path / "rows", row), [0], meta=meta)
+    frame = dataframe.from_map(with_another_row_each_time, [0], meta=meta)
     with pytest.raises(ValueError, match="others when they were read again"):
         fit(frame, client, tmp_path / "fit", value=None)
     assert not (tmp_path / "fit" / "data" / "manifest.json").exists()
