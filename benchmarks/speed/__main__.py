@@ -114,11 +114,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     name, rounds = study(options, peers)
     proved = not options.prove or session.prove(peers or list(PEERS), options.threads[0])
     # A terminated run writes what it has measured, like an interrupted one.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         for measured in rounds:
             session.run(measured)
     finally:
+        signal.signal(signal.SIGTERM, before)
         path = session.write(f"{name}-{options.run}" if options.run else name, options.out)
     show(session.results)
     print(f"\nwritten to {path}")

@@ -42,7 +42,14 @@ def test_a_fit_that_a_signal_ends_leaves_no_file(name, status, word, workplace):
     likes = (workplace / "likes.csv").open("rb")
     with (
         likes,
-        subprocess.Popen(command, env=environment, stdin=likes, stderr=subprocess.PIPE) as process,
+        subprocess.Popen(
+            command,
+            env=environment,
+            stdin=likes,
+            stderr=subprocess.PIPE,
+            # The tests themselves may run under nohup, whose children ignore SIGHUP, too.
+            preexec_fn=lambda: signal.signal(getattr(signal, name), signal.SIG_DFL),
+        ) as process,
     ):
         try:
             # The summary of the data is written right before the fit.
