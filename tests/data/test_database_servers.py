@@ -25,7 +25,7 @@ ROWS = [
 ]
 
 
-@pytest.fixture(params=ADDRESSES, ids=lambda address: address.partition(":")[0])
+@pytest.fixture(params=ADDRESSES, ids=[address.partition(":")[0] for address in ADDRESSES])
 def shop(request):
     """An engine with the only table ``likes``, some of whose columns have names of keywords."""
     engine = sqlalchemy.create_engine(request.param)

@@ -4,9 +4,9 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import reference
 from scipy import sparse
 
-from tests import reference
 from wrmf.model.overlaps import excess_of_overlaps
 
 
