@@ -205,7 +205,10 @@ def test_files_may_hold_texts_of_different_types(first, second, tmp_path):
     users = ["ann", "ann", "bob"]
     for name, kind in (("a", first), ("b", second)):
         column = pa.array(users).cast(TEXTS[kind])
-        pq.write_table(pa.table({"user": column, "item": [1, 2, 3]}), tmp_path / name)
+        try:
+            pq.write_table(pa.table({"user": column, "item": [1, 2, 3]}), tmp_path / name)
+        except pa.ArrowNotImplementedError:
+            pytest.skip(f"this pyarrow writes no column of {kind}")
     data = wrmf.read_interactions(tmp_path)
     assert data.users.tolist() == ["ann", "bob"]
     np.testing.assert_array_equal(data.matrix.toarray(), [[2, 2, 0], [0, 0, 2]])
