@@ -96,6 +96,9 @@ def as_bool_column(value: Any) -> np.ndarray | None:
     if kind is None or not str(kind).lower().startswith("bool"):
         return None
     column = np.asarray(value)
+    if column.dtype == object and all(isinstance(entry, (bool, np.bool_)) for entry in column):
+        # pandas before 2.2 returns nullable booleans as objects.
+        column = column.astype(bool)
     if column.dtype != bool:
         raise ValueError("a mask must have no nulls: fill them with True or False")
     return column
