@@ -53,8 +53,8 @@ def test_the_rule_is_that_of_the_documentation(counts):
 
 def test_users_who_differ_by_chance_get_a_larger_penalty_than_groups():
     generator = np.random.default_rng(0)
-    chance = sparse.random_array((300, 200), density=0.15, rng=generator, format="csr")
-    group = sparse.random_array((150, 50), density=0.6, rng=generator, format="csr")
+    chance = sparse.random_array((300, 200), density=0.15, random_state=generator, format="csr")
+    group = sparse.random_array((150, 50), density=0.6, random_state=generator, format="csr")
     groups = sparse.block_diag([group, group], format="csr")
 
     densities = (0.15, 200), (0.3, 100)
@@ -72,7 +72,7 @@ def test_users_who_differ_by_chance_get_a_larger_penalty_than_groups():
 
 def test_users_of_few_items_have_the_penalty_of_their_size():
     generator = np.random.default_rng(0)
-    likes = sparse.random_array((400, 100), density=0.08, rng=generator, format="csr") > 0
+    likes = sparse.random_array((400, 100), density=0.08, random_state=generator, format="csr") > 0
     size = likes.nnz / np.count_nonzero(np.diff(likes.indptr))
     assert quick().fit(likes).resolved_params["regularization"] == pytest.approx(0.37 * size**-1.1)
 

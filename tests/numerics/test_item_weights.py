@@ -26,7 +26,7 @@ def dense(weights):
 
 def random_matrix(n_users=60, n_items=40, density=0.2, seed=0):
     return sparse.random_array(
-        (n_users, n_items), density=density, format="csr", rng=np.random.default_rng(seed)
+        (n_users, n_items), density=density, format="csr", random_state=np.random.default_rng(seed)
     )
 
 
