@@ -69,12 +69,21 @@ def test_items_in_quotes_may_hold_the_separator():
         ("7|a b|c\r", {}),
         ("7,a b,c,,\n", {}),
         ("7::a b::c\n", {"sep": "::"}),
+        ("7\ta b\tc\n", {"sep": r"\t"}),
         ("# note\n7,a b,c\n", {"comment": "#"}),
     ],
 )
 def test_the_separator_is_told_by_the_lines_or_given(tmp_path, text, options):
     (tmp_path / "x.txt").write_text(text, newline="")
     assert pairs(tmp_path / "x.txt", "user-items", **options) == [("7", "a b"), ("7", "c")]
+
+
+@pytest.mark.parametrize("sep", ["", "\n", "a\rb", '"', "\0"])
+@pytest.mark.parametrize("layout", ["pairs", "user-items"])
+def test_a_text_that_cannot_separate_is_refused(tmp_path, layout, sep):
+    (tmp_path / "x.txt").write_text('"user" "item"\n"a" "b"\n')
+    with pytest.raises(ValueError, match="sep must be the text between two fields"):
+        read_interactions(tmp_path / "x.txt", layout=layout, sep=sep)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from wrmf.data.formats.options import SourceOptions
 from wrmf.data.formats.reasons import reason_of
 from wrmf.data.formats.text import UNTYPED
+from wrmf.data.formats.text_dialect import plain_separator
 from wrmf.data.formats.text_stream import SPACES, UNIT, TextStream
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def read_lines(source: Path, options: SourceOptions) -> pa.Table:
     lines = _all_lines(source, options)
     if not len(lines):
         raise ValueError(f"{source} is empty")
-    sep = options.sep or _separator_of(lines, source)
+    sep = plain_separator(options.sep) or _separator_of(lines, source)
     if sep == SPACES or not sep.strip(" "):
         lists = pc.utf8_split_whitespace(pc.utf8_trim_whitespace(lines))
     elif pc.any(pc.match_substring_regex(lines, f'(^|{re.escape(sep)})"')).as_py():

@@ -26,6 +26,7 @@ from wrmf.data.formats.text_dialect import (
     choose_separator,
     explicit_dialect,
     first_misfit,
+    plain_separator,
 )
 from wrmf.data.formats.text_header import Header
 from wrmf.data.formats.text_stream import UNIT, TextStream
@@ -111,7 +112,7 @@ class _TextFile:
         """Decide how a source is read."""
         stream = TextStream.of(source, options)
         sample = list(itertools.islice(stream.lines(), SAMPLE))
-        sep = _plain_separator(options.sep)
+        sep = plain_separator(options.sep)
         if sample and (named := SEPARATOR_LINE.fullmatch(sample[0][1].strip("\r\n"))):
             sep = sep or named[1]
             stream = replace(stream, n_skipped=sample.pop(0)[0])
@@ -316,16 +317,6 @@ class _BlockFile(io.RawIOBase):
         n = min(len(buffer), len(self._rest))
         buffer[:n], self._rest = self._rest[:n], self._rest[n:]
         return n
-
-
-def _plain_separator(sep: str | None) -> str | None:
-    """Return a separator as typed in a shell, where a tab is written as two characters."""
-    if sep is None:
-        return None
-    sep = sep.replace(r"\t", "\t")
-    if not sep or "\n" in sep or "\r" in sep:
-        raise ValueError(f"sep must be the text between two fields, got {shown(sep)}")
-    return sep
 
 
 def _no_dialect(stream: TextStream, sep: str, misfit: LineError) -> ValueError:

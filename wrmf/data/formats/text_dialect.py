@@ -26,6 +26,7 @@ __all__ = [
     "dialects_of",
     "explicit_dialect",
     "first_misfit",
+    "plain_separator",
 ]
 
 # The value of ``quote`` by which quotes are ordinary characters.
@@ -33,6 +34,8 @@ NO_QUOTE = "none"
 # The separators to try, in this order, if the ending of a file names none or a wrong one.
 SEPARATORS = (",", "\t", ";", "|", "::", " ", SPACES)
 BLANKS = (" ", SPACES)
+# Python's csv takes no separator with one of these, depending on its version.
+NO_SEPARATORS = {"\n", "\r", "\0", '"'}
 # A line without these characters has the same fields in all dialects.
 MARKS = (b'"', b"\\")
 # The number of first lines by which the separator is chosen.
@@ -183,6 +186,22 @@ class Dialect:
         line = self.plain(line).replace(self.escape * 2, "")
         special = re.escape(self.delimiter + (self.quote or '"'))
         return re.search(re.escape(self.escape) + f"(?![{special}])", line) is None
+
+
+def plain_separator(sep: str | None) -> str | None:
+    """Return a separator as typed in a shell, where a tab is written as two characters.
+
+    Raises
+    ------
+    ValueError
+        For one that separates no fields: an empty text, or one with a line break, a quote or a NUL.
+    """
+    if sep is None:
+        return None
+    sep = sep.replace(r"\t", "\t")
+    if not sep or NO_SEPARATORS & set(sep):
+        raise ValueError(f"sep must be the text between two fields, got {shown(sep)}")
+    return sep
 
 
 def dialects_of(sep: str) -> list[Dialect]:
