@@ -1,5 +1,7 @@
 """Errors name the parameter or shape that is wrong, its value and what was expected."""
 
+import inspect
+
 import numpy as np
 import pytest
 
@@ -70,7 +72,8 @@ def test_bad_parameters_are_explained(checkerboard, params, error):
 
 @pytest.mark.parametrize("name", CHOICES)
 def test_the_documentation_names_every_choice(name):
-    described = WRMF.__doc__.partition(f"    {name} : ")[2].partition("\n    Attributes")[0]
+    text = inspect.getdoc(WRMF)
+    described = text.partition(f"\n{name} : ")[2].partition("\nAttributes")[0]
     for choice in CHOICES[name]:
         assert f'"{choice}"' in described.partition(" : ")[0], f"name {choice} in the docstring"
 
