@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+import distributed
+from distributed import Client
+
 from wrmf.data.choices import shown
 from wrmf.distributed.tasks import ClusterError
-
-try:
-    import distributed
-    from distributed import Client
-except ImportError as error:
-    raise ImportError(
-        f'wrmf.distributed needs Dask ({error}): pip install "wrmf[distributed]"'
-    ) from None
 
 __all__ = ["as_client"]
 

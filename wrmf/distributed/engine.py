@@ -16,6 +16,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import distributed
+from dask.sizeof import sizeof
+from distributed import Client, Future, KilledWorker, get_worker
+
 from wrmf.data.formats.reasons import reason_of
 from wrmf.distributed.clients import as_client
 from wrmf.distributed.folder import Folder
@@ -29,15 +33,6 @@ from wrmf.numerics.side import Side
 from wrmf.numerics.split_solver import Steps
 from wrmf.numerics.sweep import Shared
 from wrmf.numerics.whitening import Frame
-
-try:
-    import distributed
-    from dask.sizeof import sizeof
-    from distributed import Client, Future, KilledWorker, get_worker
-except ImportError as error:
-    raise ImportError(
-        f'wrmf.distributed needs Dask ({error}): pip install "wrmf[distributed]"'
-    ) from None
 
 __all__ = ["Engine"]
 

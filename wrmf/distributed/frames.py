@@ -5,17 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import dask
 import pyarrow as pa
+from dask import dataframe
 
 from wrmf.data.formats.columns import describe_missing
-
-try:
-    import dask
-    from dask import dataframe
-except ImportError as error:
-    raise ImportError(
-        f'wrmf.distributed needs Dask ({error}): pip install "wrmf[distributed]"'
-    ) from None
 
 __all__ = ["columns_of_frame", "frame_of_parts", "is_dask_frame", "kinds_of_frame", "token_of"]
 
